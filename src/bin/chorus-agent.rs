@@ -1,0 +1,2 @@
+//! The process that runs in each container.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Subjects, message types and client of NATS: the only room that knows async-nats.

@@ -1,0 +1,1 @@
+//! Commands and printers; talks to the API over HTTP only.

@@ -1,0 +1,1 @@
+//! Reconcile pipelines and their wiring: watch -> queue -> reconcile.

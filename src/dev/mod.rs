@@ -1,0 +1,1 @@
+//! `whoosh up|down`: a private Postgres, NATS and operator on this machine.

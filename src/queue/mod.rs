@@ -1,0 +1,1 @@
+//! A keyed work queue: dedupe, one worker a key, delay, backoff. Knows no domain.

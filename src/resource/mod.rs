@@ -1,0 +1,1 @@
+//! Kinds, their types, names, labels, defaulting and validation.
