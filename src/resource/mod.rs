@@ -1,1 +1,13 @@
 //! Kinds, their types, names, labels, defaulting and validation.
+//!
+//! Raw YAML or JSON comes in; [`object::Object`] is what is stored; what the planner sees has been validated.
+
+pub mod agent_spec;
+pub mod kind;
+pub mod kinds;
+pub mod names;
+pub mod object;
+pub mod workload;
+
+pub use kind::Kind;
+pub use object::{Key, Object, Revision};

@@ -1,0 +1,162 @@
+//! What was seen of the Swarm, as far as one owner is concerned.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::service::ServiceSpec;
+
+/// One owner's slice of the Swarm.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// Services that carry the owner's labels, and any service that has a name that the owner's slots want. By name.
+    pub services: BTreeMap<String, Service>,
+    /// All nodes, by id.
+    pub nodes: BTreeMap<String, Node>,
+    /// Networks that the owner names, and those of this installation. By name.
+    pub networks: BTreeMap<String, Network>,
+    /// Swarm secrets of this installation, by name.
+    pub secrets: BTreeMap<String, Blob>,
+    /// Swarm configs of this installation, by name.
+    pub configs: BTreeMap<String, Blob>,
+    /// Content hashes of the secrets that the workload names and the operator can read: spec name to Swarm name.
+    pub secret_sources: BTreeMap<String, String>,
+    /// What is known of each image that the workload names, by the name in the spec.
+    pub images: BTreeMap<String, Image>,
+}
+
+/// A live service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Engine id.
+    pub id: String,
+    /// Version that an update must name.
+    pub version: u64,
+    /// All labels, foreign ones too.
+    pub labels: BTreeMap<String, String>,
+    /// The fields that we own.
+    pub spec: ServiceSpec,
+    /// State of the engine's last update of it, for example `rollback_completed`; `None` when there was none.
+    pub update_state: Option<String>,
+    /// The engine's message on that update.
+    pub update_message: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its spec last changed.
+    pub updated: Timestamp,
+    /// Its tasks, newest first; `None` when they were not read in this observation.
+    pub tasks: Option<Vec<Task>>,
+}
+
+/// One task: one attempt to run the slot's container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Engine id.
+    pub id: String,
+    /// Whether it runs the service's current spec; judging old tasks marks good updates failed.
+    pub current: bool,
+    /// What it is doing.
+    pub state: TaskState,
+    /// What the orchestrator wants of it.
+    pub desired: TaskState,
+    /// Node id, once assigned.
+    pub node: Option<String>,
+    /// The engine's message.
+    pub message: String,
+    /// The engine's error, for example `no suitable node (scheduling constraints not satisfied on 1 node)`.
+    pub error: Option<String>,
+    /// The container's exit code, once it ended.
+    pub exit_code: Option<i64>,
+    /// Container id, once there is one.
+    pub container: Option<String>,
+    /// First address on an overlay network, without the prefix length.
+    pub address: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its state last changed.
+    pub since: Timestamp,
+}
+
+/// A task's state, in the order in which a task goes through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskState {
+    /// Made.
+    New,
+    /// Resources are being allocated.
+    Allocated,
+    /// Waits for a node.
+    Pending,
+    /// Has a node.
+    Assigned,
+    /// The node has accepted it.
+    Accepted,
+    /// The node prepares it (pulls the image).
+    Preparing,
+    /// Prepared.
+    Ready,
+    /// The container starts; with a health check it stays here until it is healthy.
+    Starting,
+    /// Runs (and is healthy, where there is a check).
+    Running,
+    /// Ended with exit code 0.
+    Complete,
+    /// Is being stopped.
+    Shutdown,
+    /// Ended with an error.
+    Failed,
+    /// The node refused it.
+    Rejected,
+    /// Will be removed.
+    Remove,
+    /// Its node is gone for long.
+    Orphaned,
+    /// A word that this version does not know.
+    Unknown,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Host name.
+    pub hostname: String,
+    /// Whether the managers can reach it (`ready`).
+    pub ready: bool,
+    /// Whether it takes tasks (`active`, not `pause` or `drain`).
+    pub active: bool,
+}
+
+/// A network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Engine id.
+    pub id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is an overlay in swarm scope: anything else cannot join services.
+    pub overlay: bool,
+    /// Number of addresses that its subnet has for containers; 0 when unknown.
+    pub capacity: u64,
+}
+
+/// A Swarm secret or config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blob {
+    /// Engine id.
+    pub id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What is known of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// A registry named its digest: the reference to run, `name:tag@sha256:…`.
+    Resolved(String),
+    /// No registry answered for it, but this node has it.
+    Local,
+    /// Neither a registry nor this node knows it. It may be on other nodes, so it is tried as it is.
+    Unknown {
+        /// What the registry, or the way there, said.
+        why: String,
+    },
+}

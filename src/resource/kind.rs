@@ -1,0 +1,162 @@
+//! The table of kinds: everything that the rest needs to know of a kind comes from its definition.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, CustomResourceDefinition, JSONSchemaProps,
+};
+use kube::CustomResourceExt;
+use serde::{Deserialize, Serialize};
+
+use super::kinds::{Agent, AgentTemplate, Council, Team};
+
+/// A kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// Roles with agents, working on a task.
+    Team,
+    /// A project's kick-off council.
+    Council,
+    /// A reusable agent definition.
+    AgentTemplate,
+    /// Read-only view of one agent slot.
+    Agent,
+}
+
+impl Kind {
+    /// Every kind, in the order that help texts and `get all` use.
+    pub const ALL: [Kind; 4] = [Kind::Team, Kind::Council, Kind::AgentTemplate, Kind::Agent];
+
+    /// The kinds that the store keeps: all but the views.
+    pub fn stored() -> impl Iterator<Item = Kind> {
+        Self::ALL.into_iter().filter(|kind| kind.is_stored())
+    }
+
+    /// The kind's CustomResourceDefinition, from which names, columns and the schema are read.
+    pub fn definition(self) -> &'static CustomResourceDefinition {
+        static ALL: LazyLock<[CustomResourceDefinition; 4]> =
+            LazyLock::new(|| [Team::crd(), Council::crd(), AgentTemplate::crd(), Agent::crd()]);
+        &ALL[self as usize]
+    }
+
+    /// `Team`.
+    pub fn name(self) -> &'static str {
+        &self.definition().spec.names.kind
+    }
+
+    /// `team`.
+    pub fn singular(self) -> &'static str {
+        self.definition()
+            .spec
+            .names
+            .singular
+            .as_deref()
+            .unwrap_or_default()
+    }
+
+    /// `teams`, as paths name it.
+    pub fn plural(self) -> &'static str {
+        &self.definition().spec.names.plural
+    }
+
+    /// `tm`.
+    pub fn short_names(self) -> &'static [String] {
+        self.definition()
+            .spec
+            .names
+            .short_names
+            .as_deref()
+            .unwrap_or_default()
+    }
+
+    /// `all`, `chorus`.
+    pub fn categories(self) -> &'static [String] {
+        self.definition()
+            .spec
+            .names
+            .categories
+            .as_deref()
+            .unwrap_or_default()
+    }
+
+    /// The columns of `get`, without NAME.
+    pub fn columns(self) -> &'static [CustomResourceColumnDefinition] {
+        self.definition().spec.versions[0]
+            .additional_printer_columns
+            .as_deref()
+            .unwrap_or_default()
+    }
+
+    /// The structural schema of the whole object; `None` never happens for a derived definition.
+    pub fn schema(self) -> Option<&'static JSONSchemaProps> {
+        self.definition().spec.versions[0]
+            .schema
+            .as_ref()?
+            .open_api_v3_schema
+            .as_ref()
+    }
+
+    /// Whether the store keeps objects of this kind. A view is computed when it is asked for.
+    pub fn is_stored(self) -> bool {
+        self != Kind::Agent
+    }
+
+    /// Whether objects of this kind declare agents, and so are reconciled against the Swarm.
+    pub fn owns_agents(self) -> bool {
+        matches!(self, Kind::Team | Kind::Council)
+    }
+
+    /// Finds a kind by its kind, singular, plural or short name, in any case.
+    pub fn find(word: &str) -> Option<Kind> {
+        let word = word.to_ascii_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.words().any(|known| known == word))
+    }
+
+    /// Finds a kind by the plural that a path names.
+    pub fn from_plural(plural: &str) -> Option<Kind> {
+        Self::ALL.into_iter().find(|kind| kind.plural() == plural)
+    }
+
+    fn words(self) -> impl Iterator<Item = &'static str> {
+        [self.singular(), self.plural()]
+            .into_iter()
+            .chain(self.short_names().iter().map(String::as_str))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_found_by_all_of_its_names() {
+        for (word, kind) in [
+            ("Team", Kind::Team),
+            ("teams", Kind::Team),
+            ("tm", Kind::Team),
+            ("cn", Kind::Council),
+            ("agenttemplates", Kind::AgentTemplate),
+            ("AGENT", Kind::Agent),
+        ] {
+            assert_eq!(Kind::find(word), Some(kind), "{word}");
+        }
+        assert_eq!(Kind::find("pod"), None);
+    }
+
+    #[test]
+    fn a_definition_is_the_one_of_its_kind() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.name(), format!("{kind:?}"));
+            assert!(kind.schema().is_some(), "{kind}");
+        }
+    }
+}

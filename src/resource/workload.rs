@@ -1,0 +1,118 @@
+//! What a Team or Council comes down to: a list of desired agents. One planner serves every kind.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::agent_spec::Mount;
+use super::object::Key;
+
+/// A validated Team or Council with its templates merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// Whose agents these are.
+    pub owner: Owner,
+    /// Whether the Swarm is left as it is.
+    pub suspended: bool,
+    /// The overlay network that joins the agents.
+    pub network: String,
+    /// How long the required roles may take to be ready before the whole is Degraded.
+    pub progress_deadline: Duration,
+    /// The roles, in the spec's order.
+    pub roles: Vec<DesiredRole>,
+}
+
+/// The object that agents belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Kind, namespace and name.
+    pub key: Key,
+    /// Uid: what the Swarm's labels are compared with.
+    pub uid: String,
+    /// The generation that is being brought about.
+    pub generation: i64,
+}
+
+/// One role, ready to be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredRole {
+    /// Its name.
+    pub name: String,
+    /// How many agents fill it; their slots are 1 to this number.
+    pub replicas: u32,
+    /// Whether the whole is not ready before it is.
+    pub required: bool,
+    /// How each of its agents runs.
+    pub agent: DesiredAgent,
+}
+
+/// How an agent runs, with every default filled in and every quantity in the engine's units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredAgent {
+    /// Image as declared, for example `chorus-agent:dev`.
+    pub image: String,
+    /// Replaces the image's entrypoint when not empty.
+    pub command: Vec<String>,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// The user's environment and the agent's identity, by name; the slot's own variables are added by the planner.
+    pub env: BTreeMap<String, String>,
+    /// Upper bounds.
+    pub limits: Amount,
+    /// Reservations.
+    pub reservations: Amount,
+    /// Volumes and in-memory file systems, by target.
+    pub mounts: Vec<Mount>,
+    /// Secret files.
+    pub secrets: Vec<DesiredFile>,
+    /// Config files; their content is in [`DesiredFile::data`].
+    pub configs: Vec<DesiredFile>,
+    /// The health check; `None` leaves the image's own.
+    pub health_check: Option<DesiredHealthCheck>,
+    /// Placement constraints.
+    pub constraints: Vec<String>,
+    /// Node labels to spread over.
+    pub preferences: Vec<String>,
+    /// How long the container may take to stop.
+    pub stop_grace_period: Duration,
+    /// User that the process runs as.
+    pub user: Option<String>,
+    /// Further overlay networks; the workload's own comes first and is not repeated here.
+    pub networks: Vec<String>,
+    /// The language model, for the agent view.
+    pub model: Option<String>,
+}
+
+/// An amount of what a node has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Processor time in billionths of a core; 0 means none set.
+    pub nano_cpus: i64,
+    /// Memory in bytes; 0 means none set.
+    pub memory_bytes: i64,
+}
+
+/// A file that the engine puts into the container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredFile {
+    /// The secret's or config's name in the spec.
+    pub name: String,
+    /// Path in the container (for secrets a name below `/run/secrets`, or an absolute path).
+    pub path: String,
+    /// Content of a config; `None` for a secret, whose content only the executor reads.
+    pub data: Option<String>,
+}
+
+/// A health check in the engine's units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredHealthCheck {
+    /// Exec form, without the leading `CMD`. Empty turns the image's check off.
+    pub command: Vec<String>,
+    /// Time between checks; zero means the engine's default (30 s).
+    pub interval: Duration,
+    /// How long one may take; zero means the engine's default (30 s).
+    pub timeout: Duration,
+    /// How long failures do not count after the start; zero means the engine's default (none).
+    pub start_period: Duration,
+    /// Failures in a row that make it unhealthy; 0 means the engine's default (3).
+    pub retries: u32,
+}
