@@ -97,11 +97,17 @@ impl Action {
     /// What it changes.
     pub fn target(&self) -> Target {
         match self {
-            Self::CreateNetwork { name, .. } | Self::RemoveNetwork { name, .. } => Target::Network(name.clone()),
+            Self::CreateNetwork { name, .. } | Self::RemoveNetwork { name, .. } => {
+                Target::Network(name.clone())
+            }
             Self::CreateSecret { name, .. } | Self::RemoveSecret { name, .. } => Target::Secret(name.clone()),
             Self::CreateConfig { name, .. } | Self::RemoveConfig { name, .. } => Target::Config(name.clone()),
-            Self::CreateService { spec } | Self::UpdateService { spec, .. } => Target::Service(spec.name.clone()),
-            Self::RemoveService { name, .. } | Self::ReleaseService { name, .. } => Target::Service(name.clone()),
+            Self::CreateService { spec } | Self::UpdateService { spec, .. } => {
+                Target::Service(spec.name.clone())
+            }
+            Self::RemoveService { name, .. } | Self::ReleaseService { name, .. } => {
+                Target::Service(name.clone())
+            }
         }
     }
 }
