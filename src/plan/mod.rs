@@ -14,13 +14,17 @@
 pub mod action;
 mod addresses;
 pub mod agents;
+mod assess;
 mod desired;
 mod diff;
 pub mod events;
+mod explain;
+pub mod health;
 mod image;
 mod mask;
 pub mod observed;
 mod ownership;
+mod placement;
 pub mod planner;
 pub mod preview;
 pub mod round;
