@@ -1,6 +1,7 @@
 //! The planner's tests: worlds are built in a few words, brought about by a model of the engine, then disturbed.
 
 mod agents;
+mod events;
 mod health;
 mod model;
 mod planner;

@@ -73,7 +73,7 @@ fn ready_goes_before_an_update_and_not_for_one_in_place() {
         story.shown(),
         "0/1 Progressing Ready=False:AgentsStarting Progressing=True:AgentsStarting"
     );
-    assert_eq!(story.status.message, "0 of 1 agents are ready: 1 being updated");
+    assert_eq!(story.status.message, "the agent is not ready: 1 being updated");
     story.round();
     assert_eq!(story.status.state, "Ready");
     story.world.spec("writer.1").replicas = 2;
@@ -241,7 +241,7 @@ fn progress_has_a_deadline_that_a_new_generation_restarts() {
     let mut story = Story::settled("writer reviewer");
     story.world.workload.progress_deadline = Duration::from_secs(60);
     story.world.tasks("writer.1", &[task(TaskState::Starting)]);
-    let mut look = |story: &mut Story, second| {
+    let look = |story: &mut Story, second| {
         story.world.now = at(second);
         story.round();
         story.shown()
@@ -389,8 +389,8 @@ fn failures_of_the_engine_are_tried_again_or_need_a_person() {
     );
     check(
         |_| Some(FailureKind::Refused),
-        "1/2 Stalled Ready=False:EngineRefused Progressing=True:AgentsStarting Degraded=True:EngineRefused \
+        "1/2 Stalled Ready=False:EngineRefused Progressing=False:EngineRefused Degraded=True:EngineRefused \
          Stalled=True:EngineRefused",
-        "service team_default_payments_writer_1: the engine does not want service",
+        "writer.1: the engine does not want service",
     );
 }
