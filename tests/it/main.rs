@@ -1,1 +1,3 @@
+//! One integration binary: every scenario runs against real servers of its own.
 
+mod tidy;
