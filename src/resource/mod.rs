@@ -1,1 +1,3 @@
 //! Kinds, their types, names, labels, defaulting and validation.
+
+pub mod env;
