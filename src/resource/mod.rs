@@ -3,6 +3,7 @@
 //! Raw YAML or JSON comes in; [`object::Object`] is what is stored; what the planner sees has been validated.
 
 pub mod agent_spec;
+pub mod env;
 pub mod kind;
 pub mod kinds;
 pub mod names;
