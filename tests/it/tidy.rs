@@ -11,7 +11,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["resource", "plan", "store", "swarm", "telemetry"]),
     ("bus", &["resource"]),
     ("cli", &["resource"]),
-    ("controller", &["resource", "plan", "store", "queue", "swarm", "bus", "telemetry"]),
+    (
+        "controller",
+        &["resource", "plan", "store", "queue", "swarm", "bus", "telemetry"],
+    ),
     ("dev", &["cli"]),
     ("plan", &["resource"]),
     ("queue", &[]),
@@ -59,12 +62,19 @@ impl Source {
     /// The room that the file lies in; `None` for the map and the programs.
     fn room(&self) -> Option<&str> {
         let inside = self.path.strip_prefix("src/")?;
-        inside.split_once('/').map(|(room, _)| room).filter(|room| *room != "bin")
+        inside
+            .split_once('/')
+            .map(|(room, _)| room)
+            .filter(|room| *room != "bin")
     }
 
     /// Its lines of code outside of comments, with their numbers.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let lines = self.text.lines().enumerate().map(|(index, line)| (index + 1, line.trim_start()));
+        let lines = self
+            .text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.trim_start()));
         lines.filter(|(_, line)| !line.starts_with("//"))
     }
 
@@ -97,7 +107,10 @@ fn sources(folder: &str) -> Vec<Source> {
 
 fn read(path: PathBuf) -> Source {
     let text = fs::read_to_string(&path).unwrap();
-    Source { path: path.strip_prefix(root()).unwrap().display().to_string(), text }
+    Source {
+        path: path.strip_prefix(root()).unwrap().display().to_string(),
+        text,
+    }
 }
 
 fn report(rule: &str, offences: Vec<String>) {
@@ -107,7 +120,9 @@ fn report(rule: &str, offences: Vec<String>) {
 /// The words that follow each `crate::` or `name::` path start in a line.
 fn rooms_named(line: &str) -> impl Iterator<Item = &str> {
     line.split("crate::").skip(1).map(|rest| {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         &rest[..end]
     })
 }
@@ -116,7 +131,8 @@ fn names_library(line: &str, library: &str) -> bool {
     line.match_indices(library).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = &line[at + library.len()..];
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '_') && (after.starts_with("::") || after.starts_with(';'))
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            && (after.starts_with("::") || after.starts_with(';'))
     })
 }
 
@@ -138,7 +154,10 @@ fn rooms_use_only_the_rooms_they_may() {
             }
         }
     }
-    report("a room uses another that it may not (see ARCHITECTURE.md)", offences);
+    report(
+        "a room uses another that it may not (see ARCHITECTURE.md)",
+        offences,
+    );
 }
 
 #[test]
@@ -150,7 +169,10 @@ fn a_library_is_known_to_its_one_room() {
                 continue;
             }
             for (number, line) in source.code().filter(|(_, line)| names_library(line, library)) {
-                offences.push(format!("{}:{number}: only {home} may know {library}: {line}", source.path));
+                offences.push(format!(
+                    "{}:{number}: only {home} may know {library}: {line}",
+                    source.path
+                ));
             }
         }
     }
@@ -170,15 +192,21 @@ fn decisions_depend_on_their_arguments_alone() {
             }
         }
     }
-    report("plan/ and resource/ are pure: time, chance and the world are arguments", offences);
+    report(
+        "plan/ and resource/ are pure: time, chance and the world are arguments",
+        offences,
+    );
 }
 
 #[test]
 fn no_file_holds_more_than_one_idea() {
-    let long = sources("src").into_iter().chain(sources("tests")).filter_map(|source| {
-        let lines = source.text.lines().count();
-        (lines > LINES_MAX).then(|| format!("{}: {lines} lines", source.path))
-    });
+    let long = sources("src")
+        .into_iter()
+        .chain(sources("tests"))
+        .filter_map(|source| {
+            let lines = source.text.lines().count();
+            (lines > LINES_MAX).then(|| format!("{}: {lines} lines", source.path))
+        });
     report("files over 600 lines: split them by decision", long.collect());
 }
 
@@ -187,7 +215,14 @@ fn no_test_file_is_forgotten() {
     let main = read(root().join("tests/it/main.rs")).text;
     let mut offences = Vec::new();
     for entry in fs::read_dir(root().join("tests/it")).unwrap() {
-        let name = entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
+        let name = entry
+            .unwrap()
+            .path()
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
         if name != "main" && !main.contains(&format!("mod {name};")) {
             offences.push(format!("tests/it/{name} is not a module of tests/it/main.rs"));
         }
@@ -203,10 +238,16 @@ fn every_test_runs_and_none_sleeps() {
         let may_sleep = source.room().is_some() || source.path.starts_with("tests/it/harness/");
         for (number, line) in source.code() {
             if line.contains(ignore) {
-                offences.push(format!("{}:{number}: an ignored test is not a passing one", source.path));
+                offences.push(format!(
+                    "{}:{number}: an ignored test is not a passing one",
+                    source.path
+                ));
             }
             if !may_sleep && line.contains(concat!("sleep", "(")) {
-                offences.push(format!("{}:{number}: wait on a condition, or pause the clock", source.path));
+                offences.push(format!(
+                    "{}:{number}: wait on a condition, or pause the clock",
+                    source.path
+                ));
             }
         }
     }
