@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use whoosh::agent::settings::DEFAULT_PORT;
 use whoosh::agent::{self, Settings, health};
 use whoosh::resource::env;
-use whoosh::telemetry::{LogFormat, logging};
+use whoosh::telemetry::{Chain, LogFormat, logging};
 
 /// An agent of a CHORUS team or council; its environment tells it who it is.
 #[derive(Parser)]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("chorus-agent: {error}");
+            eprintln!("chorus-agent: {}", Chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }

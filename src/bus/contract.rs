@@ -11,7 +11,7 @@ use super::id::IdError;
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON, or not these fields with these types.
-    #[error("not of the schema: {0}")]
+    #[error(transparent)]
     Shape(#[from] serde_json::Error),
     /// The right fields with values that the contract refuses.
     #[error(transparent)]
