@@ -60,18 +60,13 @@ fn main() -> ExitCode {
 }
 
 fn run_agent(args: RunArgs) -> Result<(), Box<dyn std::error::Error>> {
-    let RunArgs {
-        port,
-        log,
-        log_format,
-    } = args;
-    logging::init(&log, log_format)?;
+    logging::init(&args.log, args.log_format)?;
     let variables = std::env::vars_os();
     let environment = variables
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .collect();
     let mut settings = Settings::from_environment(&environment)?;
-    settings.port = port.unwrap_or(settings.port);
+    settings.port = args.port.unwrap_or(settings.port);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)
