@@ -1,4 +1,5 @@
 //! One integration binary: every scenario runs against real servers of its own.
+//! The integration tests: scenarios against real servers, which the harness provides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,3 +9,8 @@
 
 mod agent;
 mod tidy;
+    reason = "a test fails by panicking, and so do its helpers"
+)]
+
+mod harness;
+mod harness_works;
