@@ -10,7 +10,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 WHOOSH := $(RELEASE)/whoosh
 EXAMPLES := manifests/examples
 # The tests start Docker Engines of their own, which takes root.
-AS_ROOT := $(if $(filter-out 0,$(shell id -u)),--config "target.'cfg(unix)'.runner = ['sudo', '-E']")
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),--config "target.'cfg(unix)'.runner = 'sudo -E'")
 
 up: setup images ## Run a team and a council of agents on this machine, and show them
 	@$(WHOOSH) up
@@ -31,7 +31,6 @@ images: build ## Build the agent's image
 	@scripts/agent-image $(RELEASE)/chorus-agent $(IMAGE)
 
 test: setup ## Run all tests
-	@cargo build --bins
 	@cargo test $(AS_ROOT)
 
 check: ## Check formatting, lints and the saved query data
