@@ -1,16 +1,17 @@
-//! One integration binary: every scenario runs against real servers of its own.
-//! The integration tests: scenarios against real servers, which the harness provides.
+//! One integration binary: every scenario runs against real servers of its own, which the harness provides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "helpers of tests fail like tests"
-)]
-
-mod agent;
-mod tidy;
     reason = "a test fails by panicking, and so do its helpers"
 )]
 
+mod agent;
+mod converge;
+mod crash;
+mod deletion;
+mod drift;
 mod harness;
 mod harness_works;
+mod tidy;
+mod trouble;
