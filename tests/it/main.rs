@@ -13,5 +13,6 @@ mod deletion;
 mod drift;
 mod harness;
 mod harness_works;
+mod store;
 mod tidy;
 mod trouble;
