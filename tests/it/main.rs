@@ -2,3 +2,13 @@
 
 mod agent;
 mod tidy;
+//! The integration tests: scenarios against real servers, which the harness provides.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and so do its helpers"
+)]
+
+mod harness;
+mod harness_works;
