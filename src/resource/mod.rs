@@ -3,10 +3,17 @@
 //! Raw YAML or JSON comes in; [`object::Object`] is what is stored; what the planner sees has been validated.
 
 pub mod agent_spec;
+pub mod condition;
+pub mod env;
 pub mod kind;
 pub mod kinds;
+pub mod lifecycle;
+pub mod lower;
 pub mod names;
+pub mod nearest;
 pub mod object;
+pub mod selector;
+pub mod validate;
 pub mod workload;
 
 pub use kind::Kind;

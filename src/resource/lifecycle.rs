@@ -1,0 +1,217 @@
+//! What the API does to an object's metadata when it is created, updated and deleted. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::Value;
+
+use super::names::{AGENTS_FINALIZER, ORPHAN_FINALIZER};
+use super::object::Object;
+
+/// What only the server knows of a new object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The time of its creation.
+    pub now: Timestamp,
+    /// Its identity for ever: a UUID.
+    pub uid: String,
+}
+
+/// What becomes of an object's agents when it is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// They are removed; whoever asked does not wait.
+    #[default]
+    Background,
+    /// They are removed; the object goes after them (which here it always does).
+    Foreground,
+    /// They are left running, unlabelled.
+    Orphan,
+}
+
+/// What a deletion comes down to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deletion {
+    /// Nothing holds the object: its row goes now.
+    Remove,
+    /// Finalizers hold it: it is stored with its deletion timestamp, and goes with the last of them.
+    Mark(Box<Object>),
+    /// Somebody asked before.
+    AlreadyMarked,
+}
+
+/// A new object as it is stored: with uid, creation time and generation 1, held by our finalizer when it owns
+/// agents, and without a status.
+pub fn create(object: Object, stamp: &Stamp) -> Object {
+    let mut new = object;
+    let metadata = &mut new.metadata;
+    metadata.uid = Some(stamp.uid.clone());
+    metadata.creation_timestamp = Some(Time(whole_seconds(stamp.now)));
+    metadata.generation = Some(1);
+    metadata.resource_version = None;
+    metadata.deletion_timestamp = None;
+    metadata.deletion_grace_period_seconds = None;
+    new.status = None;
+    hold(&mut new);
+    new
+}
+
+/// `new` as it replaces `old`: identity, times and status stay; the generation moves when the spec differs,
+/// and only then.
+///
+/// While nobody asked for deletion, our finalizer stays. Afterwards finalizers can be taken off, but none
+/// can be added.
+pub fn update(old: &Object, new: Object) -> Object {
+    let mut next = new;
+    let metadata = &mut next.metadata;
+    metadata.name.clone_from(&old.metadata.name);
+    metadata.namespace.clone_from(&old.metadata.namespace);
+    metadata.uid.clone_from(&old.metadata.uid);
+    metadata
+        .creation_timestamp
+        .clone_from(&old.metadata.creation_timestamp);
+    metadata
+        .deletion_timestamp
+        .clone_from(&old.metadata.deletion_timestamp);
+    metadata.deletion_grace_period_seconds = old.metadata.deletion_grace_period_seconds;
+    metadata.generation = Some(old.generation() + i64::from(next.spec != old.spec));
+    if old.is_deleting() {
+        if let Some(finalizers) = &mut metadata.finalizers {
+            finalizers.retain(|finalizer| old.has_finalizer(finalizer));
+        }
+    } else {
+        hold(&mut next);
+    }
+    next.status.clone_from(&old.status);
+    next
+}
+
+/// `old` with another status, and nothing else changed.
+pub fn update_status(old: &Object, status: Value) -> Object {
+    Object {
+        status: Some(status),
+        ..old.clone()
+    }
+}
+
+/// What deleting `old` at `now` comes down to.
+pub fn delete(old: &Object, how: Propagation, now: Timestamp) -> Deletion {
+    if old.is_deleting() {
+        return Deletion::AlreadyMarked;
+    }
+    let mut marked = old.clone();
+    let finalizers = marked.metadata.finalizers.get_or_insert_default();
+    if how == Propagation::Orphan && old.kind.owns_agents() && !old.has_finalizer(ORPHAN_FINALIZER) {
+        finalizers.push(ORPHAN_FINALIZER.to_owned());
+    }
+    if finalizers.is_empty() {
+        return Deletion::Remove;
+    }
+    marked.metadata.deletion_timestamp = Some(Time(whole_seconds(now)));
+    marked.metadata.deletion_grace_period_seconds = Some(0);
+    Deletion::Mark(Box::new(marked))
+}
+
+/// Whether nothing holds the object any more after somebody asked for its deletion: its row goes.
+pub fn is_finished(object: &Object) -> bool {
+    object.is_deleting() && object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
+}
+
+fn hold(object: &mut Object) {
+    if object.kind.owns_agents() && !object.has_finalizer(AGENTS_FINALIZER) {
+        let finalizers = object.metadata.finalizers.get_or_insert_default();
+        finalizers.push(AGENTS_FINALIZER.to_owned());
+    }
+}
+
+/// Kubernetes' times have no fractions, and what a client reads must equal what is stored.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::kind::Kind;
+    use super::super::object::Key;
+    use super::*;
+
+    const UID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
+
+    fn now() -> Timestamp {
+        "2026-03-01T10:00:00.987Z".parse().unwrap()
+    }
+
+    fn stored(kind: Kind) -> Object {
+        let sent = Object {
+            status: Some(json!({"state": "Ready"})),
+            ..Object::new(&Key::new(kind, "default", "payments"), json!({"roles": []}))
+        };
+        let stamp = Stamp {
+            now: now(),
+            uid: UID.to_owned(),
+        };
+        create(sent, &stamp)
+    }
+
+    #[test]
+    fn a_new_object_is_stamped_and_held() {
+        let team = stored(Kind::Team);
+        assert_eq!((team.uid(), team.generation(), &team.status), (UID, 1, &None));
+        assert!(team.has_finalizer(AGENTS_FINALIZER));
+        let metadata = serde_json::to_value(&team.metadata).unwrap();
+        assert_eq!(metadata["creationTimestamp"], "2026-03-01T10:00:00Z");
+        assert!(!stored(Kind::AgentTemplate).has_finalizer(AGENTS_FINALIZER));
+    }
+
+    #[test]
+    fn the_generation_moves_with_the_spec_alone() {
+        let mut old = stored(Kind::Team);
+        old.status = Some(json!({"state": "Ready"}));
+        let key = old.key();
+        let mut same = Object::new(&key, old.spec.clone());
+        same.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        let updated = update(&old, same);
+        assert_eq!((updated.generation(), updated.uid()), (1, UID));
+        assert_eq!(updated.status, old.status);
+        assert!(updated.has_finalizer(AGENTS_FINALIZER));
+        let changed = update(&old, Object::new(&key, json!({"roles": [{"name": "a"}]})));
+        assert_eq!(changed.generation(), 2);
+        assert_eq!(update_status(&old, json!({})).generation(), 1);
+    }
+
+    #[test]
+    fn deletion_waits_for_the_last_finalizer() {
+        let team = stored(Kind::Team);
+        let Deletion::Mark(marked) = delete(&team, Propagation::Background, now()) else {
+            panic!("a held object must be marked");
+        };
+        assert!(marked.is_deleting() && !is_finished(&marked));
+        assert_eq!(
+            delete(&marked, Propagation::Orphan, now()),
+            Deletion::AlreadyMarked
+        );
+
+        let mut released = (*marked).clone();
+        released.metadata.finalizers = None;
+        let released = update(&marked, released);
+        assert!(is_finished(&released));
+
+        let mut more = (*marked).clone();
+        more.metadata
+            .finalizers
+            .get_or_insert_default()
+            .push("late".to_owned());
+        assert!(!update(&marked, more).has_finalizer("late"));
+    }
+
+    #[test]
+    fn orphaning_is_a_finalizer_of_its_own() {
+        let Deletion::Mark(marked) = delete(&stored(Kind::Council), Propagation::Orphan, now()) else {
+            panic!("a held object must be marked");
+        };
+        assert!(marked.has_finalizer(ORPHAN_FINALIZER) && marked.has_finalizer(AGENTS_FINALIZER));
+        let template = stored(Kind::AgentTemplate);
+        assert_eq!(delete(&template, Propagation::Orphan, now()), Deletion::Remove);
+    }
+}
