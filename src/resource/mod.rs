@@ -12,6 +12,7 @@ pub mod lower;
 pub mod names;
 pub mod nearest;
 pub mod object;
+pub mod preview;
 pub mod selector;
 pub mod validate;
 pub mod workload;
