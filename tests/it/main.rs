@@ -1,15 +1,4 @@
 //! One integration binary: every scenario runs against real servers of its own, which the harness provides.
-//! One integration binary: every scenario runs against real servers of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail like tests"
-)]
-
-mod agent;
-mod tidy;
-//! The integration tests: scenarios against real servers, which the harness provides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,6 +13,5 @@ mod deletion;
 mod drift;
 mod harness;
 mod harness_works;
-mod store;
 mod tidy;
 mod trouble;
