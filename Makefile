@@ -28,7 +28,7 @@ build: ## Build both programs for release
 	@cargo build --release --bins
 
 images: build ## Build the agent's image
-	@scripts/agent-image $(RELEASE)/chorus-agent $(IMAGE)
+	@scripts/agent-image $(RELEASE)/chorus-agent $(IMAGE) 20
 
 test: setup ## Run all tests
 	@cargo test $(AS_ROOT)
