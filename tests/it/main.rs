@@ -1,7 +1,3 @@
-//! One integration binary: every scenario runs against real servers of its own.
-
-mod agent;
-mod tidy;
 //! The integration tests: scenarios against real servers, which the harness provides.
 #![allow(
     clippy::unwrap_used,
@@ -10,5 +6,8 @@ mod tidy;
     reason = "a test fails by panicking, and so do its helpers"
 )]
 
+mod agent;
 mod harness;
 mod harness_works;
+mod store;
+mod tidy;
