@@ -3,10 +3,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "helpers of tests fail like tests"
+    reason = "a test fails by panicking, and so do its helpers"
 )]
 
 mod agent;
+mod converge;
+mod crash;
+mod deletion;
+mod drift;
 mod harness;
 mod harness_works;
+mod store;
 mod tidy;
+mod trouble;
