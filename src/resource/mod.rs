@@ -19,6 +19,7 @@ pub mod nearest;
 pub mod object;
 pub mod path;
 pub mod places;
+pub mod preview;
 pub mod quantity;
 pub mod scan;
 pub mod schema;
