@@ -286,6 +286,18 @@ async fn a_watch_outlives_its_listener() {
     }
 }
 
+#[tokio::test]
+async fn a_change_whose_notification_is_lost_comes_late_but_comes() {
+    let (database, store) = store().await;
+    let mut watch = Watch::new(&store, 0);
+    create(&store, "a").await;
+    watch.take(1).await;
+    let silence = "DROP TRIGGER revisions_notify ON revisions";
+    database.query(silence).await.unwrap();
+    create(&store, "b").await;
+    assert_eq!(watch.take(1).await[0].object.name(), "b");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_outlives_a_server_that_is_killed() {
     let mut postgres = Postgres::start().await;
