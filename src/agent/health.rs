@@ -14,7 +14,7 @@ const HEALTHY: &[u8] = b"HTTP/1.1 200 ";
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
     /// Nothing answers in time.
-    #[error("no answer from http://{address}/health: {source}")]
+    #[error("no answer from http://{address}/health")]
     Unreachable {
         /// Where the check asked.
         address: SocketAddr,

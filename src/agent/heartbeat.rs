@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 
 use crate::bus::client::{PublishError, SubscribeError};
 use crate::bus::{AgentId, BeatFrame, Bus, ClusterId, HlcClock, State, StatusClaim};
+use crate::telemetry::Chain;
 
 use super::identity::Identity;
 use super::{Phase, reached};
@@ -73,7 +74,7 @@ impl Heartbeat {
         match self.bus.publish_status(&self.cluster, &claim).await {
             Ok(()) => debug!(beat_index = claim.beat_index, draining, "reported"),
             Err(PublishError::Offline) => debug!("not reported: NATS is not connected"),
-            Err(error) => warn!(error = &error as &dyn std::error::Error, "not reported"),
+            Err(error) => warn!(error = %Chain(&error), "not reported"),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::bus::Bus;
+use crate::telemetry::Chain;
 
 use super::heartbeat::Heartbeat;
 use super::identity::Identity;
@@ -21,7 +22,7 @@ use super::{Phase, server};
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The port is taken, or needs more rights.
-    #[error("cannot listen on port {port}: {source}; choose another with --port or CHORUS_AGENT_PORT")]
+    #[error("cannot listen on port {port}; choose another with --port or CHORUS_AGENT_PORT")]
     Listen {
         /// The port asked for.
         port: u16,
@@ -87,7 +88,7 @@ async fn report(
         Ok(bus) => bus,
         Err(error) => {
             error!(
-                error = &error as &dyn std::error::Error,
+                error = %Chain(&error),
                 "this agent does not report"
             );
             return;
@@ -98,7 +99,7 @@ async fn report(
         .await
     {
         error!(
-            error = &error as &dyn std::error::Error,
+            error = %Chain(&error),
             "this agent no longer reports"
         );
     }

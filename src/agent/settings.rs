@@ -14,7 +14,6 @@ use super::identity::Identity;
 /// The port of `/health` and `/ready` where nothing else is said.
 pub const DEFAULT_PORT: u16 = 8080;
 
-const DEFAULT_CLUSTER: &str = "chorus-production";
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(10);
 const DEFAULT_STOP_GRACE: Duration = Duration::from_secs(10);
 
@@ -82,23 +81,16 @@ impl BusSettings {
                 .map_err(|problem: ServersError| format!("is refused: {problem}"))
         });
         let cluster = reader
-            .text(env::BACKBEAT_CLUSTER_ID)
-            .unwrap_or(DEFAULT_CLUSTER)
-            .parse();
+            .parsed(env::BACKBEAT_CLUSTER_ID, str::parse)
+            .unwrap_or_default();
         let subjects = reader
             .parsed(env::BACKBEAT_PREFIX, Subjects::with_prefix)
             .unwrap_or_default();
-        match cluster {
-            Ok(cluster) => Some(Self {
-                servers: servers?,
-                cluster,
-                subjects,
-            }),
-            Err(problem) => {
-                reader.problem(env::BACKBEAT_CLUSTER_ID, problem);
-                None
-            }
-        }
+        Some(Self {
+            servers: servers?,
+            cluster,
+            subjects,
+        })
     }
 }
 

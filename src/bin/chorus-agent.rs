@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use whoosh::agent::settings::DEFAULT_PORT;
 use whoosh::agent::{self, Settings, health};
 use whoosh::resource::env;
-use whoosh::telemetry::{LogFormat, logging};
+use whoosh::telemetry::{Chain, LogFormat, logging};
 
 /// An agent of a CHORUS team or council; its environment tells it who it is.
 #[derive(Parser)]
@@ -53,25 +53,20 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("chorus-agent: {error}");
+            eprintln!("chorus-agent: {}", Chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
 }
 
 fn run_agent(args: RunArgs) -> Result<(), Box<dyn std::error::Error>> {
-    let RunArgs {
-        port,
-        log,
-        log_format,
-    } = args;
-    logging::init(&log, log_format)?;
+    logging::init(&args.log, args.log_format)?;
     let variables = std::env::vars_os();
     let environment = variables
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .collect();
     let mut settings = Settings::from_environment(&environment)?;
-    settings.port = port.unwrap_or(settings.port);
+    settings.port = args.port.unwrap_or(settings.port);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)

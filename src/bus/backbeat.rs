@@ -1,6 +1,5 @@
 //! BACKBEAT's messages, after its published contracts v1.0.0: nothing outside them is accepted or sent.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -25,8 +24,8 @@ pub struct BeatFrame {
     pub phase: Phase,
     /// The sender's clock.
     pub hlc: String,
-    /// When the work of this beat is due.
-    pub deadline_at: Timestamp,
+    /// When the work of this beat is due (RFC 3339).
+    pub deadline_at: String,
     /// Beats a minute, 0.1 to 1000 in steps of 0.1.
     pub tempo_bpm: f64,
     /// The bar: 32 hex digits, new each bar.
@@ -167,6 +166,7 @@ impl BeatFrame {
         Problems::collect([
             ClusterId::check(&self.cluster_id).err().map(Problem::ClusterId),
             contract::hlc_problem(&self.hlc),
+            contract::time_problem("deadline_at", &self.deadline_at),
             contract::range_problem("tempo_bpm", Some(self.tempo_bpm), 0.1, 1000.0),
             (!in_steps).then_some(Problem::TempoStep(self.tempo_bpm)),
             (!window).then_some(Problem::WindowId),
@@ -319,7 +319,10 @@ mod tests {
         );
         check(json!({"phase": "rest"}), Err("unknown variant `rest`"));
         check(json!({"beat_index": -1}), Err("-1"));
-        check(json!({"deadline_at": "soon"}), Err("not of the schema"));
+        check(
+            json!({"deadline_at": "soon"}),
+            Err("deadline_at is \"soon\", expected a time like"),
+        );
         check(json!({"cluster_id": "a.b"}), Err("cluster_id holds '.'"));
         check(json!({"tempo_bpm": 0.05}), Err("tempo_bpm is 0.05"));
         check(json!({"tempo_bpm": 1000.1}), Err("tempo_bpm is 1000.1"));

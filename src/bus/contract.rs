@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::hlc::{Hlc, HlcError};
@@ -11,7 +12,7 @@ use super::id::IdError;
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON, or not these fields with these types.
-    #[error("not of the schema: {0}")]
+    #[error(transparent)]
     Shape(#[from] serde_json::Error),
     /// The right fields with values that the contract refuses.
     #[error(transparent)]
@@ -34,6 +35,14 @@ pub enum Problem {
     /// Not a clock reading.
     #[error("hlc {0}")]
     Hlc(HlcError),
+    /// Not a time.
+    #[error("{field} is {value:?}, expected a time like 2025-09-05T12:30:00Z")]
+    Time {
+        /// The field's path.
+        field: &'static str,
+        /// What was found.
+        value: String,
+    },
     /// Not a bar's id.
     #[error("window_id must be 32 hex digits")]
     WindowId,
@@ -91,6 +100,13 @@ pub(super) fn read<T: DeserializeOwned>(
 
 pub(super) fn hlc_problem(hlc: &str) -> Option<Problem> {
     hlc.parse::<Hlc>().err().map(Problem::Hlc)
+}
+
+pub(super) fn time_problem(field: &'static str, value: &str) -> Option<Problem> {
+    value.parse::<Timestamp>().err().map(|_| Problem::Time {
+        field,
+        value: value.to_owned(),
+    })
 }
 
 /// A `value` that is there and outside `min..=max` (NaN is).

@@ -75,6 +75,13 @@ pub(super) fn check(id: &str, max: usize, extra: &str, allowed: &'static str) ->
     }
 }
 
+impl Default for ClusterId {
+    /// The cluster of an installation that names none.
+    fn default() -> Self {
+        Self("chorus-production".to_owned())
+    }
+}
+
 impl FromStr for AgentId {
     type Err = IdError;
 

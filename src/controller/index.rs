@@ -17,7 +17,13 @@ impl References {
         let key = object.key();
         if key.kind.owns_agents() {
             let templates = lower::template_names(object);
-            self.replace(&key, templates.into_iter().map(|name| template_key(&key.namespace, name)).collect());
+            self.replace(
+                &key,
+                templates
+                    .into_iter()
+                    .map(|name| template_key(&key.namespace, name))
+                    .collect(),
+            );
         }
         self.concerned(&key)
     }

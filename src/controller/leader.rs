@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::store::{Lease, Store, StoreError};
+use crate::telemetry::Chain;
 
 /// The one lease that all controllers share.
 pub const LEASE: &str = "controllers";
@@ -24,7 +25,7 @@ pub enum LeaderError {
     #[error("another operator leads now")]
     Taken,
     /// The lease could not be renewed in time.
-    #[error("the leader lease could not be renewed in time: {source}")]
+    #[error("the leader lease could not be renewed in time")]
     NotRenewed {
         /// What the database said last.
         #[source]
@@ -38,7 +39,7 @@ pub async fn acquire(store: &Store, holder: &str) -> Lease {
         match store.acquire_lease(LEASE, holder, TTL).await {
             Ok(Some(lease)) => return lease,
             Ok(None) => tracing::debug!(holder, "another operator leads; waiting"),
-            Err(error) => tracing::warn!(%error, "cannot ask for the leader lease"),
+            Err(error) => tracing::warn!(error = %Chain(&error), "cannot ask for the leader lease"),
         }
         sleep(PERIOD).await;
     }
@@ -69,7 +70,7 @@ async fn keep(store: &Store, mut lease: Lease) -> LeaderError {
             Ok(Ok(Some(renewed))) => lease = renewed,
             Ok(Ok(None)) => return LeaderError::Taken,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "cannot renew the leader lease");
+                tracing::warn!(error = %Chain(&error), "cannot renew the leader lease");
                 last_error = Some(error);
             }
             Err(_elapsed) => {

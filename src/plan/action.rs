@@ -1,13 +1,15 @@
 //! What the planner hands over: actions without choices, and a report that says why.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::service::ServiceSpec;
 
 /// One change to the Swarm. The executor does it and decides nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Makes an attachable overlay network with a subnet that is large enough.
+    /// Makes an attachable overlay network with a subnet that is large enough. When another owner of this
+    /// installation was faster, the network that is there will do.
     CreateNetwork {
         /// Its name.
         name: String,
@@ -91,6 +93,63 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// What it changes.
+    pub fn target(&self) -> Target {
+        match self {
+            Self::CreateNetwork { name, .. } | Self::RemoveNetwork { name, .. } => {
+                Target::Network(name.clone())
+            }
+            Self::CreateSecret { name, .. } | Self::RemoveSecret { name, .. } => Target::Secret(name.clone()),
+            Self::CreateConfig { name, .. } | Self::RemoveConfig { name, .. } => Target::Config(name.clone()),
+            Self::CreateService { spec } | Self::UpdateService { spec, .. } => {
+                Target::Service(spec.name.clone())
+            }
+            Self::RemoveService { name, .. } | Self::ReleaseService { name, .. } => {
+                Target::Service(name.clone())
+            }
+        }
+    }
+}
+
+/// Something in the Swarm that an action changes, by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// The service of an agent.
+    Service(String),
+    /// An overlay network.
+    Network(String),
+    /// A Swarm secret.
+    Secret(String),
+    /// A Swarm config.
+    Config(String),
+}
+
+impl Target {
+    /// `service`, `network`, `secret` or `config`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::Network(_) => "network",
+            Self::Secret(_) => "secret",
+            Self::Config(_) => "config",
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Service(name) | Self::Network(name) | Self::Secret(name) | Self::Config(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.name())
+    }
+}
+
 /// What is to be done, in stages: all of a stage may be done at once; the next waits for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -114,6 +173,8 @@ pub struct Report {
     pub changes: Vec<Change>,
     /// What stands in the way.
     pub blocked: Vec<Blocked>,
+    /// Whether nothing is planned because the workload is suspended.
+    pub suspended: bool,
 }
 
 /// How deep a change cuts.
@@ -134,10 +195,12 @@ pub enum ChangeKind {
 pub struct Change {
     /// How deep it cuts.
     pub kind: ChangeKind,
-    /// What is changed: `service team_default_payments_reviewer_2`, `network chorus_net`.
-    pub what: String,
+    /// What is changed.
+    pub what: Target,
     /// The fields that differ, each with its old and new value, secrets masked.
     pub because: Vec<FieldChange>,
+    /// Whether somebody else changed it: what is desired is what was last written.
+    pub drift: bool,
 }
 
 /// One field that differs.
@@ -154,11 +217,13 @@ pub struct FieldChange {
 /// A step that cannot be taken, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// What is blocked.
-    pub what: String,
+    /// The blocked agent, as `reviewer.2`.
+    pub agent: String,
+    /// Its service.
+    pub service: String,
     /// Why.
     pub reason: BlockedReason,
-    /// What to know or do next, in plain words.
+    /// What to know or do next, in plain words; the same for all agents that are blocked by the same thing.
     pub message: String,
 }
 
@@ -175,4 +240,43 @@ pub enum BlockedReason {
     NetworkFull,
     /// The stored spec is not valid (it was stored by an older version).
     Invalid,
+}
+
+/// What became of a plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The actions that the engine accepted, in plan order.
+    pub done: Vec<Action>,
+    /// Those that it did not. Actions of the stages after a failure are in neither.
+    pub failed: Vec<Failure>,
+}
+
+/// An action that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What it was to change: [`Action::target`].
+    pub what: Target,
+    /// What became of it.
+    pub kind: FailureKind,
+    /// The engine's own words.
+    pub message: String,
+}
+
+/// Why an action failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// Somebody else changed it since it was observed.
+    Conflict,
+    /// Something of that name is there already.
+    NameTaken,
+    /// It, or something that it refers to, is not there.
+    NotFound,
+    /// It is still in use.
+    InUse,
+    /// The engine does not want it like that; trying again does not help.
+    Refused,
+    /// The engine does not answer.
+    Unavailable,
+    /// It may have happened or not.
+    Indeterminate,
 }

@@ -1,10 +1,44 @@
 //! Decisions, pure: what is declared + what is observed + now -> plan, and status from outcome.
 //!
 //! Nothing here waits, reads a clock, draws a random number or looks at the environment.
+//!
+//! ```text
+//! plan(&workload, &observed, instance)            -> Plan { stages, report }
+//! teardown(&key, &networks, orphan, &observed, …) -> Teardown { plan, remaining }
+//! status(old, &round)                             -> WorkloadStatus
+//! events(old, &new, &round)                       -> what is worth telling
+//! agents::views(&workload, &observed, …)          -> the rows of `get agents`
+//! preview(&plan)                                  -> what `diff` prints
+//! ```
 
 pub mod action;
+mod addresses;
+pub mod agents;
+mod assess;
+mod desired;
+mod diff;
+pub mod events;
+mod explain;
+pub mod health;
+mod image;
+mod mask;
 pub mod observed;
+mod ownership;
+mod placement;
+pub mod planner;
+pub mod preview;
+pub mod round;
 pub mod service;
+pub mod status;
+pub mod teardown;
+mod unused;
+mod words;
 
-pub use action::{Action, Plan, Report};
+pub use action::{Action, Outcome, Plan, Report};
+pub use events::{EventDraft, EventType, events};
 pub use observed::Observed;
+pub use planner::plan;
+pub use preview::preview;
+pub use round::{Round, Subject};
+pub use status::status;
+pub use teardown::{Teardown, teardown};

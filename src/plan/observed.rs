@@ -1,6 +1,6 @@
 //! What was seen of the Swarm, as far as one owner is concerned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -13,13 +13,17 @@ pub struct Observed {
     pub services: BTreeMap<String, Service>,
     /// All nodes, by id.
     pub nodes: BTreeMap<String, Node>,
+    /// Tasks of services of this owner that are removed, as long as the engine lists them. They are found by
+    /// `CHORUS_OWNER_UID` in their environment, for the labels went with the service.
+    pub leftover_tasks: Vec<Task>,
     /// Networks that the owner names, and those of this installation. By name.
     pub networks: BTreeMap<String, Network>,
-    /// Swarm secrets of this installation, by name.
+    /// All Swarm secrets, by name: those of others too, whose names are taken.
     pub secrets: BTreeMap<String, Blob>,
-    /// Swarm configs of this installation, by name.
+    /// All Swarm configs, by name: those of others too, whose names are taken.
     pub configs: BTreeMap<String, Blob>,
-    /// Content hashes of the secrets that the workload names and the operator can read: spec name to Swarm name.
+    /// The secrets that the workload names and the operator can read: name in the spec to a fingerprint of the
+    /// content, any text that changes with it.
     pub secret_sources: BTreeMap<String, String>,
     /// What is known of each image that the workload names, by the name in the spec.
     pub images: BTreeMap<String, Image>,
@@ -44,7 +48,7 @@ pub struct Service {
     pub created: Timestamp,
     /// When its spec last changed.
     pub updated: Timestamp,
-    /// Its tasks, newest first; `None` when they were not read in this observation.
+    /// Its tasks, newest first; `None` when they were never read, and then its agent does not count as ready.
     pub tasks: Option<Vec<Task>>,
 }
 
@@ -53,7 +57,8 @@ pub struct Service {
 pub struct Task {
     /// Engine id.
     pub id: String,
-    /// Whether it runs the service's current spec; judging old tasks marks good updates failed.
+    /// Whether it runs the service's current container, resources, networks and restart policy; judging old
+    /// tasks marks good updates failed. Placement does not count: the engine keeps a task whose node still fits.
     pub current: bool,
     /// What it is doing.
     pub state: TaskState,
@@ -123,6 +128,9 @@ pub struct Node {
     pub ready: bool,
     /// Whether it takes tasks (`active`, not `pause` or `drain`).
     pub active: bool,
+    /// What placement constraints can ask of it, in their own words: `node.id`, `node.hostname`, `node.role`,
+    /// `node.platform.os`, `node.platform.arch`, `node.labels.<label>`, `engine.labels.<label>`.
+    pub facts: BTreeMap<String, String>,
 }
 
 /// A network.
@@ -136,6 +144,8 @@ pub struct Network {
     pub overlay: bool,
     /// Number of addresses that its subnet has for containers; 0 when unknown.
     pub capacity: u64,
+    /// Names of all services that attach to it, of any owner, and ids of containers that were attached by hand.
+    pub in_use: BTreeSet<String>,
 }
 
 /// A Swarm secret or config.
@@ -145,6 +155,8 @@ pub struct Blob {
     pub id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Names of all services that refer to it, of any owner.
+    pub in_use: BTreeSet<String>,
 }
 
 /// What is known of an image.

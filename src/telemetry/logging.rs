@@ -1,5 +1,7 @@
 //! Log lines on standard error, for people (text) or machines (JSON lines).
 
+use std::error::Error;
+use std::fmt;
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
@@ -34,7 +36,7 @@ pub enum LoggingError {
     },
     /// A subscriber is installed already.
     #[error("logging was started twice in this process")]
-    Started(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Started(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// Starts logging to standard error for the whole process.
@@ -63,6 +65,22 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), LoggingError> {
     started.map_err(LoggingError::Started)
 }
 
+/// Shows an error and what caused it, parted by colons. JSON log lines would lose the causes otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 fn parse_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
     let directives = if filter.trim().is_empty() {
         DEFAULT_FILTER
@@ -77,7 +95,7 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_filter;
+    use super::{Chain, LoggingError, parse_filter};
 
     #[test]
     fn filters_are_those_of_rust_log_and_empty_means_the_default() {
@@ -98,6 +116,15 @@ mod tests {
         assert!(
             error.contains("\"whoosh=loud\"") && error.contains("whoosh::store=debug"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_chain_shows_every_cause() {
+        let error = LoggingError::Started(Box::new(std::io::Error::other("the cause")));
+        assert_eq!(
+            Chain(&error).to_string(),
+            "logging was started twice in this process: the cause"
         );
     }
 }

@@ -3,5 +3,5 @@
 pub mod logging;
 pub mod metrics;
 
-pub use logging::{LogFormat, LoggingError};
+pub use logging::{Chain, LogFormat, LoggingError};
 pub use metrics::Metrics;

@@ -1,4 +1,4 @@
-//! The integration tests: scenarios against real servers, which the harness provides.
+//! One integration binary: every scenario runs against real servers of its own, which the harness provides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +7,12 @@
 )]
 
 mod agent;
+mod converge;
+mod crash;
+mod deletion;
+mod drift;
 mod harness;
 mod harness_works;
 mod store;
 mod tidy;
+mod trouble;
