@@ -2,9 +2,15 @@
 
 mod act;
 mod cache;
+mod decode;
 mod error;
+mod ledger;
 mod logs;
 mod secrets;
+mod spec;
+mod subnet;
+mod transport;
+mod wire;
 
 use std::collections::BTreeMap;
 
