@@ -92,6 +92,15 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// The failure of a change that was made from a state which is no longer the present one.
+    pub(super) fn modified(key: Key) -> Self {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        Self::Conflict {
+            key,
+            why: why.to_owned(),
+        }
+    }
+
     /// The HTTP status code.
     pub fn code(&self) -> StatusCode {
         match self {

@@ -13,6 +13,7 @@ pub mod names;
 pub mod nearest;
 pub mod object;
 pub mod preview;
+pub mod proposal;
 pub mod selector;
 pub mod validate;
 pub mod workload;

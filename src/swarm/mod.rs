@@ -5,6 +5,7 @@ mod cache;
 mod error;
 mod logs;
 mod secrets;
+mod want;
 
 use std::collections::BTreeMap;
 
