@@ -1,17 +1,36 @@
 //! What people declared, in Postgres: objects, their revision log, events and leases.
+//!
+//! **Invariant:** every change is one SQL statement, which Postgres runs as one transaction. Nothing here calls
+//! `begin()`, so a caller may drop any future at any time: sqlx 0.9 leaves a pooled connection unusable when a
+//! `begin()` is dropped, and a statement of its own has nothing to leave open.
+//!
+//! **Invariant:** a statement that moves the revision locks the row of `head` last, and so holds it to its commit
+//! while it waits for nothing else: revisions are numbered in commit order, without gaps, and no two writes deadlock.
+//!
+//! **Invariant:** the database URL, which may hold a password, is neither kept nor printed.
 
+mod backoff;
 mod compact;
+mod connect;
 mod error;
 mod events;
 mod history;
 mod lease;
+mod listen;
 mod read;
+mod row;
 mod watch;
 mod write;
 
 use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
-pub use error::{StoreError, WatchError};
+use sqlx::PgPool;
+use tokio::time::timeout;
+
+pub use error::{Cause, StoreError, WatchError};
 pub use events::{EventRecord, EventType};
 pub use history::HistoryEntry;
 pub use lease::{Epoch, LEADER_LEASE, Lease};
@@ -19,41 +38,47 @@ pub use read::Listed;
 pub use watch::{Change, ChangeKind};
 pub use write::{MAX_OBJECT_BYTES, Op, Write};
 
-use crate::resource::Revision;
+use listen::Wake;
+
+/// The longest wait for an answer, the wait for a connection included. The server gives a statement less.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// The store. Clones are cheap and share their connections.
 #[derive(Clone)]
 pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Where it is, for people: without the password.
     server: String,
+    options: sqlx::postgres::PgConnectOptions,
+    pool: PgPool,
+    wake: Wake,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(&self.server).finish()
+        f.debug_tuple("Store").field(&self.shared.server).finish()
     }
 }
 
 impl Store {
-    /// Connects to the database that `url` names (`postgres://…`).
-    ///
-    /// # Errors
-    /// [`StoreError::Url`], or [`StoreError::Unavailable`] when the server does not answer or refuses.
-    pub async fn connect(_url: &str) -> Result<Store, StoreError> {
-        todo!()
+    fn pool(&self) -> &PgPool {
+        &self.shared.pool
     }
+}
 
-    /// Brings the tables to this version. Does nothing when they are; safe to run from many processes at once.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        todo!()
-    }
+/// Waits for the database's answer, for a limited time.
+async fn ask<T>(query: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    answer(query).await?.map_err(StoreError::from)
+}
 
-    /// The installation's id, made once and kept in the database.
-    pub async fn instance_id(&self) -> Result<String, StoreError> {
-        todo!()
-    }
-
-    /// The newest revision; 0 before the first write.
-    pub async fn revision(&self) -> Result<Revision, StoreError> {
-        todo!()
-    }
+/// The same, for a caller to whom a refusal by the database means something.
+async fn answer<T>(
+    query: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<Result<T, sqlx::Error>, StoreError> {
+    timeout(ANSWER_LIMIT, query)
+        .await
+        .map_err(|_elapsed| StoreError::Timeout)
 }
