@@ -14,7 +14,7 @@ use crate::resource::lower::LowerError;
 use crate::resource::object::API_VERSION;
 use crate::resource::validate;
 use crate::resource::workload::Workload;
-use crate::resource::{Key, Kind, Object};
+use crate::resource::{Kind, Object};
 use crate::swarm::Want;
 
 /// How long the Swarm may take to be asked for a warning; without an answer there is none.
@@ -39,7 +39,12 @@ pub(super) async fn admit_new(
 ) -> Result<Admitted, ApiError> {
     belongs(raw, kind, namespace, None)?;
     let mut object = validated(raw, kind)?;
-    if object.metadata.resource_version.as_ref().is_some_and(|seen| !seen.is_empty()) {
+    if object
+        .metadata
+        .resource_version
+        .as_ref()
+        .is_some_and(|seen| !seen.is_empty())
+    {
         return Err(ApiError::BadRequest(
             "resourceVersion should not be set on objects to be created".to_owned(),
         ));
@@ -64,7 +69,10 @@ pub(super) async fn admit(api: &Api, raw: &Value, old: &Object) -> Result<Admitt
     let metadata = &object.metadata;
     unchanged(old, metadata.uid.as_deref(), metadata.resource_version.as_deref())?;
     let mut object = lifecycle::update(old, object);
-    object.metadata.resource_version.clone_from(&old.metadata.resource_version);
+    object
+        .metadata
+        .resource_version
+        .clone_from(&old.metadata.resource_version);
     let warnings = judge(api, &object, Some(old)).await?;
     Ok(Admitted { object, warnings })
 }
@@ -192,12 +200,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::resource::Key;
 
     #[test]
     fn an_object_must_be_sent_where_it_belongs() {
         fn check(raw: &Value, expected: Option<&str>) {
             let result = belongs(raw, Kind::Team, "prod", Some("payments"));
-            assert_eq!(result.err().map(|error| error.to_string()).as_deref(), expected, "{raw}");
+            assert_eq!(
+                result.err().map(|error| error.to_string()).as_deref(),
+                expected,
+                "{raw}"
+            );
         }
         check(&json!({}), None);
         check(&json!([1, 2]), None);
@@ -227,10 +240,16 @@ mod tests {
         for (uid, revision, expected) in [
             (None, None, None),
             (Some("u1"), Some("7"), None),
-            (Some("u2"), None, Some("UID in precondition: u2, UID in object meta: u1")),
+            (
+                Some("u2"),
+                None,
+                Some("UID in precondition: u2, UID in object meta: u1"),
+            ),
             (None, Some("6"), Some("the object has been modified")),
         ] {
-            let refused = unchanged(&old, uid, revision).err().map(|error| error.to_string());
+            let refused = unchanged(&old, uid, revision)
+                .err()
+                .map(|error| error.to_string());
             match expected {
                 None => assert_eq!(refused, None),
                 Some(part) => assert!(refused.unwrap().contains(part), "{part}"),

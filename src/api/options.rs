@@ -50,6 +50,11 @@ impl Params {
         self.text(name).map(number).transpose()
     }
 
+    /// The others.
+    pub(super) fn without(&self, name: &str) -> Self {
+        Self(self.0.iter().filter(|(key, _)| key != name).cloned().collect())
+    }
+
     /// Whether the request asks for a watch; what cannot be read is refused later.
     pub(super) fn is_watch(&self) -> bool {
         self.flag("watch").unwrap_or(false)
@@ -121,7 +126,8 @@ impl TryFrom<&Params> for ListOptions {
 
     /// `limit` is ignored: every list is whole, which the convention allows.
     fn try_from(params: &Params) -> Result<Self, ApiError> {
-        let refused = |name: &str, why: &str| Err(ApiError::BadRequest(format!("{name} is not offered: {why}")));
+        let refused =
+            |name: &str, why: &str| Err(ApiError::BadRequest(format!("{name} is not offered: {why}")));
         if params.text("continue").is_some() {
             return refused("continue", "every list is whole");
         }
@@ -236,14 +242,21 @@ mod tests {
     #[test]
     fn list_options_are_read_as_kubernetes_does() {
         let list = |query: &str| ListOptions::try_from(&params(query));
-        let watch = list("watch=1&resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=3&limit=5").unwrap();
+        let watch =
+            list("watch=1&resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=3&limit=5").unwrap();
         assert!(watch.watch && watch.bookmarks);
         assert_eq!((watch.from, watch.timeout_seconds), (Some(Revision(7)), Some(3)));
         assert_eq!(list("resourceVersion=0&watch=false").unwrap().from, None);
         for (query, part) in [
             ("watch=perhaps", "must be true or false"),
-            ("resourceVersion=abc", "\"abc\" is not one that this server hands out"),
-            ("resourceVersion=-1", "\"-1\" is not one that this server hands out"),
+            (
+                "resourceVersion=abc",
+                "\"abc\" is not one that this server hands out",
+            ),
+            (
+                "resourceVersion=-1",
+                "\"-1\" is not one that this server hands out",
+            ),
             ("timeoutSeconds=-3", "must be a number"),
             ("continue=abc", "every list is whole"),
             ("labelSelector=a%20b", "label selector"),
@@ -268,6 +281,9 @@ mod tests {
         assert_eq!(foreground.preconditions.uid.as_deref(), Some("u"));
         assert!(foreground.dry_run);
         assert!(DeleteRequest::from(&params("propagationPolicy=orphan"), None).is_err());
-        assert_eq!(DeleteRequest::from(&params(""), None).unwrap(), DeleteRequest::default());
+        assert_eq!(
+            DeleteRequest::from(&params(""), None).unwrap(),
+            DeleteRequest::default()
+        );
     }
 }

@@ -11,7 +11,12 @@ use super::limits::MAX_BODY;
 use super::status::ApiError;
 
 const JSON: &str = "application/json";
-const YAML: [&str; 4] = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
+const YAML: [&str; 4] = [
+    "application/yaml",
+    "application/x-yaml",
+    "text/yaml",
+    "text/x-yaml",
+];
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A body that must be there: one JSON or YAML document.
@@ -124,7 +129,12 @@ fn is_json(choice: &str) -> bool {
 
 /// `application/json` out of `Application/JSON; charset=utf-8`.
 fn media_type(value: &str) -> String {
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -151,7 +161,10 @@ mod tests {
 
     #[test]
     fn a_media_type_is_read_without_its_parameters() {
-        assert_eq!(media_type(" Application/JSON ; charset=utf-8"), "application/json");
+        assert_eq!(
+            media_type(" Application/JSON ; charset=utf-8"),
+            "application/json"
+        );
         assert_eq!(media_type(""), "");
     }
 }

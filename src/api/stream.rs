@@ -16,11 +16,16 @@ const BUFFER: usize = 64;
 
 /// Where a producer sends its lines.
 #[derive(Clone, Debug)]
-pub(super) struct Lines(mpsc::Sender<Bytes>);
+pub(super) struct Lines(mpsc::Sender<Result<Bytes, Broken>>);
 
 /// The client is gone: there is nobody to produce for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gone;
+
+/// Why an answer breaks off; cuts the connection, so that the client does not take a part for the whole.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct Broken(String);
 
 #[derive(Serialize)]
 struct WatchEvent<'a, T> {
@@ -32,7 +37,13 @@ impl Lines {
     /// Sends a line of text, and its end.
     pub(super) async fn text(&self, line: &str) -> Result<(), Gone> {
         let bytes = Bytes::from(format!("{line}\n"));
-        self.0.send(bytes).await.map_err(|_| Gone)
+        self.0.send(Ok(bytes)).await.map_err(|_| Gone)
+    }
+
+    /// Breaks the answer off.
+    pub(super) async fn fail(&self, why: &str) -> Result<(), Gone> {
+        let broken = Broken(why.to_owned());
+        self.0.send(Err(broken)).await.map_err(|_| Gone)
     }
 
     /// Sends a watch event: `{"type": …, "object": …}`.
@@ -74,18 +85,10 @@ where
             () = closing.cancelled() => {}
         }
     });
-    let lines = stream::poll_fn(move |context| receiver.poll_recv(context).map(|line| line.map(Ok::<_, Gone>)));
+    let lines = stream::poll_fn(move |context| receiver.poll_recv(context));
     let mut response = Response::new(Body::from_stream(lines));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
     response
 }
-
-impl std::fmt::Display for Gone {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the client is gone")
-    }
-}
-
-impl std::error::Error for Gone {}

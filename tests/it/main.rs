@@ -1,14 +1,4 @@
-//! One integration binary: every scenario runs against real servers of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests fail like tests"
-)]
-
-mod agent;
-mod tidy;
-//! The integration tests: scenarios against real servers, which the harness provides.
+//! One integration binary: every scenario runs against real servers of its own, which the harness provides.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,5 +6,13 @@ mod tidy;
     reason = "a test fails by panicking, and so do its helpers"
 )]
 
+mod agent;
+mod converge;
+mod crash;
+mod deletion;
+mod drift;
 mod harness;
 mod harness_works;
+mod store;
+mod tidy;
+mod trouble;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::api::admission::{Admitted, admit};
 use crate::api::caller::Caller;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
@@ -16,19 +19,23 @@ const TRIES: u32 = 64;
 pub(in crate::api) enum Step {
     /// It is as it should be.
     Keep,
+    /// It is replaced by what a client sent, if that is admitted.
+    Admit(Value),
     /// It is replaced.
     Store(Box<Object>),
     /// It goes.
     Remove,
 }
 
-/// What became of an object.
+/// What became of an object, or, in a dry run, would become of it.
 #[derive(Debug)]
-pub(in crate::api) enum Changed {
-    /// It is (or, in a dry run, would be) this.
-    Stored(Object),
-    /// It is (or, in a dry run, would be) gone; what it was last.
-    Removed(Object),
+pub(in crate::api) struct Changed {
+    /// What it is now, or was last.
+    pub(in crate::api) object: Object,
+    /// Whether it is gone.
+    pub(in crate::api) removed: bool,
+    /// What admission had to say.
+    pub(in crate::api) warnings: Vec<String>,
 }
 
 /// One change of one object.
@@ -47,47 +54,56 @@ impl Change<'_> {
     /// anew, so it is also the place to refuse a state that the client has not seen.
     ///
     /// # Errors
-    /// 404 when there is no object, whatever `decide` refuses, and 409 when others were faster too often.
+    /// 404 when there is no object, whatever `decide` or admission refuses, and 409 when others were faster too often.
     pub(in crate::api) async fn carry_out(
         &self,
         api: &Api,
-        mut decide: impl AsyncFnMut(&Object) -> Result<Step, ApiError>,
+        decide: impl Fn(&Object) -> Result<Step, ApiError>,
     ) -> Result<Changed, ApiError> {
         for attempt in 0..TRIES {
             let old = api.object(self.key).await?;
-            let step = decide(&old).await?;
-            match self.apply(api, old, step).await {
+            let (new, warnings) = match decide(&old)? {
+                Step::Keep => (Some(old.clone()), Vec::new()),
+                Step::Admit(raw) => {
+                    let Admitted { object, warnings } = admit(api, &raw, &old).await?;
+                    (Some(object), warnings)
+                }
+                Step::Store(new) => (Some(*new), Vec::new()),
+                Step::Remove => (None, Vec::new()),
+            };
+            match self.store(api, old, new).await {
                 Err(StoreError::Conflict { .. }) => tokio::time::sleep(pause(attempt)).await,
-                result => return Ok(result?),
+                Err(error) => return Err(error.into()),
+                Ok((object, removed)) => {
+                    return Ok(Changed {
+                        object,
+                        removed,
+                        warnings,
+                    });
+                }
             }
         }
         Err(ApiError::modified(self.key.clone()))
     }
 
-    async fn apply(&self, api: &Api, old: Object, step: Step) -> Result<Changed, StoreError> {
+    /// Brings the store from `old` to `new`; an object that nothing holds any more goes.
+    async fn store(&self, api: &Api, old: Object, new: Option<Object>) -> Result<(Object, bool), StoreError> {
         let Some(expected) = old.revision() else {
             return Err(StoreError::NotFound(self.key.clone()));
         };
-        let (new, op) = match step {
-            Step::Keep => return Ok(Changed::Stored(old)),
-            Step::Store(new) if *new == old => return Ok(Changed::Stored(old)),
-            Step::Store(new) if !lifecycle::is_finished(&new) => {
-                let object = (*new).clone();
-                (Changed::Stored(*new), Op::Update { object, expected })
-            }
-            Step::Store(_) | Step::Remove => {
+        let (result, op, removed) = match new.filter(|new| !lifecycle::is_finished(new)) {
+            Some(new) if new == old => return Ok((old, false)),
+            Some(object) => (object.clone(), Op::Update { object, expected }, false),
+            None => {
                 let key = self.key.clone();
-                (Changed::Removed(old), Op::Remove { key, expected })
+                (old, Op::Remove { key, expected }, true)
             }
         };
         if self.dry_run {
-            return Ok(new);
+            return Ok((result, removed));
         }
         let stored = store(api, op, self.caller, self.reason).await?;
-        Ok(match new {
-            Changed::Stored(_) => Changed::Stored(stored),
-            Changed::Removed(_) => Changed::Removed(stored),
-        })
+        Ok((stored, removed))
     }
 }
 

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 
-use super::change::{Change, Changed, Step};
+use super::change::{Change, Step};
 use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
@@ -35,23 +35,25 @@ pub(in crate::api) async fn delete(
     };
     let seen = &request.preconditions;
     let changed = change
-        .carry_out(&api, async |old| {
+        .carry_out(&api, |old| {
             unchanged(old, seen.uid.as_deref(), seen.resource_version.as_deref())?;
-            Ok(match lifecycle::delete(old, request.propagation, Timestamp::now()) {
-                Deletion::Remove => Step::Remove,
-                Deletion::Mark(marked) => Step::Store(marked),
-                Deletion::AlreadyMarked => Step::Keep,
-            })
+            Ok(
+                match lifecycle::delete(old, request.propagation, Timestamp::now()) {
+                    Deletion::Remove => Step::Remove,
+                    Deletion::Mark(marked) => Step::Store(marked),
+                    Deletion::AlreadyMarked => Step::Keep,
+                },
+            )
         })
         .await?;
-    Ok(match changed {
-        Changed::Stored(marked) => Answer::ok(marked).into_response(),
-        Changed::Removed(last) => {
-            let warnings = left_alone(&api, &key).await?;
-            let answer = Answer::ok(deleted(&key, last.uid()));
-            Answer { warnings, ..answer }.into_response()
-        }
-    })
+    if !changed.removed {
+        return Ok(Answer::ok(changed.object).into_response());
+    }
+    let answer = Answer {
+        warnings: left_alone(&api, &key).await?,
+        ..Answer::ok(deleted(&key, changed.object.uid()))
+    };
+    Ok(answer.into_response())
 }
 
 fn options(body: serde_json::Value) -> Result<DeleteOptions, ApiError> {

@@ -93,7 +93,12 @@ fn with_scale(mut object: Value, scale: &Value) -> Result<Value, ApiError> {
             "a Scale must have spec.replicas, a number".to_owned(),
         ));
     }
-    let seen = |field: &str| scale.pointer(&format!("/metadata/{field}")).cloned().unwrap_or(Value::Null);
+    let seen = |field: &str| {
+        scale
+            .pointer(&format!("/metadata/{field}"))
+            .cloned()
+            .unwrap_or(Value::Null)
+    };
     let patch = json!({
         "metadata": {"uid": seen("uid"), "resourceVersion": seen("resourceVersion")},
         "spec": {"replicas": replicas},
@@ -117,7 +122,9 @@ fn scale_of(object: &Object) -> Scale {
             ..ObjectMeta::default()
         },
         spec: Some(ScaleSpec {
-            replicas: Some(whole(number(object.spec.get("replicas")).unwrap_or(DEFAULT_REPLICAS))),
+            replicas: Some(whole(
+                number(object.spec.get("replicas")).unwrap_or(DEFAULT_REPLICAS),
+            )),
         }),
         status: Some(ScaleStatus {
             replicas: whole(number(status.and_then(|status| status.get("replicas"))).unwrap_or_default()),

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde_json::Value;
 
-use super::change::{Change, Changed, Step};
+use super::change::{Change, Step};
 use super::write::merged;
 use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
@@ -74,7 +74,7 @@ async fn replace(
     make: impl Fn(&Object) -> Result<Value, ApiError>,
 ) -> Result<Answer<Object>, ApiError> {
     let changed = change
-        .carry_out(api, async |old| {
+        .carry_out(api, |old| {
             let mut raw = make(old)?;
             let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
             unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
@@ -82,8 +82,7 @@ async fn replace(
             Ok(Step::Store(Box::new(lifecycle::update_status(old, status))))
         })
         .await?;
-    let (Changed::Stored(body) | Changed::Removed(body)) = changed;
-    Ok(Answer::ok(body))
+    Ok(Answer::ok(changed.object))
 }
 
 /// The status, if it is one of the object's kind.

@@ -53,12 +53,17 @@ pub(super) async fn start(
     let limit = options.timeout_seconds.map(Duration::from_secs);
     let closing = api.closing.clone();
     let bookmarks = options.bookmarks;
-    Ok(stream::respond("application/json", limit, closing, |lines| async move {
-        for object in present {
-            lines.event(word(ChangeKind::Added), &object).await?;
-        }
-        follow(&api, view, from, bookmarks, &lines).await
-    }))
+    Ok(stream::respond(
+        "application/json",
+        limit,
+        closing,
+        |lines| async move {
+            for object in present {
+                lines.event(word(ChangeKind::Added), &object).await?;
+            }
+            follow(&api, view, from, bookmarks, &lines).await
+        },
+    ))
 }
 
 async fn follow(
@@ -125,7 +130,11 @@ impl View {
         } = change;
         let key = object.key();
         let within = key.kind == self.collection.kind
-            && self.collection.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
+            && self
+                .collection
+                .namespace
+                .as_ref()
+                .is_none_or(|namespace| *namespace == key.namespace)
             && self.selection.may_match(&key.name);
         if !within {
             return None;
@@ -161,7 +170,8 @@ impl View {
             }
         };
         let before = history.iter().rev().find(|entry| entry.revision < revision);
-        before.is_none_or(|entry| entry.change != ChangeKind::Deleted && self.selection.matches(&entry.object))
+        before
+            .is_none_or(|entry| entry.change != ChangeKind::Deleted && self.selection.matches(&entry.object))
     }
 }
 
@@ -173,4 +183,3 @@ fn transition(had: bool, has: bool) -> Option<ChangeKind> {
         (true, false) => Some(ChangeKind::Deleted),
     }
 }
-

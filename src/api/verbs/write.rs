@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::change::{Change, Changed, Step, store};
-use crate::api::admission::{admit, admit_new};
+use super::change::{Change, Step, store};
+use crate::api::admission::admit_new;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::options::{Params, WriteOptions};
@@ -13,8 +13,8 @@ use crate::api::paths::{Collection, Target};
 use crate::api::payload::{Document, MergePatch};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::Object;
+use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::store::Op;
 
 /// `POST …/namespaces/{namespace}/{plural}`
@@ -87,19 +87,11 @@ pub(super) async fn replace(
     change: Change<'_>,
     make: impl Fn(&Object) -> Result<Value, ApiError>,
 ) -> Result<Answer<Object>, ApiError> {
-    let mut warnings = Vec::new();
-    let changed = change
-        .carry_out(api, async |old| {
-            let admitted = admit(api, &make(old)?, old).await?;
-            warnings = admitted.warnings;
-            Ok(Step::Store(Box::new(admitted.object)))
-        })
-        .await?;
-    let (Changed::Stored(body) | Changed::Removed(body)) = changed;
+    let changed = change.carry_out(api, |old| make(old).map(Step::Admit)).await?;
     Ok(Answer {
         code: StatusCode::OK,
-        body,
-        warnings,
+        body: changed.object,
+        warnings: changed.warnings,
     })
 }
 
