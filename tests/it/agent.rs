@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 use whoosh::bus::StatusClaim;
 
+use crate::harness::eventually::eventually;
+
 /// Nothing here takes this long; it only ends a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -42,7 +44,10 @@ impl Nats {
         let file = files
             .path()
             .join(format!("nats-server_{}.ports", child.id().unwrap()));
-        let address = eventually("the ports file of nats-server", async || ports_file(&file)).await;
+        let address = eventually(PATIENCE, "nats-server chooses a port", async || {
+            ports_file(&file).ok_or("it has no port yet")
+        })
+        .await;
         Self {
             child,
             address,
@@ -72,19 +77,6 @@ fn ports_file(file: &Path) -> Option<String> {
         .as_str()?
         .strip_prefix("nats://")
         .map(str::to_owned)
-}
-
-/// Polls until `find` finds something.
-async fn eventually<T>(what: &str, find: impl AsyncFn() -> Option<T>) -> T {
-    let search = async {
-        loop {
-            if let Some(found) = find().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    within(what, search).await
 }
 
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {

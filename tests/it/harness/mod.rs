@@ -7,5 +7,6 @@ pub(crate) mod docker;
 pub(crate) mod eventually;
 pub(crate) mod keeper;
 pub(crate) mod nats;
+pub(crate) mod operator;
 pub(crate) mod postgres;
 pub(crate) mod process;

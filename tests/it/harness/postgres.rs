@@ -70,7 +70,7 @@ impl Postgres {
             url: self.url("postgres"),
         };
         maintenance
-            .query(&format!("CREATE DATABASE {name}"))
+            .query(&format!("CREATE DATABASE {name} TEMPLATE template0"))
             .await
             .unwrap();
         Database { url: self.url(&name) }
