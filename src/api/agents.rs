@@ -19,7 +19,9 @@ use crate::plan::Observed;
 use crate::plan::agents::{self, AgentView};
 use crate::plan::observed::Service;
 use crate::resource::object::API_VERSION;
+use crate::resource::workload::Workload;
 use crate::resource::{Key, Kind, Object};
+use crate::swarm::Want;
 
 /// `GET …/agents`, of a namespace or of all: a list, or a watch that looks once a second.
 pub(super) async fn list(
@@ -110,30 +112,47 @@ impl Part {
 async fn views(api: &Api, part: &Part) -> Result<Vec<Object>, ApiError> {
     let shelf = Shelf::read(api, part.namespace()).await?;
     let owners = part.owners(api).await?;
-    let mut services: BTreeMap<Key, BTreeMap<String, Service>> = BTreeMap::new();
+    // One read of all tasks, instead of one an owner.
+    let mut live: BTreeMap<Key, BTreeMap<String, Service>> = BTreeMap::new();
     for owned in api.cache.services_of(|owner| part.holds(owner), true).await? {
-        let of_owner = services.entry(owned.owner).or_default();
-        of_owner.insert(owned.service.spec.name.clone(), owned.service);
+        let of_owner = live.entry(owned.owner).or_default();
+        of_owner.insert(owned.service.id.clone(), owned.service);
     }
-    let mut observed = Observed {
-        nodes: api.cache.nodes(),
-        ..Observed::default()
-    };
-    let now = Timestamp::now();
+    let (nodes, now) = (api.cache.nodes(), Timestamp::now());
     let mut agents = Vec::new();
     for owner in &owners {
-        observed.services = services.remove(&owner.key()).unwrap_or_default();
+        let services = live.remove(&owner.key()).unwrap_or_default();
         let views = match shelf.lower(api, owner) {
-            Ok(workload) => agents::views(&workload, &observed, &api.instance, now),
-            Err(_) => agents::views_of_services(&observed.services, &observed, &api.instance, now),
+            Ok(workload) => {
+                let observed = observe(api, &workload, &services).await?;
+                agents::views(&workload, &observed, &api.instance, now)
+            }
+            Err(_) => agents::views_of_services(services.values(), &nodes, &api.instance, now),
         };
         agents.extend(views.into_iter().map(|view| object(view, Some(owner))));
     }
-    for left in services.into_values() {
-        let views = agents::views_of_services(&left, &observed, &api.instance, now);
+    for left in live.into_values() {
+        let views = agents::views_of_services(left.values(), &nodes, &api.instance, now);
         agents.extend(views.into_iter().map(|view| object(view, None)));
     }
     Ok(agents)
+}
+
+/// What the cache knows of a workload, with its services as they were just read, by id.
+async fn observe(
+    api: &Api,
+    workload: &Workload,
+    services: &BTreeMap<String, Service>,
+) -> Result<Observed, ApiError> {
+    let mut want = Want::of(workload);
+    want.tasks = false;
+    let mut observed = api.cache.observe(&want).await?;
+    for service in observed.services.values_mut() {
+        if let Some(fresh) = services.get(&service.id) {
+            service.clone_from(fresh);
+        }
+    }
+    Ok(observed)
 }
 
 fn object(view: AgentView, owner: Option<&Object>) -> Object {

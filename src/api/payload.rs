@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::limits::MAX_BODY;
 use super::status::ApiError;
+use crate::resource::yaml::{self, Documents};
 
 const JSON: &str = "application/json";
 const YAML: [&str; 4] = [
@@ -97,8 +98,22 @@ fn json(bytes: &[u8]) -> Result<Value, ApiError> {
         .map_err(|error| ApiError::BadRequest(format!("the body is not valid JSON: {error}")))
 }
 
-fn yaml(_bytes: &[u8]) -> Result<Value, ApiError> {
-    Err(ApiError::BadRequest("the body is not valid YAML".to_owned()))
+fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {
+    let refused = |why: String| Err(ApiError::BadRequest(why));
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return refused("the body is not valid YAML: it is not UTF-8 text".to_owned());
+    };
+    let Documents { mut good, faults } = yaml::parse(text);
+    if let Some(fault) = faults.first() {
+        return refused(format!("the body, line {}: {}", fault.place.line, fault.message));
+    }
+    match (good.pop(), good.len()) {
+        (Some(only), 0) => Ok(only.value),
+        (_, others) => refused(format!(
+            "the body holds {} YAML documents; send one object a request",
+            if others == 0 { 0 } else { others + 1 }
+        )),
+    }
 }
 
 /// Middleware: refuses a request that does not accept JSON.
@@ -157,6 +172,20 @@ mod tests {
             assert_eq!(accepts_json(&headers), expected, "{accept}");
         }
         assert!(accepts_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_yaml_body_holds_one_object() {
+        assert_eq!(yaml(b"a: 1\n").unwrap(), serde_json::json!({"a": 1}));
+        for (body, part) in [
+            (&b"a: [1"[..], "the body, line "),
+            (b"a: 1\n---\nb: 2\n", "holds 2 YAML documents"),
+            (b"---\n", "holds 0 YAML documents"),
+            (b"\xff\xfe", "is not UTF-8"),
+        ] {
+            let refused = yaml(body).unwrap_err().to_string();
+            assert!(refused.contains(part), "{refused}");
+        }
     }
 
     #[test]

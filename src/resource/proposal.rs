@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::object::{Key, Object};
+use super::object::Object;
 use super::preview::Preview;
 
 /// A proposed object beside the stored one, and what the Swarm would go through.
@@ -14,19 +14,6 @@ pub struct Proposal {
     pub live: Option<Object>,
     /// What would be stored.
     pub proposed: Object,
-    /// What would happen to the object's own agents; empty for a kind that owns none.
-    pub preview: Preview,
-    /// For an AgentTemplate: what would happen to the agents of each object that uses it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub users: Vec<UserPreview>,
-}
-
-/// What a changed AgentTemplate would do to one of its users.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UserPreview {
-    /// The Team or Council.
-    pub object: Key,
-    /// What would happen to its agents.
+    /// What would happen to agents: the object's own or, for an AgentTemplate, those of everything that uses it.
     pub preview: Preview,
 }

@@ -47,23 +47,38 @@ impl SecretsDir {
     /// The content of a secret. Symbolic links may be used within the folder (as Kubernetes mounts have them),
     /// but may not lead out of it.
     pub(super) fn read(&self, namespace: &str, name: &str) -> Result<SecretContent, SecretError> {
-        let folder = self.0.as_deref().ok_or_else(|| SecretError::NoFolder { name: name.to_owned() })?;
+        let folder = self.0.as_deref().ok_or_else(|| SecretError::NoFolder {
+            name: name.to_owned(),
+        })?;
         if !is_plain(namespace) || !is_plain(name) {
-            return Err(SecretError::Outside { name: name.to_owned() });
+            return Err(SecretError::Outside {
+                name: name.to_owned(),
+            });
         }
         let path = folder.join(namespace).join(name);
         let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => SecretError::Missing { name: name.to_owned(), path: path.clone() },
-            _ => SecretError::Unreadable { name: name.to_owned(), source },
+            io::ErrorKind::NotFound => SecretError::Missing {
+                name: name.to_owned(),
+                path: path.clone(),
+            },
+            _ => SecretError::Unreadable {
+                name: name.to_owned(),
+                source,
+            },
         };
         let root = folder.canonicalize().map_err(failed)?;
         let real = path.canonicalize().map_err(failed)?;
         if !real.starts_with(&root) {
-            return Err(SecretError::Outside { name: name.to_owned() });
+            return Err(SecretError::Outside {
+                name: name.to_owned(),
+            });
         }
         let (content, length) = read_bounded(&real).map_err(failed)?;
         if content.is_empty() || length > SECRET_MAX {
-            return Err(SecretError::Size { name: name.to_owned(), bytes: length });
+            return Err(SecretError::Size {
+                name: name.to_owned(),
+                bytes: length,
+            });
         }
         Ok(SecretContent(content))
     }
@@ -129,7 +144,10 @@ mod tests {
             let error = secrets.read(namespace, name).unwrap_err().to_string();
             assert!(error.contains(expect), "{namespace}/{name}: {error}");
         }
-        let none = SecretsDir::default().read("default", "token").unwrap_err().to_string();
+        let none = SecretsDir::default()
+            .read("default", "token")
+            .unwrap_err()
+            .to_string();
         assert!(none.contains("--secrets-dir"), "{none}");
     }
 

@@ -13,7 +13,7 @@ use crate::plan;
 use crate::plan::action::BlockedReason;
 use crate::resource::lower::LowerError;
 use crate::resource::preview::{Preview, PreviewBlocked};
-use crate::resource::proposal::{Proposal, UserPreview};
+use crate::resource::proposal::Proposal;
 use crate::resource::{Kind, Object};
 use crate::swarm::Want;
 
@@ -53,39 +53,51 @@ pub(in crate::api) async fn propose_change(
 
 async fn propose(api: &Api, live: Option<Object>, proposed: Object) -> Result<Proposal, ApiError> {
     let mut shelf = Shelf::read(api, Some(proposed.namespace())).await?;
-    let mut preview = Preview::default();
-    let mut users = Vec::new();
-    if proposed.kind.owns_agents() {
-        preview = preview_of(api, &shelf, &proposed).await?;
-    }
-    if proposed.kind == Kind::AgentTemplate {
+    let preview = if proposed.kind == Kind::AgentTemplate {
         shelf.put(&proposed);
-        for user in lowering::users(api, proposed.namespace(), proposed.name()).await? {
-            users.push(UserPreview {
-                object: user.key(),
-                preview: preview_of(api, &shelf, &user).await?,
-            });
-        }
-    }
+        of_users(api, &shelf, &proposed).await?
+    } else {
+        preview_of(api, &shelf, &proposed).await?
+    };
     Ok(Proposal {
         live,
         proposed,
         preview,
-        users,
     })
+}
+
+/// What a template would do to all who use it, as one preview.
+async fn of_users(api: &Api, shelf: &Shelf, template: &Object) -> Result<Preview, ApiError> {
+    let mut all = Preview::default();
+    for user in lowering::users(api, template.namespace(), template.name()).await? {
+        let Preview {
+            changes,
+            blocked,
+            interrupted,
+            suspended: _,
+        } = preview_of(api, shelf, &user).await?;
+        all.changes.extend(changes);
+        all.interrupted += interrupted;
+        all.blocked
+            .extend(blocked.into_iter().map(|blocked| PreviewBlocked {
+                agent: format!("{}/{} {}", user.kind.singular(), user.name(), blocked.agent),
+                ..blocked
+            }));
+    }
+    Ok(all)
 }
 
 async fn preview_of(api: &Api, shelf: &Shelf, object: &Object) -> Result<Preview, ApiError> {
     let workload = match shelf.lower(api, object) {
         Ok(workload) => workload,
-        Err(error) => return Ok(blocked(&error)),
+        Err(error) => return Ok(unlowered(&error)),
     };
     let observed = api.cache.observe(&Want::of(&workload)).await?;
     Ok(plan::preview(&plan::plan(&workload, &observed, &api.instance)))
 }
 
 /// The preview of what cannot be planned: its agents are left as they are.
-fn blocked(error: &LowerError) -> Preview {
+fn unlowered(error: &LowerError) -> Preview {
     let entry = |agent: &str, reason: BlockedReason, message: String| PreviewBlocked {
         agent: agent.to_owned(),
         reason: format!("{reason:?}"),
