@@ -10,6 +10,7 @@ mod secrets;
 mod spec;
 mod subnet;
 mod transport;
+mod want;
 mod wire;
 
 use std::collections::BTreeMap;
