@@ -1,6 +1,7 @@
 //! The HTTP client: Kubernetes conventions over the operator's Unix socket.
 
 mod error;
+mod lines;
 mod selection;
 
 use std::collections::BTreeSet;
@@ -9,15 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Event;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, Lines};
-use tokio_util::io::StreamReader;
 
 pub use error::ClientError;
+pub use lines::LineStream;
 pub use selection::{Listed, Selection};
 
 use super::talk;
@@ -53,9 +52,6 @@ pub struct LogQuery {
     /// Whether each line starts with its time.
     pub timestamps: bool,
 }
-
-/// Lines of an answer, as they come.
-pub type LineStream = Lines<Box<dyn AsyncBufRead + Send + Unpin>>;
 
 /// Talks to the operator. Cheap to clone.
 #[derive(Clone)]
@@ -242,10 +238,7 @@ impl Client {
     }
 
     async fn lines(&self, request: RequestBuilder) -> Result<LineStream, ClientError> {
-        let response = self.send(request, None).await?;
-        let body = response.bytes_stream().map_err(std::io::Error::other);
-        let reader: Box<dyn AsyncBufRead + Send + Unpin> = Box::new(StreamReader::new(Box::pin(body)));
-        Ok(reader.lines())
+        Ok(LineStream::of(self.send(request, None).await?))
     }
 
     async fn send(
