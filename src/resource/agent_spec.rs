@@ -3,12 +3,11 @@
 //! Every field is optional, because a role's agent is merged from three blocks: its template, the spec's
 //! `defaults`, and the role's own `agent`. What each field means when nobody sets it is decided in `lower`.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kube::core::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::duration::Duration;
 
 /// How one agent runs: image, command, environment, resources, placement and the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,7 +61,6 @@ pub struct AgentSpec {
     pub placement: Option<Placement>,
     /// How long the agent may take to stop before it is killed, for example `30s`. Default: `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub stop_grace_period: Option<Duration>,
     /// User, or `user:group`, that the process runs as. Without one, the image's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,22 +85,31 @@ pub struct EnvVar {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resources {
-    /// What the agent may use at most: `cpu` (`500m`) and `memory` (`128Mi`). Default: 1 CPU and 1Gi.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub limits: BTreeMap<ResourceName, Quantity>,
-    /// What is reserved for the agent on its node. Default: half of the limits' defaults, 500m and 512Mi.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: BTreeMap<ResourceName, Quantity>,
+    /// What the agent may use at most. Default: 1 CPU and 1Gi.
+    #[serde(default, skip_serializing_if = "ResourceList::is_empty")]
+    pub limits: ResourceList,
+    /// What is reserved for the agent on its node. Default: 500m and 512Mi, or the limit if that is lower.
+    #[serde(default, skip_serializing_if = "ResourceList::is_empty")]
+    pub requests: ResourceList,
 }
 
-/// A resource that can be limited and reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ResourceName {
-    /// Processor time, in cores.
-    Cpu,
-    /// Memory, in bytes.
-    Memory,
+/// Amounts of what a node has.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResourceList {
+    /// Processor time in cores, for example `500m` or `2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Quantity>,
+    /// Memory in bytes, for example `128Mi` or `1G`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Quantity>,
+}
+
+impl ResourceList {
+    /// Whether it names no amount.
+    pub fn is_empty(&self) -> bool {
+        self.cpu.is_none() && self.memory.is_none()
+    }
 }
 
 /// A mounted volume. Bind mounts are not offered: they reach into the host.
@@ -157,6 +164,30 @@ pub struct ConfigFile {
     pub data: String,
 }
 
+impl SecretFile {
+    /// Where the engine puts it: a name in `/run/secrets`, or an absolute path.
+    pub fn file(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Its absolute path in the container.
+    pub fn container_path(&self) -> String {
+        let file = self.file();
+        if file.starts_with('/') {
+            file.to_owned()
+        } else {
+            format!("/run/secrets/{file}")
+        }
+    }
+}
+
+impl ConfigFile {
+    /// Its absolute path in the container.
+    pub fn container_path(&self) -> String {
+        self.path.clone().unwrap_or_else(|| format!("/{}", self.name))
+    }
+}
+
 /// How the engine checks a container's health.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -166,18 +197,16 @@ pub struct HealthCheck {
     pub command: Option<Vec<String>>,
     /// Time between two checks, for example `10s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub interval: Option<Duration>,
     /// How long one check may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
     /// How long failures do not count after the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub start_period: Option<Duration>,
     /// How many failures in a row make the container unhealthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000))]
     pub retries: Option<u32>,
 }
 

@@ -6,10 +6,9 @@ use std::sync::LazyLock;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinition, JSONSchemaProps,
 };
-use kube::CustomResourceExt;
 use serde::{Deserialize, Serialize};
 
-use super::kinds::{Agent, AgentTemplate, Council, Team};
+use super::crd;
 
 /// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,8 +34,7 @@ impl Kind {
 
     /// The kind's CustomResourceDefinition, from which names, columns and the schema are read.
     pub fn definition(self) -> &'static CustomResourceDefinition {
-        static ALL: LazyLock<[CustomResourceDefinition; 4]> =
-            LazyLock::new(|| [Team::crd(), Council::crd(), AgentTemplate::crd(), Agent::crd()]);
+        static ALL: LazyLock<[CustomResourceDefinition; 4]> = LazyLock::new(|| Kind::ALL.map(crd::define));
         &ALL[self as usize]
     }
 

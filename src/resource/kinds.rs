@@ -4,11 +4,11 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
-use kube::core::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::agent_spec::AgentSpec;
+use super::duration::Duration;
 
 /// A Team is a set of roles, each with a number of agents, working on a project or a task.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -236,7 +236,6 @@ pub struct DesignBrief {
 pub struct Formation {
     /// How long the core roles may take to be filled, for example `60s`, before the council is degraded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
     pub deadline: Option<Duration>,
 }
 
@@ -262,6 +261,54 @@ pub enum OptionalRole {
     DevopsLead,
     /// Looks at how it is used.
     UxLead,
+}
+
+impl Priority {
+    /// Its name in specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl CoreRole {
+    /// Every core role, in the order in which a council has them.
+    pub const ALL: [CoreRole; 3] = [
+        CoreRole::ProductManager,
+        CoreRole::EngineeringLead,
+        CoreRole::QualityLead,
+    ];
+
+    /// Its name in specs, a DNS-1123 label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProductManager => "product-manager",
+            Self::EngineeringLead => "engineering-lead",
+            Self::QualityLead => "quality-lead",
+        }
+    }
+}
+
+impl OptionalRole {
+    /// Every optional role.
+    pub const ALL: [OptionalRole; 3] = [
+        OptionalRole::SecurityLead,
+        OptionalRole::DevopsLead,
+        OptionalRole::UxLead,
+    ];
+
+    /// Its name in specs, a DNS-1123 label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SecurityLead => "security-lead",
+            Self::DevopsLead => "devops-lead",
+            Self::UxLead => "ux-lead",
+        }
+    }
 }
 
 /// What the operator last saw of a Team's or Council's agents.

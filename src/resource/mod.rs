@@ -4,18 +4,27 @@
 
 pub mod agent_spec;
 pub mod condition;
+pub mod crd;
+pub mod duration;
 pub mod env;
 pub mod kind;
 pub mod kinds;
 pub mod lifecycle;
 pub mod lower;
+pub mod manifest;
+pub mod merge;
 pub mod names;
 pub mod nearest;
 pub mod object;
 pub mod preview;
+pub mod path;
+pub mod places;
+pub mod quantity;
+pub mod schema;
 pub mod selector;
 pub mod validate;
 pub mod workload;
+pub mod yaml;
 
 pub use kind::Kind;
 pub use object::{Key, Object, Revision};

@@ -1,11 +1,27 @@
 //! From what is declared to what is to run: templates merged in, defaults filled in, engine units.
 
+mod agent;
+mod declared;
+mod identity;
+
+pub(super) use identity::RESERVED_ENV;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::agent_spec::AgentSpec;
+use super::names::DEFAULT_NETWORK;
+use super::nearest;
 use super::object::Object;
-use super::validate::{Cause, CauseReason, Invalid};
-use super::workload::Workload;
+use super::validate::{Cause, CauseReason, Invalid, merged};
+use super::workload::{DesiredRole, Owner, Workload};
+use declared::{Declared, DeclaredRole};
+
+/// How long agents may take to be ready, when a Council's formation names no deadline.
+const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 
 /// The agent blocks of a namespace's AgentTemplates, by name.
 pub type Templates = BTreeMap<String, AgentSpec>;
@@ -23,10 +39,10 @@ pub struct Endpoints {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
     /// It will not be until somebody edits it or one of its templates.
-    #[error("{0}")]
-    Invalid(#[source] Invalid),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// It waits for templates that do not exist (yet).
-    #[error("{}", list(.0))]
+    #[error("{}", lines(.0))]
     MissingTemplates(Vec<MissingTemplate>),
 }
 
@@ -41,13 +57,43 @@ pub struct MissingTemplate {
     pub nearest: Option<String>,
 }
 
-fn list(_missing: &[MissingTemplate]) -> String {
-    String::new()
+impl fmt::Display for MissingTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            role,
+            template,
+            nearest,
+        } = self;
+        write!(
+            f,
+            "role {role} waits for the AgentTemplate \"{template}\", which does not exist"
+        )?;
+        match nearest {
+            Some(near) => write!(f, " (did you mean \"{near}\"?)"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn lines(missing: &[MissingTemplate]) -> String {
+    missing
+        .iter()
+        .map(MissingTemplate::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The templates that an object's roles name. Empty for kinds without roles.
-pub fn template_names(_object: &Object) -> BTreeSet<String> {
-    BTreeSet::new()
+pub fn template_names(object: &Object) -> BTreeSet<String> {
+    let roles = object
+        .spec
+        .get("roles")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    roles
+        .filter_map(|role| role.get("template")?.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Lowers a valid Team or Council: every default filled in, every quantity in the engine's units.
@@ -55,16 +101,81 @@ pub fn template_names(_object: &Object) -> BTreeSet<String> {
 /// # Errors
 /// [`LowerError::MissingTemplates`] names every role whose template is not among `templates`.
 /// [`LowerError::Invalid`] has every problem that only shows after merging.
-pub fn lower(
-    object: &Object,
-    _templates: &Templates,
-    _endpoints: &Endpoints,
-) -> Result<Workload, LowerError> {
-    Err(LowerError::Invalid(Invalid {
-        causes: vec![Cause::new(
-            "kind",
-            CauseReason::NotSupported,
-            format!("{} declares no agents", object.kind),
-        )],
-    }))
+pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> Result<Workload, LowerError> {
+    let declared = declared::read(object)?;
+    let missing = missing_templates(&declared.roles, templates);
+    if !missing.is_empty() {
+        return Err(LowerError::MissingTemplates(missing));
+    }
+    let owner = Owner {
+        key: object.key(),
+        uid: object.uid().to_owned(),
+        generation: object.generation(),
+    };
+    let network = declared
+        .network
+        .clone()
+        .unwrap_or_else(|| DEFAULT_NETWORK.to_owned());
+    let mut roles = Vec::new();
+    let mut causes = Vec::new();
+    for role in &declared.roles {
+        let template = role.template.as_ref().and_then(|name| templates.get(name));
+        match lower_role(role, template, &declared, &owner, &network, endpoints) {
+            Ok(role) => roles.push(role),
+            Err(found) => causes.extend(found),
+        }
+    }
+    if !causes.is_empty() {
+        return Err(Invalid { causes }.into());
+    }
+    Ok(Workload {
+        owner,
+        suspended: declared.suspended,
+        network,
+        progress_deadline: declared.deadline.map_or(PROGRESS_DEADLINE, |deadline| deadline.0),
+        roles,
+    })
+}
+
+fn missing_templates(roles: &[DeclaredRole], templates: &Templates) -> Vec<MissingTemplate> {
+    let missing = |role: &DeclaredRole| {
+        let template = role
+            .template
+            .as_ref()
+            .filter(|name| !templates.contains_key(*name))?;
+        let near = nearest::nearest(template, templates.keys().map(String::as_str));
+        Some(MissingTemplate {
+            role: role.name.clone(),
+            template: template.clone(),
+            nearest: near.map(str::to_owned),
+        })
+    };
+    roles.iter().filter_map(missing).collect()
+}
+
+fn lower_role(
+    role: &DeclaredRole,
+    template: Option<&AgentSpec>,
+    declared: &Declared,
+    owner: &Owner,
+    network: &str,
+    endpoints: &Endpoints,
+) -> Result<DesiredRole, Vec<Cause>> {
+    let layers: Vec<&AgentSpec> = template
+        .into_iter()
+        .chain([&declared.defaults, &role.agent])
+        .collect();
+    let agent = merged::check(&layers, false, &role.path)?;
+    let grace = agent::stop_grace_period(&agent);
+    let env = identity::environment(owner, &role.name, &agent, &declared.work, endpoints, grace);
+    let replicas = u32::try_from(role.replicas).map_err(|_| {
+        let message = format!("role {} cannot have {} agents", role.name, role.replicas);
+        vec![Cause::new("spec.roles", CauseReason::Invalid, message)]
+    })?;
+    Ok(DesiredRole {
+        name: role.name.clone(),
+        replicas,
+        required: role.required,
+        agent: agent::lower(agent, env, network, &role.path)?,
+    })
 }

@@ -1,12 +1,33 @@
 //! The door: raw JSON in, a valid object out, or every problem at once.
+//!
+//! First the schema, then what schemas cannot say, each on all parts that are as they should be.
 
+mod agent;
 mod cause;
+pub(super) mod merged;
+mod metadata;
+mod spec;
+mod syntax;
+mod view;
+mod warnings;
 
 pub use cause::{Cause, CauseReason, Invalid};
+pub use warnings::warnings;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
 
-use super::object::Object;
+use super::kind::Kind;
+use super::kinds::{AgentTemplateSpec, CouncilSpec, TeamSpec};
+use super::nearest;
+use super::object::{API_VERSION, Object};
+use super::schema::{self, quoted};
+use view::{Causes, Node};
+
+/// The largest object that the store takes, as JSON.
+const OBJECT_MAX: usize = 1 << 20;
+/// How many problems of one object are told.
+const CAUSES_MAX: usize = 100;
 
 /// Checks a raw object against its kind's schema and against what schemas cannot say.
 ///
@@ -14,18 +35,155 @@ use super::object::Object;
 /// absent: the caller knows which one is meant.
 ///
 /// # Errors
-/// Every problem of the object, in the order of its fields.
+/// Every problem of the object.
 pub fn object(raw: &Value) -> Result<Object, Invalid> {
-    serde_json::from_value(raw.clone()).map_err(|error| Invalid {
-        causes: vec![Cause {
-            field: String::new(),
-            reason: CauseReason::Invalid,
-            message: error.to_string(),
-        }],
+    let mut raw = raw.clone();
+    drop_nulls(&mut raw);
+    let mut causes = Causes::default();
+    match raw.as_object_mut() {
+        Some(members) => {
+            members.remove("status");
+            check(&Node::root(&raw), &mut causes);
+        }
+        None => {
+            let message = "must be an object with apiVersion, kind, metadata and spec";
+            causes.add(&Node::root(&raw), CauseReason::TypeInvalid, message);
+        }
+    }
+    if causes.found.is_empty() {
+        return typed(raw);
+    }
+    Err(Invalid {
+        causes: shortened(causes.found),
     })
 }
 
-/// What is valid and yet probably not meant, each in one line for people.
-pub fn warnings(_object: &Object) -> Vec<String> {
-    Vec::new()
+/// Not more causes than help anybody.
+fn shortened(mut causes: Vec<Cause>) -> Vec<Cause> {
+    let more = causes.len().saturating_sub(CAUSES_MAX);
+    if more > 0 {
+        causes.truncate(CAUSES_MAX);
+        causes.push(Cause::new(
+            "",
+            CauseReason::Invalid,
+            format!("and {more} more problems"),
+        ));
+    }
+    causes
+}
+
+fn check(root: &Node<'_>, causes: &mut Causes) {
+    api_version(&root.field("apiVersion"), causes);
+    let kind = kind(&root.field("kind"), causes);
+    let known = ["apiVersion", "kind", "metadata", "spec", "status"];
+    for (name, member) in root.members().filter(|(name, _)| !known.contains(&name.as_str())) {
+        let hint = nearest::hint(name, known);
+        causes.add(&member, CauseReason::Unknown, format!("unknown field{hint}"));
+    }
+    let metadata = root.field("metadata");
+    against(&metadata, schema::metadata(), causes);
+    metadata::check(&metadata, causes);
+    if let Some(kind) = kind {
+        let spec = root.field("spec");
+        if !spec.exists() {
+            causes.add(&spec, CauseReason::Required, "is required");
+        }
+        against(&spec, schema::member(kind, "spec"), causes);
+        spec::check(kind, &spec, causes);
+    }
+    let size = root.value.map_or(0, |value| value.to_string().len());
+    if size > OBJECT_MAX {
+        let message = format!(
+            "the object has {} KiB; at most 1,024 KiB can be stored",
+            size.div_ceil(1024)
+        );
+        causes.found.push(Cause::new("", CauseReason::TooLong, message));
+    }
+}
+
+fn against(node: &Node<'_>, schema: Option<&JSONSchemaProps>, causes: &mut Causes) {
+    if let (Some(value), Some(schema)) = (node.value, schema) {
+        schema::check(value, schema, &node.path, &mut causes.found);
+    }
+}
+
+fn api_version(node: &Node<'_>, causes: &mut Causes) {
+    match (node.value, node.text()) {
+        (None, _) => causes.add(
+            node,
+            CauseReason::Required,
+            format!("is required: \"{API_VERSION}\""),
+        ),
+        (_, Some(API_VERSION)) => {}
+        (_, Some(text)) => {
+            let message = format!("must be \"{API_VERSION}\", got {}", quoted(text));
+            causes.add(node, CauseReason::NotSupported, message);
+        }
+        _ => causes.add(
+            node,
+            CauseReason::TypeInvalid,
+            format!("must be \"{API_VERSION}\""),
+        ),
+    }
+}
+
+/// The kind, when it is one that can be declared.
+fn kind(node: &Node<'_>, causes: &mut Causes) -> Option<Kind> {
+    let names = || Kind::stored().map(Kind::name);
+    let list = || names().collect::<Vec<_>>().join(", ");
+    let Some(value) = node.value else {
+        causes.add(
+            node,
+            CauseReason::Required,
+            format!("is required: one of {}", list()),
+        );
+        return None;
+    };
+    let Some(text) = value.as_str() else {
+        causes.add(
+            node,
+            CauseReason::TypeInvalid,
+            format!("must be one of {}", list()),
+        );
+        return None;
+    };
+    if let Some(kind) = Kind::stored().find(|kind| kind.name() == text) {
+        return Some(kind);
+    }
+    let message = if Kind::ALL.iter().any(|kind| kind.name() == text) {
+        format!("{text} is read-only: declare a {}", Kind::Team)
+    } else {
+        let hint = nearest::hint(text, names());
+        format!("must be one of {}, got {}{hint}", list(), quoted(text))
+    };
+    causes.add(node, CauseReason::NotSupported, message);
+    None
+}
+
+/// The last check: the kinds' own types read what has been found to be right.
+fn typed(raw: Value) -> Result<Object, Invalid> {
+    let refused = |field: &str, error: serde_json::Error| Invalid {
+        causes: vec![Cause::new(field, CauseReason::Invalid, error.to_string())],
+    };
+    let object: Object = serde_json::from_value(raw).map_err(|error| refused("metadata", error))?;
+    let spec = object.spec.clone();
+    match object.kind {
+        Kind::Team => serde_json::from_value::<TeamSpec>(spec).map(drop),
+        Kind::Council => serde_json::from_value::<CouncilSpec>(spec).map(drop),
+        Kind::AgentTemplate => serde_json::from_value::<AgentTemplateSpec>(spec).map(drop),
+        Kind::Agent => Ok(()),
+    }
+    .map_err(|error| refused("spec", error))?;
+    Ok(object)
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }

@@ -1,0 +1,325 @@
+//! Walks a JSON value along its structural schema and finds every place where they differ.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+use super::crd;
+use super::duration::Duration;
+use super::kind::Kind;
+use super::nearest;
+use super::path;
+use super::validate::{Cause, CauseReason};
+
+/// The schema of a top-level member of a kind: `spec` or `status`; for the `metadata` of all, see [`metadata`].
+pub fn member(kind: Kind, name: &str) -> Option<&'static JSONSchemaProps> {
+    kind.schema()?.properties.as_ref()?.get(name)
+}
+
+/// The schema of Kubernetes' ObjectMeta, which a definition leaves out.
+pub fn metadata() -> Option<&'static JSONSchemaProps> {
+    static METADATA: LazyLock<Option<JSONSchemaProps>> = LazyLock::new(|| {
+        let settings = SchemaSettings::openapi3().with(|settings| settings.inline_subschemas = true);
+        let schema = settings.into_generator().into_root_schema_for::<ObjectMeta>();
+        let mut schema = serde_json::from_value(schema.to_value()).ok()?;
+        crd::tidy(&mut schema);
+        Some(schema)
+    });
+    METADATA.as_ref()
+}
+
+/// The schema of the items of a list.
+pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+    match schema.items.as_ref()? {
+        JSONSchemaPropsOrArray::Schema(items) => Some(items),
+        JSONSchemaPropsOrArray::Schemas(_) => None,
+    }
+}
+
+/// The schema of the values of a map with free keys.
+pub(super) fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+    match schema.additional_properties.as_ref()? {
+        JSONSchemaPropsOrBool::Schema(values) => Some(values),
+        JSONSchemaPropsOrBool::Bool(_) => None,
+    }
+}
+
+/// Adds to `causes` every difference between `value`, which stands at `path`, and its schema.
+pub fn check(value: &Value, schema: &JSONSchemaProps, path: &str, causes: &mut Vec<Cause>) {
+    Walk { causes }.value(value, schema, path);
+}
+
+/// What of `value` fits its schema; `None` when it does not fit at all.
+///
+/// Members that do not fit are left out, and so is an object that lacks a required member then.
+pub(super) fn fitting(value: &Value, schema: &JSONSchemaProps) -> Option<Value> {
+    match (schema.type_.as_deref(), value) {
+        (Some("object"), Value::Object(members)) => {
+            let properties = schema.properties.as_ref()?;
+            let fit = |(name, member): (&String, &Value)| {
+                Some((name.clone(), fitting(member, properties.get(name)?)?))
+            };
+            let fitted: Map<String, Value> = members.iter().filter_map(fit).collect();
+            let complete = schema
+                .required
+                .iter()
+                .flatten()
+                .all(|name| fitted.contains_key(name));
+            complete.then_some(Value::Object(fitted))
+        }
+        (Some("array"), Value::Array(list)) => {
+            let items = items(schema)?;
+            Some(list.iter().filter_map(|item| fitting(item, items)).collect())
+        }
+        _ => {
+            let mut causes = Vec::new();
+            check(value, schema, "", &mut causes);
+            causes.is_empty().then(|| value.clone())
+        }
+    }
+}
+
+struct Walk<'a> {
+    causes: &'a mut Vec<Cause>,
+}
+
+impl Walk<'_> {
+    fn add(&mut self, path: &str, reason: CauseReason, message: impl Into<String>) {
+        self.causes.push(Cause::new(path, reason, message));
+    }
+
+    fn value(&mut self, value: &Value, schema: &JSONSchemaProps, path: &str) {
+        if schema.x_kubernetes_int_or_string == Some(true) {
+            if !value.is_number() && !value.is_string() {
+                self.wrong_type(value, "a string or a number", path);
+            }
+            return;
+        }
+        match (schema.type_.as_deref(), value) {
+            (Some("object"), Value::Object(members)) => self.object(members, schema, path),
+            (Some("array"), Value::Array(list)) => self.list(list, schema, path),
+            (Some("string"), Value::String(text)) => self.text(text, schema, path),
+            (Some("integer"), Value::Number(_)) => self.integer(value, schema, path),
+            (Some("number"), Value::Number(_)) | (Some("boolean"), Value::Bool(_)) | (None, _) => {}
+            (Some("string"), _) if schema.format.as_deref() == Some("duration") => {
+                self.wrong_type(value, "a duration like \"60s\"", path);
+            }
+            (Some(expected), _) => self.wrong_type(value, article(expected), path),
+        }
+    }
+
+    fn wrong_type(&mut self, value: &Value, expected: &str, path: &str) {
+        let advice = match value {
+            Value::Bool(_) | Value::Number(_) if expected == "a string" => ": put it in quotes",
+            Value::String(text) if is_bare(text, expected) => ": write it without quotes",
+            _ => "",
+        };
+        let message = format!("must be {expected}, got {}{advice}", found(value));
+        self.add(path, CauseReason::TypeInvalid, message);
+    }
+
+    fn object(&mut self, members: &Map<String, Value>, schema: &JSONSchemaProps, path: &str) {
+        let none = BTreeMap::new();
+        let known = schema.properties.as_ref().unwrap_or(&none);
+        for name in schema.required.iter().flatten() {
+            if !members.contains_key(name) {
+                self.add(&path::field(path, name), CauseReason::Required, "is required");
+            }
+        }
+        let free = values(schema);
+        let open = known.is_empty() || schema.x_kubernetes_preserve_unknown_fields == Some(true);
+        for (name, value) in members {
+            let at = path::field(path, name);
+            self.no_nul(name, &at);
+            match known.get(name).or(free) {
+                Some(schema) => self.value(value, schema, &at),
+                None if open => {}
+                None => self.unknown(name, known, &at),
+            }
+        }
+    }
+
+    fn unknown(&mut self, name: &str, known: &BTreeMap<String, JSONSchemaProps>, path: &str) {
+        let names = || known.keys().map(String::as_str);
+        let message = match nearest::nearest(name, names()) {
+            Some(near) => format!("unknown field (did you mean \"{near}\"?)"),
+            None => format!(
+                "unknown field; known here: {}",
+                names().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        self.add(path, CauseReason::Unknown, message);
+    }
+
+    fn list(&mut self, list: &[Value], schema: &JSONSchemaProps, path: &str) {
+        let length = i64::try_from(list.len()).unwrap_or(i64::MAX);
+        if let Some(least) = schema.min_items.filter(|least| length < *least) {
+            let message = format!("must have at least {least} {}", plural(least, "item"));
+            self.add(path, CauseReason::Required, message);
+        }
+        if let Some(most) = schema.max_items.filter(|most| length > *most) {
+            let message = format!("must have at most {most} {}, got {length}", plural(most, "item"));
+            self.add(path, CauseReason::TooLong, message);
+        }
+        if let Some(items) = items(schema) {
+            for (index, item) in list.iter().enumerate() {
+                self.value(item, items, &path::item(path, index));
+            }
+        }
+        match schema.x_kubernetes_list_type.as_deref() {
+            Some("map") => {
+                for key in schema.x_kubernetes_list_map_keys.iter().flatten() {
+                    let keys = list.iter().map(|item| item.get(key));
+                    self.unique(keys, |index| path::field(&path::item(path, index), key));
+                }
+            }
+            Some("set") => self.unique(list.iter().map(Some), |index| path::item(path, index)),
+            _ => {}
+        }
+    }
+
+    fn unique<'v>(&mut self, keys: impl Iterator<Item = Option<&'v Value>>, at: impl Fn(usize) -> String) {
+        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, key) in keys.enumerate() {
+            let Some(text) = key.and_then(Value::as_str) else {
+                continue;
+            };
+            if let Some(before) = first.get(text) {
+                let message = format!("duplicate {}; it is at {} already", quoted(text), at(*before));
+                self.add(&at(index), CauseReason::Duplicate, message);
+            } else {
+                first.insert(text, index);
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, schema: &JSONSchemaProps, path: &str) {
+        self.no_nul(text, path);
+        if let Some(allowed) = &schema.enum_ {
+            let allowed: Vec<&str> = allowed.iter().filter_map(|value| value.0.as_str()).collect();
+            if !allowed.contains(&text) {
+                let hint = nearest::hint(text, allowed.iter().copied());
+                let list: Vec<String> = allowed.iter().map(|word| quoted(word)).collect();
+                let message = format!("must be one of {}, got {}{hint}", list.join(", "), quoted(text));
+                self.add(path, CauseReason::NotSupported, message);
+            }
+        }
+        if schema.format.as_deref() == Some("duration")
+            && let Err(error) = text.parse::<Duration>()
+        {
+            self.add(path, CauseReason::Invalid, error.to_string());
+        }
+        let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        if let Some(least) = schema.min_length.filter(|least| length < *least) {
+            let message = format!(
+                "must have at least {least} {}, got {length}",
+                plural(least, "character")
+            );
+            self.add(path, CauseReason::Invalid, message);
+        }
+        if let Some(most) = schema.max_length.filter(|most| length > *most) {
+            let message = format!(
+                "must have at most {most} {}, got {length}",
+                plural(most, "character")
+            );
+            self.add(path, CauseReason::TooLong, message);
+        }
+    }
+
+    /// Neither the store nor an environment can hold a NUL.
+    fn no_nul(&mut self, text: &str, path: &str) {
+        if text.contains('\0') {
+            self.add(path, CauseReason::Invalid, "must not contain a NUL character");
+        }
+    }
+
+    fn integer(&mut self, value: &Value, schema: &JSONSchemaProps, path: &str) {
+        let number = value.as_f64().unwrap_or(f64::NAN);
+        let low = schema.minimum.is_some_and(|least| number < least);
+        let high = schema.maximum.is_some_and(|most| number > most);
+        if low || high {
+            let bounds = match (schema.minimum, schema.maximum) {
+                (Some(least), Some(most)) => format!("between {least} and {most}"),
+                (Some(least), None) => format!("at least {least}"),
+                (None, most) => format!("at most {}", most.unwrap_or_default()),
+            };
+            self.add(
+                path,
+                CauseReason::Invalid,
+                format!("must be {bounds}, got {value}"),
+            );
+        } else if value.is_f64() {
+            self.add(
+                path,
+                CauseReason::TypeInvalid,
+                format!("must be a whole number, got {value}"),
+            );
+        }
+    }
+}
+
+fn article(type_: &str) -> &'static str {
+    match type_ {
+        "object" => "an object",
+        "array" => "a list",
+        "string" => "a string",
+        "integer" => "a whole number",
+        "boolean" => "true or false",
+        _ => "a number",
+    }
+}
+
+/// Whether a text without its quotes would be what is expected.
+fn is_bare(text: &str, expected: &str) -> bool {
+    match expected {
+        "a whole number" | "a number" => text.parse::<i64>().is_ok(),
+        "true or false" => text == "true" || text == "false",
+        _ => false,
+    }
+}
+
+/// What a value is. Not the value itself: it might be a secret in the wrong place.
+fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(true) => "the boolean true",
+        Value::Bool(false) => "the boolean false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn plural(count: i64, noun: &str) -> String {
+    if count == 1 {
+        noun.to_owned()
+    } else {
+        format!("{noun}s")
+    }
+}
+
+/// `text` in quotes, cut when it is long: a message is a line.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let printable = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    let head: String = text.chars().take(LONGEST).map(printable).collect();
+    let more = if text.chars().nth(LONGEST).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    format!("\"{head}{more}\"")
+}

@@ -1,0 +1,43 @@
+//! What schemas cannot say of an object's metadata.
+
+use super::cause::CauseReason;
+use super::syntax;
+use super::view::{Causes, Node};
+
+/// As in Kubernetes: 256 KiB for all annotations together.
+const ANNOTATIONS_MAX: usize = 256 * 1024;
+
+pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
+    let name = metadata.field("name");
+    if !name.exists() {
+        causes.add(&name, CauseReason::Required, "is required");
+    }
+    causes.text(&name, syntax::dns_label);
+    causes.text(&metadata.field("namespace"), syntax::dns_label);
+    let generated = metadata.field("generateName");
+    if generated.exists() {
+        let message = "names are not made up here: set metadata.name";
+        causes.add(&generated, CauseReason::Forbidden, message);
+    }
+    for (key, value) in metadata.field("labels").members() {
+        label_key(key, &value, causes);
+        causes.text(&value, syntax::label_value);
+    }
+    let annotations = metadata.field("annotations");
+    let mut size = 0;
+    for (key, value) in annotations.members() {
+        label_key(key, &value, causes);
+        size += key.len() + value.text().map_or(0, str::len);
+    }
+    if size > ANNOTATIONS_MAX {
+        let message = format!("have {} KiB; at most 256 KiB can be stored", size.div_ceil(1024));
+        causes.add(&annotations, CauseReason::TooLong, message);
+    }
+    causes.texts(&metadata.field("finalizers"), syntax::label_key);
+}
+
+fn label_key(key: &str, at: &Node<'_>, causes: &mut Causes) {
+    if let Err(message) = syntax::label_key(key) {
+        causes.add(at, CauseReason::Invalid, message);
+    }
+}

@@ -1,0 +1,63 @@
+//! What is valid and yet probably not meant.
+
+use super::super::object::Object;
+use super::view::Node;
+
+/// Parts of names that values should not be seen of.
+const SECRET_WORDS: [&str; 7] = [
+    "PASSWORD",
+    "PASSWD",
+    "SECRET",
+    "TOKEN",
+    "CREDENTIAL",
+    "API_KEY",
+    "PRIVATE_KEY",
+];
+
+/// What is valid and yet probably not meant, each in one line for people. No value is repeated.
+pub fn warnings(object: &Object) -> Vec<String> {
+    let root = Node {
+        value: Some(&object.spec),
+        path: "spec".to_owned(),
+    };
+    let roles = root.field("roles");
+    let blocks = [root.clone(), root.field("defaults")]
+        .into_iter()
+        .chain(roles.items().map(|role| role.field("agent")));
+    blocks.flat_map(|block| of_block(&block)).collect()
+}
+
+fn of_block(block: &Node<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for variable in block.field("env").items() {
+        let (name, value) = (variable.field("name"), variable.field("value"));
+        let (Some(text), Some(value)) = (name.text(), value.text()) else {
+            continue;
+        };
+        if looks_secret(text) && !value.is_empty() {
+            found.push(format!(
+                "{}: {text} looks like a secret, and everybody who can read the spec or the service sees it: use secrets",
+                name.path
+            ));
+        }
+    }
+    let image = block.field("image");
+    if let Some(text) = image.text().filter(|text| has_no_tag(text)) {
+        found.push(format!(
+            "{}: {text} has no tag, so \"latest\" is run, whatever that is: name one",
+            image.path
+        ));
+    }
+    found
+}
+
+/// A name that says where the secret is (`…_FILE`) is as it should be.
+fn looks_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    !name.ends_with("_FILE") && SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+fn has_no_tag(image: &str) -> bool {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    !last.contains([':', '@'])
+}
