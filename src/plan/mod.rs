@@ -12,15 +12,27 @@
 //! ```
 
 pub mod action;
+mod addresses;
 pub mod agents;
+mod assess;
+mod desired;
+mod diff;
 pub mod events;
+mod explain;
+pub mod health;
+mod image;
+mod mask;
 pub mod observed;
+mod ownership;
+mod placement;
 pub mod planner;
 pub mod preview;
 pub mod round;
 pub mod service;
 pub mod status;
 pub mod teardown;
+mod unused;
+mod words;
 
 pub use action::{Action, Outcome, Plan, Report};
 pub use events::{EventDraft, EventType, events};

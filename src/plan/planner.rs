@@ -1,13 +1,276 @@
 //! Brings a workload about.
 
-use crate::resource::workload::Workload;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::Plan;
-use super::observed::Observed;
+use crate::resource::names::label;
+use crate::resource::workload::{Owner, Workload};
+
+use super::action::{Action, Blocked, BlockedReason, Change, ChangeKind, Plan, Report, Target};
+use super::addresses::Addresses;
+use super::desired::{Desired, MissingSecrets, Need, Slot, slots};
+use super::diff::{Difference, diff};
+use super::observed::{Observed, Service};
+use super::ownership::{self, Ownership};
+use super::service::ServiceSpec;
+use super::unused;
 
 /// What is to be done so that the Swarm runs what `workload` declares. The plan is empty when it does.
 ///
+/// Stages: what a dead predecessor left goes, and what services refer to is made; services are made and changed,
+/// and those that are not declared any more go; what no service refers to any more goes. A slot that cannot be
+/// brought about is reported as blocked and left as it is; the others go on. Of a suspended workload, the report
+/// says what would be done, and nothing is.
+///
 /// `instance` is the installation's id: what carries another one is never touched.
-pub fn plan(_workload: &Workload, _observed: &Observed, _instance: &str) -> Plan {
-    Plan::default()
+pub fn plan(workload: &Workload, observed: &Observed, instance: &str) -> Plan {
+    let mut planner = Planner::new(workload, observed, instance);
+    for slot in slots(workload) {
+        planner.settle(slot);
+    }
+    planner.finish()
+}
+
+type Obstacle = (BlockedReason, String);
+
+struct Planner<'a> {
+    workload: &'a Workload,
+    observed: &'a Observed,
+    instance: &'a str,
+    desired: Desired<'a>,
+    addresses: Addresses<'a>,
+    predecessors: Vec<&'a Service>,
+    surplus: Vec<&'a Service>,
+    /// What services refer to and is not there yet, in a stable order.
+    needs: BTreeMap<Target, Action>,
+    /// The services to be made or changed, in the spec's order.
+    services: Vec<Action>,
+    edits: BTreeMap<String, Edit>,
+    blocked: Vec<Blocked>,
+}
+
+/// How a live service is changed.
+pub(super) struct Edit {
+    difference: Difference,
+    drift: bool,
+}
+
+impl<'a> Planner<'a> {
+    fn new(workload: &'a Workload, observed: &'a Observed, instance: &'a str) -> Self {
+        let wanted: BTreeSet<String> = slots(workload).map(|slot| slot.service()).collect();
+        let (mut predecessors, mut surplus) = (Vec::new(), Vec::new());
+        for (name, live) in &observed.services {
+            match Ownership::of(&live.labels, &workload.owner, instance) {
+                Ownership::Own if !wanted.contains(name) => surplus.push(live),
+                Ownership::Predecessor => predecessors.push(live),
+                Ownership::Own | Ownership::Foreign => {}
+            }
+        }
+        surplus.sort_by_key(|live| leaving_order(workload, live));
+        let leaving = predecessors.iter().chain(&surplus);
+        let leaving = leaving.map(|live| live.spec.name.as_str()).collect();
+        Self {
+            workload,
+            observed,
+            instance,
+            desired: Desired::new(workload, observed, instance),
+            addresses: Addresses::new(observed, leaving),
+            predecessors,
+            surplus,
+            needs: BTreeMap::new(),
+            services: Vec::new(),
+            edits: BTreeMap::new(),
+            blocked: Vec::new(),
+        }
+    }
+
+    fn settle(&mut self, slot: Slot<'_>) {
+        if let Err((reason, message)) = self.try_settle(slot) {
+            self.blocked.push(Blocked {
+                agent: slot.agent(),
+                service: slot.service(),
+                reason,
+                message,
+            });
+        }
+    }
+
+    fn try_settle(&mut self, slot: Slot<'_>) -> Result<(), Obstacle> {
+        let live = self.live(slot)?;
+        let spec = self
+            .desired
+            .service(slot)
+            .map_err(|missing| secrets_missing(slot, &missing))?;
+        self.addresses.take(&spec.name, &spec.networks)?;
+        self.need(slot, &spec);
+        let spec = Box::new(spec);
+        let Some(live) = live else {
+            self.services.push(Action::CreateService { spec });
+            return Ok(());
+        };
+        let difference = diff(&live.spec, &spec);
+        if !difference.is_empty() {
+            let hash = |spec: &ServiceSpec| spec.labels.get(label::SPEC_HASH).cloned();
+            let drift = hash(&live.spec) == hash(&spec);
+            self.edits.insert(spec.name.clone(), Edit { difference, drift });
+            self.services.push(Action::UpdateService {
+                id: live.id.clone(),
+                version: live.version,
+                uid: slot.owner.uid.clone(),
+                spec,
+            });
+        }
+        Ok(())
+    }
+
+    /// The slot's own live service.
+    fn live(&self, slot: Slot<'_>) -> Result<Option<&'a Service>, Obstacle> {
+        let name = slot.service();
+        let Some(live) = self.observed.services.get(&name) else {
+            return Ok(None);
+        };
+        match Ownership::of(&live.labels, slot.owner, self.instance) {
+            Ownership::Own => Ok(Some(live)),
+            Ownership::Predecessor => Ok(None),
+            Ownership::Foreign => Err((BlockedReason::NameConflict, name_taken(&name, slot.owner))),
+        }
+    }
+
+    /// Notes what the service refers to and is not there.
+    fn need(&mut self, slot: Slot<'_>, spec: &ServiceSpec) {
+        let labels = || ownership::labels(slot.owner, self.instance);
+        let networks = spec.networks.iter();
+        let networks = networks.filter(|name| !self.observed.networks.contains_key(*name));
+        let networks = networks.map(|name| Action::CreateNetwork {
+            name: name.clone(),
+            labels: labels(),
+        });
+        let blobs = self
+            .desired
+            .needs(slot)
+            .into_iter()
+            .filter_map(|need| match need {
+                Need::Secret { name, source } if !self.observed.secrets.contains_key(&name) => {
+                    Some(Action::CreateSecret {
+                        name,
+                        source,
+                        labels: labels(),
+                    })
+                }
+                Need::Config { name, data } if !self.observed.configs.contains_key(&name) => {
+                    Some(Action::CreateConfig {
+                        name,
+                        data,
+                        labels: labels(),
+                    })
+                }
+                Need::Secret { .. } | Need::Config { .. } => None,
+            });
+        let needs: Vec<Action> = networks.chain(blobs).collect();
+        self.needs
+            .extend(needs.into_iter().map(|action| (action.target(), action)));
+    }
+
+    fn finish(self) -> Plan {
+        let garbage = self.predecessors.iter().filter_map(|live| remove(live));
+        let surplus = self.surplus.iter().filter_map(|live| remove(live));
+        let unused = unused::after(&self.fates(), self.workload, self.observed, self.instance);
+        let stages = [
+            garbage.chain(self.needs.into_values()).collect(),
+            self.services.into_iter().chain(surplus).collect(),
+            unused,
+        ];
+        let changes = stages.iter().flatten();
+        let report = Report {
+            changes: changes
+                .map(|action: &Action| describe(action, self.edits.get(action.target().name())))
+                .collect(),
+            blocked: self.blocked,
+            suspended: self.workload.suspended,
+        };
+        let stages = stages
+            .into_iter()
+            .filter(|stage: &Vec<_>| !stage.is_empty() && !report.suspended);
+        Plan {
+            stages: stages.collect(),
+            report,
+        }
+    }
+
+    /// What becomes of services, by name: another spec, or nothing. Those that stay as they are have no entry.
+    fn fates(&self) -> unused::Fates<'_> {
+        let gone = self.predecessors.iter().chain(&self.surplus);
+        let gone = gone.map(|live| (live.spec.name.as_str(), None));
+        let made = self.services.iter().filter_map(|action| match action {
+            Action::CreateService { spec } | Action::UpdateService { spec, .. } => {
+                Some((spec.name.as_str(), Some(spec.as_ref())))
+            }
+            _ => None,
+        });
+        gone.chain(made).collect()
+    }
+}
+
+/// Removed roles first, then the highest slots.
+fn leaving_order(workload: &Workload, live: &Service) -> impl Ord + use<> {
+    let label = |name| live.labels.get(name).cloned().unwrap_or_default();
+    let role = label(label::ROLE);
+    let slot: u32 = label(label::SLOT).parse().unwrap_or_default();
+    let declared = workload.roles.iter().any(|declared| declared.name == role);
+    (declared, role, Reverse(slot), live.spec.name.clone())
+}
+
+/// Removes a service under the uid that it carries.
+pub(super) fn remove(live: &Service) -> Option<Action> {
+    Some(Action::RemoveService {
+        id: live.id.clone(),
+        name: live.spec.name.clone(),
+        uid: ownership::uid(&live.labels)?.to_owned(),
+    })
+}
+
+/// An action for people. `edit` is that of a service of the same name; one that is made anew has none.
+pub(super) fn describe(action: &Action, edit: Option<&Edit>) -> Change {
+    let replaces = edit.is_some_and(|edit| edit.difference.replaces);
+    let kind = match action {
+        Action::CreateNetwork { .. }
+        | Action::CreateSecret { .. }
+        | Action::CreateConfig { .. }
+        | Action::CreateService { .. } => ChangeKind::Create,
+        Action::UpdateService { .. } if replaces => ChangeKind::Replace,
+        Action::UpdateService { .. } | Action::ReleaseService { .. } => ChangeKind::InPlace,
+        Action::RemoveService { .. }
+        | Action::RemoveNetwork { .. }
+        | Action::RemoveSecret { .. }
+        | Action::RemoveConfig { .. } => ChangeKind::Remove,
+    };
+    Change {
+        kind,
+        what: action.target(),
+        because: edit
+            .map(|edit| edit.difference.fields.clone())
+            .unwrap_or_default(),
+        drift: edit.is_some_and(|edit| edit.drift),
+    }
+}
+
+fn name_taken(service: &str, owner: &Owner) -> String {
+    let kind = owner.key.kind.singular();
+    format!(
+        "service {service} exists and does not belong to this {kind}: remove it with `docker service rm {service}`, \
+         or give the {kind} another name"
+    )
+}
+
+fn secrets_missing(slot: Slot<'_>, MissingSecrets(names): &MissingSecrets) -> Obstacle {
+    let namespace = &slot.owner.key.namespace;
+    let files: Vec<_> = names.iter().map(|name| format!("{namespace}/{name}")).collect();
+    let message = format!(
+        "{} not in the operator's secrets folder: put the content there, or take the secret out of the spec",
+        match files.as_slice() {
+            [file] => format!("file {file} is"),
+            files => format!("files {} are", files.join(", ")),
+        }
+    );
+    (BlockedReason::SecretNotFound, message)
 }

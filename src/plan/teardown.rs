@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::resource::Key;
 
-use super::action::{Outcome, Plan};
-use super::observed::Observed;
+use super::action::{Action, FailureKind, Outcome, Plan, Report};
+use super::observed::{Observed, Service, Task, TaskState};
+use super::ownership;
+use super::planner;
+use super::unused;
 
 /// How an owner leaves the Swarm.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,27 +24,82 @@ pub struct Teardown {
 pub struct Remaining {
     /// Its services.
     pub services: usize,
-    /// Its tasks that still stop, on nodes that answer.
+    /// Its tasks that still stop, on nodes that answer. A node that is down may come back days later; nobody
+    /// waits for it.
     pub tasks: usize,
 }
 
 impl Teardown {
-    /// Whether nothing of the owner is left once the plan had this outcome: its finalizer may go.
-    pub fn finished(&self, _outcome: &Outcome) -> bool {
-        false
+    /// Whether nothing of the owner is left after the plan had this outcome, so that its finalizer may go.
+    ///
+    /// What turned out to be in use, or to be gone, is not the owner's to remove: its own services and tasks were
+    /// gone before.
+    pub fn finished(&self, outcome: &Outcome) -> bool {
+        let Outcome { done, failed } = outcome;
+        let actions = self.plan.stages.iter().map(Vec::len).sum::<usize>();
+        self.remaining == Remaining::default()
+            && done.len() + failed.len() == actions
+            && failed
+                .iter()
+                .all(|failure| matches!(failure.kind, FailureKind::InUse | FailureKind::NotFound))
     }
 }
 
 /// What is to be done so that nothing in the Swarm belongs to `key` any more, under any uid.
 ///
-/// `networks` are those that its spec names (empty when it is not known any more). With `orphan`, services are
-/// released: they run on, without our labels.
+/// First its services go; when their tasks have stopped, so do the networks, secrets and configs that nobody else
+/// uses. `networks` are those that its spec names (empty when it is not known any more). With `orphan`, services
+/// are released: they run on, without our labels.
 pub fn teardown(
-    _key: &Key,
-    _networks: &BTreeSet<String>,
-    _orphan: bool,
-    _observed: &Observed,
-    _instance: &str,
+    key: &Key,
+    networks: &BTreeSet<String>,
+    orphan: bool,
+    observed: &Observed,
+    instance: &str,
 ) -> Teardown {
-    Teardown::default()
+    let services = observed.services.values();
+    let services: Vec<_> = services
+        .filter(|live| ownership::belongs_to(&live.labels, key, instance))
+        .collect();
+    let stopping = observed
+        .leftover_tasks
+        .iter()
+        .filter(|task| stops(task, observed));
+    let remaining = Remaining {
+        services: services.len(),
+        tasks: if orphan { 0 } else { stopping.count() },
+    };
+    let leave = if orphan { release } else { planner::remove };
+    let stage: Vec<Action> = if remaining == Remaining::default() {
+        unused::without_services(key, networks, observed, instance)
+    } else {
+        services.into_iter().filter_map(leave).collect()
+    };
+    let report = Report {
+        changes: stage
+            .iter()
+            .map(|action| planner::describe(action, None))
+            .collect(),
+        ..Report::default()
+    };
+    let stages = if stage.is_empty() { Vec::new() } else { vec![stage] };
+    Teardown {
+        plan: Plan { stages, report },
+        remaining,
+    }
+}
+
+fn stops(task: &Task, observed: &Observed) -> bool {
+    let node = task.node.as_ref().map(|node| observed.nodes.get(node));
+    let answers = node.is_none_or(|node| node.is_some_and(|node| node.ready));
+    task.state <= TaskState::Running && answers
+}
+
+fn release(live: &Service) -> Option<Action> {
+    Some(Action::ReleaseService {
+        id: live.id.clone(),
+        version: live.version,
+        name: live.spec.name.clone(),
+        uid: ownership::uid(&live.labels)?.to_owned(),
+    })
 }

@@ -50,10 +50,14 @@ pub enum Reason {
     ImageMissing,
     /// No node meets the constraints or has the resources.
     NothingFits,
+    /// A container ended, and is started again.
+    AgentFailed,
     /// A container ends again and again.
     CrashLoop,
     /// A container runs, and its health check fails.
     Unhealthy,
+    /// A node with agents does not answer.
+    NodeDown,
     /// An agent that was ready is not ready any more.
     AgentLost,
     /// The required agents were not ready in time.

@@ -330,10 +330,14 @@ pub struct WorkloadStatus {
     /// Number of declared agents that are not ready.
     #[serde(default)]
     pub unavailable_replicas: i64,
+    /// How often agents ended by themselves and were started again, as far as the engine remembers.
+    #[serde(default)]
+    pub restarts: i64,
     /// `ready/declared`, for people: `3/4`.
     #[serde(default)]
     pub summary: String,
-    /// One word for the conditions, for people: `Ready`, `Progressing`, `Degraded`, `Stalled`, `Suspended`, `Deleting`.
+    /// One word for the conditions, for people: `Ready`, `Progressing`, `Degraded`, `Stalled`, `Suspended`, `Deleting`,
+    /// `Unknown`.
     #[serde(default)]
     pub state: String,
     /// What to know or do next, from the condition that `state` stands for.

@@ -1,0 +1,143 @@
+//! Every declared agent of a workload, judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::resource::condition::Reason;
+use crate::resource::workload::Workload;
+
+use super::action::{Blocked, BlockedReason, ChangeKind, Report};
+use super::desired::{Slot, slots};
+use super::explain::explain;
+use super::health::{Health, Verdict, judge};
+use super::observed::{Node, Observed, Service};
+use super::ownership::Ownership;
+
+/// Nodes come and go, above all at the start: nothing fits for good only after this time.
+const PLACEMENT_GRACE: SignedDuration = SignedDuration::from_secs(15);
+
+/// A declared agent and how it is.
+#[derive(Clone, Debug)]
+pub(super) struct Assessed<'a> {
+    pub(super) slot: Slot<'a>,
+    /// Its own live service.
+    pub(super) live: Option<&'a Service>,
+    pub(super) health: Health<'a>,
+    /// Why it cannot be brought about.
+    pub(super) blocked: Option<&'a Blocked>,
+    /// Whether its live service is what is declared, but for changes that leave the agent running.
+    pub(super) updated: bool,
+}
+
+/// What is wrong with an agent, in words that are the same for all agents with the same trouble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) agent: String,
+    pub(super) reason: Reason,
+    /// Whether it goes no further without a person.
+    pub(super) stalled: bool,
+    pub(super) message: String,
+}
+
+/// Judges every declared agent, in the spec's order. `report` is that of the plan for the same observation.
+pub(super) fn assess<'a>(
+    workload: &'a Workload,
+    observed: &'a Observed,
+    report: &'a Report,
+    instance: &str,
+    now: Timestamp,
+) -> Vec<Assessed<'a>> {
+    let blocked: BTreeMap<_, _> = report
+        .blocked
+        .iter()
+        .map(|blocked| (blocked.service.as_str(), blocked))
+        .collect();
+    let replaced: BTreeSet<_> = report
+        .changes
+        .iter()
+        .filter(|change| change.kind == ChangeKind::Replace)
+        .map(|change| change.what.name())
+        .collect();
+    let assess = |slot: Slot<'a>| {
+        let name = slot.service();
+        let live = observed.services.get(&name);
+        let live = live.filter(|live| Ownership::of(&live.labels, slot.owner, instance) == Ownership::Own);
+        let blocked = blocked.get(name.as_str()).copied();
+        let outdated = replaced.contains(name.as_str());
+        Assessed {
+            slot,
+            live,
+            health: judge(live, outdated, &observed.nodes, now),
+            blocked,
+            updated: live.is_some() && !outdated && blocked.is_none(),
+        }
+    };
+    slots(workload).map(assess).collect()
+}
+
+impl Assessed<'_> {
+    /// Whether it runs what is declared and is healthy.
+    pub(super) fn is_ready(&self) -> bool {
+        self.updated && self.health.verdict == Verdict::Ready
+    }
+
+    /// What is wrong with it; `None` when it is ready or on its way.
+    pub(super) fn problem(&self, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<Problem> {
+        let (reason, stalled) = match (self.blocked, &self.health.verdict) {
+            (Some(blocked), _) => (blocked.reason.into(), true),
+            (None, Verdict::ImageMissing { count, .. }) => (Reason::ImageMissing, *count >= tries(nodes)),
+            (None, Verdict::NothingFits { .. }) => {
+                let since = self.health.task.map_or(now, |task| task.created);
+                if now.duration_since(since) < PLACEMENT_GRACE {
+                    return None;
+                }
+                (Reason::NothingFits, true)
+            }
+            (None, Verdict::CrashLoop { .. }) => (Reason::CrashLoop, true),
+            (None, Verdict::Failed { .. }) => (Reason::AgentFailed, false),
+            (None, Verdict::Unhealthy { .. }) => (Reason::Unhealthy, false),
+            (None, Verdict::NodeDown { .. }) => (Reason::NodeDown, false),
+            (
+                None,
+                Verdict::Ready
+                | Verdict::Starting
+                | Verdict::Pending { .. }
+                | Verdict::Updating
+                | Verdict::Missing,
+            ) => return None,
+        };
+        Some(Problem {
+            agent: self.slot.agent(),
+            reason,
+            stalled,
+            message: self.message(nodes),
+        })
+    }
+
+    /// What to know of it, in plain words.
+    pub(super) fn message(&self, nodes: &BTreeMap<String, Node>) -> String {
+        match self.blocked {
+            Some(blocked) => blocked.message.clone(),
+            None => explain(&self.health, &self.slot.role.agent, nodes),
+        }
+    }
+}
+
+impl From<BlockedReason> for Reason {
+    fn from(reason: BlockedReason) -> Self {
+        match reason {
+            BlockedReason::NameConflict => Self::NameConflict,
+            BlockedReason::TemplateNotFound => Self::TemplateNotFound,
+            BlockedReason::SecretNotFound => Self::SecretNotFound,
+            BlockedReason::NetworkFull => Self::NetworkFull,
+            BlockedReason::Invalid => Self::InvalidSpec,
+        }
+    }
+}
+
+/// How many tries show that an image is on no node: the engine goes on to the next node by itself.
+fn tries(nodes: &BTreeMap<String, Node>) -> usize {
+    let open = nodes.values().filter(|node| node.ready && node.active).count();
+    open.clamp(1, 3)
+}

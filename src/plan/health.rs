@@ -1,0 +1,240 @@
+//! Judges one slot from what the engine says of its service's tasks.
+//!
+//! Only tasks of the current spec count, one of them a slot, and a task is only as good as the node it is on: the
+//! engine shows the tasks of a node that is down as running until the node is gone for a day.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::observed::{Node, Service, Task, TaskState};
+
+/// Failures that are older say nothing about now.
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// So many failures in the window are a loop.
+const LOOP: usize = 3;
+/// An agent in a loop is not ready before it has run for this long.
+const STABLE: SignedDuration = SignedDuration::from_secs(30);
+
+/// How an agent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It runs what is declared, and is healthy.
+    Ready,
+    /// Its container is being started, or is not healthy yet.
+    Starting,
+    /// The engine has not found a place for it yet.
+    Pending {
+        /// The engine's words; may be empty.
+        why: String,
+    },
+    /// Its image is not to be had.
+    ImageMissing {
+        /// The engine's error.
+        error: String,
+        /// How often it was tried.
+        count: usize,
+    },
+    /// No node takes it.
+    NothingFits {
+        /// The engine's reasons, for example `scheduling constraints not satisfied on 1 node`.
+        why: String,
+    },
+    /// It ended, and is started again.
+    Failed {
+        /// The container's exit code.
+        exit_code: Option<i64>,
+        /// The engine's error.
+        error: String,
+    },
+    /// It ended again and again.
+    CrashLoop {
+        /// The container's last exit code.
+        exit_code: Option<i64>,
+        /// The engine's last error.
+        error: String,
+        /// How often it ended, as far as the engine remembers.
+        count: usize,
+    },
+    /// It was stopped because its health check failed.
+    Unhealthy {
+        /// How often, as far as the engine remembers.
+        count: usize,
+    },
+    /// Its node does not answer.
+    NodeDown {
+        /// The node's host name.
+        node: String,
+    },
+    /// It does not run this generation yet.
+    Updating,
+    /// It has no service.
+    Missing,
+}
+
+/// A judged slot.
+#[derive(Clone, Debug)]
+pub struct Health<'a> {
+    /// How its agent is.
+    pub verdict: Verdict,
+    /// The task that the verdict speaks of.
+    pub task: Option<&'a Task>,
+    /// The tasks of the current spec that ended by themselves, newest first, as far as the engine remembers.
+    pub ended: Vec<&'a Task>,
+}
+
+/// Judges the service of a slot. `outdated` says that it is not what is declared, and has to be replaced.
+pub fn judge<'a>(
+    live: Option<&'a Service>,
+    outdated: bool,
+    nodes: &BTreeMap<String, Node>,
+    now: Timestamp,
+) -> Health<'a> {
+    let tasks = live.and_then(|live| live.tasks.as_deref()).unwrap_or_default();
+    let seen = Seen { tasks, nodes, now };
+    let (verdict, task) = match live {
+        None => (Verdict::Missing, None),
+        Some(_) if outdated => (Verdict::Updating, seen.wanted(|_| true)),
+        Some(_) => seen.verdict(),
+    };
+    Health {
+        verdict,
+        task,
+        ended: seen.ended().collect(),
+    }
+}
+
+/// Whether the engine refused a task because it cannot get the image.
+pub(super) fn image_is_missing(error: &str) -> bool {
+    [
+        "No such image",
+        "manifest unknown",
+        "pull access denied",
+        "repository does not exist",
+    ]
+    .iter()
+    .any(|text| error.contains(text))
+}
+
+/// The engine's reasons, when it found no node for a task.
+pub(super) fn no_suitable_node(error: &str) -> Option<&str> {
+    let rest = error.strip_prefix("no suitable node")?.trim();
+    Some(
+        rest.strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'))
+            .unwrap_or(rest),
+    )
+}
+
+/// The engine's error of a task, or else its message.
+pub(super) fn engine_text(task: &Task) -> &str {
+    task.error.as_deref().unwrap_or(&task.message)
+}
+
+/// Host name of a task's node.
+pub(super) fn node_name<'a>(task: &'a Task, nodes: &'a BTreeMap<String, Node>) -> Option<&'a str> {
+    let id = task.node.as_ref()?;
+    Some(nodes.get(id).map_or(id, |node| &node.hostname))
+}
+
+struct Seen<'a, 'n> {
+    tasks: &'a [Task],
+    nodes: &'n BTreeMap<String, Node>,
+    now: Timestamp,
+}
+
+impl<'a> Seen<'a, '_> {
+    fn verdict(&self) -> (Verdict, Option<&'a Task>) {
+        let recent: Vec<_> = self
+            .ended()
+            .filter(|task| self.age(task.since) <= WINDOW)
+            .collect();
+        let running =
+            self.wanted(|task| task.current && task.state == TaskState::Running && !self.is_cut_off(task));
+        let next = running.or_else(|| self.wanted(|task| task.current && !self.is_cut_off(task)));
+        let placed = next.filter(|task| task.state > TaskState::Pending);
+        let verdict = match placed {
+            Some(task) if task.state == TaskState::Running => self.running(task, &recent),
+            Some(_) => failure(&recent).unwrap_or(Verdict::Starting),
+            None => match self.cut_off() {
+                Some((task, node)) => return (Verdict::NodeDown { node }, Some(task)),
+                None => self.unplaced(next, &recent),
+            },
+        };
+        (verdict, next.or(recent.first().copied()))
+    }
+
+    fn running(&self, task: &Task, recent: &[&Task]) -> Verdict {
+        let proven = recent.len() < LOOP || self.age(task.since) >= STABLE;
+        let failure = if proven { None } else { failure(recent) };
+        failure.unwrap_or(Verdict::Ready)
+    }
+
+    fn unplaced(&self, next: Option<&Task>, recent: &[&Task]) -> Verdict {
+        let nothing_fits = next.and_then(|task| no_suitable_node(engine_text(task)));
+        if let Some(why) = nothing_fits {
+            return Verdict::NothingFits { why: why.to_owned() };
+        }
+        failure(recent).unwrap_or_else(|| match next {
+            Some(task) => Verdict::Pending {
+                why: engine_text(task).to_owned(),
+            },
+            None if self.wanted(|_| true).is_some() => Verdict::Updating,
+            None => Verdict::Starting,
+        })
+    }
+
+    /// The newest task that the engine wants to run, or to run soon.
+    fn wanted(&self, condition: impl Fn(&Task) -> bool) -> Option<&'a Task> {
+        self.tasks.iter().find(|task| {
+            task.desired <= TaskState::Running && task.state <= TaskState::Running && condition(task)
+        })
+    }
+
+    /// Tasks of the current spec that ended without being told to.
+    fn ended(&self) -> impl Iterator<Item = &'a Task> {
+        let ended = |state| {
+            matches!(
+                state,
+                TaskState::Complete | TaskState::Failed | TaskState::Rejected
+            )
+        };
+        self.tasks
+            .iter()
+            .filter(move |task| task.current && ended(task.state))
+    }
+
+    /// A task that ran, as far as anybody knows, on a node that does not answer, and that node's name.
+    fn cut_off(&self) -> Option<(&'a Task, String)> {
+        let on_it = |task: &&Task| task.current && task.state <= TaskState::Running && self.is_cut_off(task);
+        let task = self.tasks.iter().find(on_it)?;
+        Some((task, node_name(task, self.nodes)?.to_owned()))
+    }
+
+    fn is_cut_off(&self, task: &Task) -> bool {
+        let node = task.node.as_ref();
+        node.is_some_and(|node| self.nodes.get(node).is_none_or(|node| !node.ready))
+    }
+
+    fn age(&self, since: Timestamp) -> SignedDuration {
+        self.now.duration_since(since)
+    }
+}
+
+/// What the newest of some failures, and their number, come to.
+fn failure(recent: &[&Task]) -> Option<Verdict> {
+    let count = recent.len();
+    let last = recent.first()?;
+    let error = engine_text(last).to_owned();
+    let exit_code = last.exit_code;
+    Some(match error {
+        error if image_is_missing(&error) => Verdict::ImageMissing { error, count },
+        error if error.contains("unhealthy container") => Verdict::Unhealthy { count },
+        error if count >= LOOP => Verdict::CrashLoop {
+            exit_code,
+            error,
+            count,
+        },
+        error => Verdict::Failed { exit_code, error },
+    })
+}

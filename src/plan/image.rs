@@ -1,0 +1,109 @@
+//! Which image a slot runs: a tag is resolved to a digest once, and then stays.
+
+use std::collections::BTreeMap;
+
+use crate::resource::names::label;
+use crate::resource::workload::Owner;
+
+use super::observed::{Image, Observed, Service};
+use super::ownership::Ownership;
+
+/// The images that an owner's agents run, and what is known of others.
+pub(super) struct Images<'a> {
+    owner: &'a Owner,
+    observed: &'a Observed,
+    instance: &'a str,
+    /// What some agent of the owner runs for a requested image; one with a digest where there is one.
+    running: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Images<'a> {
+    pub(super) fn new(owner: &'a Owner, observed: &'a Observed, instance: &'a str) -> Self {
+        let mut running = BTreeMap::new();
+        let all = observed.services.values();
+        for (requested, image) in all.filter_map(|live| runs(live, owner, instance)) {
+            let known: &mut &str = running.entry(requested).or_insert(image);
+            if image.contains('@') && !known.contains('@') {
+                *known = image;
+            }
+        }
+        Self {
+            owner,
+            observed,
+            instance,
+            running,
+        }
+    }
+
+    /// The reference to run for `requested`: what the slot's own service runs if it was made for the same
+    /// request, else what another agent of the owner runs for it, else what is known of it now.
+    ///
+    /// So a tag that moves, or a registry that comes back, restarts nobody; only an edit of the spec does.
+    pub(super) fn choose(&self, requested: &str, service: &str) -> String {
+        let live = self.observed.services.get(service);
+        let own = live.and_then(|live| runs(live, self.owner, self.instance));
+        own.filter(|(asked, _)| *asked == requested)
+            .map(|(_, image)| image)
+            .or_else(|| self.running.get(requested).copied())
+            .or_else(|| match self.observed.images.get(requested)? {
+                Image::Resolved(reference) => Some(reference),
+                Image::Local | Image::Unknown { .. } => None,
+            })
+            .unwrap_or(requested)
+            .to_owned()
+    }
+}
+
+/// What was requested for a service of the owner, and the image that it runs for that.
+fn runs<'a>(live: &'a Service, owner: &Owner, instance: &str) -> Option<(&'a str, &'a str)> {
+    let requested = live.labels.get(label::IMAGE)?;
+    let image = &live.spec.container.image;
+    let own = Ownership::of(&live.labels, owner, instance) == Ownership::Own;
+    (own && resolves(requested, image)).then_some((requested, image))
+}
+
+/// Whether `reference` is `requested`, or that with a digest.
+fn resolves(requested: &str, reference: &str) -> bool {
+    match reference.split_once('@') {
+        Some((tagged, _)) if !requested.contains('@') => full(tagged) == full(requested),
+        _ => reference == requested,
+    }
+}
+
+/// `docker.io/library/nginx` and `nginx` are both `nginx:latest`.
+fn full(image: &str) -> String {
+    let short = image.strip_prefix("docker.io/").unwrap_or(image);
+    let short = short.strip_prefix("library/").unwrap_or(short);
+    let file = short.rsplit('/').next().unwrap_or(short);
+    if file.contains(':') {
+        short.to_owned()
+    } else {
+        format!("{short}:latest")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_belongs_to_the_tag_that_it_was_resolved_from() {
+        for (requested, reference, expected) in [
+            ("agent:dev", "agent:dev", true),
+            ("agent:dev", "agent:dev@sha256:1", true),
+            ("agent:dev", "agent:prod@sha256:1", false),
+            ("agent:dev", "agent:prod", false),
+            ("nginx", "nginx:latest@sha256:1", true),
+            ("docker.io/library/nginx", "nginx:latest@sha256:1", true),
+            ("host:5000/nginx", "host:5000/nginx:latest@sha256:1", true),
+            ("agent@sha256:1", "agent@sha256:1", true),
+            ("agent@sha256:1", "agent@sha256:2", false),
+        ] {
+            assert_eq!(
+                resolves(requested, reference),
+                expected,
+                "{requested} {reference}"
+            );
+        }
+    }
+}
