@@ -50,6 +50,11 @@ pub(crate) fn slashed(key: &Key) -> String {
     format!("{}/{}", key.kind.singular(), key.name)
 }
 
+/// What is said of an object that does not exist.
+pub(crate) fn not_found(key: &Key) -> String {
+    format!("{} not found in {} namespace", slashed(key), key.namespace)
+}
+
 /// `metadata.labels`.
 pub(crate) fn labels(object: &Value) -> BTreeMap<String, String> {
     string_map(object, "/metadata/labels")

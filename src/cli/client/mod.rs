@@ -60,8 +60,8 @@ pub struct Client {
     socket: PathBuf,
     timeout: Option<Duration>,
     verbose: bool,
-    /// A dry run and the write after it carry the same warnings: each is said once.
-    warned: Arc<Mutex<BTreeSet<String>>>,
+    /// What was said already; `None` says nothing.
+    warned: Option<Arc<Mutex<BTreeSet<String>>>>,
 }
 
 impl Client {
@@ -85,8 +85,16 @@ impl Client {
             socket: socket.to_owned(),
             timeout,
             verbose,
-            warned: Arc::default(),
+            warned: Some(Arc::default()),
         })
+    }
+
+    /// The same client, without the operator's warnings on standard error.
+    pub fn without_warnings(&self) -> Self {
+        Self {
+            warned: None,
+            ..self.clone()
+        }
     }
 
     /// Reads one object.
@@ -276,11 +284,12 @@ impl Client {
     }
 
     fn show_warnings(&self, response: &Response) {
+        let Some(warned) = &self.warned else { return };
         for header in response.headers().get_all("warning") {
             let Some(text) = warning_text(&String::from_utf8_lossy(header.as_bytes())) else {
                 continue;
             };
-            let is_new = match self.warned.lock() {
+            let is_new = match warned.lock() {
                 Ok(mut warned) => warned.insert(text.clone()),
                 Err(_) => true,
             };

@@ -36,7 +36,7 @@ pub struct DescribeArgs {
 pub(crate) async fn run(ctx: &Context, args: &DescribeArgs) -> Result<Outcome, CliError> {
     let objects = objects(ctx, args).await?;
     if objects.is_empty() {
-        talk::say(&ctx.nothing_found());
+        talk::say(&ctx.nothing_found("resources"));
         return Ok(Outcome::Done);
     }
     let mut texts = Vec::new();

@@ -83,7 +83,7 @@ pub(crate) async fn run(ctx: &Context, args: &EventsArgs) -> Result<Outcome, Cli
     }
     let mut shown = Shown::new(ctx, args);
     if events.is_empty() && !args.watch {
-        talk::say(&ctx.nothing_found().replace("resources", "events"));
+        talk::say(&ctx.nothing_found("events"));
     }
     shown.print(events)?;
     while args.watch {

@@ -92,13 +92,11 @@ impl Asked {
 
 pub(crate) async fn run(ctx: &Context, args: &GetArgs) -> Result<Outcome, CliError> {
     let asked = group(target::parse(&args.what)?);
-    if asked.iter().any(|asked| !asked.names.is_empty()) {
-        ctx.namespace()?;
-        if args.selector.is_some() || args.field_selector.is_some() {
-            return Err(CliError::Usage(
-                "objects are named or selected, not both: leave out the names or the selector".to_owned(),
-            ));
-        }
+    let named = asked.iter().any(|asked| !asked.names.is_empty());
+    if named && (args.selector.is_some() || args.field_selector.is_some()) {
+        return Err(CliError::Usage(
+            "objects are named or selected, not both: leave out the names or the selector".to_owned(),
+        ));
     }
     let look = look(ctx, args, asked.len() > 1);
     if args.watch || args.watch_only {
@@ -169,7 +167,7 @@ async fn once(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> Re
         return Ok(Outcome::Done);
     }
     for key in missing {
-        talk::say(&format!("error: {}", not_found(&key)));
+        talk::say(&format!("error: {}", object::not_found(&key)));
     }
     Err(CliError::Said)
 }
@@ -205,7 +203,7 @@ fn print_tables(
         tables.push(Listing::new(*kind, look).rows(items, Timestamp::now())?);
     }
     if tables.is_empty() && none_missing {
-        talk::say(&ctx.nothing_found());
+        talk::say(&ctx.nothing_found("resources"));
     }
     ctx.print(&tables.join("\n"))
 }
@@ -249,9 +247,4 @@ fn selection(ctx: &Context, args: &GetArgs, asked: &Asked) -> Selection {
 fn sort_path(text: &str) -> Result<Path, CliError> {
     let inside = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     Ok(Path::parse(inside.unwrap_or(text))?)
-}
-
-/// What is said of an object that does not exist.
-pub(crate) fn not_found(key: &Key) -> String {
-    format!("{} not found in namespace {}", object::slashed(key), key.namespace)
 }

@@ -31,7 +31,7 @@ pub struct TreeArgs {
 pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliError> {
     let owners = owners(ctx, args).await?;
     if owners.is_empty() {
-        talk::say(&ctx.nothing_found());
+        talk::say(&ctx.nothing_found("resources"));
         return Ok(Outcome::Done);
     }
     let agents = ctx.client.list(&ctx.selection(Kind::Agent, None)).await?.items;
