@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 /// The folder that holds everything `whoosh up` makes: `$WHOOSH_HOME`, or `/var/lib/whoosh` for root, or
 /// `whoosh` below `$XDG_DATA_HOME` (`~/.local/share`) for everybody else.
 pub fn home() -> PathBuf {
-    home_from(|name| std::env::var_os(name), rustix::process::geteuid().is_root())
+    home_from(
+        |name| std::env::var_os(name),
+        rustix::process::geteuid().is_root(),
+    )
 }
 
 /// The operator's Unix socket below a home folder.
@@ -47,7 +50,11 @@ mod tests {
         check(&[("WHOOSH_HOME", "/w"), ("HOME", "/home/ada")], false, "/w");
         check(&[("WHOOSH_HOME", "/w")], true, "/w");
         check(&[("WHOOSH_HOME", ""), ("HOME", "/root")], true, "/var/lib/whoosh");
-        check(&[("XDG_DATA_HOME", "/data"), ("HOME", "/home/ada")], false, "/data/whoosh");
+        check(
+            &[("XDG_DATA_HOME", "/data"), ("HOME", "/home/ada")],
+            false,
+            "/data/whoosh",
+        );
         check(&[("HOME", "/home/ada")], false, "/home/ada/.local/share/whoosh");
         check(&[], false, "/var/lib/whoosh");
     }

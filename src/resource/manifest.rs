@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::kind::Kind;
 use super::object::{DEFAULT_NAMESPACE, Key, Object};
 use super::path;
-use super::places::{Fault, Place, Places};
+use super::places::{Place, Places};
+use super::scan::Fault;
 use super::validate::{self, Cause, CauseReason};
 use super::yaml::{self, Document};
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::path;
-use super::places::{self, Fault, Place, Places};
+use super::places::{Place, Places};
+use super::scan::{self, Fault};
 
 /// One YAML document as JSON.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub struct Documents {
 /// strings and unique; tags other than YAML's own are refused.
 pub fn parse(text: &str) -> Documents {
     let text = without_json_tabs(text);
-    let scan = places::scan(&text);
+    let scan = scan::scan(&text);
     let faulty: BTreeSet<usize> = scan.faults.iter().map(|fault| fault.document).collect();
     let mut result = Documents {
         good: Vec::new(),

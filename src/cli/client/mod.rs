@@ -136,7 +136,11 @@ impl Client {
         let request = self
             .request(Method::GET, &path)
             .query(&selection.query())
-            .query(&[("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", revision)]);
+            .query(&[
+                ("watch", "true"),
+                ("allowWatchBookmarks", "true"),
+                ("resourceVersion", revision),
+            ]);
         self.lines(request).await
     }
 
@@ -267,7 +271,10 @@ impl Client {
                 Ok(response) => response.status().to_string(),
                 Err(_) => "no answer".to_owned(),
             };
-            talk::say(&format!("{asked}: {outcome} in {} ms", started.elapsed().as_millis()));
+            talk::say(&format!(
+                "{asked}: {outcome} in {} ms",
+                started.elapsed().as_millis()
+            ));
         }
         let response = answer.map_err(|error| self.failure(error))?;
         self.show_warnings(&response);
@@ -361,7 +368,10 @@ mod tests {
             assert_eq!(warning_text(header).as_deref(), expected, "{header}");
         }
         check(r#"299 - "no template \"x\" yet""#, Some(r#"no template "x" yet"#));
-        check(r#"299 whoosh "a, b" "Sat, 25 Aug 2012 23:34:45 GMT""#, Some("a, b"));
+        check(
+            r#"299 whoosh "a, b" "Sat, 25 Aug 2012 23:34:45 GMT""#,
+            Some("a, b"),
+        );
         check(r#"110 - "stale""#, None);
         check("299 - bare", None);
     }

@@ -25,17 +25,19 @@ impl Path {
     /// When it is not one.
     pub fn parse(text: &str) -> Result<Self, JsonPathError> {
         let trimmed = text.trim();
-        let body = trimmed
-            .strip_prefix(['$', '@'])
-            .unwrap_or(trimmed);
+        let body = trimmed.strip_prefix(['$', '@']).unwrap_or(trimmed);
         let mut chars = body.chars().peekable();
         let mut standard = "$".to_owned();
         if !body.starts_with(['.', '[']) && !body.is_empty() {
             push_name(&mut standard, &read_name(&mut chars, END_OF_NAME));
         }
-        translate_segments(&mut chars, &mut standard, END_OF_NAME).map_err(|why| JsonPathError::new(text, why))?;
+        translate_segments(&mut chars, &mut standard, END_OF_NAME)
+            .map_err(|why| JsonPathError::new(text, why))?;
         if let Some(rest) = chars.next() {
-            return Err(JsonPathError::new(text, format!("\"{rest}\" is not expected there")));
+            return Err(JsonPathError::new(
+                text,
+                format!("\"{rest}\" is not expected there"),
+            ));
         }
         let path = JsonPath::parse(&standard).map_err(|error| JsonPathError::new(text, error.to_string()))?;
         Ok(Self {

@@ -178,8 +178,14 @@ mod tests {
         check(".items[*].metadata.name", "a b");
         check("names: {.items[*].metadata.name}!", "names: a b!");
         check(r#"{range .items[*]}{.metadata.name}{"\n"}{end}"#, "a\nb\n");
-        check("{range .items[*]}{@.metadata.name}={$.kind};{end}", "a=List;b=List;");
-        check("{range .items[*]}{range .spec.roles[*]}{.name},{end}|{end}", "x,y,||");
+        check(
+            "{range .items[*]}{@.metadata.name}={$.kind};{end}",
+            "a=List;b=List;",
+        );
+        check(
+            "{range .items[*]}{range .spec.roles[*]}{.name},{end}|{end}",
+            "x,y,||",
+        );
         check("{.items[0].spec.roles[0]}", r#"{"name":"x"}"#);
         check("{.items[1].n}{'}'}", "3}");
         check("{.nothing}", "");
