@@ -86,7 +86,9 @@ fn fits(words: &[String], current: &str) -> Fits {
 }
 
 fn kind_words() -> impl Iterator<Item = String> {
-    let all = Kind::ALL.into_iter().filter_map(|kind| target::words_of(kind).into_iter().next());
+    let all = Kind::ALL
+        .into_iter()
+        .filter_map(|kind| target::words_of(kind).into_iter().next());
     all.chain(["all"]).map(str::to_owned)
 }
 
@@ -134,14 +136,20 @@ fn names(kind: Kind, line: &Line) -> Option<Vec<String>> {
         .or_else(|| std::env::var_os("WHOOSH_SOCKET").map(Into::into))
         .unwrap_or_else(paths::default_socket);
     let client = Client::new(&socket, Some(PATIENCE), false).ok()?;
-    let namespace = line.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    let namespace = line
+        .namespace
+        .clone()
+        .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
     let selection = Selection {
         kind,
         namespace: Some(target::check_name(&namespace).ok()?),
         labels: None,
         fields: None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
     let listed = runtime.block_on(async {
         let listed = tokio::time::timeout(PATIENCE, client.list(&selection)).await;
         listed.ok()?.ok()
@@ -164,8 +172,16 @@ mod tests {
             assert_eq!(fits(&line(text).words, current), expected, "{text} {current}");
         }
         check("/bin/whoosh -- whoosh get", "te", Fits::Kinds);
-        check("/bin/whoosh -- whoosh get team", "pa", Fits::Names(Kind::Team, String::new()));
-        check("/bin/whoosh -- whoosh get", "tm/pa", Fits::Names(Kind::Team, "tm/".to_owned()));
+        check(
+            "/bin/whoosh -- whoosh get team",
+            "pa",
+            Fits::Names(Kind::Team, String::new()),
+        );
+        check(
+            "/bin/whoosh -- whoosh get",
+            "tm/pa",
+            Fits::Names(Kind::Team, "tm/".to_owned()),
+        );
         check("/bin/whoosh -- whoosh get", "pods/x", Fits::Kinds);
     }
 

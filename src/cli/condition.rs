@@ -145,12 +145,16 @@ fn judge_condition(type_: &str, status: &str, object: &Value) -> Verdict {
         .and_then(Value::as_i64)
         .unwrap_or(generation);
     if observed < generation {
-        return Verdict::Waiting(format!("the operator has not looked at generation {generation} yet"));
+        return Verdict::Waiting(format!(
+            "the operator has not looked at generation {generation} yet"
+        ));
     }
     let current = |type_: &str| {
         conditions.iter().find(|condition| {
             condition.type_.eq_ignore_ascii_case(type_)
-                && condition.observed_generation.is_none_or(|observed| observed >= generation)
+                && condition
+                    .observed_generation
+                    .is_none_or(|observed| observed >= generation)
         })
     };
     let described = match current(type_) {
@@ -238,7 +242,11 @@ mod tests {
         let ready = team(2, 2, &[("Ready", "True"), ("Stalled", "False")]);
         check("condition=Ready", Some(&ready), "met");
         check("condition=ready=true", Some(&ready), "met");
-        check("condition=Ready=False", Some(&ready), "waiting: Ready is True (Because): of this");
+        check(
+            "condition=Ready=False",
+            Some(&ready),
+            "waiting: Ready is True (Because): of this",
+        );
         check(
             "condition=Formed",
             Some(&ready),
@@ -254,7 +262,11 @@ mod tests {
     #[test]
     fn what_cannot_become_ready_is_hopeless() {
         let stalled = team(1, 1, &[("Ready", "False"), ("Stalled", "True")]);
-        check("condition=Ready", Some(&stalled), "hopeless: Stalled (Because): of this");
+        check(
+            "condition=Ready",
+            Some(&stalled),
+            "hopeless: Stalled (Because): of this",
+        );
         check("condition=Stalled", Some(&stalled), "met");
         check("condition=Ready=False", Some(&stalled), "met");
         check(
@@ -263,7 +275,11 @@ mod tests {
             "waiting: it has no condition Degraded of this generation yet",
         );
         let suspended = team(1, 1, &[("Ready", "False"), ("Suspended", "True")]);
-        check("condition=Ready", Some(&suspended), "hopeless: Suspended (Because): of this");
+        check(
+            "condition=Ready",
+            Some(&suspended),
+            "hopeless: Suspended (Because): of this",
+        );
         check("condition=Ready", None, "hopeless: it does not exist");
     }
 
@@ -271,11 +287,19 @@ mod tests {
     fn fields_are_compared_as_text() {
         let team = team(1, 1, &[]);
         check("jsonpath={.status.state}=Ready", Some(&team), "met");
-        check("jsonpath='{.status.state}'=Ready".replace('\'', "").as_str(), Some(&team), "met");
+        check(
+            "jsonpath='{.status.state}'=Ready".replace('\'', "").as_str(),
+            Some(&team),
+            "met",
+        );
         check("jsonpath={.status.replicas}=3", Some(&team), "met");
         check("jsonpath={.status.replicas}", Some(&team), "met");
         check("jsonpath=.status.replicas=4", Some(&team), "waiting: it is 3");
-        check("jsonpath={.status.absent}", Some(&team), "waiting: there is nothing at {.status.absent}");
+        check(
+            "jsonpath={.status.absent}",
+            Some(&team),
+            "waiting: there is nothing at {.status.absent}",
+        );
     }
 
     #[test]
@@ -291,7 +315,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_waited_for_is_refused() {
-        for text in ["", "ready", "condition=", "condition=Ready=", "jsonpath={.a", "jsonpath={.a[}"] {
+        for text in [
+            "",
+            "ready",
+            "condition=",
+            "condition=Ready=",
+            "jsonpath={.a",
+            "jsonpath={.a[}",
+        ] {
             assert!(Wanted::parse(text).is_err(), "{text}");
         }
     }

@@ -115,13 +115,22 @@ fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
 
 fn read_path(path: &Path, recursive: bool) -> io::Result<Vec<Source>> {
     if !path.is_dir() {
-        return Ok(vec![source(&path.to_string_lossy(), read_all(File::open(path)?)?)]);
+        return Ok(vec![source(
+            &path.to_string_lossy(),
+            read_all(File::open(path)?)?,
+        )]);
     }
     let mut files = Vec::new();
     manifests_in(path, recursive, &mut files)?;
     if files.is_empty() {
-        let deeper = if recursive { "" } else { "; -R looks in the folders below it" };
-        return Err(io::Error::other(format!("no .yaml, .yml or .json file in it{deeper}")));
+        let deeper = if recursive {
+            ""
+        } else {
+            "; -R looks in the folders below it"
+        };
+        return Err(io::Error::other(format!(
+            "no .yaml, .yml or .json file in it{deeper}"
+        )));
     }
     files
         .iter()
@@ -189,6 +198,9 @@ mod tests {
         check(true, &["a.yml", "b.yaml", "below/d.yaml", "c.json"]);
         let empty = tempfile::tempdir().unwrap();
         let why = read_path(empty.path(), false).unwrap_err().to_string();
-        assert_eq!(why, "no .yaml, .yml or .json file in it; -R looks in the folders below it");
+        assert_eq!(
+            why,
+            "no .yaml, .yml or .json file in it; -R looks in the folders below it"
+        );
     }
 }

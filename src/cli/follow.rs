@@ -171,7 +171,11 @@ impl Follower {
         self.lines = None;
         let status = Status::deserialize(&object).map_err(ClientError::Unreadable)?;
         let error = ClientError::Refused(Box::new(status));
-        if error.is_gone() { self.relist().await } else { Err(error) }
+        if error.is_gone() {
+            self.relist().await
+        } else {
+            Err(error)
+        }
     }
 
     async fn relist(&mut self) -> Result<(), ClientError> {
@@ -195,11 +199,17 @@ impl Follower {
 }
 
 fn name_of(object: &Value) -> (String, String) {
-    (object::namespace(object).to_owned(), object::name(object).to_owned())
+    (
+        object::namespace(object).to_owned(),
+        object::name(object).to_owned(),
+    )
 }
 
 fn by_name(objects: Vec<Value>) -> BTreeMap<(String, String), Value> {
-    objects.into_iter().map(|object| (name_of(&object), object)).collect()
+    objects
+        .into_iter()
+        .map(|object| (name_of(&object), object))
+        .collect()
 }
 
 fn differences(
@@ -232,9 +242,18 @@ mod tests {
 
     #[test]
     fn two_lists_differ_by_what_came_changed_and_went() {
-        let object = |name: &str, state: &str| json!({"metadata": {"name": name}, "status": {"state": state}});
-        let before = by_name(vec![object("gone", "x"), object("same", "x"), object("changed", "x")]);
-        let now = by_name(vec![object("same", "x"), object("changed", "y"), object("new", "x")]);
+        let object =
+            |name: &str, state: &str| json!({"metadata": {"name": name}, "status": {"state": state}});
+        let before = by_name(vec![
+            object("gone", "x"),
+            object("same", "x"),
+            object("changed", "x"),
+        ]);
+        let now = by_name(vec![
+            object("same", "x"),
+            object("changed", "y"),
+            object("new", "x"),
+        ]);
         let told: Vec<(Happened, String)> = differences(&before, now)
             .into_iter()
             .map(|change| (change.happened, object::name(&change.object).to_owned()))

@@ -23,7 +23,10 @@ pub(crate) fn typed(mut object: Value, kind: Kind) -> Value {
 
 /// A string at a JSON pointer; empty when it is absent.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// `metadata.name`.

@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn a_frame_never_exceeds_the_screen() {
-        let lines: Vec<String> = (0..9).map(|n| format!("team/t{n}: waits for its agents")).collect();
+        let lines: Vec<String> = (0..9)
+            .map(|n| format!("team/t{n}: waits for its agents"))
+            .collect();
         let screen = Screen { columns: 12, rows: 5 };
         assert_eq!(
             frame(lines.iter(), screen).concat(),

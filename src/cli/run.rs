@@ -24,7 +24,11 @@ pub fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
         // A reader that went away needs no help text.
         let _ = error.print();
-        if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+        if error.use_stderr() {
+            ExitCode::from(2)
+        } else {
+            ExitCode::SUCCESS
+        }
     })
 }
 
@@ -75,7 +79,11 @@ fn finish(command: &ClientCommand, outcome: Result<Outcome, CliError>) -> ExitCo
                 talk::say(&message);
             }
             // For `diff`, 1 means differences.
-            let least = if matches!(command, ClientCommand::Diff(_)) { 2 } else { 1 };
+            let least = if matches!(command, ClientCommand::Diff(_)) {
+                2
+            } else {
+                1
+            };
             ExitCode::from(error.code().max(least))
         }
     }

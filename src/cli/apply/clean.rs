@@ -47,7 +47,11 @@ fn strip(value: &mut Value) {
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.shift_remove(LAST_APPLIED);
     }
-    if metadata.get("annotations").and_then(Value::as_object).is_some_and(Map::is_empty) {
+    if metadata
+        .get("annotations")
+        .and_then(Value::as_object)
+        .is_some_and(Map::is_empty)
+    {
         metadata.shift_remove("annotations");
     }
 }

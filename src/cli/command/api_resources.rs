@@ -39,8 +39,16 @@ pub(crate) fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, Cli
     let wide = args.output == Some(Form::Wide);
     let mut table = Table::default();
     if !args.no_headers {
-        let more = if wide { vec!["VERBS", "CATEGORIES"] } else { Vec::new() };
-        table.row(["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"].into_iter().chain(more));
+        let more = if wide {
+            vec!["VERBS", "CATEGORIES"]
+        } else {
+            Vec::new()
+        };
+        table.row(
+            ["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]
+                .into_iter()
+                .chain(more),
+        );
     }
     for kind in Kind::ALL {
         let mut row: Vec<Cell> = vec![

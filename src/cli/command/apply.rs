@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::cli::apply::{Item, Step, next_step};
-use crate::cli::args::FileArgs;
+use crate::cli::args::{FileArgs, check_labels};
 use crate::cli::client::{Client, Propagation, Selection};
 use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
@@ -14,7 +14,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::files;
 use crate::cli::{object, waiting};
 use crate::resource::names::LAST_APPLIED;
-use crate::resource::selector::LabelSelector;
+use crate::resource::selector::{LabelSelector, SelectorError};
 use crate::resource::{Key, Kind};
 
 /// How often an object is tried again when somebody else changed it in between.
@@ -52,8 +52,8 @@ pub struct ApplyArgs {
     )]
     dry_run: DryRun,
     /// Only objects with these labels
-    #[arg(short = 'l', long, value_name = "LABELS")]
-    selector: Option<LabelSelector>,
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
+    selector: Option<String>,
     /// Delete objects with the labels that were applied before and are in no file now
     #[arg(long, requires = "selector")]
     prune: bool,
@@ -129,6 +129,9 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
 async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
     let mut objects = files::load(ctx, &args.files).await?;
     if let Some(selector) = &args.selector {
+        let selector: LabelSelector = selector
+            .parse()
+            .map_err(|error: SelectorError| CliError::Usage(error.to_string()))?;
         objects.retain(|object| selector.matches(object.value.metadata.labels.as_ref()));
         if objects.is_empty() {
             return Err(CliError::Failed(
@@ -206,7 +209,7 @@ async fn prune(ctx: &Context, args: &ApplyArgs, applied: &[Item]) -> Result<(), 
             let selection = Selection {
                 kind,
                 namespace: Some(namespace.to_owned()),
-                labels: Some(labels.to_string()),
+                labels: Some(labels.clone()),
                 fields: None,
             };
             for live in ctx.client.list(&selection).await?.items {
@@ -220,7 +223,11 @@ async fn prune(ctx: &Context, args: &ApplyArgs, applied: &[Item]) -> Result<(), 
                     let trial = args.dry_run == DryRun::Server;
                     ctx.client.delete(&key, Propagation::Background, trial).await?;
                 }
-                ctx.print(&format!("{} pruned{}\n", object::slashed(&key), args.dry_run.suffix()))?;
+                ctx.print(&format!(
+                    "{} pruned{}\n",
+                    object::slashed(&key),
+                    args.dry_run.suffix()
+                ))?;
             }
         }
     }

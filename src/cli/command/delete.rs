@@ -2,6 +2,7 @@
 
 use clap::ArgAction;
 
+use crate::cli::args::{FileArgs, check_labels};
 use crate::cli::client::Propagation;
 use crate::cli::command::apply::DryRun;
 use crate::cli::complete;
@@ -10,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::duration::{Patience, parse_patience};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::target::{self, Target};
-use crate::cli::{args::FileArgs, files, object, talk, waiting};
+use crate::cli::{files, object, talk, waiting};
 use crate::resource::{Key, Kind};
 
 /// Arguments of `delete`.
@@ -39,7 +40,7 @@ pub struct DeleteArgs {
     #[arg(short = 'R', long, requires = "file")]
     recursive: bool,
     /// All objects with these labels
-    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "file")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels, conflicts_with = "file")]
     selector: Option<String>,
     /// All objects of the kind
     #[arg(long, conflicts_with_all = ["selector", "file"])]
@@ -145,8 +146,14 @@ async fn keys(ctx: &Context, args: &DeleteArgs) -> Result<Vec<Key>, CliError> {
         return Ok(keys);
     }
     let mut keys = Vec::new();
-    for Target { kind, name } in target::parse(&args.what)? {
+    let targets = target::parse(&args.what)?;
+    let views_only = targets.iter().all(|target| !target.kind.is_stored());
+    for Target { kind, name } in targets {
         if !kind.is_stored() {
+            // `all` means what is declared; the rest follows.
+            if name.is_none() && !views_only {
+                continue;
+            }
             return Err(views_stay(kind));
         }
         match name {

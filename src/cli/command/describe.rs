@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cli::args::check_labels;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
@@ -29,7 +30,7 @@ pub struct DescribeArgs {
     #[arg(value_name = "WHAT", required = true, add = complete::objects())]
     what: Vec<String>,
     /// Only objects with these labels
-    #[arg(short = 'l', long, value_name = "LABELS")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
     selector: Option<String>,
 }
 

@@ -138,10 +138,12 @@ impl<'a> Shown<'a> {
             if self.known.get(&id) != Some(&seen) {
                 if std::mem::take(&mut self.headings) {
                     let headings = ["LAST-SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"];
-                    self.table.row(with_namespace("NAMESPACE", headings.map(Cell::from).to_vec()));
+                    self.table
+                        .row(with_namespace("NAMESPACE", headings.map(Cell::from).to_vec()));
                 }
                 let namespace = event.metadata.namespace.clone().unwrap_or_default();
-                self.table.row(with_namespace(&namespace, events::row(&event, Timestamp::now())));
+                self.table
+                    .row(with_namespace(&namespace, events::row(&event, Timestamp::now())));
             }
             known.insert(id, seen);
         }

@@ -4,6 +4,7 @@ use futures::stream::{StreamExt, select_all};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::cli::args::{check_fields, check_labels};
 use crate::cli::client::Selection;
 use crate::cli::complete;
 use crate::cli::context::Context;
@@ -46,10 +47,10 @@ pub struct GetArgs {
     #[arg(short, long, value_name = "FORM")]
     output: Option<Output>,
     /// Only objects with these labels, for example app=x,tier!=db,role in (a,b)
-    #[arg(short = 'l', long, value_name = "LABELS")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
     selector: Option<String>,
     /// Only objects with these fields, for example status.state!=Ready
-    #[arg(long, value_name = "FIELDS")]
+    #[arg(long, value_name = "FIELDS", value_parser = check_fields)]
     field_selector: Option<String>,
     /// Go on and print every change
     #[arg(short, long)]

@@ -59,7 +59,11 @@ pub(crate) async fn run(ctx: &Context, args: &LogsArgs) -> Result<Outcome, CliEr
     let with_prefix = args.prefix || agents.len() > 1;
     let mut sources = Vec::new();
     for agent in &agents {
-        let prefix = if with_prefix { format!("[{}] ", agent.name) } else { String::new() };
+        let prefix = if with_prefix {
+            format!("[{}] ", agent.name)
+        } else {
+            String::new()
+        };
         let lines = ctx.client.log(agent, &query).await?;
         if args.follow {
             sources.push(prefixed(lines, prefix));
@@ -85,7 +89,9 @@ async fn agents(ctx: &Context, args: &LogsArgs) -> Result<Vec<Key>, CliError> {
         return Ok(vec![key]);
     }
     if !kind.owns_agents() {
-        return Err(CliError::Usage(format!("a {kind} has no agents that could write logs")));
+        return Err(CliError::Usage(format!(
+            "a {kind} has no agents that could write logs"
+        )));
     }
     // An owner that does not exist is an error; one without agents has no logs.
     ctx.client.get(&key).await?;

@@ -93,8 +93,14 @@ fn scale_all(spec: &Value, kind: Kind, current: u64, args: &ScaleArgs) -> Result
     if kind == Kind::Council {
         return Err("a council is scaled by role: name one with --role".to_owned());
     }
-    let own_number = |role: &Value| role.as_object().is_some_and(|role: &Map<_, _>| role.contains_key("replicas"));
-    if spec["roles"].as_array().is_some_and(|roles| roles.iter().all(own_number)) {
+    let own_number = |role: &Value| {
+        role.as_object()
+            .is_some_and(|role: &Map<_, _>| role.contains_key("replicas"))
+    };
+    if spec["roles"]
+        .as_array()
+        .is_some_and(|roles| roles.iter().all(own_number))
+    {
         return Err("every role says its own number: name the one to scale with --role".to_owned());
     }
     check_current(current, args)?;
@@ -103,9 +109,9 @@ fn scale_all(spec: &Value, kind: Kind, current: u64, args: &ScaleArgs) -> Result
 
 fn check_current(current: u64, args: &ScaleArgs) -> Result<(), String> {
     match args.current_replicas {
-        Some(expected) if u64::from(expected) != current => {
-            Err(format!("there are {current} agents declared, not {expected}; nothing was changed"))
-        }
+        Some(expected) if u64::from(expected) != current => Err(format!(
+            "there are {current} agents declared, not {expected}; nothing was changed"
+        )),
         _ => Ok(()),
     }
 }
@@ -114,7 +120,13 @@ fn check_current(current: u64, args: &ScaleArgs) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn check(kind: Kind, spec: Value, role: Option<&str>, current: Option<u32>, expected: Result<Value, &str>) {
+    fn check(
+        kind: Kind,
+        spec: Value,
+        role: Option<&str>,
+        current: Option<u32>,
+        expected: Result<Value, &str>,
+    ) {
         let args = ScaleArgs {
             what: Vec::new(),
             replicas: 3,
@@ -138,11 +150,35 @@ mod tests {
             Some(2),
             Ok(json!({"roles": [{"name": "a", "replicas": 3, "template": "t"}, {"name": "b"}]})),
         );
-        check(Kind::Team, team.clone(), None, Some(1), Ok(json!({"replicas": 3})));
-        check(Kind::Team, team.clone(), Some("b"), Some(7), Err("there are 1 agents declared, not 7"));
-        check(Kind::Team, team, Some("bb"), None, Err("there is no role \"bb\" (did you mean \"b\"?)"));
+        check(
+            Kind::Team,
+            team.clone(),
+            None,
+            Some(1),
+            Ok(json!({"replicas": 3})),
+        );
+        check(
+            Kind::Team,
+            team.clone(),
+            Some("b"),
+            Some(7),
+            Err("there are 1 agents declared, not 7"),
+        );
+        check(
+            Kind::Team,
+            team,
+            Some("bb"),
+            None,
+            Err("there is no role \"bb\" (did you mean \"b\"?)"),
+        );
         let full = json!({"roles": [{"name": "a", "replicas": 0}]});
-        check(Kind::Team, full, None, None, Err("name the one to scale with --role"));
+        check(
+            Kind::Team,
+            full,
+            None,
+            None,
+            Err("name the one to scale with --role"),
+        );
         check(
             Kind::Council,
             json!({}),
@@ -151,6 +187,12 @@ mod tests {
             Ok(json!({"roles": [{"name": "quality-lead", "replicas": 3}]})),
         );
         check(Kind::Council, json!({}), None, None, Err("by role"));
-        check(Kind::AgentTemplate, json!({}), None, None, Err("no agents of its own"));
+        check(
+            Kind::AgentTemplate,
+            json!({}),
+            None,
+            None,
+            Err("no agents of its own"),
+        );
     }
 }

@@ -38,7 +38,12 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
     let mut table = Table::default();
     let everywhere = ctx.scope.is_none();
     let headings = ["NAME", "READY", "STATUS", "STATE", "NODE", "SERVICE"];
-    table.row(Some("NAMESPACE").filter(|_| everywhere).into_iter().chain(headings));
+    table.row(
+        Some("NAMESPACE")
+            .filter(|_| everywhere)
+            .into_iter()
+            .chain(headings),
+    );
     for owner in &owners {
         for row in rows(owner, &agents) {
             let namespace = Some(Cell::from(object::namespace(owner))).filter(|_| everywhere);
@@ -75,14 +80,22 @@ fn rows(owner: &Value, agents: &[Value]) -> Vec<Vec<Cell>> {
     let mut roles: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for agent in agents {
         if object::text(agent, "/spec/owner") == name && object::namespace(agent) == key.namespace {
-            roles.entry(object::text(agent, "/spec/role")).or_default().push(agent);
+            roles
+                .entry(object::text(agent, "/spec/role"))
+                .or_default()
+                .push(agent);
         }
     }
     let declared = owner.pointer("/status/roles").and_then(Value::as_array);
     let mut order: Vec<(&str, String)> = declared
         .into_iter()
         .flatten()
-        .map(|role| (object::text(role, "/name"), format!("{}/{}", role["ready"], role["desired"])))
+        .map(|role| {
+            (
+                object::text(role, "/name"),
+                format!("{}/{}", role["ready"], role["desired"]),
+            )
+        })
         .collect();
     for role in roles.keys() {
         if !order.iter().any(|(known, _)| known == role) {
@@ -97,7 +110,11 @@ fn rows(owner: &Value, agents: &[Value]) -> Vec<Vec<Cell>> {
     ]];
     let last_role = order.len().saturating_sub(1);
     for (index, (role, ready)) in order.into_iter().enumerate() {
-        let (branch, stem) = if index == last_role { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        let (branch, stem) = if index == last_role {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
         rows.push(vec![format!("{branch}{role}").into(), ready.into()]);
         let agents = roles.remove(role).unwrap_or_default();
         let last = agents.len().saturating_sub(1);
@@ -111,7 +128,13 @@ fn rows(owner: &Value, agents: &[Value]) -> Vec<Vec<Cell>> {
 
 fn agent_row(prefix: &str, agent: &Value) -> Vec<Cell> {
     let text = |pointer| object::text(agent, pointer);
-    let or_none = |text: &str| if text.is_empty() { "<none>".into() } else { Cell::from(text) };
+    let or_none = |text: &str| {
+        if text.is_empty() {
+            "<none>".into()
+        } else {
+            Cell::from(text)
+        }
+    };
     let state = text("/status/state");
     vec![
         format!("{prefix}{}", object::name(agent)).into(),

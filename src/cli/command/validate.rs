@@ -24,7 +24,10 @@ pub(crate) async fn run(ctx: &Context, args: &ValidateArgs) -> Result<Outcome, C
     for object in files::load(ctx, &args.files).await? {
         let name = object::slashed(&object.value.key());
         for warning in validate::warnings(&object.value) {
-            talk::say(&format!("Warning: {}:{}: {name}: {warning}", object.file, object.line));
+            talk::say(&format!(
+                "Warning: {}:{}: {name}: {warning}",
+                object.file, object.line
+            ));
         }
         ctx.print(&format!("{name} valid\n"))?;
     }

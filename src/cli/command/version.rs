@@ -41,7 +41,10 @@ fn render(server: Option<&Value>, output: Option<&Output>) -> Result<String, Cli
     match output {
         None | Some(Output::Table { .. }) => {
             let server = server.map(|server| format!("Server version: {}\n", escape::cell(&words(server))));
-            Ok(format!("Client version: {VERSION}\n{}", server.unwrap_or_default()))
+            Ok(format!(
+                "Client version: {VERSION}\n{}",
+                server.unwrap_or_default()
+            ))
         }
         Some(form) => {
             let mut versions = json!({"clientVersion": {"version": VERSION}});

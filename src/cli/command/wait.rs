@@ -1,6 +1,6 @@
 //! `whoosh wait`: until something holds for objects.
 
-use crate::cli::args::TimeoutArgs;
+use crate::cli::args::{TimeoutArgs, check_labels};
 use crate::cli::complete;
 use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
@@ -35,7 +35,7 @@ pub struct WaitArgs {
     #[arg(long = "for", value_name = "CONDITION", required = true, value_parser = Wanted::parse)]
     wanted: Vec<Wanted>,
     /// All objects with these labels
-    #[arg(short = 'l', long, value_name = "LABELS")]
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
     selector: Option<String>,
     /// All objects of the kind
     #[arg(long, conflicts_with = "selector")]
@@ -70,7 +70,9 @@ async fn keys(ctx: &Context, args: &WaitArgs) -> Result<Vec<Key>, CliError> {
         }
     }
     if keys.is_empty() {
-        return Err(CliError::Failed("nothing matches, so there is nothing to wait for".to_owned()));
+        return Err(CliError::Failed(
+            "nothing matches, so there is nothing to wait for".to_owned(),
+        ));
     }
     Ok(keys)
 }

@@ -29,7 +29,11 @@ pub struct Subject<'a> {
 
 /// The description, which ends in a line break.
 pub fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> String {
-    let Subject { object, agents, events } = subject;
+    let Subject {
+        object,
+        agents,
+        events,
+    } = subject;
     let kind = Kind::find(object::text(object, "/kind"));
     let mut text = header(object, now, paint);
     if kind.is_some_and(Kind::owns_agents) {
@@ -58,12 +62,18 @@ fn header(object: &Value, now: Timestamp, paint: Paint) -> String {
         line("Created", &format!("{created} ({} ago)", age(created, now)));
     }
     if let Ok(deleted) = object::text(object, "/metadata/deletionTimestamp").parse::<Timestamp>() {
-        line("Deleting", &format!("since {deleted} ({} ago)", age(deleted, now)));
+        line(
+            "Deleting",
+            &format!("since {deleted} ({} ago)", age(deleted, now)),
+        );
     }
     if object::generation(object) > 0 {
         let observed = object.pointer("/status/observedGeneration").map(plain);
         let seen = observed.map(|observed| format!(" (the operator has seen {observed})"));
-        line("Generation", &format!("{}{}", object::generation(object), seen.unwrap_or_default()));
+        line(
+            "Generation",
+            &format!("{}{}", object::generation(object), seen.unwrap_or_default()),
+        );
     }
     line("Labels", &joined(&object::labels(object)));
     let mut annotations = object::annotations(object);
@@ -74,7 +84,10 @@ fn header(object: &Value, now: Timestamp, paint: Paint) -> String {
 }
 
 fn workload(object: &Value, agents: &[Value], now: Timestamp, paint: Paint) -> String {
-    let Some(status) = object.get("status").and_then(|status| WorkloadStatus::deserialize(status).ok()) else {
+    let Some(status) = object
+        .get("status")
+        .and_then(|status| WorkloadStatus::deserialize(status).ok())
+    else {
         return "Status:         the operator has not looked at it yet\n".to_owned();
     };
     let mut table = Table::default();
@@ -83,8 +96,14 @@ fn workload(object: &Value, agents: &[Value], now: Timestamp, paint: Paint) -> S
     } else {
         format!("{}: {}", status.state, status.message)
     };
-    table.row([Cell::from("Status:"), Cell::toned(&said, Tone::of_state(&status.state))]);
-    let suspended = object.pointer("/spec/suspend").and_then(Value::as_bool).unwrap_or_default();
+    table.row([
+        Cell::from("Status:"),
+        Cell::toned(&said, Tone::of_state(&status.state)),
+    ]);
+    let suspended = object
+        .pointer("/spec/suspend")
+        .and_then(Value::as_bool)
+        .unwrap_or_default();
     table.row(["Suspended:", if suspended { "true" } else { "false" }]);
     table.row(["Agents:".to_owned(), counts(&status)]);
     let mut text = table.take(paint);
@@ -119,7 +138,9 @@ fn roles(roles: &[RoleStatus]) -> Vec<Vec<Cell>> {
 }
 
 fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
-    let headings = ["Name", "Status", "Node", "Restarts", "Age", "Error"].map(Cell::from).to_vec();
+    let headings = ["Name", "Status", "Node", "Restarts", "Age", "Error"]
+        .map(Cell::from)
+        .to_vec();
     let rows = agents.iter().map(|agent| {
         let state = object::text(agent, "/status/state");
         let restarts = agent.pointer("/status/restarts").map_or("0".to_owned(), plain);
@@ -128,7 +149,11 @@ fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
             Cell::toned(state, Tone::of_state(state)),
             or_none(object::text(agent, "/status/node")),
             restarts.into(),
-            or_none(&object::created(agent).map(|then| age(then, now)).unwrap_or_default()),
+            or_none(
+                &object::created(agent)
+                    .map(|then| age(then, now))
+                    .unwrap_or_default(),
+            ),
             or_none(object::text(agent, "/status/error")),
         ]
     });
@@ -136,11 +161,18 @@ fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
 }
 
 fn or_none(text: &str) -> Cell {
-    if text.is_empty() { "<none>".into() } else { text.into() }
+    if text.is_empty() {
+        "<none>".into()
+    } else {
+        text.into()
+    }
 }
 
 fn spec(object: &Value) -> String {
-    let yaml = object.get("spec").and_then(|spec| yaml::to_yaml(spec).ok()).unwrap_or_default();
+    let yaml = object
+        .get("spec")
+        .and_then(|spec| yaml::to_yaml(spec).ok())
+        .unwrap_or_default();
     format!("Spec:\n{}", indent(&escape::block(&yaml)))
 }
 
@@ -176,7 +208,9 @@ fn conditions(object: &Value, now: Timestamp, paint: Paint) -> String {
     if conditions.is_empty() {
         return "Conditions: <none>\n".to_owned();
     }
-    let headings = ["Type", "Status", "Reason", "Age", "Message"].map(Cell::from).to_vec();
+    let headings = ["Type", "Status", "Reason", "Age", "Message"]
+        .map(Cell::from)
+        .to_vec();
     let rows = conditions.iter().map(|condition| {
         vec![
             Cell::from(&condition.type_),
@@ -186,14 +220,20 @@ fn conditions(object: &Value, now: Timestamp, paint: Paint) -> String {
             Cell::from(condition.message.trim()),
         ]
     });
-    section("Conditions", std::iter::once(headings).chain(rows).collect(), paint)
+    section(
+        "Conditions",
+        std::iter::once(headings).chain(rows).collect(),
+        paint,
+    )
 }
 
 fn event_table(all: &[Event], now: Timestamp, paint: Paint) -> String {
     if all.is_empty() {
         return "Events: <none>\n".to_owned();
     }
-    let headings = ["Type", "Reason", "Age", "From", "Message"].map(Cell::from).to_vec();
+    let headings = ["Type", "Reason", "Age", "From", "Message"]
+        .map(Cell::from)
+        .to_vec();
     let rows = all.iter().map(|event| events::describe_row(event, now));
     section("Events", std::iter::once(headings).chain(rows).collect(), paint)
 }
@@ -286,7 +326,13 @@ Events: <none>
             events: &[],
         };
         let text = describe(&subject, Timestamp::UNIX_EPOCH, Paint::never());
-        assert!(text.contains("Declared:\n  Owner:   team/pay\n  Slot:    1\n"), "{text}");
-        assert!(text.contains("Observed:\n  State:        Ready\n  Task state:   running\n"), "{text}");
+        assert!(
+            text.contains("Declared:\n  Owner:   team/pay\n  Slot:    1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Observed:\n  State:        Ready\n  Task state:   running\n"),
+            "{text}"
+        );
     }
 }

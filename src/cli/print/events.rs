@@ -10,7 +10,10 @@ use crate::resource::{Key, Kind};
 
 /// When the event last happened.
 pub fn last_seen(event: &Event) -> Option<Timestamp> {
-    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|series| series.last_observed_time.as_ref());
     series
         .map(|time| time.0)
         .or(event.last_timestamp.as_ref().map(|time| time.0))
@@ -24,7 +27,10 @@ pub fn is_about(event: &Event, key: &Key) -> bool {
     let about = &event.involved_object;
     about.kind.as_deref().and_then(Kind::find) == Some(key.kind)
         && about.name.as_deref() == Some(key.name.as_str())
-        && about.namespace.as_deref().is_none_or(|namespace| namespace == key.namespace)
+        && about
+            .namespace
+            .as_deref()
+            .is_none_or(|namespace| namespace == key.namespace)
 }
 
 /// The age of the last time, and how often it happened: `5s (x4 over 2m)`.
@@ -50,20 +56,32 @@ pub fn seen(event: &Event, now: Timestamp) -> String {
 pub fn object(event: &Event) -> String {
     let about = &event.involved_object;
     let kind = about.kind.as_deref().unwrap_or_default();
-    let kind = Kind::find(kind).map_or(kind, Kind::singular);
+    let kind = Kind::find(kind).map_or_else(|| kind.to_owned(), |kind| kind.singular().to_owned());
     format!("{kind}/{}", about.name.as_deref().unwrap_or_default())
 }
 
 /// The type, coloured when it is a warning.
 pub fn type_cell(event: &Event) -> Cell {
     let type_ = event.type_.as_deref().unwrap_or("Normal");
-    Cell::toned(type_, if type_ == "Warning" { Tone::Bad } else { Tone::Plain })
+    Cell::toned(
+        type_,
+        if type_ == "Warning" {
+            Tone::Bad
+        } else {
+            Tone::Plain
+        },
+    )
 }
 
 /// `Type Reason Age From Message`, as `describe` shows them.
 pub fn describe_row(event: &Event, now: Timestamp) -> Vec<Cell> {
-    let component = event.source.as_ref().and_then(|source| source.component.as_deref());
-    let from = component.or(event.reporting_component.as_deref()).unwrap_or_default();
+    let component = event
+        .source
+        .as_ref()
+        .and_then(|source| source.component.as_deref());
+    let from = component
+        .or(event.reporting_component.as_deref())
+        .unwrap_or_default();
     vec![
         type_cell(event),
         event.reason.as_deref().unwrap_or_default().into(),

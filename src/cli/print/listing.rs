@@ -88,7 +88,11 @@ impl Listing {
             }
             Output::CustomColumns(columns) => {
                 let headings = columns.iter().map(|column| Cell::from(&column.heading)).collect();
-                self.row(event, headings, columns.iter().map(|column| column.cell(item).into()).collect());
+                self.row(
+                    event,
+                    headings,
+                    columns.iter().map(|column| column.cell(item).into()).collect(),
+                );
                 Ok(String::new())
             }
             form => match event {
