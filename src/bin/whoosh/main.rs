@@ -14,6 +14,12 @@ use whoosh::telemetry::{Chain, LogFormat, logging};
 /// Whatever stops a server; its message and causes tell the user what to do.
 type Failure = Box<dyn Error>;
 
+/// The log of a command that has no flags for it.
+const QUIET: LogArgs = LogArgs {
+    log: String::new(),
+    log_format: cli::LogFormat::Text,
+};
+
 fn main() -> ExitCode {
     if let Some(answered) = cli::complete() {
         return answered;
@@ -27,7 +33,7 @@ fn main() -> ExitCode {
         Command::Operator(args) => run(&args.log, operator::run(&cli.global, &args)),
         Command::Migrate(args) => run(&args.log, migrate(args.database_url.as_str())),
         Command::Up(args) => run(&args.log, local::up(&args)),
-        Command::Down(args) => run(&LogArgs::default(), local::down(&args)),
+        Command::Down(args) => run(&QUIET, local::down(&args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
-use whoosh::cli::{GlobalArgs, OperatorArgs};
+use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
 use whoosh::controller::{self, Controller};
 use whoosh::resource::lower::Endpoints;
 use whoosh::store::Store;
@@ -19,7 +19,7 @@ const HINTS: usize = 1024;
 /// Serves and reconciles until it is told to stop.
 pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), Failure> {
     // First of all, so that a second operator on the same socket changes nothing.
-    let socket_path = global.socket();
+    let socket_path = global.socket.clone().unwrap_or_else(paths::default_socket);
     let socket = Socket::bind(&socket_path)?;
     let store = Store::connect(args.database_url.as_str()).await?;
     store.migrate().await?;
