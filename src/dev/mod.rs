@@ -1,1 +1,24 @@
 //! `whoosh up|down`: a private Postgres, NATS and operator on this machine.
+//!
+//! Each is a background process of its own with its data, log and pid file below one folder, so that `up` can
+//! be repeated, survives stale files of an earlier boot, and `down` leaves nothing behind.
+
+pub mod down;
+pub mod error;
+pub mod home;
+pub mod nats;
+pub mod operator;
+pub mod postgres;
+pub mod process;
+pub mod up;
+pub mod user;
+
+pub use down::{down, stop};
+pub use error::DevError;
+pub use home::Home;
+pub use up::{Options, up};
+
+/// Whether the operator below `home` runs.
+pub fn is_running(home: &Home) -> bool {
+    operator::Operator::new(home).is_running()
+}

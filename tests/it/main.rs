@@ -1,1 +1,18 @@
+//! One integration binary: every scenario runs against real servers of its own, which the harness provides.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and so do its helpers"
+)]
 
+mod agent;
+mod converge;
+mod crash;
+mod deletion;
+mod drift;
+mod harness;
+mod harness_works;
+mod store;
+mod tidy;
+mod trouble;

@@ -1,0 +1,51 @@
+//! A service is removed by hand: how long until the engine has accepted its replacement.
+
+use std::time::Instant;
+
+use crate::engine::Eyes;
+use crate::figures::{Figures, median, quantile};
+use crate::fleet::{AGENTS, PREFIX, manifest};
+use crate::harness::docker::Engine;
+use crate::harness::operator::Operator;
+
+/// Removals that are timed.
+const RUNS: usize = 100;
+
+/// Measures it on the running fleet, which it leaves running.
+pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut Figures) {
+    let eyes = Eyes::on(engine);
+    operator
+        .apply(&manifest(), &["--wait", "--timeout", "180s"])
+        .await
+        .ok();
+    let mut seconds = Vec::new();
+    for turn in 0..RUNS {
+        let services = eyes.services(PREFIX).await;
+        let victim = &services[turn % AGENTS];
+        let name = victim["Spec"]["Name"].as_str().unwrap();
+        let start = Instant::now();
+        eyes.remove_service(victim["ID"].as_str().unwrap()).await;
+        seconds.push(eyes.until_accepted(name, 1, start).await);
+        operator
+            .whoosh(&["wait", "team/fleet", "--for=condition=Ready", "--timeout=60s"])
+            .await
+            .ok();
+    }
+    let millis: Vec<f64> = seconds.iter().map(|seconds| seconds * 1e3).collect();
+    figures.add(
+        "removed by hand to replaced, p50",
+        median(&millis),
+        None,
+        "ms",
+        RUNS,
+        "pollers: minutes",
+    );
+    figures.add(
+        "removed by hand to replaced, p99",
+        quantile(&millis, 0.99),
+        Some(100.0),
+        "ms",
+        RUNS,
+        "target",
+    );
+}

@@ -1,0 +1,289 @@
+//! The query parameters that Kubernetes clients send, typed.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
+use axum::http::request::Parts;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+
+use super::status::ApiError;
+use crate::resource::lifecycle::Propagation;
+use crate::resource::selector::{FieldSelector, LabelSelector};
+use crate::resource::{Object, Revision};
+
+/// The raw parameters, decoded, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// The parameters of a URI; none when the query cannot be decoded.
+    pub(super) fn of(uri: &Uri) -> Self {
+        Query::try_from_uri(uri).map_or_else(|_| Self::default(), |Query(pairs)| Self(pairs))
+    }
+
+    /// The last value of a parameter; an empty one counts as absent.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().rev().find(|(key, _)| key == name)?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// A flag: absent is false, and so are `0` and `false`; present without a value is true.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.0.iter().rev().find(|(key, _)| key == name) {
+            None => Ok(false),
+            Some((_, value)) => match value.as_str() {
+                "" | "1" | "true" | "True" => Ok(true),
+                "0" | "false" | "False" => Ok(false),
+                other => Err(ApiError::BadRequest(format!(
+                    "the parameter {name} is \"{other}\"; it must be true or false"
+                ))),
+            },
+        }
+    }
+
+    /// A number of at least 0.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let number = |text: &str| {
+            text.parse().map_err(|_| {
+                ApiError::BadRequest(format!("the parameter {name} is \"{text}\"; it must be a number"))
+            })
+        };
+        self.text(name).map(number).transpose()
+    }
+
+    /// The others.
+    pub(super) fn without(&self, name: &str) -> Self {
+        Self(self.0.iter().filter(|(key, _)| key != name).cloned().collect())
+    }
+
+    /// Whether the request asks for a watch; what cannot be read is refused later.
+    pub(super) fn is_watch(&self) -> bool {
+        self.flag("watch").unwrap_or(false)
+    }
+
+    fn revision(&self) -> Result<Option<Revision>, ApiError> {
+        self.text("resourceVersion").map(revision).transpose()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::try_from_uri(&parts.uri)
+            .map_err(|error| ApiError::BadRequest(format!("the query cannot be read: {error}")))?;
+        Ok(Self(pairs))
+    }
+}
+
+/// Reads a `resourceVersion`.
+pub(super) fn revision(text: &str) -> Result<Revision, ApiError> {
+    Revision::parse(text).ok_or_else(|| {
+        ApiError::BadRequest(format!(
+            "the resourceVersion \"{text}\" is not one that this server hands out"
+        ))
+    })
+}
+
+/// Which objects of a collection are meant.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection {
+    labels: LabelSelector,
+    fields: FieldSelector,
+    /// The one name that the field selector asks for, if it does: identity never changes, so it can be judged
+    /// without knowing an object's past.
+    name: Option<String>,
+}
+
+impl Selection {
+    pub(super) fn matches(&self, object: &Object) -> bool {
+        self.labels.matches(object.metadata.labels.as_ref()) && self.fields.matches(object)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Whether an object of this name can match in any state.
+    pub(super) fn may_match(&self, name: &str) -> bool {
+        self.name.as_deref().is_none_or(|wanted| wanted == name)
+    }
+}
+
+/// How a collection is read.
+#[derive(Clone, Debug)]
+pub(super) struct ListOptions {
+    pub(super) selection: Selection,
+    /// Whether changes are wanted instead of the present state.
+    pub(super) watch: bool,
+    /// What a watch resumes after; `None`, and 0, mean the present state first.
+    pub(super) from: Option<Revision>,
+    pub(super) bookmarks: bool,
+    pub(super) timeout_seconds: Option<u64>,
+}
+
+impl TryFrom<&Params> for ListOptions {
+    type Error = ApiError;
+
+    /// `limit` is ignored: every list is whole, which the convention allows.
+    fn try_from(params: &Params) -> Result<Self, ApiError> {
+        let refused =
+            |name: &str, why: &str| Err(ApiError::BadRequest(format!("{name} is not offered: {why}")));
+        if params.text("continue").is_some() {
+            return refused("continue", "every list is whole");
+        }
+        if params.text("resourceVersionMatch") == Some("Exact") {
+            return refused("resourceVersionMatch=Exact", "only the newest state is listed");
+        }
+        if params.flag("sendInitialEvents")? {
+            return refused(
+                "sendInitialEvents",
+                "watch without a resourceVersion to get the present state first",
+            );
+        }
+        let unreadable = |error: &dyn std::fmt::Display| ApiError::BadRequest(error.to_string());
+        let labels = params.text("labelSelector").unwrap_or_default();
+        let fields = params.text("fieldSelector").unwrap_or_default();
+        Ok(Self {
+            selection: Selection {
+                labels: labels.parse().map_err(|error| unreadable(&error))?,
+                fields: fields.parse().map_err(|error| unreadable(&error))?,
+                name: wanted_name(fields),
+            },
+            watch: params.flag("watch")?,
+            from: params.revision()?.filter(|revision| revision.0 > 0),
+            bookmarks: params.flag("allowWatchBookmarks")?,
+            timeout_seconds: params.number("timeoutSeconds")?,
+        })
+    }
+}
+
+fn wanted_name(field_selector: &str) -> Option<String> {
+    let terms = field_selector.split(',').filter_map(|term| term.split_once('='));
+    terms
+        .map(|(path, value)| (path.trim(), value.trim_start_matches('=').trim()))
+        .find(|(path, _)| *path == "metadata.name")
+        .map(|(_, value)| value.to_owned())
+}
+
+/// How something is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WriteOptions {
+    /// Whether nothing is stored and the answer is what would be.
+    pub(super) dry_run: bool,
+}
+
+impl TryFrom<&Params> for WriteOptions {
+    type Error = ApiError;
+
+    fn try_from(params: &Params) -> Result<Self, ApiError> {
+        if let Some(other) = params.text("fieldValidation").filter(|word| *word != "Strict") {
+            return Err(ApiError::BadRequest(format!(
+                "fieldValidation={other} is not offered: unknown fields are always refused (Strict)"
+            )));
+        }
+        let dry_run = dry_run(params.text("dryRun"))?;
+        Ok(Self { dry_run })
+    }
+}
+
+fn dry_run(word: Option<&str>) -> Result<bool, ApiError> {
+    match word {
+        None => Ok(false),
+        Some("All") => Ok(true),
+        Some(other) => Err(ApiError::BadRequest(format!(
+            "the parameter dryRun is \"{other}\"; it must be All"
+        ))),
+    }
+}
+
+/// How something is deleted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct DeleteRequest {
+    pub(super) dry_run: bool,
+    pub(super) propagation: Propagation,
+    pub(super) preconditions: Preconditions,
+}
+
+impl DeleteRequest {
+    /// What the query and the body (which wins) ask for.
+    pub(super) fn from(params: &Params, body: Option<DeleteOptions>) -> Result<Self, ApiError> {
+        let body = body.unwrap_or_default();
+        let word = body
+            .propagation_policy
+            .as_deref()
+            .or_else(|| params.text("propagationPolicy"));
+        let propagation = match (word, body.orphan_dependents) {
+            (Some("Background"), _) | (None, None | Some(false)) => Propagation::Background,
+            (Some("Foreground"), _) => Propagation::Foreground,
+            (Some("Orphan"), _) | (None, Some(true)) => Propagation::Orphan,
+            (Some(other), _) => {
+                return Err(ApiError::BadRequest(format!(
+                    "the propagationPolicy is \"{other}\"; it must be Background, Foreground or Orphan"
+                )));
+            }
+        };
+        let asked = body.dry_run.as_ref().and_then(|words| words.first());
+        Ok(Self {
+            dry_run: dry_run(asked.map(String::as_str).or_else(|| params.text("dryRun")))?,
+            propagation,
+            preconditions: body.preconditions.unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(query: &str) -> Params {
+        Params::of(&format!("/x?{query}").parse().unwrap())
+    }
+
+    #[test]
+    fn list_options_are_read_as_kubernetes_does() {
+        let list = |query: &str| ListOptions::try_from(&params(query));
+        let watch =
+            list("watch=1&resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=3&limit=5").unwrap();
+        assert!(watch.watch && watch.bookmarks);
+        assert_eq!((watch.from, watch.timeout_seconds), (Some(Revision(7)), Some(3)));
+        assert_eq!(list("resourceVersion=0&watch=false").unwrap().from, None);
+        for (query, part) in [
+            ("watch=perhaps", "must be true or false"),
+            (
+                "resourceVersion=abc",
+                "\"abc\" is not one that this server hands out",
+            ),
+            (
+                "resourceVersion=-1",
+                "\"-1\" is not one that this server hands out",
+            ),
+            ("timeoutSeconds=-3", "must be a number"),
+            ("continue=abc", "every list is whole"),
+            ("labelSelector=a%20b", "label selector"),
+            ("fieldSelector=name%3Dx", "field selector"),
+        ] {
+            let refused = list(query).unwrap_err();
+            assert_eq!(refused.code(), 400, "{query}");
+            assert!(refused.to_string().contains(part), "{query}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_deletion_is_told_by_query_or_body() {
+        let body = |json| serde_json::from_value::<DeleteOptions>(json).unwrap();
+        let orphan = DeleteRequest::from(&params("propagationPolicy=Orphan&dryRun=All"), None).unwrap();
+        assert_eq!((orphan.propagation, orphan.dry_run), (Propagation::Orphan, true));
+        let options = body(serde_json::json!({
+            "propagationPolicy": "Foreground", "dryRun": ["All"], "preconditions": {"uid": "u"},
+        }));
+        let foreground = DeleteRequest::from(&params("propagationPolicy=Orphan"), Some(options)).unwrap();
+        assert_eq!(foreground.propagation, Propagation::Foreground);
+        assert_eq!(foreground.preconditions.uid.as_deref(), Some("u"));
+        assert!(foreground.dry_run);
+        assert!(DeleteRequest::from(&params("propagationPolicy=orphan"), None).is_err());
+        assert_eq!(
+            DeleteRequest::from(&params(""), None).unwrap(),
+            DeleteRequest::default()
+        );
+    }
+}

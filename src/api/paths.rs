@@ -1,0 +1,191 @@
+//! What a path names: a collection or one object, by kind, namespace and name.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::Uri;
+use axum::http::request::Parts;
+
+use super::status::ApiError;
+use crate::resource::nearest::nearest;
+use crate::resource::object::API_VERSION;
+use crate::resource::{Key, Kind};
+
+/// The longest name that can exist: the Agent view joins five names with dots.
+const NAME_MAX: usize = 253;
+
+/// All objects of a kind, in one namespace or in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Collection {
+    pub(super) kind: Kind,
+    pub(super) namespace: Option<String>,
+}
+
+/// The namespace that a path names; `None` for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scope(pub(super) Option<String>);
+
+/// One object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target(pub(super) Key);
+
+type Segments = BTreeMap<String, String>;
+
+impl<S: Send + Sync> FromRequestParts<S> for Collection {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let segments = segments(parts, state).await?;
+        Ok(Self {
+            kind: kind(&segments)?,
+            namespace: namespace(&segments)?,
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Scope {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(namespace(&segments(parts, state).await?)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Target {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let segments = segments(parts, state).await?;
+        let kind = kind(&segments)?;
+        let name = segments.get("name").cloned().unwrap_or_default();
+        if !may_exist(&name) {
+            return Err(ApiError::NotFound { kind, name });
+        }
+        let namespace = namespace(&segments)?.unwrap_or_default();
+        Ok(Self(Key::new(kind, namespace, name)))
+    }
+}
+
+async fn segments<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Segments, ApiError> {
+    match Path::<Segments>::from_request_parts(parts, state).await {
+        Ok(Path(segments)) => Ok(segments),
+        Err(error) => Err(ApiError::BadRequest(format!("the path cannot be read: {error}"))),
+    }
+}
+
+/// The kind that `{plural}` names; routes without it are those of the Agent view.
+fn kind(segments: &Segments) -> Result<Kind, ApiError> {
+    let Some(plural) = segments.get("plural") else {
+        return Ok(Kind::Agent);
+    };
+    Kind::from_plural(plural).ok_or_else(|| ApiError::NoSuchPath {
+        nearest: Kind::find(plural)
+            .map(Kind::plural)
+            .or_else(|| nearest(plural, Kind::ALL.map(Kind::plural)))
+            .map(|plural| format!("/apis/{API_VERSION}/{plural}")),
+    })
+}
+
+fn namespace(segments: &Segments) -> Result<Option<String>, ApiError> {
+    match segments.get("namespace") {
+        Some(namespace) if !may_exist(namespace) => Err(ApiError::BadRequest(format!(
+            "the namespace \"{}\" cannot exist: a name has lower-case letters, digits and \"-\"",
+            namespace.escape_default()
+        ))),
+        namespace => Ok(namespace.cloned()),
+    }
+}
+
+/// Whether a name is made of what names are made of. Anything else is not looked up at all.
+fn may_exist(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.';
+    !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(plain)
+}
+
+/// The resource that a path is about, out of a closed list of words that metrics can count by.
+pub(super) fn resource(path: &str) -> &'static str {
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let plural = match segments.as_slice() {
+        ["apis", _, _, "namespaces", _, plural, ..] | ["apis", _, _, plural, ..] => *plural,
+        ["api", "v1", "namespaces", _, "events", ..] | ["api", "v1", "events", ..] => return "events",
+        ["api" | "apis", ..] => return "discovery",
+        ["healthz" | "livez" | "readyz"] => return "health",
+        ["metrics"] => return "metrics",
+        ["version"] => return "version",
+        _ => return "unknown",
+    };
+    Kind::from_plural(plural).map_or("unknown", Kind::plural)
+}
+
+/// The failure of a path that is not served, with the served one that is nearest.
+pub(super) fn unknown(uri: &Uri) -> ApiError {
+    let path = uri.path();
+    let collections = Kind::ALL.map(|kind| format!("/apis/{API_VERSION}/{}", kind.plural()));
+    let others = [
+        "/healthz",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/version",
+        "/apis",
+        "/api/v1/events",
+    ];
+    let known = collections.iter().map(String::as_str).chain(others);
+    ApiError::NoSuchPath {
+        nearest: nearest(path, known).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_count_by_known_words_alone() {
+        for (path, expected) in [
+            ("/apis/chorus.services/v1/teams", "teams"),
+            (
+                "/apis/chorus.services/v1/namespaces/default/councils/teams/status",
+                "councils",
+            ),
+            ("/apis/chorus.services/v1/namespaces/default/pods", "unknown"),
+            ("/apis/chorus.services/v1", "discovery"),
+            ("/api/v1/namespaces/default/events", "events"),
+            ("/readyz", "health"),
+            ("/../etc/passwd", "unknown"),
+        ] {
+            assert_eq!(resource(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_kind_is_named_by_its_plural_and_a_typo_by_the_nearest() {
+        for (plural, nearest) in [
+            ("team", Some("/apis/chorus.services/v1/teams")),
+            ("tm", Some("/apis/chorus.services/v1/teams")),
+            ("councls", Some("/apis/chorus.services/v1/councils")),
+            ("deployments", None),
+        ] {
+            let segments = Segments::from([("plural".to_owned(), plural.to_owned())]);
+            match kind(&segments) {
+                Err(ApiError::NoSuchPath { nearest: found }) => assert_eq!(found.as_deref(), nearest),
+                other => panic!("{plural}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_cannot_exist_are_not_looked_up() {
+        for (name, expected) in [
+            ("payments", true),
+            ("team.payments.reviewer.2", true),
+            ("../../etc", false),
+            ("a\0b", false),
+            ("Upper", false),
+            ("", false),
+        ] {
+            assert_eq!(may_exist(name), expected, "{name:?}");
+        }
+        assert!(!may_exist(&"a".repeat(254)));
+    }
+}

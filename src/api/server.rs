@@ -1,0 +1,304 @@
+//! The Unix socket: ours alone, bounded in connections and headers, and closed in order.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::caller::Caller;
+
+/// Connections that are served at a time; more wait in the socket's queue.
+pub const MAX_CONNECTIONS: usize = 1024;
+/// How long requests that are under way may take to end after the server was told to close.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_HEADERS: usize = 64;
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Why the API cannot be served on a socket.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another operator holds the socket.
+    #[error(
+        "an operator is already running on {}; stop it with `whoosh down`, or choose another --socket",
+        .0.display()
+    )]
+    AlreadyRunning(PathBuf),
+    /// Other users can reach into the folder.
+    #[error(
+        "the folder {} is open to other users; use a folder of your own, or `chmod 700` it if only WHOOSH uses it",
+        .0.display()
+    )]
+    OpenFolder(PathBuf),
+    /// Something that is not a socket has the name.
+    #[error("{} is in the way: it is not a socket; move it, or choose another --socket", .0.display())]
+    InTheWay(PathBuf),
+    /// The system refused.
+    #[error("cannot listen on {}: {source}", .path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A socket that only its owner can connect to. Its files go with it.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Socket {
+    /// Listens on `path`, with mode 0600 in a folder with mode 0700 that is made when it is not there.
+    ///
+    /// A socket that a dead process left is replaced.
+    ///
+    /// # Errors
+    /// [`ServeError::AlreadyRunning`] when a live process has it; otherwise what stands in the way.
+    pub fn bind(path: &Path) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        make_private(folder).map_err(failed)?;
+        if !is_private(folder).map_err(failed)? {
+            return Err(ServeError::OpenFolder(folder.to_owned()));
+        }
+        let lock = Lock::take(path)?;
+        clear(path)?;
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Serves `app` until `closing`, then lets requests that are under way end, for a few seconds at most.
+    pub async fn serve(self, app: Router, closing: CancellationToken) {
+        let service = TowerToHyperService::new(app);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => break,
+                accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(connection(stream, service.clone(), closing.clone()));
+                    }
+                    Err(error) => {
+                        warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_RETRY).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            warn!("some requests did not end in time and were cut");
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn is_private(folder: &Path) -> io::Result<bool> {
+    let metadata = folder.metadata()?;
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    Ok(ours && metadata.mode() & 0o077 == 0)
+}
+
+/// Tells a socket that is in use from one that a dead process left: held as long as the socket.
+#[derive(Debug)]
+struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Locks `<socket>.lock`.
+    fn take(socket: &Path) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Io {
+            path: socket.to_owned(),
+            source,
+        };
+        let path = lock_path(socket);
+        loop {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)
+                .map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(ServeError::AlreadyRunning(socket.to_owned())),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+            let locked = file.metadata().map_err(failed)?.ino();
+            // Whoever held it may have removed it in between: then the lock is on a file without a name.
+            if path.metadata().is_ok_and(|named| named.ino() == locked) {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn lock_path(socket: &Path) -> PathBuf {
+    let mut name = socket.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        debug!(path = %path.display(), %error, "cannot remove a file of the socket");
+    }
+}
+
+/// Removes what a dead process left at `path`. The lock is ours, but a live program without one counts too.
+fn clear(path: &Path) -> Result<(), ServeError> {
+    let failed = |source| ServeError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(ServeError::InTheWay(path.to_owned()));
+    }
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(ServeError::AlreadyRunning(path.to_owned()));
+    }
+    std::fs::remove_file(path).map_err(failed)
+}
+
+async fn connection(stream: UnixStream, app: TowerToHyperService<Router>, closing: CancellationToken) {
+    let caller = Caller::of(&stream);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(caller.clone());
+        app.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind(path: &Path) -> Result<Socket, String> {
+        Socket::bind(path).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_its_owners_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("run/deep/whoosh.sock");
+        let socket = bind(&path).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        drop(socket);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("run/whoosh.sock");
+        make_private(path.parent().unwrap()).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let first = bind(&path).unwrap();
+        let refused = bind(&path).unwrap_err();
+        assert!(
+            refused.starts_with("an operator is already running on "),
+            "{refused}"
+        );
+        assert!(path.exists());
+        drop(first);
+
+        let stranger = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let refused = bind(&path).unwrap_err();
+        assert!(
+            refused.starts_with("an operator is already running on "),
+            "{refused}"
+        );
+        drop(stranger);
+        bind(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_ours_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("run/whoosh.sock");
+        make_private(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "precious").unwrap();
+        let refused = bind(&file).unwrap_err();
+        assert!(refused.contains("it is not a socket"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+
+        let open = home.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
+        let refused = bind(&open.join("whoosh.sock")).unwrap_err();
+        assert!(refused.contains("is open to other users"), "{refused}");
+    }
+}

@@ -1,0 +1,333 @@
+//! Every failure of the API, and the Kubernetes `Status` that it is answered with.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
+
+use crate::resource::object::GROUP;
+use crate::resource::validate::Cause;
+use crate::resource::{Key, Kind};
+
+/// When a client may ask again after a failure that passes.
+const RETRY_AFTER_SECONDS: i32 = 1;
+
+/// Why a request is not answered with what it asked for. Displays as the Status' message.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// 400: the request itself makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// 404: no such object.
+    #[error("{} \"{name}\" not found", resource(*.kind))]
+    NotFound {
+        /// The kind that was asked for.
+        kind: Kind,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// 404: no such path, resource or subresource.
+    #[error("the server could not find the requested resource{}", hint(.nearest))]
+    NoSuchPath {
+        /// The path that was perhaps meant.
+        nearest: Option<String>,
+    },
+    /// 405: the path exists, the method does not apply to it.
+    #[error("the server does not allow this method on the requested resource: {0}")]
+    MethodNotAllowed(String),
+    /// 406: nothing that the client accepts is offered.
+    #[error("only the following media types are accepted: application/json")]
+    NotAcceptable,
+    /// 415: the body is in a format that is not offered.
+    #[error(
+        "the body of the request was in an unknown format ({got}) - accepted media types include: {supported}"
+    )]
+    UnsupportedMediaType {
+        /// What the request said.
+        got: String,
+        /// What would do.
+        supported: &'static str,
+    },
+    /// 409: the name is taken.
+    #[error("{} \"{}\" already exists", resource(.0.kind), .0.name)]
+    AlreadyExists(Key),
+    /// 409: the object is not in the state that the client acted on.
+    #[error("Operation cannot be fulfilled on {} \"{}\": {why}", resource(.key.kind), .key.name)]
+    Conflict {
+        /// The object.
+        key: Key,
+        /// What does not fit.
+        why: String,
+    },
+    /// 410: the revision is not kept any more; list again.
+    #[error("{0}")]
+    Expired(String),
+    /// 413: the body is over the limit, in bytes.
+    #[error("Request entity too large: limit is {0} bytes")]
+    TooLarge(usize),
+    /// 422: the object breaks rules; every one of them.
+    #[error("{kind}.{GROUP} \"{name}\" is invalid: {}", join(.causes))]
+    Invalid {
+        /// Its kind.
+        kind: Kind,
+        /// Its name, as far as it has one.
+        name: String,
+        /// Every problem.
+        causes: Vec<Cause>,
+    },
+    /// 503: something that the answer needs is away.
+    #[error("{what}; {advice}")]
+    Unavailable {
+        /// What is away, and how that showed.
+        what: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// 504: the request took too long. It may have been carried out.
+    #[error("the request took longer than {0} seconds; it may still be carried out")]
+    Timeout(u64),
+    /// 500: a fault of ours.
+    #[error("Internal error occurred: {0}")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// The failure of a change that was made from a state which is no longer the present one.
+    pub(super) fn modified(key: Key) -> Self {
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
+        Self::Conflict {
+            key,
+            why: why.to_owned(),
+        }
+    }
+
+    /// The HTTP status code.
+    pub(super) fn code(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound { .. } | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::AlreadyExists(_) | Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::Expired(_) => StatusCode::GONE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Kubernetes' word for the failure.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "BadRequest",
+            Self::NotFound { .. } | Self::NoSuchPath { .. } => "NotFound",
+            Self::MethodNotAllowed(_) => "MethodNotAllowed",
+            Self::NotAcceptable => "NotAcceptable",
+            Self::UnsupportedMediaType { .. } => "UnsupportedMediaType",
+            Self::AlreadyExists(_) => "AlreadyExists",
+            Self::Conflict { .. } => "Conflict",
+            Self::Expired(_) => "Expired",
+            Self::TooLarge(_) => "RequestEntityTooLarge",
+            Self::Invalid { .. } => "Invalid",
+            Self::Unavailable { .. } => "ServiceUnavailable",
+            Self::Timeout(_) => "Timeout",
+            Self::Internal(_) => "InternalError",
+        }
+    }
+
+    /// The `Status` object of the failure.
+    pub(super) fn status(&self) -> Status {
+        Status {
+            code: Some(i32::from(self.code().as_u16())),
+            details: self.details(),
+            message: Some(self.to_string()),
+            reason: Some(self.reason().to_owned()),
+            status: Some("Failure".to_owned()),
+            ..Status::default()
+        }
+    }
+
+    fn details(&self) -> Option<StatusDetails> {
+        match self {
+            Self::NotFound { kind, name } => Some(details(kind.plural(), name)),
+            Self::AlreadyExists(key) | Self::Conflict { key, .. } => {
+                Some(details(key.kind.plural(), &key.name))
+            }
+            Self::Invalid { kind, name, causes } => Some(StatusDetails {
+                causes: Some(causes.iter().map(status_cause).collect()),
+                ..details(kind.name(), name)
+            }),
+            Self::Unavailable { .. } => Some(StatusDetails {
+                retry_after_seconds: Some(RETRY_AFTER_SECONDS),
+                ..StatusDetails::default()
+            }),
+            Self::BadRequest(_)
+            | Self::NoSuchPath { .. }
+            | Self::MethodNotAllowed(_)
+            | Self::NotAcceptable
+            | Self::UnsupportedMediaType { .. }
+            | Self::Expired(_)
+            | Self::TooLarge(_)
+            | Self::Timeout(_)
+            | Self::Internal(_) => None,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.code(), Json(self.status())).into_response();
+        if matches!(self, Self::Unavailable { .. }) {
+            let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}
+
+/// The `Status` of a deletion that left nothing behind.
+pub(super) fn deleted(key: &Key, uid: &str) -> Status {
+    Status {
+        details: Some(StatusDetails {
+            uid: Some(uid.to_owned()),
+            ..details(key.kind.plural(), &key.name)
+        }),
+        status: Some("Success".to_owned()),
+        ..Status::default()
+    }
+}
+
+fn details(kind: &str, name: &str) -> StatusDetails {
+    StatusDetails {
+        name: Some(name.to_owned()),
+        group: Some(GROUP.to_owned()),
+        kind: Some(kind.to_owned()),
+        ..StatusDetails::default()
+    }
+}
+
+fn status_cause(cause: &Cause) -> StatusCause {
+    let Cause {
+        field,
+        reason,
+        message,
+    } = cause;
+    StatusCause {
+        field: (!field.is_empty()).then(|| field.clone()),
+        message: Some(message.clone()),
+        reason: Some(reason.as_str().to_owned()),
+    }
+}
+
+/// `teams.chorus.services`, as messages name a resource.
+fn resource(kind: Kind) -> String {
+    format!("{}.{GROUP}", kind.plural())
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest
+        .as_ref()
+        .map(|near| format!(" (did you mean \"{near}\"?)"))
+        .unwrap_or_default()
+}
+
+fn join(causes: &[Cause]) -> String {
+    match causes {
+        [one] => one.to_string(),
+        many => {
+            let all: Vec<String> = many.iter().map(Cause::to_string).collect();
+            format!("[{}]", all.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::validate::CauseReason;
+
+    fn key() -> Key {
+        Key::new(Kind::Team, "default", "x")
+    }
+
+    #[test]
+    fn messages_read_like_kubectls() {
+        for (error, code, reason, message) in [
+            (
+                ApiError::NotFound {
+                    kind: Kind::Team,
+                    name: "x".into(),
+                },
+                404,
+                "NotFound",
+                r#"teams.chorus.services "x" not found"#,
+            ),
+            (
+                ApiError::NoSuchPath {
+                    nearest: Some("/apis/chorus.services/v1/teams".into()),
+                },
+                404,
+                "NotFound",
+                r#"the server could not find the requested resource (did you mean "/apis/chorus.services/v1/teams"?)"#,
+            ),
+            (
+                ApiError::AlreadyExists(key()),
+                409,
+                "AlreadyExists",
+                r#"teams.chorus.services "x" already exists"#,
+            ),
+            (
+                ApiError::Conflict {
+                    key: key(),
+                    why: "the object has been modified".into(),
+                },
+                409,
+                "Conflict",
+                r#"Operation cannot be fulfilled on teams.chorus.services "x": the object has been modified"#,
+            ),
+        ] {
+            assert_eq!(error.code().as_u16(), code);
+            assert_eq!(error.reason(), reason);
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn an_invalid_object_tells_every_cause() {
+        let error = ApiError::Invalid {
+            kind: Kind::Team,
+            name: "x".into(),
+            causes: vec![
+                Cause::new("spec.roles", CauseReason::Required, "must be there"),
+                Cause::new("", CauseReason::Invalid, "is odd"),
+            ],
+        };
+        assert_eq!(
+            serde_json::to_value(error.status()).unwrap(),
+            json!({
+                "apiVersion": "v1",
+                "kind": "Status",
+                "metadata": {},
+                "status": "Failure",
+                "code": 422,
+                "reason": "Invalid",
+                "message": r#"Team.chorus.services "x" is invalid: [spec.roles: must be there, is odd]"#,
+                "details": {
+                    "name": "x",
+                    "group": "chorus.services",
+                    "kind": "Team",
+                    "causes": [
+                        {"field": "spec.roles", "message": "must be there", "reason": "FieldValueRequired"},
+                        {"message": "is odd", "reason": "FieldValueInvalid"},
+                    ],
+                },
+            })
+        );
+    }
+}

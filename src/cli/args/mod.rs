@@ -1,0 +1,136 @@
+//! The command line: global flags, the commands, and what several of them share.
+
+mod server;
+mod shared;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+pub use server::{DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, UpArgs};
+pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
+
+use super::command::{
+    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale, tree,
+    validate, version, wait,
+};
+use super::duration::parse_duration;
+use super::target::check_name;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default());
+
+/// WHOOSH runs the teams and councils of AI agents that you declare, on a Docker Swarm.
+///
+/// Write what you want as YAML, apply it, and WHOOSH makes the Swarm so and keeps it so: what drifts is
+/// repaired, what fails is explained.
+#[derive(Parser)]
+#[command(
+    name = "whoosh",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "\
+Start here:
+  whoosh up                             start a private operator on this machine
+  whoosh apply -f manifests/examples/ --wait
+  whoosh get teams,councils,agents
+  whoosh explain team.spec              which fields there are
+
+`whoosh COMMAND -h` shows a command's flags and examples.
+Exit codes: 0 success, 1 error, 2 wrong usage; diff: 0 no differences, 1 differences, 2 error."
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Namespace of the objects [default: default]
+    #[arg(short, long, global = true, value_name = "NAME", value_parser = check_name)]
+    pub namespace: Option<String>,
+    /// All namespaces, where a command lists objects
+    #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// The operator's Unix socket [default: run/whoosh.sock below $WHOOSH_HOME, which is /var/lib/whoosh for
+    /// root and ~/.local/share/whoosh for others]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "WHOOSH_SOCKET",
+        hide_env_values = true
+    )]
+    pub socket: Option<PathBuf>,
+    /// How long to wait for each answer of the operator; 0 waits without end
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub request_timeout: Duration,
+    /// Say on standard error what is asked of the operator
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// Every command: those that ask a running operator or none, and those that run one.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Commands that `cli` runs itself.
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Start a private operator on this machine, with Postgres and NATS of its own
+    Up(UpArgs),
+    /// Stop what `whoosh up` started and remove all that it made
+    Down(DownArgs),
+    /// Run the operator: serve the API and drive the Swarm
+    Operator(OperatorArgs),
+    /// Bring a database's schema up to date
+    Migrate(MigrateArgs),
+}
+
+/// The commands of people who use an operator.
+#[derive(Subcommand)]
+pub enum ClientCommand {
+    /// Make the operator's objects match YAML files
+    Apply(apply::ApplyArgs),
+    /// Show what applying YAML files would change, down to each agent
+    Diff(diff::DiffArgs),
+    /// Check YAML files without an operator
+    Validate(validate::ValidateArgs),
+    /// List objects, or show some
+    Get(get::GetArgs),
+    /// Show objects in detail, with conditions and events
+    Describe(describe::DescribeArgs),
+    /// Show teams and councils with their roles, agents, services and nodes
+    Tree(tree::TreeArgs),
+    /// Show what happened
+    Events(events::EventsArgs),
+    /// Read what agents write to their logs
+    Logs(logs::LogsArgs),
+    /// Wait until something holds for objects
+    Wait(wait::WaitArgs),
+    /// Change the number of agents
+    Scale(scale::ScaleArgs),
+    /// Delete objects and stop their agents
+    Delete(delete::DeleteArgs),
+    /// Explain the fields of a kind
+    Explain(explain::ExplainArgs),
+    /// List the kinds and their short names
+    ApiResources(api_resources::ApiResourcesArgs),
+    /// Write the kinds as Kubernetes CustomResourceDefinitions
+    Crds(crds::CrdsArgs),
+    /// Print a script that completes commands, flags, kinds and live names in your shell
+    Completion(completion::CompletionArgs),
+    /// Show the version of this program and of the operator
+    Version(version::VersionArgs),
+}

@@ -1,0 +1,185 @@
+//! Arguments of the commands that run servers; the rooms that run them read these.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::duration::parse_duration;
+
+/// A server's address, which may hold a password: `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// The address itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ServerUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerUrl(…)")
+    }
+}
+
+/// The servers that an operator works with.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServerArgs {
+    /// NATS server that agents and the operator meet on, for example nats://127.0.0.1:4222
+    #[arg(long, value_name = "URL", env = "WHOOSH_NATS_URL", hide_env_values = true, value_parser = url)]
+    pub nats_url: Option<ServerUrl>,
+    /// Docker Engine that is a manager of the Swarm
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DOCKER_HOST",
+        default_value = "unix:///var/run/docker.sock"
+    )]
+    pub docker_host: String,
+    /// Folder with the content of secrets, one file for each: NAMESPACE/NAME
+    #[arg(long, value_name = "DIR", env = "WHOOSH_SECRETS_DIR")]
+    pub secrets_dir: Option<PathBuf>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LogArgs {
+    /// What to log, for example info or info,whoosh::store=debug
+    #[arg(long, value_name = "FILTER", env = "WHOOSH_LOG", default_value = "")]
+    pub log: String,
+    /// How a line of the log is written
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "WHOOSH_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One readable line an event
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// Runs the operator in the foreground.
+///
+/// It serves the API on the socket, brings the database's schema up to date, and drives the Swarm. Several
+/// may run on one database: one leads, the others stand by.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  # On an existing Postgres, with the local Docker Engine
+  whoosh operator --database-url postgres://whoosh@db/whoosh --socket /run/whoosh/whoosh.sock
+
+  # With a bus, secrets, and a log for machines
+  whoosh operator --database-url postgres://whoosh@db/whoosh --nats-url nats://nats:4222 \\
+    --secrets-dir /etc/whoosh/secrets --log-format json")]
+pub struct OperatorArgs {
+    /// Postgres 15 or newer that keeps what is declared
+    #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
+    pub database_url: ServerUrl,
+    /// The other servers.
+    #[command(flatten)]
+    pub servers: ServerArgs,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Brings a database's schema up to date. `whoosh operator` does the same when it starts.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  whoosh migrate --database-url postgres://whoosh@db/whoosh")]
+pub struct MigrateArgs {
+    /// Postgres 15 or newer that keeps what is declared
+    #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
+    pub database_url: ServerUrl,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Starts an operator in the background, with a Postgres and a NATS server of its own, in a folder of its own.
+///
+/// Everything is below $WHOOSH_HOME (/var/lib/whoosh for root, ~/.local/share/whoosh for others). Running it
+/// again changes nothing when all is well, and starts what is missing when it is not.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  # Everything private to this machine
+  whoosh up
+
+  # On servers that exist already
+  whoosh up --database-url postgres://whoosh@db/whoosh --nats-url nats://nats:4222")]
+pub struct UpArgs {
+    /// Use this Postgres instead of starting one
+    #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
+    pub database_url: Option<ServerUrl>,
+    /// The other servers.
+    #[command(flatten)]
+    pub servers: ServerArgs,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// How long to wait until the operator answers
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub timeout: Duration,
+}
+
+/// Removes every agent that the private operator runs, stops it with its servers, and removes its folder.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  # Leave nothing behind
+  whoosh down
+
+  # Stop the operator and its servers; agents run on, and `whoosh up` finds them again
+  whoosh down --keep")]
+pub struct DownArgs {
+    /// Keep the data and leave the agents running
+    #[arg(long)]
+    pub keep: bool,
+    /// Docker Engine that is a manager of the Swarm
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DOCKER_HOST",
+        default_value = "unix:///var/run/docker.sock"
+    )]
+    pub docker_host: String,
+    /// How long to wait until every agent is gone
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
+    pub timeout: Duration,
+}
+
+fn url(text: &str) -> Result<ServerUrl, String> {
+    if text.contains("://") {
+        Ok(ServerUrl(text.to_owned()))
+    } else {
+        Err("not an address; write it like postgres://user@host/database or nats://host:4222".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let url = url("postgres://whoosh:hunter2@db/whoosh").unwrap();
+        assert!(!format!("{url:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,47 @@
+//! Arguments that several commands share.
+
+use crate::cli::duration::{Patience, parse_patience};
+use crate::resource::selector::{FieldSelector, LabelSelector};
+
+/// Which manifests are read.
+#[derive(Clone, Debug, clap::Args)]
+pub struct FileArgs {
+    /// File, folder, address (https://…) or - for standard input; may be repeated
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "FILE",
+        required = true,
+        value_hint = clap::ValueHint::AnyPath
+    )]
+    pub file: Vec<String>,
+    /// Read folders below a folder, too
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+/// Refuses a label selector that cannot be read, before anything is asked.
+pub(crate) fn check_labels(text: &str) -> Result<String, String> {
+    let parsed: Result<LabelSelector, _> = text.parse();
+    parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Refuses a field selector that cannot be read, before anything is asked.
+pub(crate) fn check_fields(text: &str) -> Result<String, String> {
+    let parsed: Result<FieldSelector, _> = text.parse();
+    parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// How long a command waits for its objects.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct TimeoutArgs {
+    /// How long to wait; 0 looks once, a negative time waits for a week
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        allow_hyphen_values = true,
+        value_parser = parse_patience
+    )]
+    pub timeout: Patience,
+}

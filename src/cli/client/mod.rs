@@ -1,0 +1,378 @@
+//! The HTTP client: Kubernetes conventions over the operator's Unix socket.
+
+mod error;
+mod lines;
+mod selection;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Event;
+use reqwest::{Method, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub use error::ClientError;
+pub use lines::LineStream;
+pub use selection::{Listed, Selection};
+
+use super::talk;
+use crate::resource::object::API_VERSION;
+use crate::resource::{Key, Kind};
+
+/// How a deletion treats the agents, as the API names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Propagation {
+    /// The object goes when its agents are gone.
+    Background,
+    /// The same, under the name that kubectl has for waiting on dependents.
+    Foreground,
+    /// The agents run on and are no longer WHOOSH's.
+    Orphan,
+}
+
+impl fmt::Display for Propagation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What to read of an agent's log.
+#[derive(Clone, Debug, Default)]
+pub struct LogQuery {
+    /// Whether to go on as lines come.
+    pub follow: bool,
+    /// Only so many of the last lines.
+    pub tail: Option<u64>,
+    /// Only lines that are younger.
+    pub since: Option<Duration>,
+    /// Whether each line starts with its time.
+    pub timestamps: bool,
+}
+
+/// Talks to the operator. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    socket: PathBuf,
+    timeout: Option<Duration>,
+    verbose: bool,
+    /// What was said already; `None` says nothing.
+    warned: Option<Arc<Mutex<BTreeSet<String>>>>,
+}
+
+impl Client {
+    /// A client of the operator at a socket. Nothing is sent yet.
+    ///
+    /// `timeout` bounds each answer; watches and logs are not bounded.
+    ///
+    /// # Errors
+    /// When the HTTP library cannot be set up.
+    pub fn new(socket: &Path, timeout: Option<Duration>, verbose: bool) -> Result<Self, ClientError> {
+        install_crypto();
+        let http = reqwest::Client::builder()
+            .unix_socket(socket)
+            .user_agent(concat!("whoosh/", env!("CARGO_PKG_VERSION")))
+            // Nothing is encrypted on a Unix socket: do not look for the system's certificates.
+            .tls_certs_only([])
+            .build()
+            .map_err(ClientError::SetUp)?;
+        Ok(Self {
+            http,
+            socket: socket.to_owned(),
+            timeout,
+            verbose,
+            warned: Some(Arc::default()),
+        })
+    }
+
+    /// The same client, without the operator's warnings on standard error.
+    pub fn without_warnings(&self) -> Self {
+        Self {
+            warned: None,
+            ..self.clone()
+        }
+    }
+
+    /// Reads one object.
+    ///
+    /// # Errors
+    /// Like every request: see [`ClientError`]; here 404 when it does not exist.
+    pub async fn get(&self, key: &Key) -> Result<Value, ClientError> {
+        self.json(self.request(Method::GET, &object_path(key))).await
+    }
+
+    /// Reads one object; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn find(&self, key: &Key) -> Result<Option<Value>, ClientError> {
+        match self.get(key).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists what is selected, in one snapshot.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn list(&self, selection: &Selection) -> Result<Listed, ClientError> {
+        let path = collection_path(selection.kind, selection.namespace.as_deref());
+        let request = self.request(Method::GET, &path).query(&selection.query());
+        Ok(Listed::from_wire(self.json(request).await?, selection.kind))
+    }
+
+    /// Follows what is selected from a revision on: one JSON watch event a line.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 410 when the revision is too old.
+    pub async fn watch(&self, selection: &Selection, revision: &str) -> Result<LineStream, ClientError> {
+        let path = collection_path(selection.kind, selection.namespace.as_deref());
+        let request = self
+            .request(Method::GET, &path)
+            .query(&selection.query())
+            .query(&[
+                ("watch", "true"),
+                ("allowWatchBookmarks", "true"),
+                ("resourceVersion", revision),
+            ]);
+        self.lines(request).await
+    }
+
+    /// Creates an object and returns what the operator made of it.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 when it exists, 422 with causes when it is not valid.
+    pub async fn create(&self, key: &Key, object: &Value, dry_run: bool) -> Result<Value, ClientError> {
+        let path = collection_path(key.kind, Some(&key.namespace));
+        let request = self.request(Method::POST, &path).json(object);
+        self.json(with_dry_run(request, dry_run)).await
+    }
+
+    /// Changes an object by a JSON merge patch and returns the result.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 when the patch names a `resourceVersion` that is no longer the current one.
+    pub async fn patch(&self, key: &Key, patch: &Value, dry_run: bool) -> Result<Value, ClientError> {
+        let request = self
+            .request(Method::PATCH, &object_path(key))
+            .header("content-type", "application/merge-patch+json")
+            .body(patch.to_string());
+        self.json(with_dry_run(request, dry_run)).await
+    }
+
+    /// Asks for an object's deletion.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when it does not exist.
+    pub async fn delete(&self, key: &Key, how: Propagation, dry_run: bool) -> Result<(), ClientError> {
+        let options =
+            json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": how.to_string()});
+        let request = self
+            .request(Method::DELETE, &object_path(key))
+            .query(&[("propagationPolicy", how.to_string())])
+            .json(&options);
+        self.send(with_dry_run(request, dry_run), self.timeout).await?;
+        Ok(())
+    }
+
+    /// Asks the operator's planner what an object would change; nothing is stored.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 422 with causes when it is not valid.
+    pub async fn plan<T: DeserializeOwned>(&self, key: &Key, object: &Value) -> Result<T, ClientError> {
+        let path = format!("{}/plan", object_path(key));
+        self.json(self.request(Method::POST, &path).json(object)).await
+    }
+
+    /// Lists the events of a namespace, or of all.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn events(&self, namespace: Option<&str>) -> Result<Vec<Event>, ClientError> {
+        #[derive(serde::Deserialize)]
+        struct EventList {
+            items: Vec<Event>,
+        }
+        let path = match namespace {
+            Some(namespace) => format!("api/v1/namespaces/{namespace}/events"),
+            None => "api/v1/events".to_owned(),
+        };
+        let list: EventList = self.json(self.request(Method::GET, &path)).await?;
+        Ok(list.items)
+    }
+
+    /// Reads an agent's log.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when there is no such agent.
+    pub async fn log(&self, agent: &Key, query: &LogQuery) -> Result<LineStream, ClientError> {
+        let LogQuery {
+            follow,
+            tail,
+            since,
+            timestamps,
+        } = query;
+        let mut request = self
+            .request(Method::GET, &format!("{}/log", object_path(agent)))
+            .query(&[("follow", follow), ("timestamps", timestamps)]);
+        if let Some(tail) = tail {
+            request = request.query(&[("tailLines", tail)]);
+        }
+        if let Some(since) = since {
+            request = request.query(&[("sinceSeconds", since.as_secs().max(1))]);
+        }
+        self.lines(request).await
+    }
+
+    /// The operator's version, as it describes itself.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn version(&self) -> Result<Value, ClientError> {
+        self.json(self.request(Method::GET, "version")).await
+    }
+
+    /// The host of the address means nothing on a Unix socket.
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("http://localhost/{path}"))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let response = self.send(request, self.timeout).await?;
+        let body = response.bytes().await.map_err(|error| self.failure(error))?;
+        serde_json::from_slice(&body).map_err(ClientError::Unreadable)
+    }
+
+    async fn lines(&self, request: RequestBuilder) -> Result<LineStream, ClientError> {
+        Ok(LineStream::of(self.send(request, None).await?))
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        timeout: Option<Duration>,
+    ) -> Result<Response, ClientError> {
+        let mut request = request.build().map_err(ClientError::SetUp)?;
+        *request.timeout_mut() = timeout;
+        let asked = match request.url().query() {
+            Some(query) => format!("{} {}?{query}", request.method(), request.url().path()),
+            None => format!("{} {}", request.method(), request.url().path()),
+        };
+        let started = Instant::now();
+        let answer = self.http.execute(request).await;
+        if self.verbose {
+            let outcome = match &answer {
+                Ok(response) => response.status().to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            talk::say(&format!(
+                "{asked}: {outcome} in {} ms",
+                started.elapsed().as_millis()
+            ));
+        }
+        let response = answer.map_err(|error| self.failure(error))?;
+        self.show_warnings(&response);
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let code = response.status().as_u16();
+        let body = response.bytes().await.map_err(|error| self.failure(error))?;
+        Err(ClientError::from_refusal(code, &body))
+    }
+
+    fn failure(&self, source: reqwest::Error) -> ClientError {
+        ClientError::from_http(&self.socket, source)
+    }
+
+    fn show_warnings(&self, response: &Response) {
+        let Some(warned) = &self.warned else { return };
+        for header in response.headers().get_all("warning") {
+            let Some(text) = warning_text(&String::from_utf8_lossy(header.as_bytes())) else {
+                continue;
+            };
+            let is_new = match warned.lock() {
+                Ok(mut warned) => warned.insert(text.clone()),
+                Err(_) => true,
+            };
+            if is_new {
+                talk::say(&format!("Warning: {text}"));
+            }
+        }
+    }
+}
+
+/// Gives rustls its cryptography once in a process; reqwest asks for it even where it encrypts nothing.
+pub(super) fn install_crypto() {
+    // An error only says that it was given before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn collection_path(kind: Kind, namespace: Option<&str>) -> String {
+    let plural = kind.plural();
+    match namespace {
+        Some(namespace) => format!("apis/{API_VERSION}/namespaces/{namespace}/{plural}"),
+        None => format!("apis/{API_VERSION}/{plural}"),
+    }
+}
+
+fn object_path(key: &Key) -> String {
+    format!("{}/{}", collection_path(key.kind, Some(&key.namespace)), key.name)
+}
+
+fn with_dry_run(request: RequestBuilder, dry_run: bool) -> RequestBuilder {
+    if dry_run {
+        request.query(&[("dryRun", "All")])
+    } else {
+        request
+    }
+}
+
+/// The text of a `Warning: 299 - "text"` header.
+fn warning_text(header: &str) -> Option<String> {
+    let quoted = header.strip_prefix("299 ")?.split_once('"')?.1;
+    let mut text = String::new();
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return Some(text),
+            '\\' => text.extend(chars.next()),
+            other => text.push(other),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_kubernetes() {
+        let key = Key::new(Kind::AgentTemplate, "prod", "reviewer");
+        assert_eq!(
+            object_path(&key),
+            "apis/chorus.services/v1/namespaces/prod/agenttemplates/reviewer"
+        );
+        assert_eq!(collection_path(Kind::Team, None), "apis/chorus.services/v1/teams");
+    }
+
+    #[test]
+    fn a_warning_header_is_unquoted() {
+        fn check(header: &str, expected: Option<&str>) {
+            assert_eq!(warning_text(header).as_deref(), expected, "{header}");
+        }
+        check(r#"299 - "no template \"x\" yet""#, Some(r#"no template "x" yet"#));
+        check(
+            r#"299 whoosh "a, b" "Sat, 25 Aug 2012 23:34:45 GMT""#,
+            Some("a, b"),
+        );
+        check(r#"110 - "stale""#, None);
+        check("299 - bare", None);
+    }
+}

@@ -1,0 +1,95 @@
+//! What every command is given: the client, the namespace, and where its output goes.
+
+use std::io::Write;
+
+use super::args::GlobalArgs;
+use super::client::{Client, ClientError, Selection};
+use super::error::CliError;
+use super::paths;
+use super::print::paint::Paint;
+use crate::resource::object::DEFAULT_NAMESPACE;
+use crate::resource::{Key, Kind};
+
+/// What every command is given.
+pub(crate) struct Context {
+    /// Asks the operator.
+    pub client: Client,
+    /// Where objects are listed; `None` is all namespaces.
+    pub scope: Option<String>,
+    /// The namespace that the command line names, if it names one.
+    pub named_namespace: Option<String>,
+    /// Colours for standard output.
+    pub paint: Paint,
+}
+
+impl Context {
+    /// From the global flags.
+    ///
+    /// # Errors
+    /// When the HTTP library cannot be set up.
+    pub fn new(global: &GlobalArgs) -> Result<Self, ClientError> {
+        let GlobalArgs {
+            namespace,
+            all_namespaces,
+            socket,
+            request_timeout,
+            verbose,
+        } = global;
+        let socket = socket.clone().unwrap_or_else(paths::default_socket);
+        let timeout = Some(*request_timeout).filter(|timeout| !timeout.is_zero());
+        let scope = namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        Ok(Self {
+            client: Client::new(&socket, timeout, *verbose)?,
+            scope: Some(scope).filter(|_| !all_namespaces),
+            named_namespace: namespace.clone(),
+            paint: Paint::for_stdout(),
+        })
+    }
+
+    /// The namespace of manifests that name none.
+    pub fn default_namespace(&self) -> &str {
+        self.named_namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+
+    /// The key of a named object.
+    ///
+    /// # Errors
+    /// With `-A`: a name means nothing in all namespaces.
+    pub fn key(&self, kind: Kind, name: &str) -> Result<Key, CliError> {
+        match &self.scope {
+            Some(namespace) => Ok(Key::new(kind, namespace, name)),
+            None => Err(CliError::Usage(
+                "a name needs one namespace: use -n NAMESPACE instead of -A".to_owned(),
+            )),
+        }
+    }
+
+    /// All objects of a kind in the scope.
+    pub fn selection(&self, kind: Kind, labels: Option<&str>) -> Selection {
+        Selection {
+            kind,
+            namespace: self.scope.clone(),
+            labels: labels.map(str::to_owned),
+            fields: None,
+        }
+    }
+
+    /// What is said of an empty list of `what`.
+    pub fn nothing_found(&self, what: &str) -> String {
+        match &self.scope {
+            Some(namespace) => format!("No {what} found in {namespace} namespace."),
+            None => format!("No {what} found."),
+        }
+    }
+
+    /// Writes text to standard output, all of it, now.
+    ///
+    /// # Errors
+    /// When standard output is closed or full.
+    pub fn print(&self, text: &str) -> Result<(), CliError> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(CliError::Output)
+    }
+}

@@ -1,0 +1,11 @@
+//! Talk goes to standard error; data goes to standard output and never through here.
+
+use std::io::Write;
+
+use super::print::escape;
+
+/// Writes a line, or several, to standard error.
+pub(crate) fn say(text: &str) {
+    // Nobody can be told that standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{}", escape::block(text));
+}

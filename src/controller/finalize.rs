@@ -1,0 +1,110 @@
+//! The end of an object: its agents go from the Swarm, then its row goes from the store.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::plan::{self, Report, Round, Subject, Teardown};
+use crate::queue::Next;
+use crate::resource::names::{AGENTS_FINALIZER, ORPHAN_FINALIZER};
+use crate::resource::{Key, Object};
+use crate::store::{Op, StoreError};
+use crate::telemetry::Chain;
+
+use super::next::{self, Ended};
+use super::prepare::{self, Prepared};
+use super::{Reconciler, StepError, report};
+
+impl Reconciler {
+    /// A turn of an object that is being deleted: its finalizer goes when nothing of it is left in the Swarm.
+    pub(super) async fn finalize(&self, object: &Object) -> Result<Next, StepError> {
+        if !object.has_finalizer(AGENTS_FINALIZER) {
+            return Ok(Next::Never);
+        }
+        let key = object.key();
+        let networks = self.networks_of(object).await.map_err(StepError::Fetch)?;
+        let observed = self.cache.observe(&prepare::only_own(&key)).await;
+        let orphan = object.has_finalizer(ORPHAN_FINALIZER);
+        let teardown = match &observed {
+            Ok(observed) => plan::teardown(&key, &networks, orphan, observed, &self.instance),
+            Err(_) => Teardown::default(),
+        };
+        let outcome = self.act(&key, teardown.plan.clone()).await;
+        if observed.is_ok() && teardown.finished(&outcome) {
+            self.release(object).await.map_err(StepError::Finalize)?;
+            self.cache.settling(&key, false);
+            return Ok(next::after(Ended::Gone, &outcome));
+        }
+        let why = observed
+            .as_ref()
+            .err()
+            .map(|error| Chain(error).to_string())
+            .unwrap_or_default();
+        let owner = prepare::owner(object);
+        let round = Round {
+            subject: Subject::Deleting {
+                owner: &owner,
+                remaining: teardown.remaining,
+            },
+            observed: observed.as_ref().map_err(|_| why.as_str()),
+            report: &Report::default(),
+            outcome: &outcome,
+            instance: &self.instance,
+            now: Timestamp::now(),
+        };
+        let old = report::status_of(object);
+        let status = plan::status(old.as_ref(), &round);
+        self.save(object, &status).await.map_err(StepError::Status)?;
+        self.tell(object, plan::events(old.as_ref(), &status, &round))
+            .await;
+        observed.map_err(StepError::Observe)?;
+        Ok(next::after(Ended::Removing, &outcome))
+    }
+
+    /// A turn of a key without an object: what carries our labels for it is left over and goes.
+    pub(super) async fn sweep(&self, key: &Key) -> Result<Next, StepError> {
+        let observed = self
+            .cache
+            .observe(&prepare::only_own(key))
+            .await
+            .map_err(StepError::Observe)?;
+        let teardown = plan::teardown(key, &BTreeSet::new(), false, &observed, &self.instance);
+        let outcome = self.act(key, teardown.plan.clone()).await;
+        let ended = if teardown.finished(&outcome) {
+            Ended::Gone
+        } else {
+            Ended::Removing
+        };
+        self.cache.settling(key, ended != Ended::Gone);
+        Ok(next::after(ended, &outcome))
+    }
+
+    /// The networks that the object names, so that those nobody uses any more can go with it.
+    async fn networks_of(&self, object: &Object) -> Result<BTreeSet<String>, StoreError> {
+        let key = object.key();
+        let prepared = prepare::prepare(&self.store, &self.endpoints, object).await?;
+        Ok(match prepared {
+            Prepared::Workload(_) => prepared.want(&key).networks,
+            Prepared::Blocked { .. } => BTreeSet::new(),
+        })
+    }
+
+    /// Takes our finalizers off. When nobody else's is left, the row goes.
+    async fn release(&self, object: &Object) -> Result<(), StoreError> {
+        let mut next = object.clone();
+        let finalizers = next.metadata.finalizers.get_or_insert_default();
+        finalizers.retain(|one| one != AGENTS_FINALIZER && one != ORPHAN_FINALIZER);
+        let expected = object.revision().unwrap_or_default();
+        let op = match crate::resource::lifecycle::is_finished(&next) {
+            true => Op::Remove {
+                key: object.key(),
+                expected,
+            },
+            false => Op::Update {
+                object: next,
+                expected,
+            },
+        };
+        self.write(op, "finalized").await
+    }
+}

@@ -1,0 +1,82 @@
+//! The leader lease: of several operators on one database, one acts.
+
+use std::future::Future;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use crate::store::{Lease, Store, StoreError};
+use crate::telemetry::Chain;
+
+/// The one lease that all controllers share.
+pub const LEASE: &str = "controllers";
+/// How long a lease lasts without renewal.
+pub const TTL: Duration = Duration::from_secs(15);
+/// How often it is renewed, and how often the others ask for it.
+pub const PERIOD: Duration = Duration::from_secs(3);
+/// A leader stops acting this long before its lease ends, so that what it has sent lands within the lease.
+pub const MARGIN: Duration = Duration::from_secs(5);
+
+/// Why this process leads no longer.
+#[derive(Debug, Error)]
+pub enum LeaderError {
+    /// Another process took the lease, or the database took it back.
+    #[error("another operator leads now")]
+    Taken,
+    /// The lease could not be renewed in time.
+    #[error("the leader lease could not be renewed in time")]
+    NotRenewed {
+        /// What the database said last.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// Waits until this process leads.
+pub async fn acquire(store: &Store, holder: &str) -> Lease {
+    loop {
+        match store.acquire_lease(LEASE, holder, TTL).await {
+            Ok(Some(lease)) => return lease,
+            Ok(None) => tracing::debug!(holder, "another operator leads; waiting"),
+            Err(error) => tracing::warn!(error = %Chain(&error), "cannot ask for the leader lease"),
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+/// Does `work` for as long as `lease` is renewed in time, and drops it before the lease ends.
+///
+/// # Errors
+/// [`LeaderError`] when this process leads no longer; `work` has been dropped by then.
+pub async fn while_leading<T>(
+    store: &Store,
+    lease: Lease,
+    work: impl Future<Output = T>,
+) -> Result<T, LeaderError> {
+    tokio::select! {
+        done = work => Ok(done),
+        lost = keep(store, lease) => Err(lost),
+    }
+}
+
+/// Renews `lease` until it is lost.
+async fn keep(store: &Store, mut lease: Lease) -> LeaderError {
+    let mut last_error = None;
+    loop {
+        let stop_at: Instant = lease.deadline() - MARGIN;
+        sleep_until((Instant::now() + PERIOD).min(stop_at)).await;
+        match timeout_at(stop_at, store.renew_lease(&lease)).await {
+            Ok(Ok(Some(renewed))) => lease = renewed,
+            Ok(Ok(None)) => return LeaderError::Taken,
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "cannot renew the leader lease");
+                last_error = Some(error);
+            }
+            Err(_elapsed) => {
+                let source = last_error.unwrap_or(StoreError::Timeout);
+                return LeaderError::NotRenewed { source };
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One turn of one key: from what is declared and what is observed to the next step.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::plan::{self, Observed, Outcome, Plan, Round};
+use crate::queue::Next;
+use crate::resource::lower::Endpoints;
+use crate::resource::{Key, Object};
+use crate::store::{Epoch, Store};
+use crate::swarm::{Cache, SecretsDir, SwarmError};
+use crate::telemetry::{Chain, Metrics};
+
+use super::act;
+use super::next::{self, Ended};
+use super::prepare::{self, Prepared};
+use super::{StepError, report};
+
+/// What every turn needs.
+#[derive(Clone)]
+pub struct Reconciler {
+    /// What is declared.
+    pub store: Store,
+    /// What is observed.
+    pub cache: Cache,
+    /// Where secret content comes from.
+    pub secrets: SecretsDir,
+    /// What agents are told of their surroundings.
+    pub endpoints: Endpoints,
+    /// The installation's id.
+    pub instance: String,
+    /// The leader's epoch that every write is checked against.
+    pub epoch: Epoch,
+    /// Figures.
+    pub metrics: Metrics,
+}
+
+impl Reconciler {
+    /// Takes one turn and says when the next one is due. Never fails: an error is logged, counted and waited out.
+    pub async fn reconcile(&self, key: Key) -> Next {
+        let started = Instant::now();
+        let result = self.turn(&key).await;
+        let (outcome, next) = match &result {
+            Ok(next) => ("ok", *next),
+            Err(error) if error.is_conflict() => ("conflict", Next::After(Duration::from_millis(20))),
+            Err(error) => {
+                tracing::warn!(%key, error = %Chain(error), "cannot reconcile now");
+                (error.step(), Next::Backoff)
+            }
+        };
+        self.metrics
+            .reconciled(key.kind.singular(), outcome, started.elapsed());
+        next
+    }
+
+    async fn turn(&self, key: &Key) -> Result<Next, StepError> {
+        match self.store.get(key).await.map_err(StepError::Fetch)? {
+            None => self.sweep(key).await,
+            Some(object) if object.is_deleting() => self.finalize(&object).await,
+            Some(object) => self.converge(&object).await,
+        }
+    }
+
+    async fn converge(&self, object: &Object) -> Result<Next, StepError> {
+        let key = object.key();
+        let prepared = prepare::prepare(&self.store, &self.endpoints, object)
+            .await
+            .map_err(StepError::Fetch)?;
+        let observed = self.cache.observe(&prepared.want(&key)).await;
+        let plan = self.decide(&prepared, &observed);
+        let report = plan.report.clone();
+        let outcome = self.act(&key, plan).await;
+        let why = observed
+            .as_ref()
+            .err()
+            .map(|error| Chain(error).to_string())
+            .unwrap_or_default();
+        let round = Round {
+            subject: prepared.subject(),
+            observed: observed.as_ref().map_err(|_| why.as_str()),
+            report: &report,
+            outcome: &outcome,
+            instance: &self.instance,
+            now: Timestamp::now(),
+        };
+        let old = report::status_of(object);
+        let status = plan::status(old.as_ref(), &round);
+        let events = plan::events(old.as_ref(), &status, &round);
+        self.save(object, &status).await.map_err(StepError::Status)?;
+        self.tell(object, events).await;
+        let settling = next::is_settling(&status);
+        self.cache.settling(&key, settling);
+        observed.map_err(StepError::Observe)?;
+        Ok(next::after(ended(settling, &outcome), &outcome))
+    }
+
+    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, SwarmError>) -> Plan {
+        match (prepared, observed) {
+            (Prepared::Workload(workload), Ok(observed)) => plan::plan(workload, observed, &self.instance),
+            _ => Plan::default(),
+        }
+    }
+
+    /// Carries `plan` out; what was observed before is then no longer true.
+    pub(super) async fn act(&self, key: &Key, plan: Plan) -> Outcome {
+        if plan.is_empty() {
+            return Outcome::default();
+        }
+        let swarm = self.cache.swarm();
+        let outcome = act::act(plan, |action| async move {
+            let started = Instant::now();
+            let result = swarm.act(&action, &self.secrets).await;
+            let answer = if result.is_ok() { "ok" } else { "error" };
+            self.metrics
+                .engine_called(act::operation(&action), answer, started.elapsed());
+            result
+        });
+        let outcome = outcome.await;
+        self.cache.invalidate(key);
+        outcome
+    }
+}
+
+fn ended(settling: bool, outcome: &Outcome) -> Ended {
+    if settling {
+        Ended::Settling {
+            acted: !outcome.done.is_empty(),
+        }
+    } else {
+        Ended::Settled
+    }
+}

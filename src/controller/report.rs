@@ -1,0 +1,79 @@
+//! Tells the world what a turn came to: the status, if it differs, and events.
+
+use crate::plan::events::{EventDraft, EventType};
+use crate::resource::kinds::WorkloadStatus;
+use crate::resource::{Object, lifecycle};
+use crate::store::{self, EventRecord, Op, StoreError, Write};
+use crate::telemetry::Chain;
+
+use super::Reconciler;
+
+/// The name under which the controllers write.
+pub const ACTOR: &str = "system:whoosh:controller";
+
+/// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
+pub fn status_of(object: &Object) -> Option<WorkloadStatus> {
+    serde_json::from_value(object.status.clone()?).ok()
+}
+
+impl Reconciler {
+    /// Writes `status` unless the object has it already.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the object changed meanwhile: the next turn sees it as it is now.
+    pub(super) async fn save(&self, object: &Object, status: &WorkloadStatus) -> Result<(), StoreError> {
+        if status_of(object).as_ref() == Some(status) {
+            return Ok(());
+        }
+        let json = serde_json::to_value(status).unwrap_or_default();
+        let next = lifecycle::update_status(object, json);
+        self.write(
+            Op::Update {
+                object: next,
+                expected: object.revision().unwrap_or_default(),
+            },
+            "status",
+        )
+        .await
+    }
+
+    /// Writes under this leader's epoch: a leader that lost its lease writes nothing more.
+    pub(super) async fn write(&self, op: Op, reason: &str) -> Result<(), StoreError> {
+        let write = Write {
+            op,
+            actor: ACTOR.to_owned(),
+            reason: reason.to_owned(),
+            epoch: Some(self.epoch),
+        };
+        self.store.write(write).await?;
+        self.metrics.store_written("status");
+        Ok(())
+    }
+
+    /// Records what is worth telling. That it could not be recorded stops nothing.
+    pub(super) async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
+        for EventDraft {
+            type_,
+            reason,
+            message,
+        } in drafts
+        {
+            tracing::info!(object = %object.key(), %reason, "{message}");
+            let type_ = match type_ {
+                EventType::Normal => store::EventType::Normal,
+                EventType::Warning => store::EventType::Warning,
+            };
+            let uid = object.uid().to_owned();
+            let event = EventRecord {
+                regarding: object.key(),
+                uid,
+                type_,
+                reason: reason.to_string(),
+                message,
+            };
+            if let Err(error) = self.store.record_event(event).await {
+                tracing::warn!(error = %Chain(&error), object = %object.key(), "cannot record an event");
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Puts the parts together: lead, follow, work.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::queue::{Backoff, Queue};
+use crate::resource::lower::Endpoints;
+use crate::resource::{Key, Kind};
+use crate::store::{Epoch, Store};
+use crate::swarm::{Cache, SecretsDir, Trigger};
+use crate::telemetry::{Chain, Metrics};
+
+use super::{Reconciler, declared, leader};
+
+/// Keys that are worked on at once.
+const WORKERS: usize = 16;
+/// How long events are told.
+const EVENT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often old events and revisions are forgotten.
+const HOUSEKEEPING: Duration = Duration::from_secs(10 * 60);
+/// Revisions that are kept for watchers and history.
+const REVISIONS_KEPT: i64 = 100_000;
+
+/// What the controllers need, whoever leads.
+#[derive(Clone)]
+pub struct Controller {
+    /// What is declared.
+    pub store: Store,
+    /// What is observed; it is kept fresh by somebody else.
+    pub cache: Cache,
+    /// Where secret content comes from.
+    pub secrets: SecretsDir,
+    /// What agents are told of their surroundings.
+    pub endpoints: Endpoints,
+    /// The installation's id.
+    pub instance: String,
+    /// Who we are among the operators of one database.
+    pub holder: String,
+    /// Figures.
+    pub metrics: Metrics,
+}
+
+/// Leads when it may, and reconciles while it leads, until `stop`.
+///
+/// `triggers` are the cache's hints; they are read while another leads, too, and then forgotten.
+pub async fn run(
+    controller: &Controller,
+    mut triggers: mpsc::Receiver<Trigger>,
+    stop: impl Future<Output = ()>,
+) {
+    tokio::pin!(stop);
+    loop {
+        let lease = tokio::select! {
+            () = &mut stop => return,
+            lease = leader::acquire(&controller.store, &controller.holder) => lease,
+        };
+        tracing::info!(holder = controller.holder, epoch = lease.epoch.0, "leading");
+        controller.metrics.set_leader(true);
+        let work = lead(controller, lease.epoch, &mut triggers);
+        let ended = tokio::select! {
+            () = &mut stop => None,
+            ended = leader::while_leading(&controller.store, lease.clone(), work) => Some(ended),
+        };
+        controller.metrics.set_leader(false);
+        match ended {
+            None => {
+                if let Err(error) = controller.store.release_lease(&lease).await {
+                    tracing::warn!(error = %Chain(&error), "cannot give the leader lease up; it runs out by itself");
+                }
+                return;
+            }
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "leading no longer; everything in progress was dropped")
+            }
+        }
+    }
+}
+
+async fn lead(controller: &Controller, epoch: Epoch, triggers: &mut mpsc::Receiver<Trigger>) {
+    let queue = Queue::new(Backoff::default());
+    let reconciler = Reconciler {
+        store: controller.store.clone(),
+        cache: controller.cache.clone(),
+        secrets: controller.secrets.clone(),
+        endpoints: controller.endpoints.clone(),
+        instance: controller.instance.clone(),
+        epoch,
+        metrics: controller.metrics.clone(),
+    };
+    // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
+    controller.cache.ready().await;
+    tokio::select! {
+        () = declared::follow(&controller.store, &queue) => {}
+        () = hear(controller, triggers, &queue) => {}
+        () = keep_house(&controller.store) => {}
+        () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}
+    }
+}
+
+/// Turns hints into keys. What owners left behind is swept whenever everything is looked at.
+async fn hear(controller: &Controller, triggers: &mut mpsc::Receiver<Trigger>, queue: &Queue<Key>) {
+    sweep(controller, queue);
+    while let Some(trigger) = triggers.recv().await {
+        match trigger {
+            Trigger::Owner(key) => queue.add(key),
+            Trigger::All => {
+                sweep(controller, queue);
+                ask_for_all(&controller.store, queue).await;
+            }
+        }
+        controller.metrics.set_queue_depth(queue.len());
+    }
+    // Nobody hints any more: the resync alone keeps things right.
+    std::future::pending().await
+}
+
+fn sweep(controller: &Controller, queue: &Queue<Key>) {
+    for owner in controller.cache.owners() {
+        queue.add(owner);
+    }
+}
+
+async fn ask_for_all(store: &Store, queue: &Queue<Key>) {
+    for kind in [Kind::Team, Kind::Council] {
+        match store.list(kind, None).await {
+            Ok(listed) => listed.items.iter().for_each(|object| queue.add(object.key())),
+            Err(error) => tracing::warn!(error = %Chain(&error), "cannot list what is declared"),
+        }
+    }
+}
+
+async fn keep_house(store: &Store) {
+    let mut ticks = interval(HOUSEKEEPING);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = forget(store).await {
+            tracing::warn!(error = %Chain(&error), "cannot forget old events and revisions now");
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn forget(store: &Store) -> Result<(), crate::store::StoreError> {
+    store.expire_events(EVENT_AGE).await?;
+    let head = store.revision().await?;
+    let before = head.0.saturating_sub(REVISIONS_KEPT);
+    if before > 0 {
+        store.compact(crate::resource::Revision(before)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `whoosh down`: everything that `whoosh up` made, gone.
+
+use super::nats::Nats;
+use super::operator::Operator;
+use super::postgres::Postgres;
+use super::{DevError, Home};
+
+/// Stops the operator, NATS and Postgres, in this order, and deletes the folder.
+///
+/// The agents go before: the caller asks the running operator for that (it alone knows how), and does not come
+/// here when that failed.
+///
+/// # Errors
+/// [`DevError`] of the first server that does not end; the folder then stays, so that `down` can be repeated.
+pub async fn down(home: &Home) -> Result<(), DevError> {
+    stop(home).await?;
+    home.remove()
+}
+
+/// Stops the operator, NATS and Postgres, in this order, and keeps their data.
+///
+/// # Errors
+/// [`DevError`] of the first server that does not end.
+pub async fn stop(home: &Home) -> Result<(), DevError> {
+    Operator::new(home).down().await?;
+    Nats::new(home).down().await?;
+    Postgres::new(home).down().await
+}

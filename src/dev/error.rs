@@ -1,0 +1,89 @@
+//! What can go wrong on this machine, and what to do then.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why `up` or `down` could not finish.
+#[derive(Debug, Error)]
+pub enum DevError {
+    /// A program that is needed is not installed.
+    #[error(
+        "cannot find {program}; install it (on Debian: apt-get install {package}), or use an existing server with {flag}"
+    )]
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// Debian's package of it.
+        package: &'static str,
+        /// The flag that names an existing server instead.
+        flag: &'static str,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {what} {path}: {source}", path = path.display())]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A program could not be run.
+    #[error("cannot run {program}: {source}")]
+    Run {
+        /// The program.
+        program: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A program that prepares something failed.
+    #[error("{program} failed: {output}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// What it said.
+        output: String,
+    },
+    /// A server did not come up.
+    #[error("{name} did not become ready within {seconds} s; its log, {log}, ends:\n{tail}", log = log.display())]
+    NotReady {
+        /// Which server.
+        name: &'static str,
+        /// How long it had.
+        seconds: u64,
+        /// Its log file.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// A process did not end.
+    #[error("{name} (pid {pid}) does not end; look at it, end it, and run `whoosh down` again")]
+    StillRunning {
+        /// Which server.
+        name: &'static str,
+        /// Its process id.
+        pid: u32,
+    },
+    /// Postgres refuses to run as root and no other account was found.
+    #[error(
+        "Postgres does not run as root, and this machine has neither a `postgres` nor a `nobody` account"
+    )]
+    NoAccount,
+    /// Agents could not be removed.
+    #[error(
+        "some agents are still there, so nothing was stopped; try again, or leave them running with `whoosh down --keep`"
+    )]
+    Agents,
+}
+
+impl DevError {
+    /// Wraps an error of the file system.
+    pub fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { what, path, source }
+    }
+}

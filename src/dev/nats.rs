@@ -1,0 +1,93 @@
+//! A private nats-server, on an address of this machine that agents' containers can reach.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::net::TcpStream;
+
+use super::process::{Launch, Process};
+use super::{DevError, Home, postgres};
+
+/// The private NATS below a home.
+#[derive(Clone, Debug)]
+pub struct Nats {
+    process: Process,
+    address_file: PathBuf,
+}
+
+impl Nats {
+    /// The one that belongs to `home`.
+    pub fn new(home: &Home) -> Self {
+        Self {
+            process: Process::new(home, "nats"),
+            address_file: home.run().join("nats.address"),
+        }
+    }
+
+    /// Starts it on `host` and returns its URL. Does nothing when it runs.
+    ///
+    /// The port is drawn once and kept: it is part of every agent's environment, and a new one restarts them all.
+    ///
+    /// # Errors
+    /// [`DevError`] when its program is missing or it does not come up.
+    pub async fn up(&self, host: IpAddr) -> Result<String, DevError> {
+        let known = self.address();
+        if let (Some(address), Some(_)) = (known, self.process.running()) {
+            return Ok(url(address));
+        }
+        let address = known
+            .filter(|known| known.ip() == host && is_free(*known))
+            .map_or_else(|| draw(host), Ok);
+        let address = address.map_err(DevError::file("bind a port on", host.to_string()))?;
+        fs::write(&self.address_file, address.to_string())
+            .map_err(DevError::file("write", &self.address_file))?;
+        let folder = postgres::folder_of("nats-server").ok_or(DevError::Missing {
+            program: "nats-server",
+            package: "nats-server",
+            flag: "--nats-url",
+        })?;
+        let args = [
+            "-a".to_owned(),
+            address.ip().to_string(),
+            "-p".to_owned(),
+            address.port().to_string(),
+        ];
+        let program = folder.join("nats-server");
+        self.process.start(&Launch {
+            program: &program,
+            args: &args,
+            environment: &[],
+            account: None,
+        })?;
+        let answers = || async move { TcpStream::connect(address).await.is_ok() };
+        self.process.wait_until(Duration::from_secs(10), answers).await?;
+        Ok(url(address))
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// [`DevError::StillRunning`] when it does not end.
+    pub async fn down(&self) -> Result<(), DevError> {
+        self.process.stop(Signal::TERM, Duration::from_secs(10)).await
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        fs::read_to_string(&self.address_file).ok()?.trim().parse().ok()
+    }
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("nats://{address}")
+}
+
+fn is_free(address: SocketAddr) -> bool {
+    TcpListener::bind(address).is_ok()
+}
+
+fn draw(host: IpAddr) -> std::io::Result<SocketAddr> {
+    TcpListener::bind((host, 0))?.local_addr()
+}

@@ -1,0 +1,168 @@
+//! A private Postgres: a Unix socket in a folder of our own, no TCP, no password.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::net::UnixStream;
+
+use super::process::{Launch, Process};
+use super::user::{self, Account};
+use super::{DevError, Home};
+
+/// The name of its only role and database.
+const NAME: &str = "whoosh";
+/// Names the socket file, `.s.PGSQL.5432`; no TCP port is opened.
+const PORT: u16 = 5432;
+/// Where Debian and others keep the server's programs, one folder a major version.
+const VERSIONS: [&str; 3] = [
+    "/usr/lib/postgresql",
+    "/usr/pgsql",
+    "/opt/homebrew/opt/postgresql",
+];
+
+/// The private Postgres below a home.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    process: Process,
+    data: PathBuf,
+    sockets: PathBuf,
+}
+
+impl Postgres {
+    /// The one that belongs to `home`.
+    pub fn new(home: &Home) -> Self {
+        let data = home.postgres().join("data");
+        Self {
+            process: Process::new(home, "postgres"),
+            data,
+            sockets: home.postgres().join("run"),
+        }
+    }
+
+    /// Its URL. It holds no secret: whoever can enter the socket's folder may connect.
+    fn url(&self) -> String {
+        let folder: String = self
+            .sockets
+            .display()
+            .to_string()
+            .replace('%', "%25")
+            .replace('/', "%2F");
+        format!("postgres://{NAME}@{folder}:{PORT}/postgres")
+    }
+
+    /// Starts it, after making its cluster the first time, and returns its URL. Starts nothing when it runs.
+    ///
+    /// # Errors
+    /// [`DevError`] when its programs are missing or it does not come up.
+    pub async fn up(&self) -> Result<String, DevError> {
+        if self.process.running().is_some() {
+            return Ok(self.url());
+        }
+        let programs = programs()?;
+        let account = user::unprivileged()?;
+        self.make_cluster(&programs, account.as_ref())?;
+        let args = [
+            format!("-D{}", self.data.display()),
+            format!("-k{}", self.sockets.display()),
+            format!("-p{PORT}"),
+            "--listen_addresses=".to_owned(),
+            "--unix_socket_permissions=0700".to_owned(),
+        ];
+        let program = programs.join("postgres");
+        self.process.start(&Launch {
+            program: &program,
+            args: &args,
+            environment: &[],
+            account,
+        })?;
+        let socket = self.sockets.join(format!(".s.PGSQL.{PORT}"));
+        self.process
+            .wait_until(Duration::from_secs(30), || async {
+                UnixStream::connect(&socket).await.is_ok()
+            })
+            .await?;
+        Ok(self.url())
+    }
+
+    /// Stops it. SIGINT is Postgres' fast shutdown: clients are cut, nothing is lost.
+    ///
+    /// # Errors
+    /// [`DevError::StillRunning`] when it does not end.
+    pub async fn down(&self) -> Result<(), DevError> {
+        self.process.stop(Signal::INT, Duration::from_secs(20)).await
+    }
+
+    fn make_cluster(&self, programs: &Path, account: Option<&Account>) -> Result<(), DevError> {
+        let folder = self.data.parent().unwrap_or(&self.data);
+        for path in [folder, &self.sockets] {
+            fs::create_dir_all(path).map_err(DevError::file("create", path))?;
+            super::home::set_mode(path, 0o700)?;
+            account.map_or(Ok(()), |account| account.own(path))?;
+        }
+        if self.data.join("PG_VERSION").exists() {
+            return Ok(());
+        }
+        // An initdb that was cut off leaves a folder that the next one refuses.
+        if self.data.exists() {
+            fs::remove_dir_all(&self.data).map_err(DevError::file("remove", &self.data))?;
+        }
+        let mut command = Command::new(programs.join("initdb"));
+        command.args([
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--username",
+            NAME,
+            "--no-instructions",
+        ]);
+        command.arg("-D").arg(&self.data).current_dir("/");
+        if let Some(account) = account {
+            command.uid(account.uid).gid(account.gid);
+        }
+        let output = command.output().map_err(|source| DevError::Run {
+            program: "initdb".to_owned(),
+            source,
+        })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(DevError::Failed {
+            program: "initdb".to_owned(),
+            output: said,
+        })
+    }
+}
+
+/// The folder of the newest installed server's programs.
+fn programs() -> Result<PathBuf, DevError> {
+    let mut found: Vec<(u32, PathBuf)> = VERSIONS
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.flatten())
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .filter(|(_, folder)| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .collect();
+    found.sort();
+    let newest = found.pop().map(|(_, folder)| folder);
+    newest.or_else(|| folder_of("initdb")).ok_or(DevError::Missing {
+        program: "the Postgres server (initdb, postgres)",
+        package: "postgresql",
+        flag: "--database-url",
+    })
+}
+
+/// The folder on the PATH that holds `program`.
+pub(super) fn folder_of(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .find(|folder| folder.join(program).exists())
+}

@@ -1,0 +1,63 @@
+//! What an object has been.
+
+use jiff::Timestamp;
+use sqlx::types::Json;
+
+use super::{ChangeKind, Store, StoreError, ask, row};
+use crate::resource::{Key, Object, Revision};
+
+/// How many states of an object are told, the newest.
+const ENTRIES_MAX: i64 = 1000;
+
+/// One state that an object went through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEntry {
+    /// The revision that made it.
+    pub revision: Revision,
+    /// What happened.
+    pub change: ChangeKind,
+    /// The object's generation then.
+    pub generation: i64,
+    /// Who did it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When, by the database's clock.
+    pub at: Timestamp,
+    /// The object then, or as it was last when it was deleted.
+    pub object: Object,
+}
+
+impl Store {
+    /// What the log still knows of every object that ever had this key, oldest first; at most 1,000 entries.
+    pub async fn history(&self, key: &Key) -> Result<Vec<HistoryEntry>, StoreError> {
+        let query = sqlx::query!(
+            r#"
+            SELECT revision, change, object AS "object: Json<Object>", actor, reason,
+                   (extract(epoch FROM at) * 1000000)::bigint AS "at!"
+            FROM revisions
+            WHERE kind = $1 AND namespace = $2 AND name = $3
+            ORDER BY revision DESC
+            LIMIT $4
+            "#,
+            key.kind.name(),
+            key.namespace,
+            key.name,
+            ENTRIES_MAX,
+        );
+        let newest_first = ask(query.fetch_all(self.pool())).await?;
+        let entries = newest_first.into_iter().rev().map(|row| {
+            let revision = Revision(row.revision);
+            Ok(HistoryEntry {
+                revision,
+                change: row::change_kind(&row.change)?,
+                generation: row.object.generation(),
+                actor: row.actor,
+                reason: row.reason,
+                at: row::timestamp(row.at)?,
+                object: row::at(row.object.0, revision),
+            })
+        });
+        entries.collect()
+    }
+}

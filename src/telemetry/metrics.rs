@@ -1,0 +1,290 @@
+//! The operator's metrics in the OpenMetrics text format. Every name starts with `whoosh_`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The content type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds in seconds: an engine call takes milliseconds, a slow reconcile many seconds.
+const DURATION_BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0,
+];
+
+/// All metrics of the process. A clone is cheap and counts into the same registry.
+///
+/// Label values are `&'static str`, so that no label can grow without bound from what users send.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    reconciles: Family<ReconcileLabels, Counter>,
+    reconcile_duration: Family<KindLabel, Histogram>,
+    queue_depth: Gauge,
+    engine_calls: Family<CallLabels, Counter>,
+    engine_call_duration: Family<OperationLabel, Histogram>,
+    store_writes: Family<OperationLabel, Counter>,
+    api_requests: Family<RequestLabels, Counter>,
+    leader: Gauge,
+    agents_desired: Gauge,
+    agents_ready: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReconcileLabels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OperationLabel {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    verb: &'static str,
+    resource: &'static str,
+    code: u16,
+}
+
+impl Metrics {
+    /// Registers every metric, all at zero.
+    pub fn new() -> Self {
+        let durations = || Histogram::new(DURATION_BUCKETS);
+        let mut metrics = Self {
+            registry: Arc::default(),
+            reconciles: Family::default(),
+            reconcile_duration: Family::new_with_constructor(durations),
+            queue_depth: Gauge::default(),
+            engine_calls: Family::default(),
+            engine_call_duration: Family::new_with_constructor(durations),
+            store_writes: Family::default(),
+            api_requests: Family::default(),
+            leader: Gauge::default(),
+            agents_desired: Gauge::default(),
+            agents_ready: Gauge::default(),
+        };
+        metrics.registry = Arc::new(metrics.register());
+        metrics
+    }
+
+    fn register(&self) -> Registry {
+        let mut registry = Registry::with_prefix("whoosh");
+        registry.register(
+            "reconciles",
+            "Reconciles by kind and outcome",
+            self.reconciles.clone(),
+        );
+        registry.register_with_unit(
+            "reconcile_duration",
+            "How long a reconcile took",
+            Unit::Seconds,
+            self.reconcile_duration.clone(),
+        );
+        registry.register(
+            "queue_depth",
+            "Keys that are due and not yet running",
+            self.queue_depth.clone(),
+        );
+        registry.register(
+            "engine_calls",
+            "Calls to the Docker Engine by operation and outcome",
+            self.engine_calls.clone(),
+        );
+        registry.register_with_unit(
+            "engine_call_duration",
+            "How long a call to the Docker Engine took",
+            Unit::Seconds,
+            self.engine_call_duration.clone(),
+        );
+        registry.register(
+            "store_writes",
+            "Committed writes to the store",
+            self.store_writes.clone(),
+        );
+        registry.register(
+            "api_requests",
+            "API requests by verb, resource and status code",
+            self.api_requests.clone(),
+        );
+        registry.register(
+            "leader",
+            "1 while this operator holds the leader lease",
+            self.leader.clone(),
+        );
+        registry.register(
+            "agents_desired",
+            "Agents that the declared resources ask for",
+            self.agents_desired.clone(),
+        );
+        registry.register(
+            "agents_ready",
+            "Agents that run their declared generation and are healthy",
+            self.agents_ready.clone(),
+        );
+        registry
+    }
+
+    /// Counts one reconcile of a `kind` that ended with `outcome` (the name of an error's variant, or `settled`).
+    pub fn reconciled(&self, kind: &'static str, outcome: &'static str, took: Duration) {
+        self.reconciles
+            .get_or_create(&ReconcileLabels { kind, outcome })
+            .inc();
+        self.reconcile_duration
+            .get_or_create(&KindLabel { kind })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Sets how many keys are due and wait for a worker.
+    pub fn set_queue_depth(&self, keys: usize) {
+        self.queue_depth.set(gauge_value(keys));
+    }
+
+    /// Counts one call to the Docker Engine.
+    pub fn engine_called(&self, operation: &'static str, outcome: &'static str, took: Duration) {
+        self.engine_calls
+            .get_or_create(&CallLabels { operation, outcome })
+            .inc();
+        self.engine_call_duration
+            .get_or_create(&OperationLabel { operation })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts one committed write to the store.
+    pub fn store_written(&self, operation: &'static str) {
+        self.store_writes
+            .get_or_create(&OperationLabel { operation })
+            .inc();
+    }
+
+    /// Counts one answered API request; `resource` is a known plural, never text from the request.
+    pub fn api_answered(&self, verb: &'static str, resource: &'static str, code: u16) {
+        self.api_requests
+            .get_or_create(&RequestLabels { verb, resource, code })
+            .inc();
+    }
+
+    /// Says whether this operator leads.
+    pub fn set_leader(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Sets how many agents are asked for, and how many of them are ready.
+    pub fn set_agents(&self, desired: usize, ready: usize) {
+        self.agents_desired.set(gauge_value(desired));
+        self.agents_ready.set(gauge_value(ready));
+    }
+
+    /// The OpenMetrics text of every metric; serve it as [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut out = String::new();
+        // A String takes every write, so there is no error to pass on.
+        text::encode(&mut out, &self.registry).map_or_else(|_| String::new(), |()| out)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn gauge_value(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Metrics;
+
+    fn check(metrics: &Metrics, line: &str) {
+        let text = metrics.encode();
+        assert!(
+            text.lines().any(|found| found == line),
+            "no line {line:?} in:\n{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_counted_is_what_is_served() {
+        let metrics = Metrics::new();
+        metrics.reconciled("Team", "settled", Duration::from_millis(3));
+        metrics.reconciled("Team", "settled", Duration::from_secs(120));
+        metrics.set_queue_depth(7);
+        metrics.engine_called("create_service", "ok", Duration::from_millis(4));
+        metrics.store_written("update");
+        metrics.api_answered("get", "teams", 404);
+        metrics.set_leader(true);
+        metrics.set_agents(34, 32);
+
+        check(
+            &metrics,
+            r#"whoosh_reconciles_total{kind="Team",outcome="settled"} 2"#,
+        );
+        check(
+            &metrics,
+            r#"whoosh_reconcile_duration_seconds_bucket{le="0.005",kind="Team"} 1"#,
+        );
+        check(
+            &metrics,
+            r#"whoosh_reconcile_duration_seconds_bucket{le="+Inf",kind="Team"} 2"#,
+        );
+        check(&metrics, "whoosh_queue_depth 7");
+        check(
+            &metrics,
+            r#"whoosh_engine_calls_total{operation="create_service",outcome="ok"} 1"#,
+        );
+        check(
+            &metrics,
+            r#"whoosh_engine_call_duration_seconds_count{operation="create_service"} 1"#,
+        );
+        check(&metrics, r#"whoosh_store_writes_total{operation="update"} 1"#);
+        check(
+            &metrics,
+            r#"whoosh_api_requests_total{verb="get",resource="teams",code="404"} 1"#,
+        );
+        check(&metrics, "whoosh_leader 1");
+        check(&metrics, "whoosh_agents_desired 34");
+        check(&metrics, "whoosh_agents_ready 32");
+        check(&metrics, "# EOF");
+        let text = metrics.encode();
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .collect();
+        assert!(
+            names.len() == 10 && names.iter().all(|name| name.starts_with("whoosh_")),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn clones_count_into_one_registry() {
+        let metrics = Metrics::new();
+        metrics.clone().store_written("create");
+        metrics.set_leader(true);
+        metrics.clone().set_leader(false);
+        check(&metrics, r#"whoosh_store_writes_total{operation="create"} 1"#);
+        check(&metrics, "whoosh_leader 0");
+    }
+}

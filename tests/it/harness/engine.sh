@@ -1,0 +1,35 @@
+# Process 1 of a private Docker Engine's namespaces: it prepares them, then obeys the orders on its input, and
+# with its end the kernel ends all else in them. Its argument is the engine's folder. See docker.rs.
+set -euo pipefail
+room=$1
+
+mount -t tmpfs tmpfs /run
+mkdir -p /etc/docker
+mount -t tmpfs tmpfs /etc/docker
+# A resolver that refuses at once; otherwise each look-up of an image waits for a registry out of reach.
+echo "nameserver 127.0.0.1" >"$room/resolv.conf"
+resolver=$(readlink --canonicalize-missing /etc/resolv.conf)
+mkdir -p "${resolver%/*}"
+[[ -e $resolver ]] || touch "$resolver"
+mount --bind "$room/resolv.conf" "$resolver"
+hostname node-1
+ip link set lo up
+echo '{}' >"$room/daemon.json"
+touch "$room/prepared"
+
+start() {
+    rm -f "$room/ended"
+    {
+        dockerd --config-file "$room/daemon.json" --host "unix://$room/docker.sock" --pidfile "$room/dockerd.pid" \
+            --data-root "$room/data" --exec-root "$room/exec" \
+            --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(basename "${room%/*}")/${room##*/}" || true
+        touch "$room/ended"
+    } </dev/null &
+}
+
+while read -r order; do
+    case $order in
+        start) start ;;
+        kill) kill -KILL "$(<"$room/dockerd.pid")" ;;
+    esac
+done

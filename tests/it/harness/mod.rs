@@ -1,0 +1,12 @@
+//! Real servers for the tests: Postgres, NATS and Docker Engines in Swarm mode, private to this test process.
+//!
+//! Nothing is shared with the machine's own servers or with another test run, so runs may go on side by side.
+//! Whatever way the test process ends, its [`keeper`] removes all that it made.
+
+pub(crate) mod docker;
+pub(crate) mod eventually;
+pub(crate) mod keeper;
+pub(crate) mod nats;
+pub(crate) mod operator;
+pub(crate) mod postgres;
+pub(crate) mod process;

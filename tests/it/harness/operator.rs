@@ -1,0 +1,183 @@
+//! An operator of a test's own: its database, its socket, its log; and the command line that talks to it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+
+use super::docker::Engine;
+use super::eventually::eventually;
+use super::keeper::run;
+use super::postgres::{Database, database};
+use super::process::Process;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `whoosh operator`.
+pub(crate) struct Operator {
+    room: PathBuf,
+    settings: Vec<(&'static str, String)>,
+    process: Process,
+    /// What it keeps declarations in.
+    pub(crate) database: Database,
+}
+
+/// What a command printed, and its exit code.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Printed {
+    /// Its standard output.
+    ///
+    /// # Panics
+    /// If its exit code was not 0.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self.out
+    }
+}
+
+impl Operator {
+    /// Starts an operator on a fresh database and `engine`, and waits until it is ready.
+    pub(crate) async fn start(engine: &Engine) -> Self {
+        Self::start_with(engine, &[]).await
+    }
+
+    /// The same, with further settings in its environment.
+    pub(crate) async fn start_with(engine: &Engine, more: &[(&'static str, String)]) -> Self {
+        let room = run().room("operator");
+        let secrets = room.join("secrets");
+        fs::create_dir_all(&secrets).unwrap();
+        let database = database().await;
+        let mut settings = vec![
+            (
+                "WHOOSH_SOCKET",
+                room.join("run/whoosh.sock").display().to_string(),
+            ),
+            ("WHOOSH_DATABASE_URL", database.url.clone()),
+            ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
+            ("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
+            ("RUST_LOG", "info,whoosh=debug".to_owned()),
+        ];
+        settings.extend(more.iter().cloned());
+        let process = spawn(&room, &settings);
+        let mut operator = Self {
+            room,
+            settings,
+            process,
+            database,
+        };
+        operator.until_ready().await;
+        operator
+    }
+
+    /// The folder of secret files.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.room.join("secrets")
+    }
+
+    /// Everything it logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.room.join("log")).unwrap()
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again with the same settings, without waiting.
+    pub(crate) fn start_again(&mut self) {
+        self.process = spawn(&self.room, &self.settings);
+    }
+
+    /// Waits until `/readyz` says so.
+    pub(crate) async fn until_ready(&mut self) {
+        let client = reqwest::Client::builder()
+            .unix_socket(self.room.join("run/whoosh.sock"))
+            .build()
+            .unwrap();
+        eventually(PATIENCE, "the operator is ready", async || {
+            self.process.assert_running();
+            let answer = client
+                .get("http://whoosh/readyz?verbose")
+                .send()
+                .await
+                .map_err(|error| format!("{error:?}"))?;
+            let status = answer.status();
+            let text = answer.text().await.unwrap_or_default();
+            if status.is_success() {
+                Ok(())
+            } else {
+                Err(format!("{status} {text}"))
+            }
+        })
+        .await;
+    }
+
+    /// Runs `whoosh` against it.
+    pub(crate) async fn whoosh(&self, arguments: &[&str]) -> Printed {
+        self.whoosh_with(arguments, "").await
+    }
+
+    /// Runs `whoosh` against it with `input` on its standard input.
+    pub(crate) async fn whoosh_with(&self, arguments: &[&str], input: &str) -> Printed {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_whoosh"));
+        command
+            .args(arguments)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A command that does not read its input ends before all of it is written.
+        let _unread = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = child.wait_with_output().await.unwrap();
+        Printed {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// `whoosh apply -f - ARGUMENTS` with `yaml`.
+    pub(crate) async fn apply(&self, yaml: &str, arguments: &[&str]) -> Printed {
+        let all: Vec<&str> = ["apply", "-f", "-"].iter().chain(arguments).copied().collect();
+        self.whoosh_with(&all, yaml).await
+    }
+
+    /// An object as JSON.
+    pub(crate) async fn get(&self, arguments: &[&str]) -> Value {
+        let all: Vec<&str> = ["get"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .chain(["-o", "json"])
+            .collect();
+        serde_json::from_str(&self.whoosh(&all).await.ok()).unwrap()
+    }
+}
+
+fn spawn(room: &std::path::Path, settings: &[(&'static str, String)]) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_whoosh"));
+    command
+        .arg("operator")
+        .envs(settings.iter().map(|(name, value)| (name, value)));
+    Process::spawn(&mut command, &room.join("log"))
+}
