@@ -82,7 +82,8 @@ impl Difference {
     }
 }
 
-/// How `live` differs from `desired`. The name, the same by construction, and bookkeeping labels do not count.
+/// How `live` differs from `desired`. The name, the same by construction, and bookkeeping labels do not
+/// count.
 pub(super) fn diff(live: &ServiceSpec, desired: &ServiceSpec) -> Difference {
     let ServiceSpec {
         name: _,
