@@ -1,7 +1,6 @@
 //! What of a round is worth telling.
 //!
-//! Actions are told when they are done, conditions when they change; so a round that changes nothing is
-//! silent.
+//! Actions are told when they are done, conditions when they change: a round that changes nothing is silent.
 
 use std::cmp::Reverse;
 
