@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::error::SecretError;
 use crate::resource::names;
 
@@ -35,35 +37,47 @@ impl SecretsDir {
         Self(folder)
     }
 
-    /// The name that a secret's present content has in the Swarm: it changes with the content.
-    ///
-    /// # Errors
-    /// See [`SecretError`].
-    pub fn swarm_name(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
+    /// A text that changes with a secret's content, and tells nothing else of it.
+    pub(super) fn fingerprint(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
         let content = self.read(namespace, name)?;
-        Ok(names::blob_name(namespace, name, content.bytes()))
+        Ok(names::hex(&Sha256::digest(content.bytes())))
     }
 
     /// The content of a secret. Symbolic links may be used within the folder (as Kubernetes mounts have them),
     /// but may not lead out of it.
     pub(super) fn read(&self, namespace: &str, name: &str) -> Result<SecretContent, SecretError> {
-        let folder = self.0.as_deref().ok_or_else(|| SecretError::NoFolder { name: name.to_owned() })?;
+        let folder = self.0.as_deref().ok_or_else(|| SecretError::NoFolder {
+            name: name.to_owned(),
+        })?;
         if !is_plain(namespace) || !is_plain(name) {
-            return Err(SecretError::Outside { name: name.to_owned() });
+            return Err(SecretError::Outside {
+                name: name.to_owned(),
+            });
         }
         let path = folder.join(namespace).join(name);
         let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => SecretError::Missing { name: name.to_owned(), path: path.clone() },
-            _ => SecretError::Unreadable { name: name.to_owned(), source },
+            io::ErrorKind::NotFound => SecretError::Missing {
+                name: name.to_owned(),
+                path: path.clone(),
+            },
+            _ => SecretError::Unreadable {
+                name: name.to_owned(),
+                source,
+            },
         };
         let root = folder.canonicalize().map_err(failed)?;
         let real = path.canonicalize().map_err(failed)?;
         if !real.starts_with(&root) {
-            return Err(SecretError::Outside { name: name.to_owned() });
+            return Err(SecretError::Outside {
+                name: name.to_owned(),
+            });
         }
         let (content, length) = read_bounded(&real).map_err(failed)?;
         if content.is_empty() || length > SECRET_MAX {
-            return Err(SecretError::Size { name: name.to_owned(), bytes: length });
+            return Err(SecretError::Size {
+                name: name.to_owned(),
+                bytes: length,
+            });
         }
         Ok(SecretContent(content))
     }
@@ -129,16 +143,19 @@ mod tests {
             let error = secrets.read(namespace, name).unwrap_err().to_string();
             assert!(error.contains(expect), "{namespace}/{name}: {error}");
         }
-        let none = SecretsDir::default().read("default", "token").unwrap_err().to_string();
+        let none = SecretsDir::default()
+            .read("default", "token")
+            .unwrap_err()
+            .to_string();
         assert!(none.contains("--secrets-dir"), "{none}");
     }
 
     #[test]
-    fn a_swarm_name_changes_with_the_content_and_shows_none_of_it() {
+    fn a_fingerprint_changes_with_the_content_and_shows_none_of_it() {
         let (dir, secrets) = folder();
-        let before = secrets.swarm_name("default", "token").unwrap();
+        let before = secrets.fingerprint("default", "token").unwrap();
         fs::write(dir.path().join("secrets/default/token"), "hush!").unwrap();
-        let after = secrets.swarm_name("default", "token").unwrap();
+        let after = secrets.fingerprint("default", "token").unwrap();
         assert_ne!(before, after);
         let shown = format!("{:?}", secrets.read("default", "token").unwrap());
         assert!(!shown.contains("hush") && !after.contains("hush"), "{shown}");
