@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod api;
 mod converge;
 mod crash;
 mod deletion;
