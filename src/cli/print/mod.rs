@@ -9,9 +9,13 @@ pub(super) mod listing;
 pub(super) mod paint;
 pub(super) mod table;
 
-/// The text with every line moved to the right.
+/// The text with every line moved to the right; empty lines stay empty.
 pub(super) fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    let moved = text.lines().map(|line| match line {
+        "" => "\n".to_owned(),
+        line => format!("  {line}\n"),
+    });
+    moved.collect()
 }
 
 /// The text with lines of at most `width` characters, broken between words; its own line breaks stay.
