@@ -9,10 +9,12 @@
 mod agent;
 mod converge;
 mod crash;
+mod crds;
 mod deletion;
 mod drift;
 mod harness;
 mod harness_works;
+mod manifests;
 mod store;
 mod tidy;
 mod trouble;
