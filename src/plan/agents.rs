@@ -1,13 +1,20 @@
 //! The view of agents: one row a slot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::resource::kinds::{AgentStatus, AgentViewSpec};
+use crate::resource::names::{self, label};
 use crate::resource::workload::Workload;
+use crate::resource::{Key, Kind};
 
-use super::observed::{Observed, Service};
+use super::assess::{Assessed, assess};
+use super::explain::engine_error;
+use super::health::{Health, Verdict, judge, node_name};
+use super::observed::{Node, Observed, Service};
+use super::ownership::{self, Ownership};
+use super::planner;
 
 /// One agent, ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,16 +34,123 @@ pub struct AgentView {
 }
 
 /// Every agent of a workload, in the spec's order: the declared ones, then those that are still to go.
-pub fn views(_workload: &Workload, _observed: &Observed, _instance: &str, _now: Timestamp) -> Vec<AgentView> {
-    Vec::new()
+pub fn views(workload: &Workload, observed: &Observed, instance: &str, now: Timestamp) -> Vec<AgentView> {
+    let report = planner::plan(workload, observed, instance).report;
+    let agents = assess(workload, observed, &report, instance, now);
+    let mut views: Vec<_> = agents
+        .iter()
+        .map(|agent| declared(agent, &observed.nodes))
+        .collect();
+    let shown: BTreeSet<_> = views.iter().map(|view| view.spec.service.clone()).collect();
+    let left = observed.services.iter().filter(|(name, live)| {
+        let foreign = Ownership::of(&live.labels, &workload.owner, instance) == Ownership::Foreign;
+        !foreign && !shown.contains(*name)
+    });
+    let left = left.filter_map(|(_, live)| of_service(live, &observed.nodes, now));
+    views.extend(left);
+    views
 }
 
-/// The agents of an owner whose declaration is not known (a template is missing, it is gone), from their services.
-pub fn views_of_services(
-    _services: &BTreeMap<String, Service>,
-    _observed: &Observed,
-    _instance: &str,
-    _now: Timestamp,
+/// The agents of `instance` among `services`, for owners whose declaration is not known: a template is missing, or
+/// the owner is gone.
+pub fn views_of_services<'a>(
+    services: impl IntoIterator<Item = &'a Service>,
+    nodes: &BTreeMap<String, Node>,
+    instance: &str,
+    now: Timestamp,
 ) -> Vec<AgentView> {
-    Vec::new()
+    services
+        .into_iter()
+        .filter(|live| ownership::is_ours(&live.labels, instance))
+        .filter_map(|live| of_service(live, nodes, now))
+        .collect()
+}
+
+fn declared(agent: &Assessed<'_>, nodes: &BTreeMap<String, Node>) -> AgentView {
+    let (role, number) = (agent.slot.role, agent.slot.number);
+    let mut view = view(
+        &agent.slot.owner.key,
+        &role.name,
+        number,
+        agent.live,
+        status(&agent.health, nodes),
+    );
+    view.spec.image = role.agent.image.clone();
+    view.spec.model = role.agent.model.clone();
+    view.status.error = match agent.blocked {
+        Some(blocked) => Some(blocked.message.clone()),
+        None => view.status.error,
+    };
+    view
+}
+
+/// The agent that a service runs, from its labels; `None` when they do not say.
+fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<AgentView> {
+    let label = |name| live.labels.get(name).map(String::as_str);
+    let kind = Kind::find(label(label::KIND)?)?;
+    let owner = Key::new(kind, label(label::NAMESPACE)?, label(label::NAME)?);
+    let slot = label(label::SLOT)?.parse().ok()?;
+    let health = judge(Some(live), false, nodes, now);
+    let mut view = view(
+        &owner,
+        label(label::ROLE)?,
+        slot,
+        Some(live),
+        status(&health, nodes),
+    );
+    view.spec.service.clone_from(&live.spec.name);
+    view.spec.image = label(label::IMAGE).unwrap_or_default().to_owned();
+    Some(view)
+}
+
+fn view(owner: &Key, role: &str, slot: u32, live: Option<&Service>, status: AgentStatus) -> AgentView {
+    let labels = [
+        (label::KIND, owner.kind.singular().to_owned()),
+        (label::NAME, owner.name.clone()),
+        (label::ROLE, role.to_owned()),
+        (label::SLOT, slot.to_string()),
+    ];
+    AgentView {
+        namespace: owner.namespace.clone(),
+        name: names::agent_name(owner, role, slot),
+        labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+        created: live.map(|live| live.created),
+        spec: AgentViewSpec {
+            owner: format!("{}/{}", owner.kind.singular(), owner.name),
+            role: role.to_owned(),
+            slot,
+            service: names::service_name(owner, role, slot),
+            image: String::new(),
+            model: None,
+        },
+        status,
+    }
+}
+
+fn status(health: &Health<'_>, nodes: &BTreeMap<String, Node>) -> AgentStatus {
+    let task = health.task;
+    AgentStatus {
+        state: state(&health.verdict).to_owned(),
+        task_state: task.map(|task| task.state.word().to_owned()),
+        node: task.and_then(|task| node_name(task, nodes)).map(str::to_owned),
+        restarts: u32::try_from(health.ended.len()).unwrap_or(u32::MAX),
+        address: task.and_then(|task| task.address.clone()),
+        container: task.and_then(|task| task.container.clone()),
+        error: engine_error(health).map(str::to_owned),
+    }
+}
+
+fn state(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ready => "Ready",
+        Verdict::Starting => "Starting",
+        Verdict::Pending { .. } | Verdict::NothingFits { .. } => "Pending",
+        Verdict::ImageMissing { .. }
+        | Verdict::Failed { .. }
+        | Verdict::CrashLoop { .. }
+        | Verdict::Unhealthy { .. }
+        | Verdict::NodeDown { .. } => "Failed",
+        Verdict::Updating => "Updating",
+        Verdict::Missing => "Missing",
+    }
 }

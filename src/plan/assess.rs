@@ -13,6 +13,7 @@ use super::explain::explain;
 use super::health::{Health, Verdict, judge};
 use super::observed::{Node, Observed, Service};
 use super::ownership::Ownership;
+use super::problem::Problem;
 
 /// Nodes come and go, above all at the start: nothing fits for good only after this time.
 const PLACEMENT_GRACE: SignedDuration = SignedDuration::from_secs(15);
@@ -28,16 +29,6 @@ pub(super) struct Assessed<'a> {
     pub(super) blocked: Option<&'a Blocked>,
     /// Whether its live service is what is declared, but for changes that leave the agent running.
     pub(super) updated: bool,
-}
-
-/// What is wrong with an agent, in words that are the same for all agents with the same trouble.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) agent: String,
-    pub(super) reason: Reason,
-    /// Whether it goes no further without a person.
-    pub(super) stalled: bool,
-    pub(super) message: String,
 }
 
 /// Judges every declared agent, in the spec's order. `report` is that of the plan for the same observation.

@@ -14,7 +14,6 @@ use super::image::Images;
 use super::observed::Observed;
 use super::ownership;
 use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
-use super::words;
 
 /// Every ended container is started again, after 2 s and without end. A pause as short as this brings a hiccup
 /// back fast, and one as long as this keeps a crash loop from eating a node. There is no bound on attempts: the
@@ -126,7 +125,7 @@ impl<'a> Desired<'a> {
         } = &slot.role.agent;
         let name = slot.service();
         let mut env = env.clone();
-        env.extend(identity(slot, *stop_grace_period));
+        env.extend(identity(slot));
         let mut mounts: Vec<_> = mounts.iter().map(mount).collect();
         mounts.sort();
         let container = ContainerSpec {
@@ -251,15 +250,13 @@ fn hash(unlabelled: &ServiceSpec) -> String {
     hash[..16].to_owned()
 }
 
-fn identity(slot: Slot<'_>, grace: Duration) -> impl Iterator<Item = (String, String)> {
+fn identity(slot: Slot<'_>) -> impl Iterator<Item = (String, String)> {
     let Slot { owner, role, number } = slot;
     [
         (env::AGENT_ID, slot.service()),
         (env::AGENT_NAME, names::agent_name(&owner.key, &role.name, number)),
-        (env::ROLE, role.name.clone()),
         (env::SLOT, number.to_string()),
         (env::OWNER_UID, owner.uid.clone()),
-        (env::STOP_GRACE, words::duration(grace)),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

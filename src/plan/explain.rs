@@ -129,15 +129,10 @@ fn quoted(engine: &str) -> String {
     }
 }
 
-/// The engine's own error of the task that counts, or of the last one that ended.
+/// The engine's own error of the task that counts, or of the last one that ended when that is the trouble.
 pub(super) fn engine_error<'a>(health: &Health<'a>) -> Option<&'a str> {
+    let last = health.ended.first().copied();
+    let last = last.filter(|_| health.verdict != Verdict::Ready);
     let now = health.task.filter(|task| task.error.is_some());
-    let last = || {
-        health
-            .ended
-            .first()
-            .copied()
-            .filter(|_| health.verdict != Verdict::Ready)
-    };
-    now.or_else(last).map(engine_text)
+    now.or(last).map(engine_text)
 }

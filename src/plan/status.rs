@@ -1,11 +1,102 @@
 //! The status of a Team or Council, from one round.
 
+use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
+use crate::resource::names::label;
 
-use super::round::Round;
+use super::assess::assess;
+use super::counts;
+use super::facets::{self, Facets};
+use super::round::{Round, Subject};
 
 /// What people are told after a round. Equal to `old` when nothing but the time has moved, so that a settled
 /// workload is never written.
-pub fn status(old: Option<&WorkloadStatus>, _round: &Round<'_>) -> WorkloadStatus {
-    old.cloned().unwrap_or_default()
+///
+/// Ready never runs ahead of reality: what was done in this round counts when it is seen in a later one. When the
+/// engine could not be asked, the counts stay what they were, and what depends on them is unknown.
+pub fn status(old: Option<&WorkloadStatus>, round: &Round<'_>) -> WorkloadStatus {
+    let old = old.cloned().unwrap_or_default();
+    let (counted, facets) = match (round.subject, round.observed) {
+        (Subject::Workload(workload), Ok(observed)) => {
+            let agents = assess(workload, observed, round.report, round.instance, round.now);
+            (
+                counts::of_agents(&old, workload, &agents),
+                facets::of_workload(&old, workload, &agents, observed, round),
+            )
+        }
+        (Subject::Workload(workload), Err(why)) => (
+            counts::kept(&old, workload),
+            facets::of_unknown(workload.suspended, why),
+        ),
+        (
+            Subject::Blocked {
+                owner,
+                reason,
+                message,
+            },
+            observed,
+        ) => {
+            let counted = match observed {
+                Ok(observed) => counts::of_services(&old, owner, observed, round),
+                Err(_) => old.clone(),
+            };
+            (counted, facets::of_blocked(reason.into(), message))
+        }
+        (Subject::Deleting { remaining, .. }, observed) => (
+            counts::none(&old),
+            facets::of_deleting(remaining, observed.err(), round.outcome),
+        ),
+    };
+    finish(counted, facets, round)
+}
+
+/// Dates the conditions and fills in what people read first.
+fn finish(counted: WorkloadStatus, facets: Facets, round: &Round<'_>) -> WorkloadStatus {
+    let owner = round.subject.owner();
+    let Facets {
+        ready,
+        progressing,
+        degraded,
+        stalled,
+        suspended,
+        state,
+        message,
+    } = facets;
+    let mut conditions = counted.conditions;
+    for (type_, facet) in [
+        (ConditionType::Ready, ready),
+        (ConditionType::Progressing, progressing),
+        (ConditionType::Degraded, degraded),
+        (ConditionType::Stalled, stalled),
+        (ConditionType::Suspended, suspended),
+    ] {
+        if facet.keeps_old && condition::get(&conditions, type_).is_some() {
+            continue;
+        }
+        let (status, reason, message) = (facet.status, facet.reason, facet.message);
+        condition::set(
+            &mut conditions,
+            type_,
+            status,
+            reason,
+            message,
+            owner.generation,
+            round.now,
+        );
+    }
+    WorkloadStatus {
+        observed_generation: counted.observed_generation.max(Some(owner.generation)),
+        summary: format!("{}/{}", counted.ready_replicas, counted.replicas),
+        state: state.to_owned(),
+        message,
+        selector: format!(
+            "{}={},{}={}",
+            label::KIND,
+            owner.key.kind.singular(),
+            label::NAME,
+            owner.key.name
+        ),
+        conditions,
+        ..counted
+    }
 }

@@ -20,6 +20,7 @@ pub mod object;
 pub mod path;
 pub mod places;
 pub mod preview;
+pub mod proposal;
 pub mod quantity;
 pub mod scan;
 pub mod schema;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a request to the Docker engine failed.
@@ -24,6 +25,15 @@ pub enum SwarmError {
         #[source]
         source: io::Error,
     },
+    /// The socket is there, and not for us.
+    #[error("the Docker engine at {host} may not be used by this user; use sudo, or join the group `docker`")]
+    NoPermission {
+        /// The address.
+        host: String,
+    },
+    /// The cache has lost the engine; old knowledge is not served as new.
+    #[error(transparent)]
+    Away(Arc<SwarmError>),
     /// The connection broke after the request was sent: it may have been carried out.
     #[error("the connection to the Docker engine broke during {what}; it may have been done")]
     Lost {
@@ -60,6 +70,14 @@ pub enum SwarmError {
     /// The Swarm has no leader: nothing can be read or written.
     #[error("the Swarm has no leader, more than half of its managers are needed: {message}")]
     NoQuorum {
+        /// The engine's words.
+        message: String,
+    },
+    /// The engine's own managers did not answer it in time: the request may have been carried out.
+    #[error("the Swarm's managers did not complete {what} in time: {message}")]
+    GaveUp {
+        /// The request, without its body.
+        what: String,
         /// The engine's words.
         message: String,
     },
@@ -221,4 +239,68 @@ fn not_a_manager(state: &str) -> &'static str {
         "pending" => "this Docker engine is still joining its Swarm; try again in a moment",
         _ => "this Docker engine's Swarm is in an error state; see `docker info`",
     }
+}
+
+/// Tells from status code and text what the engine means.
+///
+/// Many of a Swarm's refusals arrive as a 500 and differ in their text alone.
+pub(super) fn classify(what: String, status: u16, text: &str) -> SwarmError {
+    let message = plain(text).to_owned();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match status {
+        404 => SwarmError::NotFound { message },
+        409 => SwarmError::NameTaken { message },
+        400 | 403 if has(&["in use", "has active endpoints"]) => SwarmError::InUse { message },
+        503 if has(&["not a swarm manager", "Swarm is encrypted"]) => SwarmError::NotAManager {
+            state: manager_state(text),
+        },
+        500.. if has(&["out of sequence"]) => SwarmError::OutOfSequence,
+        500..
+            if has(&[
+                "not have a leader",
+                "no leader",
+                "code = Unavailable",
+                "lost quorum",
+            ]) =>
+        {
+            SwarmError::NoQuorum { message }
+        }
+        500..
+            if has(&[
+                "DeadlineExceeded",
+                "context deadline exceeded",
+                "context canceled",
+            ]) =>
+        {
+            SwarmError::GaveUp { what, message }
+        }
+        500 if text.ends_with("not found") => SwarmError::NotFound { message },
+        _ => SwarmError::Refused {
+            what,
+            status,
+            message,
+        },
+    }
+}
+
+/// The engine's words without the wrapping of its own transport: `rpc error: code = X desc = words`.
+fn plain(text: &str) -> &str {
+    match text
+        .strip_prefix("rpc error: code = ")
+        .and_then(|rest| rest.split_once(" desc = "))
+    {
+        Some((_, words)) => words,
+        None => text,
+    }
+}
+
+fn manager_state(text: &str) -> String {
+    let state = if text.contains("locked") || text.contains("encrypted") {
+        "locked"
+    } else if text.contains("Worker nodes can't") {
+        "worker"
+    } else {
+        "inactive"
+    };
+    state.to_owned()
 }

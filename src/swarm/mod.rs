@@ -2,9 +2,16 @@
 
 mod act;
 mod cache;
+mod decode;
 mod error;
+mod ledger;
 mod logs;
 mod secrets;
+mod spec;
+mod subnet;
+mod transport;
+mod want;
+mod wire;
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,185 @@
+//! What is known of an image: its digest, when a registry names one; or that this node has it.
+//!
+//! An answer is remembered, so that a tag is resolved once and a registry that is away costs its time-out once
+//! a minute at most. The last good digest outlives the registry: without it, agents would be replaced when the
+//! registry goes and again when it comes back.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Engine;
+use super::error::SwarmError;
+use super::transport::READ_LIMIT;
+use crate::plan::observed::Image;
+
+/// How long a registry may take: deployments wait for it.
+const REGISTRY_LIMIT: Duration = Duration::from_secs(3);
+/// How long a registry's answer holds.
+const GOOD_FOR: Duration = Duration::from_secs(600);
+/// How long it holds that there was none.
+const BAD_FOR: Duration = Duration::from_secs(60);
+
+/// The answers so far, by reference.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    known: Mutex<BTreeMap<String, Arc<Slot>>>,
+}
+
+/// One reference; whoever asks first looks, and others that ask for the same wait for its answer.
+type Slot = tokio::sync::Mutex<Option<Known>>;
+
+#[derive(Clone, Debug)]
+struct Known {
+    image: Image,
+    until: Instant,
+}
+
+impl Images {
+    /// What is known of an image; asks at most once in a while, and never fails.
+    pub(super) async fn resolve(&self, engine: &Engine, reference: &str) -> Image {
+        if reference.contains('@') {
+            return Image::Resolved(reference.to_owned());
+        }
+        if !is_reference(reference) {
+            return Image::Unknown { why: format!("{reference:?} is no image reference") };
+        }
+        let slot = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry(reference.to_owned()).or_default())
+        };
+        let mut slot = slot.lock().await;
+        if let Some(known) = slot.as_ref().filter(|known| known.until > Instant::now()) {
+            return known.image.clone();
+        }
+        let last = slot.take().map(|known| known.image);
+        let (image, hold) = look(engine, reference, last).await;
+        *slot = Some(Known { image: image.clone(), until: Instant::now() + hold });
+        image
+    }
+}
+
+/// Asks this node, then the registry; `last` is the answer so far.
+async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, Duration) {
+    let local = local_digests(engine, reference).await;
+    if let Ok(digests) = &local
+        && digests.is_empty()
+        && !matches!(last, Some(Image::Resolved(_)))
+    {
+        // Built or imported here: no registry knows it, and asking would cost a time-out.
+        return (Image::Local, BAD_FOR);
+    }
+    let why = match registry_digest(engine, reference).await {
+        Ok(digest) => return (Image::Resolved(pinned(reference, &digest)), GOOD_FOR),
+        Err(error) => error.to_string(),
+    };
+    let pulled = local.as_ref().ok().and_then(|digests| own_digest(reference, digests));
+    let image = match (last, pulled, local) {
+        (Some(resolved @ Image::Resolved(_)), _, _) => resolved,
+        (_, Some(digest), _) => Image::Resolved(pinned(reference, digest)),
+        (_, None, Ok(_)) => Image::Local,
+        (_, None, Err(_)) => Image::Unknown { why },
+    };
+    (image, BAD_FOR)
+}
+
+/// The digests by which this node pulled the image: none when it was built or imported here.
+async fn local_digests(engine: &Engine, reference: &str) -> Result<Vec<String>, SwarmError> {
+    let what = format!("GET /images/{reference}/json");
+    let image = engine.bollard(what, READ_LIMIT, engine.docker.inspect_image(reference)).await?;
+    Ok(image.repo_digests.unwrap_or_default())
+}
+
+async fn registry_digest(engine: &Engine, reference: &str) -> Result<String, SwarmError> {
+    let what = format!("GET /distribution/{reference}/json");
+    let ask = engine.docker.inspect_registry_image(reference, None);
+    let answer = engine.bollard(what.clone(), REGISTRY_LIMIT, ask).await?;
+    answer.descriptor.digest.ok_or_else(|| SwarmError::NotFound { message: format!("{what} names no digest") })
+}
+
+/// `name:tag@digest`, as `docker service create` sends it.
+fn pinned(reference: &str, digest: &str) -> String {
+    let (_, tag) = split_tag(reference);
+    let tagged = if tag.is_some() { reference.to_owned() } else { format!("{reference}:latest") };
+    format!("{tagged}@{digest}")
+}
+
+/// Of `name@digest` lines, the digest for the reference's own name.
+fn own_digest<'a>(reference: &str, digests: &'a [String]) -> Option<&'a str> {
+    let name = familiar(split_tag(reference).0);
+    digests
+        .iter()
+        .filter_map(|line| line.split_once('@'))
+        .find_map(|(repository, digest)| (familiar(repository) == name).then_some(digest))
+}
+
+/// `docker.io/library/x` and `x` are one name.
+fn familiar(name: &str) -> &str {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    name.strip_prefix("library/").unwrap_or(name)
+}
+
+fn split_tag(reference: &str) -> (&str, Option<&str>) {
+    match reference.rsplit_once(':') {
+        // A port: `host:5000/name`.
+        Some((_, tag)) if tag.contains('/') => (reference, None),
+        Some((name, tag)) => (name, Some(tag)),
+        None => (reference, None),
+    }
+}
+
+/// Whether it can be part of a path as it is: references hold slashes, which the engine wants unescaped.
+fn is_reference(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte);
+    text.len() <= 512
+        && text.bytes().all(allowed)
+        && text.split('/').all(|part| !part.is_empty() && !part.chars().all(|c| c == '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_added_to_the_tag() {
+        for (reference, expect) in [
+            ("chorus-agent:dev", "chorus-agent:dev@sha256:1"),
+            ("chorus-agent", "chorus-agent:latest@sha256:1"),
+            ("host:5000/a/b", "host:5000/a/b:latest@sha256:1"),
+            ("host:5000/a/b:2", "host:5000/a/b:2@sha256:1"),
+        ] {
+            assert_eq!(pinned(reference, "sha256:1"), expect);
+        }
+    }
+
+    #[test]
+    fn only_the_digest_of_the_same_repository_counts() {
+        let digests = ["other/agent@sha256:1".to_owned(), "agent@sha256:2".to_owned()];
+        for (reference, expect) in [
+            ("agent:dev", Some("sha256:2")),
+            ("docker.io/library/agent", Some("sha256:2")),
+            ("other/agent:1", Some("sha256:1")),
+            ("host:5000/agent:1", None),
+        ] {
+            assert_eq!(own_digest(reference, &digests), expect, "{reference}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_leads_elsewhere_gets_into_a_path() {
+        for (text, expect) in [
+            ("chorus-agent:dev", true),
+            ("host:5000/a_b/c.d:1", true),
+            ("../../info", false),
+            ("a/../b", false),
+            ("a//b", false),
+            ("a?b", false),
+            ("a%2fb", false),
+            ("", false),
+        ] {
+            assert_eq!(is_reference(text), expect, "{text:?}");
+        }
+    }
+}

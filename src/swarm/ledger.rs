@@ -1,0 +1,404 @@
+//! What the cache knows: services with their indexes, tasks by owner, and the short lists. Pure data.
+//!
+//! Reads overlap and their answers may come back in any order, so every read takes a number when it begins.
+//! An answer never overwrites what a later read has shown: neither a newer version, nor an absence, nor an
+//! object that was made after the read began. Engine ids are never used twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decode::{HasId, SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
+use crate::plan::observed::{Service, Task, TaskState};
+use crate::resource::object::Key;
+
+/// When a read began, among all reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ReadNo(u64);
+
+/// Of which services an answer speaks: those of these that it does not hold are gone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scope<'a> {
+    /// All services.
+    All,
+    /// The services with these ids.
+    Ids(&'a BTreeSet<String>),
+    /// The services of this owner.
+    Owner(&'a Key),
+}
+
+/// A list that is only ever read as a whole, by engine id.
+#[derive(Debug)]
+pub(super) struct Shelf<T> {
+    read: ReadNo,
+    items: BTreeMap<String, T>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            read: ReadNo::default(),
+            items: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T: HasId + PartialEq> Shelf<T> {
+    /// Takes an answer; says whether it tells something new.
+    pub(super) fn replace(&mut self, read: ReadNo, answer: Vec<T>) -> bool {
+        if read < self.read {
+            return false;
+        }
+        self.read = read;
+        let items = answer
+            .into_iter()
+            .map(|item| (item.id().to_owned(), item))
+            .collect();
+        let is_new = self.items != items;
+        self.items = items;
+        is_new
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&T> {
+        self.items.get(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.items.values()
+    }
+}
+
+/// What a service may refer to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Used {
+    /// A network, by id.
+    Network(String),
+    /// A secret, by name.
+    Secret(String),
+    /// A config, by name.
+    Config(String),
+}
+
+/// All that is known.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    instance: String,
+    reads: u64,
+    services: BTreeMap<String, Entry>,
+    by_name: BTreeMap<String, String>,
+    by_owner: BTreeMap<Key, BTreeSet<String>>,
+    /// What services refer to, with the ids of these services.
+    users: BTreeMap<Used, BTreeSet<String>>,
+    /// Services that were found gone, and by which read; kept while reads that began before may still answer.
+    gone: BTreeMap<String, ReadNo>,
+    /// Owners that found a service of somebody else under a name that they want, by its id.
+    waiting: BTreeMap<String, BTreeSet<Key>>,
+    tasks: BTreeMap<Key, OwnerTasks>,
+    pub(super) nodes: Shelf<SeenNode>,
+    pub(super) networks: Shelf<SeenNetwork>,
+    pub(super) secrets: Shelf<SeenBlob>,
+    pub(super) configs: Shelf<SeenBlob>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    read: ReadNo,
+    seen: SeenService,
+    owner: Option<Key>,
+}
+
+#[derive(Debug, Default)]
+struct OwnerTasks {
+    read: ReadNo,
+    tasks: Vec<SeenTask>,
+    /// Whether there is reason to believe that they changed since.
+    stale: bool,
+}
+
+impl Ledger {
+    pub(super) fn new(instance: String) -> Self {
+        Self {
+            instance,
+            ..Self::default()
+        }
+    }
+
+    /// A read begins.
+    pub(super) fn begin(&mut self) -> ReadNo {
+        self.reads += 1;
+        ReadNo(self.reads)
+    }
+
+    /// Takes an answer about services; the owners that it tells something new.
+    pub(super) fn services(
+        &mut self,
+        read: ReadNo,
+        scope: Scope<'_>,
+        answer: Vec<SeenService>,
+    ) -> BTreeSet<Key> {
+        let mut touched = BTreeSet::new();
+        let mut missing: BTreeSet<String> = match scope {
+            Scope::All => self.services.keys().cloned().collect(),
+            Scope::Ids(ids) => ids.clone(),
+            Scope::Owner(owner) => self.by_owner.get(owner).cloned().unwrap_or_default(),
+        };
+        for seen in answer {
+            missing.remove(&seen.service.id);
+            self.compare_count(read, &seen, &mut touched);
+            self.put(read, seen, &mut touched);
+        }
+        for id in missing {
+            self.miss(read, &id, &mut touched);
+        }
+        if let Scope::All = scope {
+            // Reads are bounded in time far below the interval of full lists.
+            self.gone.retain(|_, found| found.0 + 1000 > read.0);
+        }
+        touched
+    }
+
+    /// Takes an answer about all tasks of one owner; says whether it tells something new.
+    pub(super) fn owner_tasks(&mut self, read: ReadNo, owner: &Key, mut answer: Vec<SeenTask>) -> bool {
+        answer.sort_by(|a, b| a.task.id.cmp(&b.task.id));
+        let known = self.tasks.entry(owner.clone()).or_default();
+        if read < known.read {
+            return false;
+        }
+        let is_new = known.tasks != answer;
+        *known = OwnerTasks {
+            read,
+            tasks: answer,
+            stale: false,
+        };
+        if known.tasks.is_empty() && !self.by_owner.contains_key(owner) {
+            self.tasks.remove(owner);
+        }
+        is_new
+    }
+
+    /// Takes an answer about all tasks of this installation. Those of services that are gone cannot be told
+    /// apart by owner here; they are seen when their owner's tasks are read.
+    pub(super) fn all_tasks(&mut self, read: ReadNo, answer: Vec<SeenTask>) {
+        let mut by_owner: BTreeMap<Key, Vec<SeenTask>> = self
+            .by_owner
+            .keys()
+            .map(|owner| (owner.clone(), Vec::new()))
+            .collect();
+        for task in answer {
+            let entry = self.services.get(&task.service);
+            if let Some(tasks) = entry.and_then(|entry| by_owner.get_mut(entry.owner.as_ref()?)) {
+                tasks.push(task);
+            }
+        }
+        for (owner, tasks) in by_owner {
+            self.owner_tasks(read, &owner, tasks);
+        }
+    }
+
+    /// Notes that an owner's tasks may have changed.
+    pub(super) fn doubt_tasks(&mut self, owner: &Key) {
+        if let Some(known) = self.tasks.get_mut(owner) {
+            known.stale = true;
+        }
+    }
+
+    /// Whether an owner's tasks were read, and nothing hints that they changed since. An owner without services
+    /// may still have tasks that are ending.
+    pub(super) fn knows_tasks(&self, owner: &Key) -> bool {
+        self.tasks.get(owner).is_some_and(|known| !known.stale)
+    }
+
+    /// The services of an owner, with the tasks that are known, and the tasks of services that are gone.
+    pub(super) fn owned(&self, owner: &Key) -> (Vec<Service>, Vec<Task>) {
+        let known = self.tasks.get(owner);
+        let mut by_service: BTreeMap<&str, Vec<&SeenTask>> = BTreeMap::new();
+        for task in known.iter().flat_map(|known| &known.tasks) {
+            by_service.entry(&task.service).or_default().push(task);
+        }
+        let services = self
+            .by_owner
+            .get(owner)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.services.get(id))
+            .map(|entry| {
+                let tasks = by_service
+                    .remove(entry.seen.service.id.as_str())
+                    .unwrap_or_default();
+                let mut service = self.named(entry);
+                service.tasks = known.map(|_| judged(tasks, Some(entry.seen.template)));
+                service
+            })
+            .collect();
+        let leftover = judged(by_service.into_values().flatten().collect(), None);
+        (services, leftover)
+    }
+
+    /// A service of somebody else that has a name which `owner` wants: from now on its changes are the owner's, too.
+    pub(super) fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
+        let id = self.by_name.get(name)?;
+        let entry = self
+            .services
+            .get(id)
+            .filter(|entry| entry.owner.as_ref() != Some(owner))?;
+        self.waiting.entry(id.clone()).or_default().insert(owner.clone());
+        Some(self.named(entry))
+    }
+
+    /// The owner of a service.
+    pub(super) fn owner_of(&self, service: &str) -> Option<&Key> {
+        self.services.get(service)?.owner.as_ref()
+    }
+
+    /// Every owner that has services.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Key> {
+        self.by_owner.keys()
+    }
+
+    /// Names of the services that refer to something, whoever owns them.
+    pub(super) fn users(&self, of: &Used) -> BTreeSet<String> {
+        let ids = self.users.get(of).into_iter().flatten();
+        ids.filter_map(|id| Some(self.services.get(id)?.seen.service.spec.name.clone()))
+            .collect()
+    }
+
+    /// Whether an owner's services are on a network that is not in the list of networks.
+    pub(super) fn lacks_networks(&self, owner: &Key) -> bool {
+        self.by_owner
+            .get(owner)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.services.get(id))
+            .flat_map(|entry| &entry.seen.service.spec.networks)
+            .any(|id| self.networks.get(id).is_none())
+    }
+
+    /// A count of running tasks that is not what we know of them is a hint that they changed.
+    fn compare_count(&mut self, read: ReadNo, seen: &SeenService, touched: &mut BTreeSet<Key>) {
+        let id = &seen.service.id;
+        let owner = self.services.get(id).and_then(|entry| entry.owner.as_ref());
+        let known = owner.and_then(|owner| self.tasks.get_mut(owner));
+        let (Some(running), Some(owner), Some(known)) = (seen.running, owner, known) else {
+            return;
+        };
+        let is_running = |task: &&SeenTask| task.service == *id && task.task.state == TaskState::Running;
+        if known.read < read && known.tasks.iter().filter(is_running).count() as u64 != running {
+            known.stale = true;
+            touched.insert(owner.clone());
+        }
+    }
+
+    fn put(&mut self, read: ReadNo, seen: SeenService, touched: &mut BTreeSet<Key>) {
+        let id = seen.service.id.clone();
+        if self.gone.get(&id).is_some_and(|found| *found > read) {
+            return;
+        }
+        if let Some(old) = self.services.get_mut(&id) {
+            old.read = old.read.max(read);
+            if seen.service.version <= old.seen.service.version {
+                return;
+            }
+        }
+        touched.extend(self.unlink(&id).and_then(|old| old.owner));
+        let owner = owner(&seen.service.labels, &self.instance);
+        touched.extend(owner.clone());
+        touched.extend(self.waiting.get(&id).into_iter().flatten().cloned());
+        self.link(&id, Entry { read, seen, owner });
+    }
+
+    fn miss(&mut self, read: ReadNo, id: &str, touched: &mut BTreeSet<Key>) {
+        if self.services.get(id).is_some_and(|entry| entry.read > read) {
+            return;
+        }
+        self.gone.insert(id.to_owned(), read);
+        touched.extend(self.waiting.remove(id).into_iter().flatten());
+        if let Some(entry) = self.unlink(id) {
+            if let Some(owner) = &entry.owner {
+                self.doubt_tasks(owner);
+            }
+            touched.extend(entry.owner);
+        }
+    }
+
+    fn link(&mut self, id: &str, entry: Entry) {
+        let name = &entry.seen.service.spec.name;
+        self.by_name.insert(name.clone(), id.to_owned());
+        if let Some(owner) = &entry.owner {
+            self.by_owner
+                .entry(owner.clone())
+                .or_default()
+                .insert(id.to_owned());
+        }
+        for used in refers_to(&entry.seen.service) {
+            self.users.entry(used).or_default().insert(id.to_owned());
+        }
+        self.services.insert(id.to_owned(), entry);
+    }
+
+    fn unlink(&mut self, id: &str) -> Option<Entry> {
+        let entry = self.services.remove(id)?;
+        let name = &entry.seen.service.spec.name;
+        if self.by_name.get(name).is_some_and(|current| current == id) {
+            self.by_name.remove(name);
+        }
+        if let Some(owner) = &entry.owner {
+            remove_from(&mut self.by_owner, owner, id);
+        }
+        for used in refers_to(&entry.seen.service) {
+            remove_from(&mut self.users, &used, id);
+        }
+        Some(entry)
+    }
+
+    /// A service with its networks by name; a network that is not known keeps its id.
+    fn named(&self, entry: &Entry) -> Service {
+        let mut service = entry.seen.service.clone();
+        service.spec.networks = service
+            .spec
+            .networks
+            .iter()
+            .map(|id| {
+                self.networks
+                    .get(id)
+                    .map_or_else(|| id.clone(), |network| network.name.clone())
+            })
+            .collect();
+        service
+    }
+}
+
+fn refers_to(service: &Service) -> impl Iterator<Item = Used> {
+    let spec = &service.spec;
+    let networks = spec.networks.iter().cloned().map(Used::Network);
+    let secrets = spec
+        .container
+        .secrets
+        .iter()
+        .map(|file| Used::Secret(file.source.clone()));
+    let configs = spec
+        .container
+        .configs
+        .iter()
+        .map(|file| Used::Config(file.source.clone()));
+    networks.chain(secrets).chain(configs)
+}
+
+fn remove_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<String>>, key: &K, member: &str) {
+    if let Some(members) = index.get_mut(key) {
+        members.remove(member);
+        if members.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+/// Tasks, newest first, each with whether it runs the current template.
+fn judged(tasks: Vec<&SeenTask>, template: Option<u64>) -> Vec<Task> {
+    let mut tasks: Vec<Task> = tasks
+        .into_iter()
+        .map(|seen| Task {
+            current: Some(seen.template) == template,
+            ..seen.task.clone()
+        })
+        .collect();
+    tasks.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
+    tasks
+}
