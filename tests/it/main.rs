@@ -7,12 +7,15 @@
 )]
 
 mod agent;
+mod api;
 mod converge;
 mod crash;
+mod crds;
 mod deletion;
 mod drift;
 mod harness;
 mod harness_works;
+mod manifests;
 mod store;
 mod tidy;
 mod trouble;

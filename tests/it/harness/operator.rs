@@ -64,7 +64,7 @@ impl Operator {
             ("WHOOSH_DATABASE_URL", database.url.clone()),
             ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
             ("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
-            ("RUST_LOG", "info,whoosh=debug".to_owned()),
+            ("WHOOSH_LOG", "info,whoosh=debug".to_owned()),
         ];
         settings.extend(more.iter().cloned());
         let process = spawn(&room, &settings);
@@ -105,7 +105,7 @@ impl Operator {
 
     /// Waits until `/readyz` says so.
     pub(crate) async fn until_ready(&mut self) {
-        let client = reqwest::Client::builder()
+        let client = super::http()
             .unix_socket(self.room.join("run/whoosh.sock"))
             .build()
             .unwrap();
