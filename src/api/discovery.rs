@@ -36,7 +36,9 @@ pub(super) async fn core_resources() -> Json<APIResourceList> {
 
 /// `GET /apis`
 pub(super) async fn groups() -> Json<APIGroupList> {
-    Json(APIGroupList { groups: vec![the_group()] })
+    Json(APIGroupList {
+        groups: vec![the_group()],
+    })
 }
 
 /// `GET /apis/chorus.services`
@@ -76,8 +78,9 @@ pub(super) fn has_scale(kind: Kind) -> bool {
 
 fn subresources(
     kind: Kind,
-) -> Option<&'static k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceSubresources>
-{
+) -> Option<
+    &'static k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceSubresources,
+> {
     kind.definition().spec.versions.first()?.subresources.as_ref()
 }
 

@@ -49,6 +49,8 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(read) => Ok(Body::from(read.to_bytes())),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(MAX_BODY)),
-        Err(error) => Err(ApiError::BadRequest(format!("the body could not be read: {error}"))),
+        Err(error) => Err(ApiError::BadRequest(format!(
+            "the body could not be read: {error}"
+        ))),
     }
 }

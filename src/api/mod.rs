@@ -1,1 +1,35 @@
 //! The Kubernetes-conventions API, health and metrics: the only room that knows axum.
+//!
+//! ```text
+//! server (Unix socket) -> trace -> limits -> router -> paths, options, payload
+//!    -> verbs::{read, watch, write, delete, status, scale, plan, history} -> admission -> store
+//!    -> agents, logs, events (views) · discovery · health
+//! every failure -> status::ApiError -> a Kubernetes `Status`
+//! ```
+
+mod admission;
+mod agents;
+mod answer;
+mod caller;
+mod discovery;
+mod events;
+mod health;
+mod limits;
+mod logs;
+mod lowering;
+mod options;
+mod paths;
+mod payload;
+mod polled;
+mod router;
+mod server;
+mod state;
+mod status;
+mod stream;
+mod trace;
+mod verbs;
+
+pub use limits::{MAX_BODY, TIMEOUT};
+pub use router::router;
+pub use server::{MAX_CONNECTIONS, ServeError, Socket};
+pub use state::Api;

@@ -50,6 +50,11 @@ impl Params {
         self.text(name).map(number).transpose()
     }
 
+    /// The others.
+    pub(super) fn without(&self, name: &str) -> Self {
+        Self(self.0.iter().filter(|(key, _)| key != name).cloned().collect())
+    }
+
     /// Whether the request asks for a watch; what cannot be read is refused later.
     pub(super) fn is_watch(&self) -> bool {
         self.flag("watch").unwrap_or(false)
@@ -84,6 +89,9 @@ pub(super) fn revision(text: &str) -> Result<Revision, ApiError> {
 pub(super) struct Selection {
     labels: LabelSelector,
     fields: FieldSelector,
+    /// The one name that the field selector asks for, if it does: identity never changes, so it can be judged
+    /// without knowing an object's past.
+    name: Option<String>,
 }
 
 impl Selection {
@@ -93,6 +101,11 @@ impl Selection {
 
     pub(super) fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Whether an object of this name can match in any state.
+    pub(super) fn may_match(&self, name: &str) -> bool {
+        self.name.as_deref().is_none_or(|wanted| wanted == name)
     }
 }
 
@@ -113,7 +126,8 @@ impl TryFrom<&Params> for ListOptions {
 
     /// `limit` is ignored: every list is whole, which the convention allows.
     fn try_from(params: &Params) -> Result<Self, ApiError> {
-        let refused = |name: &str, why: &str| Err(ApiError::BadRequest(format!("{name} is not offered: {why}")));
+        let refused =
+            |name: &str, why: &str| Err(ApiError::BadRequest(format!("{name} is not offered: {why}")));
         if params.text("continue").is_some() {
             return refused("continue", "every list is whole");
         }
@@ -133,6 +147,7 @@ impl TryFrom<&Params> for ListOptions {
             selection: Selection {
                 labels: labels.parse().map_err(|error| unreadable(&error))?,
                 fields: fields.parse().map_err(|error| unreadable(&error))?,
+                name: wanted_name(fields),
             },
             watch: params.flag("watch")?,
             from: params.revision()?.filter(|revision| revision.0 > 0),
@@ -140,6 +155,14 @@ impl TryFrom<&Params> for ListOptions {
             timeout_seconds: params.number("timeoutSeconds")?,
         })
     }
+}
+
+fn wanted_name(field_selector: &str) -> Option<String> {
+    let terms = field_selector.split(',').filter_map(|term| term.split_once('='));
+    terms
+        .map(|(path, value)| (path.trim(), value.trim_start_matches('=').trim()))
+        .find(|(path, _)| *path == "metadata.name")
+        .map(|(_, value)| value.to_owned())
 }
 
 /// How something is written.
@@ -219,14 +242,21 @@ mod tests {
     #[test]
     fn list_options_are_read_as_kubernetes_does() {
         let list = |query: &str| ListOptions::try_from(&params(query));
-        let watch = list("watch=1&resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=3&limit=5").unwrap();
+        let watch =
+            list("watch=1&resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=3&limit=5").unwrap();
         assert!(watch.watch && watch.bookmarks);
         assert_eq!((watch.from, watch.timeout_seconds), (Some(Revision(7)), Some(3)));
         assert_eq!(list("resourceVersion=0&watch=false").unwrap().from, None);
         for (query, part) in [
             ("watch=perhaps", "must be true or false"),
-            ("resourceVersion=abc", "\"abc\" is not one that this server hands out"),
-            ("resourceVersion=-1", "\"-1\" is not one that this server hands out"),
+            (
+                "resourceVersion=abc",
+                "\"abc\" is not one that this server hands out",
+            ),
+            (
+                "resourceVersion=-1",
+                "\"-1\" is not one that this server hands out",
+            ),
             ("timeoutSeconds=-3", "must be a number"),
             ("continue=abc", "every list is whole"),
             ("labelSelector=a%20b", "label selector"),
@@ -251,6 +281,9 @@ mod tests {
         assert_eq!(foreground.preconditions.uid.as_deref(), Some("u"));
         assert!(foreground.dry_run);
         assert!(DeleteRequest::from(&params("propagationPolicy=orphan"), None).is_err());
-        assert_eq!(DeleteRequest::from(&params(""), None).unwrap(), DeleteRequest::default());
+        assert_eq!(
+            DeleteRequest::from(&params(""), None).unwrap(),
+            DeleteRequest::default()
+        );
     }
 }

@@ -121,7 +121,15 @@ pub(super) fn resource(path: &str) -> &'static str {
 pub(super) fn unknown(uri: &Uri) -> ApiError {
     let path = uri.path();
     let collections = Kind::ALL.map(|kind| format!("/apis/{API_VERSION}/{}", kind.plural()));
-    let others = ["/healthz", "/livez", "/readyz", "/metrics", "/version", "/apis", "/api/v1/events"];
+    let others = [
+        "/healthz",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/version",
+        "/apis",
+        "/api/v1/events",
+    ];
     let known = collections.iter().map(String::as_str).chain(others);
     ApiError::NoSuchPath {
         nearest: nearest(path, known).map(str::to_owned),
@@ -136,7 +144,10 @@ mod tests {
     fn metrics_count_by_known_words_alone() {
         for (path, expected) in [
             ("/apis/chorus.services/v1/teams", "teams"),
-            ("/apis/chorus.services/v1/namespaces/default/councils/teams/status", "councils"),
+            (
+                "/apis/chorus.services/v1/namespaces/default/councils/teams/status",
+                "councils",
+            ),
             ("/apis/chorus.services/v1/namespaces/default/pods", "unknown"),
             ("/apis/chorus.services/v1", "discovery"),
             ("/api/v1/namespaces/default/events", "events"),

@@ -263,17 +263,24 @@ mod tests {
     #[tokio::test]
     async fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
         let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("whoosh.sock");
+        let path = home.path().join("run/whoosh.sock");
+        make_private(path.parent().unwrap()).unwrap();
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let first = bind(&path).unwrap();
         let refused = bind(&path).unwrap_err();
-        assert!(refused.starts_with("an operator is already running on "), "{refused}");
+        assert!(
+            refused.starts_with("an operator is already running on "),
+            "{refused}"
+        );
         assert!(path.exists());
         drop(first);
 
         let stranger = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let refused = bind(&path).unwrap_err();
-        assert!(refused.starts_with("an operator is already running on "), "{refused}");
+        assert!(
+            refused.starts_with("an operator is already running on "),
+            "{refused}"
+        );
         drop(stranger);
         bind(&path).unwrap();
     }
@@ -281,7 +288,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_ours_is_left_alone() {
         let home = tempfile::tempdir().unwrap();
-        let file = home.path().join("whoosh.sock");
+        let file = home.path().join("run/whoosh.sock");
+        make_private(file.parent().unwrap()).unwrap();
         std::fs::write(&file, "precious").unwrap();
         let refused = bind(&file).unwrap_err();
         assert!(refused.contains("it is not a socket"), "{refused}");

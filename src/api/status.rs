@@ -14,7 +14,7 @@ const RETRY_AFTER_SECONDS: i32 = 1;
 
 /// Why a request is not answered with what it asked for. Displays as the Status' message.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(super) enum ApiError {
     /// 400: the request itself makes no sense.
     #[error("{0}")]
     BadRequest(String),
@@ -92,8 +92,18 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// The failure of a change that was made from a state which is no longer the present one.
+    pub(super) fn modified(key: Key) -> Self {
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
+        Self::Conflict {
+            key,
+            why: why.to_owned(),
+        }
+    }
+
     /// The HTTP status code.
-    pub fn code(&self) -> StatusCode {
+    pub(super) fn code(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound { .. } | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
@@ -111,7 +121,7 @@ impl ApiError {
     }
 
     /// Kubernetes' word for the failure.
-    pub fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "BadRequest",
             Self::NotFound { .. } | Self::NoSuchPath { .. } => "NotFound",
@@ -130,7 +140,7 @@ impl ApiError {
     }
 
     /// The `Status` object of the failure.
-    pub fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         Status {
             code: Some(i32::from(self.code().as_u16())),
             details: self.details(),
@@ -250,13 +260,18 @@ mod tests {
     fn messages_read_like_kubectls() {
         for (error, code, reason, message) in [
             (
-                ApiError::NotFound { kind: Kind::Team, name: "x".into() },
+                ApiError::NotFound {
+                    kind: Kind::Team,
+                    name: "x".into(),
+                },
                 404,
                 "NotFound",
                 r#"teams.chorus.services "x" not found"#,
             ),
             (
-                ApiError::NoSuchPath { nearest: Some("/apis/chorus.services/v1/teams".into()) },
+                ApiError::NoSuchPath {
+                    nearest: Some("/apis/chorus.services/v1/teams".into()),
+                },
                 404,
                 "NotFound",
                 r#"the server could not find the requested resource (did you mean "/apis/chorus.services/v1/teams"?)"#,
@@ -268,7 +283,10 @@ mod tests {
                 r#"teams.chorus.services "x" already exists"#,
             ),
             (
-                ApiError::Conflict { key: key(), why: "the object has been modified".into() },
+                ApiError::Conflict {
+                    key: key(),
+                    why: "the object has been modified".into(),
+                },
                 409,
                 "Conflict",
                 r#"Operation cannot be fulfilled on teams.chorus.services "x": the object has been modified"#,

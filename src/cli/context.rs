@@ -5,6 +5,7 @@ use std::io::Write;
 use super::args::GlobalArgs;
 use super::client::{Client, ClientError, Selection};
 use super::error::CliError;
+use super::paths;
 use super::print::paint::Paint;
 use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::{Key, Kind};
@@ -13,14 +14,19 @@ use crate::resource::{Key, Kind};
 pub(crate) struct Context {
     /// Asks the operator.
     pub client: Client,
-    /// The namespace of the command line; `None` is all of them.
+    /// Where objects are listed; `None` is all namespaces.
     pub scope: Option<String>,
+    /// The namespace that the command line names, if it names one.
+    pub named_namespace: Option<String>,
     /// Colours for standard output.
     pub paint: Paint,
 }
 
 impl Context {
     /// From the global flags.
+    ///
+    /// # Errors
+    /// When the HTTP library cannot be set up.
     pub fn new(global: &GlobalArgs) -> Result<Self, ClientError> {
         let GlobalArgs {
             namespace,
@@ -29,31 +35,33 @@ impl Context {
             request_timeout,
             verbose,
         } = global;
+        let socket = socket.clone().unwrap_or_else(paths::default_socket);
         let timeout = Some(*request_timeout).filter(|timeout| !timeout.is_zero());
-        let namespace = namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        let scope = namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
         Ok(Self {
-            client: Client::new(&socket.clone().unwrap_or_else(super::paths::default_socket), timeout, *verbose)?,
-            scope: Some(namespace).filter(|_| !all_namespaces),
+            client: Client::new(&socket, timeout, *verbose)?,
+            scope: Some(scope).filter(|_| !all_namespaces),
+            named_namespace: namespace.clone(),
             paint: Paint::for_stdout(),
         })
     }
 
-    /// The namespace that a single object is looked up in.
-    ///
-    /// # Errors
-    /// With `-A`: a name means nothing in all namespaces.
-    pub fn namespace(&self) -> Result<&str, CliError> {
-        self.scope.as_deref().ok_or_else(|| {
-            CliError::Usage("a name needs one namespace: use -n NAMESPACE instead of -A".to_owned())
-        })
+    /// The namespace of manifests that name none.
+    pub fn default_namespace(&self) -> &str {
+        self.named_namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// The key of a named object.
     ///
     /// # Errors
-    /// With `-A`.
+    /// With `-A`: a name means nothing in all namespaces.
     pub fn key(&self, kind: Kind, name: &str) -> Result<Key, CliError> {
-        Ok(Key::new(kind, self.namespace()?, name))
+        match &self.scope {
+            Some(namespace) => Ok(Key::new(kind, namespace, name)),
+            None => Err(CliError::Usage(
+                "a name needs one namespace: use -n NAMESPACE instead of -A".to_owned(),
+            )),
+        }
     }
 
     /// All objects of a kind in the scope.
@@ -66,11 +74,11 @@ impl Context {
         }
     }
 
-    /// Where an empty list was looked for: `default namespace`, or nothing for all of them.
-    pub fn nothing_found(&self) -> String {
+    /// What is said of an empty list of `what`.
+    pub fn nothing_found(&self, what: &str) -> String {
         match &self.scope {
-            Some(namespace) => format!("No resources found in {namespace} namespace."),
-            None => "No resources found.".to_owned(),
+            Some(namespace) => format!("No {what} found in {namespace} namespace."),
+            None => format!("No {what} found."),
         }
     }
 

@@ -115,7 +115,10 @@ fn items_of(schema: Option<&JSONSchemaProps>) -> Option<&JSONSchemaProps> {
 
 fn member_of<'a>(schema: Option<&'a JSONSchemaProps>, key: &str) -> Option<&'a JSONSchemaProps> {
     let schema = schema?;
-    let named = schema.properties.as_ref().and_then(|properties| properties.get(key));
+    let named = schema
+        .properties
+        .as_ref()
+        .and_then(|properties| properties.get(key));
     named.or(match &schema.additional_properties {
         Some(JSONSchemaPropsOrBool::Schema(values)) => Some(values),
         _ => None,
@@ -182,9 +185,15 @@ mod tests {
         let agent = |env: Value, args: Value| json!({"defaults": {"env": env, "args": args}});
         check(
             agent(json!([{"name": "A", "value": "1"}]), json!(["x"])),
-            agent(json!([{"name": "A", "value": "9"}, {"name": "Z", "value": "z"}]), json!(["x", "y"])),
+            agent(
+                json!([{"name": "A", "value": "9"}, {"name": "Z", "value": "z"}]),
+                json!(["x", "y"]),
+            ),
             agent(json!([{"name": "A", "value": "2"}]), json!(["w"])),
-            agent(json!([{"name": "A", "value": "2"}, {"name": "Z", "value": "z"}]), json!(["w"])),
+            agent(
+                json!([{"name": "A", "value": "2"}, {"name": "Z", "value": "z"}]),
+                json!(["w"]),
+            ),
         );
     }
 

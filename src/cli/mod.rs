@@ -1,8 +1,34 @@
 //! Commands and printers; talks to the API over HTTP only.
+//!
+//! `main` asks [`complete`] first, then [`parse`]s; it hands [`ClientCommand`]s to [`run`] and the commands
+//! that run servers to the rooms that can.
 
-pub mod client;
+mod apply;
+mod args;
+mod client;
+mod command;
+mod complete;
+mod condition;
+mod context;
 mod duration;
+mod error;
+mod files;
+mod follow;
 mod jsonpath;
+mod merge;
+mod object;
+mod output;
 pub mod paths;
 mod print;
+mod progress;
+mod run;
 mod talk;
+mod target;
+mod waiting;
+
+pub use args::{
+    Cli, ClientCommand, Command, DownArgs, GlobalArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs,
+    ServerArgs, ServerUrl, UpArgs,
+};
+pub use complete::complete;
+pub use run::{parse, run};

@@ -7,12 +7,26 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::resource::object::DEFAULT_NAMESPACE;
+use crate::resource::object::{API_VERSION, DEFAULT_NAMESPACE};
 use crate::resource::{Key, Kind};
+
+/// The object with its `apiVersion` and `kind`, which the items of a list need not repeat.
+pub(crate) fn typed(mut object: Value, kind: Kind) -> Value {
+    if let Value::Object(fields) = &mut object
+        && !fields.contains_key("kind")
+    {
+        fields.shift_insert(0, "apiVersion".to_owned(), API_VERSION.into());
+        fields.shift_insert(1, "kind".to_owned(), kind.name().into());
+    }
+    object
+}
 
 /// A string at a JSON pointer; empty when it is absent.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// `metadata.name`.
@@ -37,6 +51,11 @@ pub(crate) fn key(object: &Value) -> Option<Key> {
 /// `team/payments`.
 pub(crate) fn slashed(key: &Key) -> String {
     format!("{}/{}", key.kind.singular(), key.name)
+}
+
+/// What is said of an object that does not exist.
+pub(crate) fn not_found(key: &Key) -> String {
+    format!("{} not found in {} namespace", slashed(key), key.namespace)
 }
 
 /// `metadata.labels`.

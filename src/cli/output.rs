@@ -74,7 +74,9 @@ impl FromStr for Output {
             ("custom-columns", Some(columns)) => parse_columns(columns)
                 .map(Output::CustomColumns)
                 .map_err(|error| error.to_string()),
-            ("custom-columns", None) => Err("columns are missing: custom-columns=NAME:.metadata.name".to_owned()),
+            ("custom-columns", None) => {
+                Err("columns are missing: custom-columns=NAME:.metadata.name".to_owned())
+            }
             ("go-template" | "go-template-file" | "template", _) => {
                 Err("Go templates are not supported; use jsonpath='{…}' or custom-columns=…".to_owned())
             }
@@ -97,7 +99,10 @@ fn parse_column(text: &str) -> Result<CustomColumn, JsonPathError> {
             heading: heading.to_owned(),
             path: Path::parse(path.trim_start_matches('{').trim_end_matches('}'))?,
         }),
-        _ => Err(JsonPathError::new(text, "write each column as HEADING:.path.of.a.field")),
+        _ => Err(JsonPathError::new(
+            text,
+            "write each column as HEADING:.path.of.a.field",
+        )),
     }
 }
 

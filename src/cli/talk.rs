@@ -2,7 +2,10 @@
 
 use std::io::Write;
 
-/// Writes a line to standard error. Nobody can be told that standard error is closed.
-pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+use super::print::escape;
+
+/// Writes a line, or several, to standard error.
+pub(crate) fn say(text: &str) {
+    // Nobody can be told that standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{}", escape::block(text));
 }

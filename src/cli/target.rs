@@ -87,7 +87,10 @@ pub(crate) fn kind(word: &str) -> Result<Kind, CliError> {
 /// Every word that names a kind, for completion and for hints.
 pub(crate) fn words_of(kind: Kind) -> Vec<&'static str> {
     let short = kind.short_names().iter().map(String::as_str);
-    [kind.plural(), kind.singular()].into_iter().chain(short).collect()
+    [kind.plural(), kind.singular()]
+        .into_iter()
+        .chain(short)
+        .collect()
 }
 
 fn kinds(list: &str) -> Result<Vec<Kind>, CliError> {
@@ -173,9 +176,15 @@ mod tests {
         check("tm,cn,team", &["teams", "councils"]);
         check("all", &["teams", "councils", "agents"]);
         check("team payments billing", &["team/payments", "team/billing"]);
-        check("team/payments council/kickoff", &["team/payments", "council/kickoff"]);
+        check(
+            "team/payments council/kickoff",
+            &["team/payments", "council/kickoff"],
+        );
         check("teams,councils x", &["team/x", "council/x"]);
-        check("agent team.payments.reviewer.2", &["agent/team.payments.reviewer.2"]);
+        check(
+            "agent team.payments.reviewer.2",
+            &["agent/team.payments.reviewer.2"],
+        );
     }
 
     #[test]
@@ -189,7 +198,9 @@ mod tests {
         assert!(why("").starts_with("name what is meant"));
         assert!(why("team/a b").contains("\"b\" is not KIND/NAME"));
         assert!(why("all payments").contains("takes no names"));
-        assert!(why("team ../x").contains("cannot be a name") || why("team ../x").contains("is not KIND/NAME"));
+        assert!(
+            why("team ../x").contains("cannot be a name") || why("team ../x").contains("is not KIND/NAME")
+        );
         assert!(why("team/../x").contains("cannot be a name"));
         assert!(why("team Pay_ments").contains("\"Pay_ments\" cannot be a name"));
     }

@@ -11,6 +11,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use super::crd;
+use super::duration::Duration;
 use super::kind::Kind;
 use super::nearest;
 use super::path;
@@ -54,6 +55,36 @@ pub fn check(value: &Value, schema: &JSONSchemaProps, path: &str, causes: &mut V
     Walk { causes }.value(value, schema, path);
 }
 
+/// What of `value` fits its schema; `None` when it does not fit at all.
+///
+/// Members that do not fit are left out, and so is an object that lacks a required member then.
+pub(super) fn fitting(value: &Value, schema: &JSONSchemaProps) -> Option<Value> {
+    match (schema.type_.as_deref(), value) {
+        (Some("object"), Value::Object(members)) => {
+            let properties = schema.properties.as_ref()?;
+            let fit = |(name, member): (&String, &Value)| {
+                Some((name.clone(), fitting(member, properties.get(name)?)?))
+            };
+            let fitted: Map<String, Value> = members.iter().filter_map(fit).collect();
+            let complete = schema
+                .required
+                .iter()
+                .flatten()
+                .all(|name| fitted.contains_key(name));
+            complete.then_some(Value::Object(fitted))
+        }
+        (Some("array"), Value::Array(list)) => {
+            let items = items(schema)?;
+            Some(list.iter().filter_map(|item| fitting(item, items)).collect())
+        }
+        _ => {
+            let mut causes = Vec::new();
+            check(value, schema, "", &mut causes);
+            causes.is_empty().then(|| value.clone())
+        }
+    }
+}
+
 struct Walk<'a> {
     causes: &'a mut Vec<Cause>,
 }
@@ -76,6 +107,9 @@ impl Walk<'_> {
             (Some("string"), Value::String(text)) => self.text(text, schema, path),
             (Some("integer"), Value::Number(_)) => self.integer(value, schema, path),
             (Some("number"), Value::Number(_)) | (Some("boolean"), Value::Bool(_)) | (None, _) => {}
+            (Some("string"), _) if schema.format.as_deref() == Some("duration") => {
+                self.wrong_type(value, "a duration like \"60s\"", path);
+            }
             (Some(expected), _) => self.wrong_type(value, article(expected), path),
         }
     }
@@ -175,6 +209,11 @@ impl Walk<'_> {
                 let message = format!("must be one of {}, got {}{hint}", list.join(", "), quoted(text));
                 self.add(path, CauseReason::NotSupported, message);
             }
+        }
+        if schema.format.as_deref() == Some("duration")
+            && let Err(error) = text.parse::<Duration>()
+        {
+            self.add(path, CauseReason::Invalid, error.to_string());
         }
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if let Some(least) = schema.min_length.filter(|least| length < *least) {

@@ -1,7 +1,153 @@
-//! YAML in and out.
+//! YAML in and out. The one file that knows serde_yaml.
 
-use serde::Serialize;
-use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::path;
+use super::places::{Place, Places};
+use super::scan::{self, Fault};
+
+/// One YAML document as JSON.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Its number in the text, from 1; empty documents count.
+    pub index: usize,
+    /// What it holds.
+    pub value: Value,
+    /// Where its values stand.
+    pub places: Places,
+}
+
+/// The documents of a text that can be read, and what is wrong with the others.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    /// Documents that hold something, in the order of the text.
+    pub good: Vec<Document>,
+    /// What is wrong, in the order of the text.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads every document of a text: YAML, or JSON.
+///
+/// Anchors, aliases and `<<` work, within bounds that are checked before anything is expanded. Keys must be
+/// strings and unique; tags other than YAML's own are refused.
+pub fn parse(text: &str) -> Documents {
+    let text = without_json_tabs(text);
+    let scan = scan::scan(&text);
+    let faulty: BTreeSet<usize> = scan.faults.iter().map(|fault| fault.document).collect();
+    let mut result = Documents {
+        good: Vec::new(),
+        faults: scan.faults,
+    };
+    let mut sources = serde_yaml::Deserializer::from_str(&text);
+    for (index, places) in (1..).zip(scan.documents) {
+        let source = sources.next();
+        if faulty.contains(&index) {
+            continue;
+        }
+        match read(source, &places) {
+            Ok(Value::Null) => {}
+            Ok(value) => result.good.push(Document { index, value, places }),
+            Err((place, message)) => result.faults.push(Fault {
+                document: index,
+                place,
+                message,
+            }),
+        }
+    }
+    result.faults.extend(scan.stopped);
+    result.faults.sort_by_key(|fault| (fault.document, fault.place));
+    result
+}
+
+/// JSON may be indented with tabs, YAML not. Inside JSON's strings there are none.
+fn without_json_tabs(text: &str) -> Cow<'_, str> {
+    let tabbed_json = text.trim_start().starts_with(['{', '['])
+        && text.contains('\t')
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    if tabbed_json {
+        text.replace('\t', " ").into()
+    } else {
+        text.into()
+    }
+}
+
+fn read(source: Option<serde_yaml::Deserializer<'_>>, places: &Places) -> Result<Value, (Place, String)> {
+    let invalid = |error: serde_yaml::Error| {
+        let at = error.location().map(|at| Place {
+            line: at.line(),
+            column: at.column(),
+        });
+        (
+            at.unwrap_or_else(|| places.start()),
+            format!("is not valid YAML: {error}"),
+        )
+    };
+    let source = source.ok_or_else(|| {
+        let message =
+            "cannot be told from the document before: put \"---\" on a line of its own between them";
+        (places.start(), message.to_owned())
+    })?;
+    let mut value = serde_yaml::Value::deserialize(source).map_err(invalid)?;
+    value.apply_merge().map_err(invalid)?;
+    to_json(value, "").map_err(|(at, message)| (places.of(&at), message))
+}
+
+/// JSON from YAML, or the path of what JSON cannot hold and why.
+fn to_json(value: serde_yaml::Value, at: &str) -> Result<Value, (String, String)> {
+    match value {
+        serde_yaml::Value::Null => Ok(Value::Null),
+        serde_yaml::Value::Bool(flag) => Ok(flag.into()),
+        serde_yaml::Value::String(text) => Ok(text.into()),
+        serde_yaml::Value::Number(number) => json_number(&number).ok_or_else(|| {
+            (
+                at.to_owned(),
+                format!("{number} is not a number that an object can hold"),
+            )
+        }),
+        serde_yaml::Value::Sequence(items) => {
+            let item = |(index, item)| to_json(item, &path::item(at, index));
+            items.into_iter().enumerate().map(item).collect()
+        }
+        serde_yaml::Value::Mapping(members) => {
+            let mut object = Map::new();
+            for (key, member) in members {
+                let key = key_text(key).map_err(|message| (at.to_owned(), message))?;
+                let member = to_json(member, &path::field(at, &key))?;
+                object.insert(key, member);
+            }
+            Ok(object.into())
+        }
+        serde_yaml::Value::Tagged(tagged) => Err((
+            at.to_owned(),
+            format!("the tag {} means nothing here: leave it out", tagged.tag),
+        )),
+    }
+}
+
+fn json_number(number: &serde_yaml::Number) -> Option<Value> {
+    if let Some(whole) = number.as_i64() {
+        return Some(whole.into());
+    }
+    if let Some(whole) = number.as_u64() {
+        return Some(whole.into());
+    }
+    serde_json::Number::from_f64(number.as_f64()?).map(Value::Number)
+}
+
+fn key_text(key: serde_yaml::Value) -> Result<String, String> {
+    let written = match key {
+        serde_yaml::Value::String(text) => return Ok(text),
+        serde_yaml::Value::Bool(flag) => flag.to_string(),
+        serde_yaml::Value::Number(number) => number.to_string(),
+        serde_yaml::Value::Null => "null".to_owned(),
+        _ => return Err("a key must be a string, written out".to_owned()),
+    };
+    Err(format!("the key {written} must be a string: write \"{written}\""))
+}
 
 /// Why a value cannot be written as YAML.
 #[derive(Debug, thiserror::Error)]
@@ -14,34 +160,32 @@ pub enum EmitError {
     Emit(#[source] serde_yaml::Error),
 }
 
-/// Writes a value as YAML, in the order of its fields; whole numbers are written without a fraction.
+/// Writes a value as kubectl does: keys in alphabetical order, whole numbers without a fraction.
 ///
 /// # Errors
 /// When the value cannot be serialized.
 pub fn to_yaml(value: &impl Serialize) -> Result<String, EmitError> {
     let mut json = serde_json::to_value(value).map_err(EmitError::Serialize)?;
-    whole_numbers(&mut json);
+    normalise(&mut json);
     serde_yaml::to_string(&json).map_err(EmitError::Emit)
 }
 
-/// Turns `0.0` into `0`: Kubernetes' schema types keep bounds as floats.
-fn whole_numbers(value: &mut Value) {
+/// Sorts keys, and turns `0.0` into `0`: Kubernetes' schema types keep bounds as floats.
+fn normalise(value: &mut Value) {
     /// Up to here every whole float is exact.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) => {
             let float = number.as_f64().filter(|_| number.is_f64());
             if let Some(float) = float.filter(|float| float.fract() == 0.0 && float.abs() < EXACT) {
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    reason = "whole, and within the exact range"
-                )]
-                let whole = float as i64;
-                *value = Value::from(whole);
+                *value = Value::from(float as i64);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
-        Value::Object(members) => members.values_mut().for_each(whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(normalise),
+        Value::Object(members) => {
+            members.sort_keys();
+            members.values_mut().for_each(normalise);
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }

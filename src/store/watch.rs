@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
+use std::future;
 use std::time::Duration;
 
 use futures::stream::{self, Stream};
@@ -91,8 +92,8 @@ impl Follower {
                 return Ok(change);
             }
             if let Next::Wait(limit) = self.next {
-                // Too late or woken, the log says what there is.
-                let _ = timeout(limit, self.wake.changed()).await;
+                // Woken or not, the log says what there is.
+                let _ = timeout(limit, woken(&mut self.wake)).await;
             }
             // Before reading: what wakes us from here on may be newer than what we read.
             self.wake.mark_unchanged();
@@ -117,6 +118,13 @@ impl Follower {
         let more = self.cursor < page.head;
         self.unread = page.changes.into();
         Ok(if more { Next::Read } else { Next::Wait(POLL) })
+    }
+}
+
+/// Without a listener nothing wakes, and the limit alone counts.
+async fn woken(wake: &mut Wake) {
+    if wake.changed().await.is_err() {
+        future::pending::<()>().await;
     }
 }
 

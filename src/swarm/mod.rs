@@ -18,6 +18,7 @@ mod secrets;
 mod spec;
 mod subnet;
 mod transport;
+mod want;
 mod watch;
 mod wire;
 
@@ -25,10 +26,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use act::Done;
-pub use cache::{Cache, Owned, Trigger, Tuning, Want};
+pub use cache::{Cache, Owned, Trigger, Tuning};
 pub use error::{ActError, SecretError, SwarmError};
 pub use logs::{LogLine, LogOptions, LogSource};
 pub use secrets::SecretsDir;
+pub use want::Want;
 
 use engine::Engine;
 

@@ -10,7 +10,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
 pub use server::{DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, UpArgs};
-pub(crate) use shared::{FileArgs, TimeoutArgs};
+pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
     api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale, tree,
@@ -66,7 +66,13 @@ pub struct GlobalArgs {
     pub all_namespaces: bool,
     /// The operator's Unix socket [default: run/whoosh.sock below $WHOOSH_HOME, which is /var/lib/whoosh for
     /// root and ~/.local/share/whoosh for others]
-    #[arg(long, global = true, value_name = "PATH", env = "WHOOSH_SOCKET", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "WHOOSH_SOCKET",
+        hide_env_values = true
+    )]
     pub socket: Option<PathBuf>,
     /// How long to wait for each answer of the operator; 0 waits without end
     #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]

@@ -55,7 +55,12 @@ pub struct LogArgs {
     #[arg(long, value_name = "FILTER", env = "WHOOSH_LOG", default_value = "")]
     pub log: String,
     /// How a line of the log is written
-    #[arg(long, value_name = "FORMAT", env = "WHOOSH_LOG_FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "WHOOSH_LOG_FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
 }
 

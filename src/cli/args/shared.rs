@@ -1,6 +1,7 @@
 //! Arguments that several commands share.
 
 use crate::cli::duration::{Patience, parse_patience};
+use crate::resource::selector::{FieldSelector, LabelSelector};
 
 /// Which manifests are read.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,6 +18,18 @@ pub struct FileArgs {
     /// Read folders below a folder, too
     #[arg(short = 'R', long)]
     pub recursive: bool,
+}
+
+/// Refuses a label selector that cannot be read, before anything is asked.
+pub(crate) fn check_labels(text: &str) -> Result<String, String> {
+    let parsed: Result<LabelSelector, _> = text.parse();
+    parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Refuses a field selector that cannot be read, before anything is asked.
+pub(crate) fn check_fields(text: &str) -> Result<String, String> {
+    let parsed: Result<FieldSelector, _> = text.parse();
+    parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// How long a command waits for its objects.

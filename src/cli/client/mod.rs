@@ -1,6 +1,7 @@
 //! The HTTP client: Kubernetes conventions over the operator's Unix socket.
 
 mod error;
+mod lines;
 mod selection;
 
 use std::collections::BTreeSet;
@@ -9,15 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Event;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, Lines};
-use tokio_util::io::StreamReader;
 
 pub use error::ClientError;
+pub use lines::LineStream;
 pub use selection::{Listed, Selection};
 
 use super::talk;
@@ -54,9 +53,6 @@ pub struct LogQuery {
     pub timestamps: bool,
 }
 
-/// Lines of an answer, as they come.
-pub type LineStream = Lines<Box<dyn AsyncBufRead + Send + Unpin>>;
-
 /// Talks to the operator. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -64,8 +60,8 @@ pub struct Client {
     socket: PathBuf,
     timeout: Option<Duration>,
     verbose: bool,
-    /// A dry run and the write after it carry the same warnings: each is said once.
-    warned: Arc<Mutex<BTreeSet<String>>>,
+    /// What was said already; `None` says nothing.
+    warned: Option<Arc<Mutex<BTreeSet<String>>>>,
 }
 
 impl Client {
@@ -89,8 +85,16 @@ impl Client {
             socket: socket.to_owned(),
             timeout,
             verbose,
-            warned: Arc::default(),
+            warned: Some(Arc::default()),
         })
+    }
+
+    /// The same client, without the operator's warnings on standard error.
+    pub fn without_warnings(&self) -> Self {
+        Self {
+            warned: None,
+            ..self.clone()
+        }
     }
 
     /// Reads one object.
@@ -246,10 +250,7 @@ impl Client {
     }
 
     async fn lines(&self, request: RequestBuilder) -> Result<LineStream, ClientError> {
-        let response = self.send(request, None).await?;
-        let body = response.bytes_stream().map_err(std::io::Error::other);
-        let reader: Box<dyn AsyncBufRead + Send + Unpin> = Box::new(StreamReader::new(Box::pin(body)));
-        Ok(reader.lines())
+        Ok(LineStream::of(self.send(request, None).await?))
     }
 
     async fn send(
@@ -290,11 +291,12 @@ impl Client {
     }
 
     fn show_warnings(&self, response: &Response) {
+        let Some(warned) = &self.warned else { return };
         for header in response.headers().get_all("warning") {
             let Some(text) = warning_text(&String::from_utf8_lossy(header.as_bytes())) else {
                 continue;
             };
-            let is_new = match self.warned.lock() {
+            let is_new = match warned.lock() {
                 Ok(mut warned) => warned.insert(text.clone()),
                 Err(_) => true,
             };

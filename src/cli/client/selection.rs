@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::resource::object::API_VERSION;
+use crate::cli::object;
 use crate::resource::{Key, Kind};
 
 /// Which objects of a kind are meant.
@@ -57,17 +57,7 @@ impl Listed {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         };
-        let items = items.into_iter().map(|item| typed(item, kind)).collect();
+        let items = items.into_iter().map(|item| object::typed(item, kind)).collect();
         Self { items, revision }
     }
-}
-
-fn typed(mut item: Value, kind: Kind) -> Value {
-    if let Value::Object(fields) = &mut item
-        && !fields.contains_key("kind")
-    {
-        fields.shift_insert(0, "apiVersion".to_owned(), API_VERSION.into());
-        fields.shift_insert(1, "kind".to_owned(), kind.name().into());
-    }
-    item
 }

@@ -17,7 +17,7 @@ pub struct JsonPathError {
 }
 
 impl JsonPathError {
-    fn new(text: &str, why: impl Into<String>) -> Self {
+    pub(super) fn new(text: &str, why: impl Into<String>) -> Self {
         Self {
             text: text.to_owned(),
             why: why.into(),

@@ -78,7 +78,12 @@ impl Columns {
         }
         row.push("NAME".into());
         row.extend(self.own.iter().map(|column| Cell::from(&column.heading)));
-        row.extend(self.extras.labels.iter().map(|label| Cell::from(label_heading(label))));
+        row.extend(
+            self.extras
+                .labels
+                .iter()
+                .map(|label| Cell::from(label_heading(label))),
+        );
         if self.extras.show_labels {
             row.push("LABELS".into());
         }
@@ -134,7 +139,10 @@ pub fn joined(labels: &BTreeMap<String, String>) -> String {
     if labels.is_empty() {
         return NONE.to_owned();
     }
-    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",")
 }
 
@@ -199,6 +207,10 @@ mod tests {
         assert!(headings.starts_with("NAMESPACE   NAME "), "{headings}");
         assert!(headings.ends_with("AGE   TIER   NONE     LABELS"), "{headings}");
         assert!(row.starts_with("prod        team/payments"), "{row}");
-        assert!(row.trim_end().ends_with("5m    web    <none>   app=pay,x.io/tier=web"), "{row}");
+        assert!(
+            row.trim_end()
+                .ends_with("5m    web    <none>   app=pay,x.io/tier=web"),
+            "{row}"
+        );
     }
 }

@@ -26,6 +26,8 @@ use view::{Causes, Node};
 
 /// The largest object that the store takes, as JSON.
 const OBJECT_MAX: usize = 1 << 20;
+/// How many problems of one object are told.
+const CAUSES_MAX: usize = 100;
 
 /// Checks a raw object against its kind's schema and against what schemas cannot say.
 ///
@@ -51,7 +53,23 @@ pub fn object(raw: &Value) -> Result<Object, Invalid> {
     if causes.found.is_empty() {
         return typed(raw);
     }
-    Err(Invalid { causes: causes.found })
+    Err(Invalid {
+        causes: shortened(causes.found),
+    })
+}
+
+/// Not more causes than help anybody.
+fn shortened(mut causes: Vec<Cause>) -> Vec<Cause> {
+    let more = causes.len().saturating_sub(CAUSES_MAX);
+    if more > 0 {
+        causes.truncate(CAUSES_MAX);
+        causes.push(Cause::new(
+            "",
+            CauseReason::Invalid,
+            format!("and {more} more problems"),
+        ));
+    }
+    causes
 }
 
 fn check(root: &Node<'_>, causes: &mut Causes) {

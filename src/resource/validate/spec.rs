@@ -9,6 +9,7 @@ use super::super::kind::Kind;
 use super::super::kinds::{CoreRole, OptionalRole};
 use super::super::nearest;
 use super::super::path;
+use super::super::schema;
 use super::cause::{Cause, CauseReason};
 use super::view::{Causes, Node};
 use super::{agent, merged, syntax};
@@ -130,9 +131,7 @@ fn number_of_agents(spec: &Node<'_>, roles: &[Role<'_>], causes: &mut Causes) {
 
 /// Checks each role's blocks as they are merged, as far as they fit the schema.
 fn agents(spec: &Node<'_>, roles: &[Role<'_>], causes: &mut Causes) {
-    let Some(defaults) = block(&spec.field("defaults")) else {
-        return;
-    };
+    let defaults = block(&spec.field("defaults"));
     for role in roles {
         let partial = role.node.field("template").exists();
         let own = role.node.field("agent");
@@ -141,13 +140,8 @@ fn agents(spec: &Node<'_>, roles: &[Role<'_>], causes: &mut Causes) {
         } else {
             &role.node.path
         };
-        let Some(own) = block(&own) else {
-            continue;
-        };
-        let found = merged::check(&[&defaults, &own], partial, at)
-            .err()
-            .unwrap_or_default();
-        for cause in found {
+        let found = merged::check(&[&defaults, &block(&own)], partial, at);
+        for cause in found.err().unwrap_or_default() {
             // Roles of a council without entries of their own share one path.
             if !causes.found.contains(&cause) {
                 causes.found.push(cause);
@@ -156,11 +150,15 @@ fn agents(spec: &Node<'_>, roles: &[Role<'_>], causes: &mut Causes) {
     }
 }
 
-fn block(node: &Node<'_>) -> Option<AgentSpec> {
-    match node.value {
-        Some(value) => serde_json::from_value(value.clone()).ok(),
-        None => Some(AgentSpec::default()),
-    }
+fn block(node: &Node<'_>) -> AgentSpec {
+    let schema = schema::member(Kind::AgentTemplate, "spec");
+    let fitting = node
+        .value
+        .zip(schema)
+        .and_then(|(value, schema)| schema::fitting(value, schema));
+    fitting
+        .and_then(|value| serde_json::from_value(value).ok())
+        .unwrap_or_default()
 }
 
 /// The names in a list; those of `default` when there is no list.

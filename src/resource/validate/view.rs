@@ -100,19 +100,16 @@ impl Causes {
         }
     }
 
-    /// Checks that a duration that is there can be read and lies within bounds, both inclusive.
+    /// Checks that a duration that is there, and is one, lies within bounds, both inclusive.
     pub(super) fn duration(&mut self, node: &Node<'_>, least: time::Duration, most: time::Duration) {
         let Some(text) = node.text() else {
             return;
         };
-        match text.parse::<Duration>() {
-            Err(error) => self.add(node, CauseReason::Invalid, error.to_string()),
-            Ok(value) if (least..=most).contains(&value.0) => {}
-            Ok(_) => {
-                let (least, most) = (Duration(least), Duration(most));
-                let message = format!("must be between {least} and {most}, got \"{text}\"");
-                self.add(node, CauseReason::Invalid, message);
-            }
+        let outside = |value: Duration| !(least..=most).contains(&value.0);
+        if text.parse().is_ok_and(outside) {
+            let (least, most) = (Duration(least), Duration(most));
+            let message = format!("must be between {least} and {most}, got \"{text}\"");
+            self.add(node, CauseReason::Invalid, message);
         }
     }
 }

@@ -117,9 +117,10 @@ async fn nobody_overwrites_what_they_have_not_seen() {
 #[tokio::test]
 async fn an_update_that_changes_nothing_writes_nothing() {
     let (_database, store) = store().await;
-    let created = create(&store, "a").await;
+    let given = team("a", json!({"project": "p", "network": "n"}));
+    let created = store.write(write(Op::Create(given))).await.unwrap();
     let mut reordered = created.clone();
-    reordered.spec = json!({"project": "a"});
+    reordered.spec = json!({"network": "n", "project": "p"});
     assert_eq!(store.write(write(replace(&reordered))).await.unwrap(), created);
     assert_eq!(store.revision().await.unwrap(), Revision(1));
 

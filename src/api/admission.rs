@@ -1,0 +1,259 @@
+//! The one door: what a client sent is judged, completed and warned about here, whichever verb it came by.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lowering::{self, Shelf};
+use super::state::Api;
+use super::status::ApiError;
+use crate::resource::lifecycle::{self, Stamp};
+use crate::resource::lower::LowerError;
+use crate::resource::object::API_VERSION;
+use crate::resource::validate;
+use crate::resource::workload::Workload;
+use crate::resource::{Kind, Object};
+use crate::swarm::Want;
+
+/// How long the Swarm may take to be asked for a warning; without an answer there is none.
+const GLANCE: Duration = Duration::from_secs(2);
+
+/// An object as it would be stored, and what its author should know.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) object: Object,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Judges a new object, sent to the collection of `kind` in `namespace`.
+///
+/// # Errors
+/// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
+pub(super) async fn admit_new(
+    api: &Api,
+    raw: &Value,
+    kind: Kind,
+    namespace: &str,
+) -> Result<Admitted, ApiError> {
+    belongs(raw, kind, namespace, None)?;
+    let mut object = validated(raw, kind)?;
+    if object
+        .metadata
+        .resource_version
+        .as_ref()
+        .is_some_and(|seen| !seen.is_empty())
+    {
+        return Err(ApiError::BadRequest(
+            "resourceVersion should not be set on objects to be created".to_owned(),
+        ));
+    }
+    object.metadata.namespace = Some(namespace.to_owned());
+    let stamp = Stamp {
+        now: Timestamp::now(),
+        uid: Uuid::new_v4().to_string(),
+    };
+    let object = lifecycle::create(object, &stamp);
+    let warnings = judge(api, &object, None).await?;
+    Ok(Admitted { object, warnings })
+}
+
+/// Judges what is to replace `old`.
+///
+/// # Errors
+/// 400 and 422 as for a new object; 409 when it names a uid or a resourceVersion that is not the present one.
+pub(super) async fn admit(api: &Api, raw: &Value, old: &Object) -> Result<Admitted, ApiError> {
+    belongs(raw, old.kind, old.namespace(), Some(old.name()))?;
+    let object = validated(raw, old.kind)?;
+    let metadata = &object.metadata;
+    unchanged(old, metadata.uid.as_deref(), metadata.resource_version.as_deref())?;
+    let mut object = lifecycle::update(old, object);
+    object
+        .metadata
+        .resource_version
+        .clone_from(&old.metadata.resource_version);
+    let warnings = judge(api, &object, Some(old)).await?;
+    Ok(Admitted { object, warnings })
+}
+
+/// Fails unless `old` is still what the client saw, as far as it says what it saw.
+pub(super) fn unchanged(
+    old: &Object,
+    uid: Option<&str>,
+    resource_version: Option<&str>,
+) -> Result<(), ApiError> {
+    if let Some(uid) = uid.filter(|uid| !uid.is_empty() && *uid != old.uid()) {
+        return Err(ApiError::Conflict {
+            key: old.key(),
+            why: format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                old.uid()
+            ),
+        });
+    }
+    match resource_version {
+        Some(seen) if !seen.is_empty() && old.metadata.resource_version.as_deref() != Some(seen) => {
+            Err(ApiError::modified(old.key()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails when what the object says of its identity is not what the path says. What it leaves out is not judged here.
+fn belongs(raw: &Value, kind: Kind, namespace: &str, name: Option<&str>) -> Result<(), ApiError> {
+    let of_path = [
+        ("apiVersion", Some(API_VERSION)),
+        ("kind", Some(kind.name())),
+        ("metadata.namespace", Some(namespace)),
+        ("metadata.name", name),
+    ];
+    for (field, expected) in of_path {
+        let Some(expected) = expected else { continue };
+        let said = field.split('.').try_fold(raw, |value, key| value.get(key));
+        if let Some(said) = said.and_then(Value::as_str).filter(|said| *said != expected) {
+            return Err(ApiError::BadRequest(format!(
+                "the object's {field} is \"{}\", the request's path says \"{expected}\"",
+                said.escape_debug()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn validated(raw: &Value, kind: Kind) -> Result<Object, ApiError> {
+    validate::object(raw).map_err(|invalid| {
+        let name = raw.pointer("/metadata/name").and_then(Value::as_str);
+        ApiError::Invalid {
+            kind,
+            name: name.unwrap_or_default().to_owned(),
+            causes: invalid.causes,
+        }
+    })
+}
+
+/// What only shows beside other objects: problems of the merged spec, and warnings.
+///
+/// A spec that does not change is not judged again: its template may have become bad since, and its labels
+/// can still be edited.
+async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<String>, ApiError> {
+    let mut warnings = validate::warnings(object);
+    if old.is_some_and(|old| old.spec == object.spec) {
+        return Ok(warnings);
+    }
+    let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
+    if object.kind == Kind::AgentTemplate {
+        shelf.put(object);
+        for user in lowering::users(api, object.namespace(), object.name()).await? {
+            if let Err(LowerError::Invalid(invalid)) = shelf.lower(api, &user) {
+                warnings.push(format!("{} would not be valid any more: {invalid}", user.key()));
+            }
+        }
+    }
+    if object.kind.owns_agents() {
+        match shelf.lower(api, object) {
+            Ok(workload) => warnings.extend(crowding(api, &workload).await),
+            Err(LowerError::Invalid(invalid)) => {
+                return Err(ApiError::Invalid {
+                    kind: object.kind,
+                    name: object.name().to_owned(),
+                    causes: invalid.causes,
+                });
+            }
+            Err(error @ LowerError::MissingTemplates(_)) => {
+                warnings.push(format!("TemplateNotFound: {error}"));
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// A warning when the workload's network has not enough addresses for it beside its neighbours.
+async fn crowding(api: &Api, workload: &Workload) -> Option<String> {
+    let own = &workload.owner.key;
+    let glance = async {
+        let mut want = Want::own(own);
+        want.tasks = false;
+        want.networks.insert(workload.network.clone());
+        let observed = api.cache.observe(&want).await.ok()?;
+        let neighbours = api.cache.services_of(|owner| owner != own, false).await.ok()?;
+        let capacity = observed.networks.get(&workload.network)?.capacity;
+        let taken = neighbours
+            .iter()
+            .filter(|owned| owned.service.spec.networks.contains(&workload.network))
+            .count();
+        Some((capacity, taken as u64))
+    };
+    let (capacity, taken) = tokio::time::timeout(GLANCE, glance).await.ok()??;
+    let wanted: u64 = workload.roles.iter().map(|role| u64::from(role.replicas)).sum();
+    (capacity > 0 && wanted + taken > capacity).then(|| {
+        format!(
+            "NetworkFull: the network {} has {capacity} addresses; {taken} are taken and {wanted} are wanted: \
+             use another network, or make this one anew with a larger subnet",
+            workload.network
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::Key;
+
+    #[test]
+    fn an_object_must_be_sent_where_it_belongs() {
+        fn check(raw: &Value, expected: Option<&str>) {
+            let result = belongs(raw, Kind::Team, "prod", Some("payments"));
+            assert_eq!(
+                result.err().map(|error| error.to_string()).as_deref(),
+                expected,
+                "{raw}"
+            );
+        }
+        check(&json!({}), None);
+        check(&json!([1, 2]), None);
+        check(
+            &json!({"apiVersion": "chorus.services/v1", "kind": "Team", "metadata": {"name": "payments"}}),
+            None,
+        );
+        check(
+            &json!({"kind": "Council"}),
+            Some(r#"the object's kind is "Council", the request's path says "Team""#),
+        );
+        check(
+            &json!({"metadata": {"namespace": "default", "name": "payments"}}),
+            Some(r#"the object's metadata.namespace is "default", the request's path says "prod""#),
+        );
+        check(
+            &json!({"metadata": {"name": "\u{1b}[31m"}}),
+            Some(r#"the object's metadata.name is "\u{1b}[31m", the request's path says "payments""#),
+        );
+    }
+
+    #[test]
+    fn a_client_may_say_what_it_saw() {
+        let mut old = Object::new(&Key::new(Kind::Team, "default", "x"), json!({}));
+        old.metadata.uid = Some("u1".to_owned());
+        old.metadata.resource_version = Some("7".to_owned());
+        for (uid, revision, expected) in [
+            (None, None, None),
+            (Some("u1"), Some("7"), None),
+            (
+                Some("u2"),
+                None,
+                Some("UID in precondition: u2, UID in object meta: u1"),
+            ),
+            (None, Some("6"), Some("the object has been modified")),
+        ] {
+            let refused = unchanged(&old, uid, revision)
+                .err()
+                .map(|error| error.to_string());
+            match expected {
+                None => assert_eq!(refused, None),
+                Some(part) => assert!(refused.unwrap().contains(part), "{part}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The Agent view: read-only, one object a slot, computed from what is declared and what the Swarm runs.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::Response;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use serde_json::Value;
+
+use super::answer::Answer;
+use super::lowering::{self, Shelf};
+use super::options::{ListOptions, Params};
+use super::paths::{Collection, Target};
+use super::polled::{self, Rows};
+use super::state::Api;
+use super::status::ApiError;
+use crate::plan::Observed;
+use crate::plan::agents::{self, AgentView};
+use crate::plan::observed::Service;
+use crate::resource::object::API_VERSION;
+use crate::resource::workload::Workload;
+use crate::resource::{Key, Kind, Object};
+use crate::swarm::Want;
+
+/// `GET …/agents`, of a namespace or of all: a list, or a watch that looks once a second.
+pub(super) async fn list(
+    State(api): State<Api>,
+    collection: Collection,
+    params: Params,
+) -> Result<Response, ApiError> {
+    let options = ListOptions::try_from(&params)?;
+    let selection = options.selection.clone();
+    let state = api.clone();
+    let look = move || {
+        let (api, namespace, selection) = (state.clone(), collection.namespace.clone(), selection.clone());
+        async move {
+            let agents = views(&api, &Part::Namespace(namespace)).await?;
+            let chosen = agents.iter().filter(|agent| selection.matches(agent));
+            Ok(Rows::new(chosen.map(json).collect::<Result<_, _>>()?))
+        }
+    };
+    polled::answer(&api, (API_VERSION, Kind::Agent.name()), &options, look).await
+}
+
+/// `GET …/agents/{name}`
+pub(super) async fn get(State(api): State<Api>, Target(key): Target) -> Result<Answer<Object>, ApiError> {
+    find(&api, &key).await.map(Answer::ok)
+}
+
+/// The agent of a key.
+pub(super) async fn find(api: &Api, key: &Key) -> Result<Object, ApiError> {
+    let missing = || ApiError::NotFound {
+        kind: key.kind,
+        name: key.name.clone(),
+    };
+    let owner = owner_in(key).ok_or_else(missing)?;
+    let agents = views(api, &Part::Owner(owner)).await?;
+    agents
+        .into_iter()
+        .find(|agent| agent.name() == key.name)
+        .ok_or_else(missing)
+}
+
+/// The live service of an agent; `None` when it has none yet.
+pub(super) async fn service(api: &Api, agent: &Object) -> Result<Option<Service>, ApiError> {
+    let name = agent.spec.get("service").and_then(Value::as_str);
+    let owner = owner_in(&agent.key());
+    let services = api
+        .cache
+        .services_of(|key| Some(key) == owner.as_ref(), false)
+        .await?;
+    Ok(services
+        .into_iter()
+        .map(|owned| owned.service)
+        .find(|service| Some(service.spec.name.as_str()) == name))
+}
+
+/// Whose agents are looked at.
+#[derive(Clone, Debug)]
+enum Part {
+    /// Those of a namespace, or of all.
+    Namespace(Option<String>),
+    /// Those of one object.
+    Owner(Key),
+}
+
+impl Part {
+    fn holds(&self, owner: &Key) -> bool {
+        match self {
+            Self::Namespace(namespace) => namespace.as_ref().is_none_or(|name| *name == owner.namespace),
+            Self::Owner(key) => key == owner,
+        }
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Namespace(namespace) => namespace.as_deref(),
+            Self::Owner(key) => Some(&key.namespace),
+        }
+    }
+
+    async fn owners(&self, api: &Api) -> Result<Vec<Object>, ApiError> {
+        Ok(match self {
+            Self::Namespace(namespace) => lowering::owners(api, namespace.as_deref()).await?,
+            Self::Owner(key) => api.store.get(key).await?.into_iter().collect(),
+        })
+    }
+}
+
+/// By owner, in the order of its spec; last come the agents whose owner is gone.
+async fn views(api: &Api, part: &Part) -> Result<Vec<Object>, ApiError> {
+    let shelf = Shelf::read(api, part.namespace()).await?;
+    let owners = part.owners(api).await?;
+    // One read of all tasks, instead of one an owner.
+    let mut live: BTreeMap<Key, BTreeMap<String, Service>> = BTreeMap::new();
+    for owned in api.cache.services_of(|owner| part.holds(owner), true).await? {
+        let of_owner = live.entry(owned.owner).or_default();
+        of_owner.insert(owned.service.id.clone(), owned.service);
+    }
+    let (nodes, now) = (api.cache.nodes(), Timestamp::now());
+    let mut agents = Vec::new();
+    for owner in &owners {
+        let services = live.remove(&owner.key()).unwrap_or_default();
+        let views = match shelf.lower(api, owner) {
+            Ok(workload) => {
+                let observed = observe(api, &workload, &services).await?;
+                agents::views(&workload, &observed, &api.instance, now)
+            }
+            Err(_) => agents::views_of_services(services.values(), &nodes, &api.instance, now),
+        };
+        agents.extend(views.into_iter().map(|view| object(view, Some(owner))));
+    }
+    for left in live.into_values() {
+        let views = agents::views_of_services(left.values(), &nodes, &api.instance, now);
+        agents.extend(views.into_iter().map(|view| object(view, None)));
+    }
+    Ok(agents)
+}
+
+/// What the cache knows of a workload, with its services as they were just read, by id.
+async fn observe(
+    api: &Api,
+    workload: &Workload,
+    services: &BTreeMap<String, Service>,
+) -> Result<Observed, ApiError> {
+    let mut want = Want::of(workload);
+    want.tasks = false;
+    let mut observed = api.cache.observe(&want).await?;
+    for service in observed.services.values_mut() {
+        if let Some(fresh) = services.get(&service.id) {
+            service.clone_from(fresh);
+        }
+    }
+    Ok(observed)
+}
+
+fn object(view: AgentView, owner: Option<&Object>) -> Object {
+    let AgentView {
+        namespace,
+        name,
+        labels,
+        created,
+        spec,
+        status,
+    } = view;
+    let key = Key::new(Kind::Agent, namespace, name);
+    let mut object = Object::new(&key, serde_json::to_value(spec).unwrap_or_default());
+    object.metadata.labels = Some(labels);
+    object.metadata.creation_timestamp = created.map(Time);
+    object.metadata.owner_references = owner.map(|owner| vec![reference(owner)]);
+    object.status = serde_json::to_value(status).ok();
+    object
+}
+
+fn reference(owner: &Object) -> OwnerReference {
+    OwnerReference {
+        api_version: API_VERSION.to_owned(),
+        kind: owner.kind.name().to_owned(),
+        name: owner.name().to_owned(),
+        uid: owner.uid().to_owned(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
+fn json(agent: &Object) -> Result<Value, ApiError> {
+    serde_json::to_value(agent).map_err(|error| ApiError::Internal(error.to_string()))
+}
+
+/// The owner that an agent's name tells: `team.payments.reviewer.2` is one of `team/payments`.
+fn owner_in(agent: &Key) -> Option<Key> {
+    let mut parts = agent.name.split('.');
+    let (word, name) = (parts.next()?, parts.next()?);
+    let mut kinds = Kind::stored().filter(|kind| kind.owns_agents());
+    let kind = kinds.find(|kind| kind.singular() == word)?;
+    Some(Key::new(kind, &agent.namespace, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agents_name_tells_its_owner() {
+        for (name, expected) in [
+            ("team.payments.reviewer.2", Some((Kind::Team, "payments"))),
+            ("council.kickoff.quality-lead.1", Some((Kind::Council, "kickoff"))),
+            ("agenttemplate.x.y.1", None),
+            ("payments", None),
+            ("team", None),
+        ] {
+            let owner = owner_in(&Key::new(Kind::Agent, "prod", name));
+            let expected = expected.map(|(kind, name)| Key::new(kind, "prod", name));
+            assert_eq!(owner, expected, "{name}");
+        }
+    }
+}

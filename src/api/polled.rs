@@ -1,0 +1,184 @@
+//! Watching what is computed (agents) or kept outside of the log (events): looked at again and again, and the
+//! differences told.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::answer::Answer;
+use super::options::ListOptions;
+use super::state::Api;
+use super::status::ApiError;
+use super::stream::{self, Gone, Lines};
+use super::verbs::read::List;
+
+/// How often a watched collection is looked at.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The objects of a collection, as JSON. Each gets a resourceVersion that stands for its content.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Rows(Vec<Value>);
+
+impl Rows {
+    pub(super) fn new(mut rows: Vec<Value>) -> Self {
+        for row in &mut rows {
+            if let Some(metadata) = row.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.remove("resourceVersion");
+            }
+            let version = digest(std::slice::from_ref(row)).to_string();
+            row["metadata"]["resourceVersion"] = json!(version);
+        }
+        Self(rows)
+    }
+
+    fn by_name(self) -> BTreeMap<(String, String), Value> {
+        let text = |row: &Value, field: &str| {
+            let text = row.pointer(field).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let name = |row: &Value| (text(row, "/metadata/namespace"), text(row, "/metadata/name"));
+        self.0.into_iter().map(|row| (name(&row), row)).collect()
+    }
+}
+
+/// Lists a collection, or watches it when `options` ask for that.
+///
+/// The list's resourceVersion stands for its content, so a watch that goes on from it misses nothing: when the
+/// content has changed since, the watch is answered with a 410, and the client lists again.
+pub(super) async fn answer<F>(
+    api: &Api,
+    (api_version, kind): (&'static str, &'static str),
+    options: &ListOptions,
+    look: impl Fn() -> F + Send + 'static,
+) -> Result<Response, ApiError>
+where
+    F: Future<Output = Result<Rows, ApiError>> + Send,
+{
+    let now = look().await?;
+    let revision = digest(&now.0);
+    if !options.watch {
+        return Ok(Answer::ok(List::new(api_version, kind, revision, now.0)).into_response());
+    }
+    let from = options.from.map(|from| from.0);
+    let limit = options.timeout_seconds.map(Duration::from_secs);
+    let closing = api.closing.clone();
+    Ok(stream::respond(
+        "application/json",
+        limit,
+        closing,
+        move |lines| async move {
+            if from.is_some_and(|from| from != revision) {
+                let expired = ApiError::Expired(format!(
+                    "too old resource version: the {kind}s changed since; list again"
+                ));
+                return lines.event("ERROR", &expired.status()).await;
+            }
+            let shown = if from.is_some() {
+                now.clone()
+            } else {
+                Rows::default()
+            };
+            tell(&lines, &shown.by_name(), &now.clone().by_name()).await?;
+            follow(&lines, now, look).await
+        },
+    ))
+}
+
+async fn follow<F>(lines: &Lines, shown: Rows, look: impl Fn() -> F) -> Result<(), Gone>
+where
+    F: Future<Output = Result<Rows, ApiError>>,
+{
+    let mut shown = shown.by_name();
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match look().await {
+            Ok(rows) => {
+                let now = rows.by_name();
+                tell(lines, &shown, &now).await?;
+                shown = now;
+            }
+            Err(error) => tracing::debug!(%error, "a watched collection cannot be looked at now"),
+        }
+    }
+}
+
+async fn tell(
+    lines: &Lines,
+    old: &BTreeMap<(String, String), Value>,
+    new: &BTreeMap<(String, String), Value>,
+) -> Result<(), Gone> {
+    for (word, row) in differences(old, new) {
+        lines.event(word, row).await?;
+    }
+    Ok(())
+}
+
+fn differences<'a, K: Ord>(
+    old: &'a BTreeMap<K, Value>,
+    new: &'a BTreeMap<K, Value>,
+) -> Vec<(&'static str, &'a Value)> {
+    let gone = old.iter().filter(|(name, _)| !new.contains_key(name));
+    let gone = gone.map(|(_, row)| ("DELETED", row));
+    let there = new.iter().filter_map(|(name, row)| match old.get(name) {
+        None => Some(("ADDED", row)),
+        Some(before) if before != row => Some(("MODIFIED", row)),
+        Some(_) => None,
+    });
+    gone.chain(there).collect()
+}
+
+/// A number above 0 that stands for the content of some rows.
+fn digest(rows: &[Value]) -> i64 {
+    let mut hasher = Sha256::new();
+    for row in rows {
+        hasher.update(row.to_string());
+        hasher.update([0]);
+    }
+    let hash = hasher.finalize();
+    let head = hash
+        .iter()
+        .take(6)
+        .fold(0, |number, byte| number << 8 | i64::from(*byte));
+    head + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, state: &str) -> Value {
+        json!({"metadata": {"name": name, "namespace": "default"}, "status": {"state": state}})
+    }
+
+    #[test]
+    fn what_differs_is_told_once() {
+        let old = Rows::new(vec![row("a", "Ready"), row("b", "Ready"), row("c", "Ready")]).by_name();
+        let new = Rows::new(vec![row("a", "Ready"), row("b", "Failed"), row("d", "Ready")]).by_name();
+        let told: Vec<(&str, &str)> = differences(&old, &new)
+            .into_iter()
+            .map(|(word, row)| (word, row["metadata"]["name"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told, [("DELETED", "c"), ("MODIFIED", "b"), ("ADDED", "d")]);
+    }
+
+    #[test]
+    fn a_revision_stands_for_the_content() {
+        let rows = Rows::new(vec![row("a", "Ready")]);
+        assert_eq!(Rows::new(rows.0.clone()), rows);
+        assert_eq!(digest(&rows.0), digest(&rows.0));
+        let other = Rows::new(vec![row("a", "Failed")]);
+        assert_ne!(digest(&rows.0), digest(&other.0));
+        assert_ne!(
+            rows.0[0]["metadata"]["resourceVersion"],
+            other.0[0]["metadata"]["resourceVersion"]
+        );
+        assert!(digest(&[]) > 0);
+    }
+}

@@ -1,0 +1,86 @@
+//! The table of paths: which handler answers what.
+
+use axum::Router;
+use axum::http::{Method, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+
+use super::state::Api;
+use super::status::ApiError;
+use super::verbs::{delete, history, plan, read, scale, status, write};
+use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
+
+/// Everything that the operator serves.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .merge(json())
+        .merge(text())
+        .fallback(unknown)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(limits::bounded))
+        .layer(from_fn_with_state(api.metrics.clone(), trace::record))
+        .with_state(api)
+}
+
+/// What is answered with objects.
+fn json() -> Router<Api> {
+    const GROUP: &str = "/apis/chorus.services/v1";
+    let all = |rest: &str| format!("{GROUP}/{rest}");
+    let one = |rest: &str| format!("{GROUP}/namespaces/{{namespace}}/{rest}");
+    Router::new()
+        .route("/version", get(discovery::version))
+        .route("/api", get(discovery::core_versions))
+        .route("/api/v1", get(discovery::core_resources))
+        .route("/api/v1/events", get(events::list))
+        .route("/api/v1/namespaces/{namespace}/events", get(events::list))
+        .route("/apis", get(discovery::groups))
+        .route("/apis/chorus.services", get(discovery::group))
+        .route(GROUP, get(discovery::resources))
+        .route(&all("agents"), get(agents::list))
+        .route(&one("agents"), get(agents::list))
+        .route(&one("agents/{name}"), get(agents::get))
+        .route(&all("{plural}"), get(read::list))
+        .route(&one("{plural}"), get(read::list).post(write::create))
+        .route(
+            &one("{plural}/{name}"),
+            get(read::get)
+                .put(write::update)
+                .patch(write::patch)
+                .delete(delete::delete),
+        )
+        .route(
+            &one("{plural}/{name}/status"),
+            get(status::get).put(status::update).patch(status::patch),
+        )
+        .route(
+            &one("{plural}/{name}/scale"),
+            get(scale::get).put(scale::update).patch(scale::patch),
+        )
+        .route(
+            &one("{plural}/{name}/plan"),
+            get(plan::get).post(plan::propose_change),
+        )
+        .route(&one("{plural}/{name}/history"), get(history::get))
+        .route_layer(from_fn(payload::json_only))
+}
+
+/// What is answered with text.
+fn text() -> Router<Api> {
+    Router::new()
+        .route(
+            "/apis/chorus.services/v1/namespaces/{namespace}/agents/{name}/log",
+            get(logs::get),
+        )
+        .route("/healthz", get(health::live))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
+async fn unknown(uri: Uri) -> ApiError {
+    paths::unknown(&uri)
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    ApiError::MethodNotAllowed(format!("{method} {}", uri.path()))
+}

@@ -1,0 +1,94 @@
+//! Answers that go on: lines, sent as they come, until the client, the time or the server ends them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use futures::stream;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Lines that wait for a slow client before the producer waits, too.
+const BUFFER: usize = 64;
+
+/// Where a producer sends its lines.
+#[derive(Clone, Debug)]
+pub(super) struct Lines(mpsc::Sender<Result<Bytes, Broken>>);
+
+/// The client is gone: there is nobody to produce for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gone;
+
+/// Why an answer breaks off; cuts the connection, so that the client does not take a part for the whole.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct Broken(String);
+
+#[derive(Serialize)]
+struct WatchEvent<'a, T> {
+    r#type: &'a str,
+    object: &'a T,
+}
+
+impl Lines {
+    /// Sends a line of text, and its end.
+    pub(super) async fn text(&self, line: &str) -> Result<(), Gone> {
+        let bytes = Bytes::from(format!("{line}\n"));
+        self.0.send(Ok(bytes)).await.map_err(|_| Gone)
+    }
+
+    /// Breaks the answer off.
+    pub(super) async fn fail(&self, why: &str) -> Result<(), Gone> {
+        let broken = Broken(why.to_owned());
+        self.0.send(Err(broken)).await.map_err(|_| Gone)
+    }
+
+    /// Sends a watch event: `{"type": …, "object": …}`.
+    pub(super) async fn event(&self, r#type: &str, object: &impl Serialize) -> Result<(), Gone> {
+        match serde_json::to_string(&WatchEvent { r#type, object }) {
+            Ok(line) => self.text(&line).await,
+            Err(error) => {
+                tracing::error!(%error, "a watch event cannot be written");
+                Err(Gone)
+            }
+        }
+    }
+}
+
+/// An answer whose lines `produce` sends. It ends when `produce` does, when the client goes, when `limit` is over
+/// and when `closing` says so; `produce` is dropped then.
+pub(super) fn respond<P>(
+    content_type: &'static str,
+    limit: Option<Duration>,
+    closing: CancellationToken,
+    produce: impl FnOnce(Lines) -> P,
+) -> Response
+where
+    P: Future<Output = Result<(), Gone>> + Send + 'static,
+{
+    let (sender, mut receiver) = mpsc::channel(BUFFER);
+    let produced = produce(Lines(sender.clone()));
+    tokio::spawn(async move {
+        let over = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = produced => {}
+            () = sender.closed() => {}
+            () = over => {}
+            () = closing.cancelled() => {}
+        }
+    });
+    let lines = stream::poll_fn(move |context| receiver.poll_recv(context));
+    let mut response = Response::new(Body::from_stream(lines));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,129 @@
+//! Read, decide, write; and again when somebody else was faster.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::api::admission::{Admitted, admit};
+use crate::api::caller::Caller;
+use crate::api::state::Api;
+use crate::api::status::ApiError;
+use crate::resource::{Key, Object, lifecycle};
+use crate::store::{Op, StoreError, Write};
+
+/// Tries before a change gives up against others. Each lost try means that somebody else's change was stored.
+const TRIES: u32 = 64;
+
+/// What is to become of an object.
+#[derive(Debug)]
+pub(in crate::api) enum Step {
+    /// It is as it should be.
+    Keep,
+    /// It is replaced by what a client sent, if that is admitted.
+    Admit(Value),
+    /// It is replaced.
+    Store(Box<Object>),
+    /// It goes.
+    Remove,
+}
+
+/// What became of an object, or, in a dry run, would become of it.
+#[derive(Debug)]
+pub(in crate::api) struct Changed {
+    /// What it is now, or was last.
+    pub(in crate::api) object: Object,
+    /// Whether it is gone.
+    pub(in crate::api) removed: bool,
+    /// What admission had to say.
+    pub(in crate::api) warnings: Vec<String>,
+}
+
+/// One change of one object.
+#[derive(Debug)]
+pub(in crate::api) struct Change<'a> {
+    pub(in crate::api) key: &'a Key,
+    pub(in crate::api) caller: &'a Caller,
+    /// Why, for the history: the verb.
+    pub(in crate::api) reason: &'static str,
+    /// Whether nothing is stored.
+    pub(in crate::api) dry_run: bool,
+}
+
+impl Change<'_> {
+    /// Stores what `decide` makes of the present object. When the object changes in between, `decide` is asked
+    /// anew, so it is also the place to refuse a state that the client has not seen.
+    ///
+    /// # Errors
+    /// 404 when there is no object, whatever `decide` or admission refuses, and 409 when others were faster too often.
+    pub(in crate::api) async fn carry_out(
+        &self,
+        api: &Api,
+        decide: impl Fn(&Object) -> Result<Step, ApiError>,
+    ) -> Result<Changed, ApiError> {
+        for attempt in 0..TRIES {
+            let old = api.object(self.key).await?;
+            let (new, warnings) = match decide(&old)? {
+                Step::Keep => (Some(old.clone()), Vec::new()),
+                Step::Admit(raw) => {
+                    let Admitted { object, warnings } = admit(api, &raw, &old).await?;
+                    (Some(object), warnings)
+                }
+                Step::Store(new) => (Some(*new), Vec::new()),
+                Step::Remove => (None, Vec::new()),
+            };
+            match self.store(api, old, new).await {
+                Err(StoreError::Conflict { .. }) => tokio::time::sleep(pause(attempt)).await,
+                Err(error) => return Err(error.into()),
+                Ok((object, removed)) => {
+                    return Ok(Changed {
+                        object,
+                        removed,
+                        warnings,
+                    });
+                }
+            }
+        }
+        Err(ApiError::modified(self.key.clone()))
+    }
+
+    /// Brings the store from `old` to `new`; an object that nothing holds any more goes.
+    async fn store(&self, api: &Api, old: Object, new: Option<Object>) -> Result<(Object, bool), StoreError> {
+        let Some(expected) = old.revision() else {
+            return Err(StoreError::NotFound(self.key.clone()));
+        };
+        let (result, op, removed) = match new.filter(|new| !lifecycle::is_finished(new)) {
+            Some(new) if new == old => return Ok((old, false)),
+            Some(object) => (object.clone(), Op::Update { object, expected }, false),
+            None => {
+                let key = self.key.clone();
+                (old, Op::Remove { key, expected }, true)
+            }
+        };
+        if self.dry_run {
+            return Ok((result, removed));
+        }
+        let stored = store(api, op, self.caller, self.reason).await?;
+        Ok((stored, removed))
+    }
+}
+
+/// Does one write on behalf of a caller.
+pub(in crate::api) async fn store(
+    api: &Api,
+    op: Op,
+    caller: &Caller,
+    reason: &'static str,
+) -> Result<Object, StoreError> {
+    let write = Write {
+        op,
+        actor: caller.to_string(),
+        reason: reason.to_owned(),
+        epoch: None,
+    };
+    api.store.write(write).await
+}
+
+/// Short, and different for each, so that writers who collide do not march in step.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(rand::random_range(0..=u64::from(attempt.min(10))))
+}

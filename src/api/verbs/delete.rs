@@ -1,0 +1,82 @@
+//! Delete: at once when nothing holds the object, otherwise by a mark that its finalizers are waited for.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+
+use super::change::{Change, Step};
+use crate::api::admission::unchanged;
+use crate::api::answer::Answer;
+use crate::api::caller::Caller;
+use crate::api::lowering;
+use crate::api::options::{DeleteRequest, Params};
+use crate::api::paths::Target;
+use crate::api::payload::MaybeDocument;
+use crate::api::state::Api;
+use crate::api::status::{ApiError, deleted};
+use crate::resource::lifecycle::{self, Deletion};
+use crate::resource::{Key, Kind};
+
+/// `DELETE …/{plural}/{name}`: answers with the marked object while finalizers hold it, with a Status once it is gone.
+pub(in crate::api) async fn delete(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    MaybeDocument(body): MaybeDocument,
+) -> Result<Response, ApiError> {
+    let request = DeleteRequest::from(&params, body.map(options).transpose()?)?;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "delete",
+        dry_run: request.dry_run,
+    };
+    let seen = &request.preconditions;
+    let changed = change
+        .carry_out(&api, |old| {
+            unchanged(old, seen.uid.as_deref(), seen.resource_version.as_deref())?;
+            Ok(
+                match lifecycle::delete(old, request.propagation, Timestamp::now()) {
+                    Deletion::Remove => Step::Remove,
+                    Deletion::Mark(marked) => Step::Store(marked),
+                    Deletion::AlreadyMarked => Step::Keep,
+                },
+            )
+        })
+        .await?;
+    if !changed.removed {
+        return Ok(Answer::ok(changed.object).into_response());
+    }
+    let answer = Answer {
+        warnings: left_alone(&api, &key).await?,
+        ..Answer::ok(deleted(&key, changed.object.uid()))
+    };
+    Ok(answer.into_response())
+}
+
+fn options(body: serde_json::Value) -> Result<DeleteOptions, ApiError> {
+    serde_json::from_value(body)
+        .map_err(|error| ApiError::BadRequest(format!("the body is no DeleteOptions: {error}")))
+}
+
+/// A warning that names those who still use a template that went.
+async fn left_alone(api: &Api, key: &Key) -> Result<Vec<String>, ApiError> {
+    if key.kind != Kind::AgentTemplate {
+        return Ok(Vec::new());
+    }
+    let users = lowering::users(api, &key.namespace, &key.name).await?;
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = users
+        .iter()
+        .map(|user| format!("{}/{}", user.kind.singular(), user.name()))
+        .collect();
+    Ok(vec![format!(
+        "the template {} is still used by {}: their agents run on, and they wait for it (TemplateNotFound)",
+        key.name,
+        names.join(", ")
+    )])
+}

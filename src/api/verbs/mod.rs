@@ -1,0 +1,11 @@
+//! What can be done with the objects that the store keeps: one file a verb or subresource.
+
+pub(super) mod change;
+pub(super) mod delete;
+pub(super) mod history;
+pub(super) mod plan;
+pub(super) mod read;
+pub(super) mod scale;
+pub(super) mod status;
+pub(super) mod watch;
+pub(super) mod write;

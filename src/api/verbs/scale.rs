@@ -1,0 +1,140 @@
+//! The subresource `scale`: the number of agents of each role that does not say its own.
+
+use axum::extract::State;
+use k8s_openapi::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
+
+use super::change::Change;
+use super::status::offered;
+use super::write;
+use crate::api::answer::Answer;
+use crate::api::caller::Caller;
+use crate::api::discovery::has_scale;
+use crate::api::options::{Params, WriteOptions};
+use crate::api::paths::Target;
+use crate::api::payload::{Document, MergePatch};
+use crate::api::state::Api;
+use crate::api::status::ApiError;
+use crate::resource::Object;
+
+/// What `spec.replicas` means when it is not set.
+const DEFAULT_REPLICAS: i64 = 1;
+
+/// `GET …/{name}/scale`
+pub(in crate::api) async fn get(
+    State(api): State<Api>,
+    Target(key): Target,
+) -> Result<Answer<Scale>, ApiError> {
+    offered(has_scale(key.kind))?;
+    Ok(Answer::ok(scale_of(&api.object(&key).await?)))
+}
+
+/// `PUT …/{name}/scale`
+pub(in crate::api) async fn update(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    Document(raw): Document,
+) -> Result<Answer<Scale>, ApiError> {
+    offered(has_scale(key.kind))?;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "scale",
+        dry_run: WriteOptions::try_from(&params)?.dry_run,
+    };
+    replace(&api, change, |_| Ok(raw.clone())).await
+}
+
+/// `PATCH …/{name}/scale`
+pub(in crate::api) async fn patch(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    MergePatch(patch): MergePatch,
+) -> Result<Answer<Scale>, ApiError> {
+    offered(has_scale(key.kind))?;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "scale",
+        dry_run: WriteOptions::try_from(&params)?.dry_run,
+    };
+    let merged = |old: &Object| {
+        let mut scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
+        json_patch::merge(&mut scale, &patch);
+        Ok(scale)
+    };
+    replace(&api, change, merged).await
+}
+
+async fn replace(
+    api: &Api,
+    change: Change<'_>,
+    make: impl Fn(&Object) -> Result<Value, ApiError>,
+) -> Result<Answer<Scale>, ApiError> {
+    let scaled = |old: &Object| with_scale(write::json(old)?, &make(old)?);
+    let Answer { code, body, warnings } = write::replace(api, change, scaled).await?;
+    Ok(Answer {
+        code,
+        body: scale_of(&body),
+        warnings,
+    })
+}
+
+/// The object with a Scale's number, and with the uid and resourceVersion that the Scale names, for admission.
+fn with_scale(mut object: Value, scale: &Value) -> Result<Value, ApiError> {
+    let replicas = scale.pointer("/spec/replicas").unwrap_or(&Value::Null);
+    if replicas.is_null() {
+        return Err(ApiError::BadRequest(
+            "a Scale must have spec.replicas, a number".to_owned(),
+        ));
+    }
+    let seen = |field: &str| {
+        scale
+            .pointer(&format!("/metadata/{field}"))
+            .cloned()
+            .unwrap_or(Value::Null)
+    };
+    let patch = json!({
+        "metadata": {"uid": seen("uid"), "resourceVersion": seen("resourceVersion")},
+        "spec": {"replicas": replicas},
+    });
+    json_patch::merge(&mut object, &patch);
+    Ok(object)
+}
+
+fn scale_of(object: &Object) -> Scale {
+    let number = |value: Option<&Value>| value.and_then(Value::as_i64);
+    let whole = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
+    let status = object.status.as_ref();
+    let metadata = &object.metadata;
+    Scale {
+        metadata: ObjectMeta {
+            name: metadata.name.clone(),
+            namespace: metadata.namespace.clone(),
+            uid: metadata.uid.clone(),
+            resource_version: metadata.resource_version.clone(),
+            creation_timestamp: metadata.creation_timestamp.clone(),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ScaleSpec {
+            replicas: Some(whole(
+                number(object.spec.get("replicas")).unwrap_or(DEFAULT_REPLICAS),
+            )),
+        }),
+        status: Some(ScaleStatus {
+            replicas: whole(number(status.and_then(|status| status.get("replicas"))).unwrap_or_default()),
+            selector: status
+                .and_then(|status| status.get("selector")?.as_str())
+                .map(str::to_owned),
+        }),
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> ApiError {
+    ApiError::Internal(error.to_string())
+}

@@ -1,0 +1,98 @@
+//! The subresource `status`: what the operator saw, written apart from what people declare.
+
+use axum::extract::State;
+use serde_json::Value;
+
+use super::change::{Change, Step};
+use super::write::merged;
+use crate::api::admission::unchanged;
+use crate::api::answer::Answer;
+use crate::api::caller::Caller;
+use crate::api::discovery::has_status;
+use crate::api::options::{Params, WriteOptions};
+use crate::api::paths::Target;
+use crate::api::payload::{Document, MergePatch};
+use crate::api::state::Api;
+use crate::api::status::ApiError;
+use crate::resource::kinds::WorkloadStatus;
+use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::{Object, lifecycle};
+
+/// `GET …/{name}/status`
+pub(in crate::api) async fn get(
+    State(api): State<Api>,
+    Target(key): Target,
+) -> Result<Answer<Object>, ApiError> {
+    offered(has_status(key.kind))?;
+    api.object(&key).await.map(Answer::ok)
+}
+
+/// `PUT …/{name}/status`: everything but the status is ignored.
+pub(in crate::api) async fn update(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    Document(raw): Document,
+) -> Result<Answer<Object>, ApiError> {
+    offered(has_status(key.kind))?;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "update status",
+        dry_run: WriteOptions::try_from(&params)?.dry_run,
+    };
+    replace(&api, change, |_| Ok(raw.clone())).await
+}
+
+/// `PATCH …/{name}/status`: everything but the status is ignored.
+pub(in crate::api) async fn patch(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    MergePatch(patch): MergePatch,
+) -> Result<Answer<Object>, ApiError> {
+    offered(has_status(key.kind))?;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "patch status",
+        dry_run: WriteOptions::try_from(&params)?.dry_run,
+    };
+    replace(&api, change, |old| merged(old, &patch)).await
+}
+
+/// Fails for a subresource that the kind does not have.
+pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
+    has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
+}
+
+async fn replace(
+    api: &Api,
+    change: Change<'_>,
+    make: impl Fn(&Object) -> Result<Value, ApiError>,
+) -> Result<Answer<Object>, ApiError> {
+    let changed = change
+        .carry_out(api, |old| {
+            let mut raw = make(old)?;
+            let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
+            unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
+            let status = checked(old, raw["status"].take())?;
+            Ok(Step::Store(Box::new(lifecycle::update_status(old, status))))
+        })
+        .await?;
+    Ok(Answer::ok(changed.object))
+}
+
+/// The status, if it is one of the object's kind.
+fn checked(old: &Object, status: Value) -> Result<Value, ApiError> {
+    match serde_json::from_value::<WorkloadStatus>(status.clone()) {
+        Ok(_) => Ok(status),
+        Err(error) => Err(ApiError::Invalid {
+            kind: old.kind,
+            name: old.name().to_owned(),
+            causes: vec![Cause::new("status", CauseReason::Invalid, error.to_string())],
+        }),
+    }
+}

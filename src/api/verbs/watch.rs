@@ -1,0 +1,185 @@
+//! Watch: changes in commit order, each once, from a revision on or after the present state.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::response::Response;
+use futures::StreamExt;
+use serde_json::json;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::history::word;
+use crate::api::options::{ListOptions, Selection};
+use crate::api::paths::Collection;
+use crate::api::state::Api;
+use crate::api::status::ApiError;
+use crate::api::stream::{self, Gone, Lines};
+use crate::resource::object::API_VERSION;
+use crate::resource::{Key, Revision};
+use crate::store::{Change, ChangeKind, WatchError};
+
+/// How often a client that asked for bookmarks learns how far the log has come.
+const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
+
+/// Starts the answer to a watch of stored objects.
+///
+/// Without a revision, the present state comes first as ADDED. An old revision is answered with an ERROR event
+/// that holds a 410 Status, before anything else.
+pub(super) async fn start(
+    api: Api,
+    collection: Collection,
+    options: ListOptions,
+) -> Result<Response, ApiError> {
+    let mut present = Vec::new();
+    let mut view = View {
+        collection,
+        selection: options.selection,
+        shown: BTreeMap::new(),
+        complete: options.from.is_none(),
+    };
+    let from = match options.from {
+        Some(from) => from,
+        None => {
+            let Collection { kind, namespace } = &view.collection;
+            let mut listed = api.store.list(*kind, namespace.as_deref()).await?;
+            listed.items.retain(|object| view.selection.matches(object));
+            view.shown
+                .extend(listed.items.iter().map(|object| (object.key(), true)));
+            present = listed.items;
+            listed.revision
+        }
+    };
+    let limit = options.timeout_seconds.map(Duration::from_secs);
+    let closing = api.closing.clone();
+    let bookmarks = options.bookmarks;
+    Ok(stream::respond(
+        "application/json",
+        limit,
+        closing,
+        |lines| async move {
+            for object in present {
+                lines.event(word(ChangeKind::Added), &object).await?;
+            }
+            follow(&api, view, from, bookmarks, &lines).await
+        },
+    ))
+}
+
+async fn follow(
+    api: &Api,
+    mut view: View,
+    from: Revision,
+    bookmarks: bool,
+    lines: &Lines,
+) -> Result<(), Gone> {
+    let mut cursor = from;
+    let mut changes = pin!(api.store.watch(from));
+    let mut ticks = interval_at(Instant::now() + BOOKMARK_PERIOD, BOOKMARK_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(Ok(change)) => {
+                    cursor = change.revision;
+                    if let Some(kind) = view.shows(api, &change).await {
+                        lines.event(word(kind), &change.object).await?;
+                    }
+                }
+                Some(Err(error)) => return lines.event("ERROR", &failure(error).status()).await,
+                None => return Ok(()),
+            },
+            _ = ticks.tick(), if bookmarks => {
+                let bookmark = json!({
+                    "kind": view.collection.kind,
+                    "apiVersion": API_VERSION,
+                    "metadata": {"resourceVersion": cursor.to_string()},
+                });
+                lines.event("BOOKMARK", &bookmark).await?;
+            }
+        }
+    }
+}
+
+fn failure(error: WatchError) -> ApiError {
+    match error {
+        WatchError::Gone { .. } | WatchError::Ahead { .. } => {
+            ApiError::Expired(format!("too old resource version: {error}"))
+        }
+        WatchError::Store(error) => error.into(),
+    }
+}
+
+/// What a client sees of the log: the objects of its collection that match its selection.
+struct View {
+    collection: Collection,
+    selection: Selection,
+    /// Whether the client has the object; only kept for selections that an edit can lead into or out of.
+    shown: BTreeMap<Key, bool>,
+    /// Whether an object that is not in `shown` is one that the client does not have.
+    complete: bool,
+}
+
+impl View {
+    /// What a change is to the client; `None` when it is nothing to it.
+    async fn shows(&mut self, api: &Api, change: &Change) -> Option<ChangeKind> {
+        let Change {
+            revision,
+            kind,
+            object,
+        } = change;
+        let key = object.key();
+        let within = key.kind == self.collection.kind
+            && self
+                .collection
+                .namespace
+                .as_ref()
+                .is_none_or(|namespace| *namespace == key.namespace)
+            && self.selection.may_match(&key.name);
+        if !within {
+            return None;
+        }
+        if self.selection.is_empty() {
+            return Some(*kind);
+        }
+        let matches = self.selection.matches(object);
+        let had = match (self.shown.get(&key), kind) {
+            (Some(shown), _) => *shown,
+            (None, ChangeKind::Added) => false,
+            (None, _) if self.complete => false,
+            (None, ChangeKind::Deleted) => matches,
+            (None, ChangeKind::Modified) => self.matched_before(api, &key, *revision).await,
+        };
+        let has = matches && *kind != ChangeKind::Deleted;
+        if *kind == ChangeKind::Deleted {
+            self.shown.remove(&key);
+        } else {
+            self.shown.insert(key, has);
+        }
+        transition(had, has)
+    }
+
+    /// Whether the object matched before `revision`. Where the log no longer tells, the client is taken to have it:
+    /// an event too many is harmless, one too few is not.
+    async fn matched_before(&self, api: &Api, key: &Key, revision: Revision) -> bool {
+        let history = match api.store.history(key).await {
+            Ok(history) => history,
+            Err(error) => {
+                tracing::debug!(%key, %error, "cannot look an object's past up for a watch");
+                return true;
+            }
+        };
+        let before = history.iter().rev().find(|entry| entry.revision < revision);
+        before
+            .is_none_or(|entry| entry.change != ChangeKind::Deleted && self.selection.matches(&entry.object))
+    }
+}
+
+fn transition(had: bool, has: bool) -> Option<ChangeKind> {
+    match (had, has) {
+        (false, false) => None,
+        (false, true) => Some(ChangeKind::Added),
+        (true, true) => Some(ChangeKind::Modified),
+        (true, false) => Some(ChangeKind::Deleted),
+    }
+}

@@ -1,0 +1,108 @@
+//! Create, update and merge patch.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::change::{Change, Step, store};
+use crate::api::admission::admit_new;
+use crate::api::answer::Answer;
+use crate::api::caller::Caller;
+use crate::api::options::{Params, WriteOptions};
+use crate::api::paths::{Collection, Target};
+use crate::api::payload::{Document, MergePatch};
+use crate::api::state::Api;
+use crate::api::status::ApiError;
+use crate::resource::Object;
+use crate::resource::object::DEFAULT_NAMESPACE;
+use crate::store::Op;
+
+/// `POST …/namespaces/{namespace}/{plural}`
+pub(in crate::api) async fn create(
+    State(api): State<Api>,
+    collection: Collection,
+    params: Params,
+    caller: Caller,
+    Document(raw): Document,
+) -> Result<Answer<Object>, ApiError> {
+    let options = WriteOptions::try_from(&params)?;
+    let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let admitted = admit_new(&api, &raw, collection.kind, namespace).await?;
+    let key = admitted.object.key();
+    let object = if options.dry_run {
+        match api.store.get(&key).await? {
+            Some(_) => return Err(ApiError::AlreadyExists(key)),
+            None => admitted.object,
+        }
+    } else {
+        store(&api, Op::Create(admitted.object), &caller, "create").await?
+    };
+    Ok(Answer {
+        code: StatusCode::CREATED,
+        body: object,
+        warnings: admitted.warnings,
+    })
+}
+
+/// `PUT …/{plural}/{name}`: a resourceVersion in the body must be the present one; without one, the last word wins.
+pub(in crate::api) async fn update(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    Document(raw): Document,
+) -> Result<Answer<Object>, ApiError> {
+    let dry_run = WriteOptions::try_from(&params)?.dry_run;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "update",
+        dry_run,
+    };
+    replace(&api, change, |_| Ok(raw.clone())).await
+}
+
+/// `PATCH …/{plural}/{name}`: an RFC 7396 merge patch. One that names a resourceVersion is refused when it is old;
+/// any other is applied to the present state, whoever else writes.
+pub(in crate::api) async fn patch(
+    State(api): State<Api>,
+    Target(key): Target,
+    params: Params,
+    caller: Caller,
+    MergePatch(patch): MergePatch,
+) -> Result<Answer<Object>, ApiError> {
+    let dry_run = WriteOptions::try_from(&params)?.dry_run;
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "patch",
+        dry_run,
+    };
+    replace(&api, change, |old| merged(old, &patch)).await
+}
+
+/// Replaces an object by what `make` turns its present state into, after admission.
+pub(super) async fn replace(
+    api: &Api,
+    change: Change<'_>,
+    make: impl Fn(&Object) -> Result<Value, ApiError>,
+) -> Result<Answer<Object>, ApiError> {
+    let changed = change.carry_out(api, |old| make(old).map(Step::Admit)).await?;
+    Ok(Answer {
+        code: StatusCode::OK,
+        body: changed.object,
+        warnings: changed.warnings,
+    })
+}
+
+/// An object as JSON, with a merge patch applied.
+pub(super) fn merged(old: &Object, patch: &Value) -> Result<Value, ApiError> {
+    let mut json = json(old)?;
+    json_patch::merge(&mut json, patch);
+    Ok(json)
+}
+
+/// An object as JSON.
+pub(super) fn json(object: &Object) -> Result<Value, ApiError> {
+    serde_json::to_value(object).map_err(|error| ApiError::Internal(format!("{}: {error}", object.key())))
+}

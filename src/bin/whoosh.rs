@@ -1,2 +1,0 @@
-//! The operator and its command line.
-fn main() {}

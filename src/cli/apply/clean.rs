@@ -1,0 +1,81 @@
+//! Objects without what only the operator writes.
+
+use serde_json::{Map, Value};
+
+use crate::resource::Object;
+use crate::resource::names::LAST_APPLIED;
+
+/// What the operator alone decides in `metadata`.
+const OPERATORS: [&str; 9] = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+    "generateName",
+];
+
+/// An object as a manifest declares it, fit to be remembered as the one applied last.
+pub(crate) fn manifest(object: &Object) -> Value {
+    // An object that was read from JSON can be written as JSON.
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    strip(&mut value);
+    value
+}
+
+/// An object as people compare it: without status and without what the operator keeps in `metadata`.
+pub(crate) fn comparable(object: &Value) -> Value {
+    let mut value = object.clone();
+    strip(&mut value);
+    value
+}
+
+fn strip(value: &mut Value) {
+    let Some(fields) = value.as_object_mut() else {
+        return;
+    };
+    fields.shift_remove("status");
+    let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for field in OPERATORS {
+        metadata.shift_remove(field);
+    }
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.shift_remove(LAST_APPLIED);
+    }
+    if metadata
+        .get("annotations")
+        .and_then(Value::as_object)
+        .is_some_and(Map::is_empty)
+    {
+        metadata.shift_remove("annotations");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_people_declare_is_left() {
+        let live = json!({
+            "kind": "Team",
+            "metadata": {
+                "name": "a", "uid": "u", "resourceVersion": "7", "generation": 2, "finalizers": ["f"],
+                "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {LAST_APPLIED: "{}"},
+            },
+            "spec": {"roles": []},
+            "status": {"state": "Ready"},
+        });
+        assert_eq!(
+            comparable(&live),
+            json!({"kind": "Team", "metadata": {"name": "a", "finalizers": ["f"]}, "spec": {"roles": []}})
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! From a checked manifest to what is to be sent: nothing, a new object, or a patch.
+
+mod clean;
+mod step;
+
+pub(crate) use clean::comparable;
+pub(crate) use step::{Item, Step, next_step, proposed};

@@ -1,0 +1,77 @@
+//! `whoosh api-resources`: the kinds and how they are named.
+
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::print::table::{Cell, Table};
+use crate::resource::Kind;
+use crate::resource::object::{API_VERSION, GROUP};
+
+/// Arguments of `api-resources`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  whoosh api-resources
+  whoosh api-resources -o wide")]
+pub struct ApiResourcesArgs {
+    /// Form: wide adds what can be done with a kind, name prints full names only
+    #[arg(short, long, value_name = "FORM")]
+    output: Option<Form>,
+    /// Print the table without headings
+    #[arg(long)]
+    no_headers: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Wide,
+    Name,
+}
+
+pub(crate) fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, CliError> {
+    if args.output == Some(Form::Name) {
+        let names: String = Kind::ALL
+            .into_iter()
+            .map(|kind| format!("{}.{GROUP}\n", kind.plural()))
+            .collect();
+        ctx.print(&names)?;
+        return Ok(Outcome::Done);
+    }
+    let wide = args.output == Some(Form::Wide);
+    let mut table = Table::default();
+    if !args.no_headers {
+        let more = if wide {
+            vec!["VERBS", "CATEGORIES"]
+        } else {
+            Vec::new()
+        };
+        table.row(
+            ["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"]
+                .into_iter()
+                .chain(more),
+        );
+    }
+    for kind in Kind::ALL {
+        let mut row: Vec<Cell> = vec![
+            kind.plural().into(),
+            kind.short_names().join(",").into(),
+            API_VERSION.into(),
+            "true".into(),
+            kind.name().into(),
+        ];
+        if wide {
+            row.push(verbs(kind).into());
+            row.push(kind.categories().join(",").into());
+        }
+        table.row(row);
+    }
+    ctx.print(&table.take(ctx.paint))?;
+    Ok(Outcome::Done)
+}
+
+fn verbs(kind: Kind) -> &'static str {
+    if kind.is_stored() {
+        "create,delete,get,list,patch,update,watch"
+    } else {
+        "get,list"
+    }
+}

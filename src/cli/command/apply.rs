@@ -1,0 +1,235 @@
+//! `whoosh apply`: makes the operator's objects match files, all of them or none.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::cli::apply::{Item, Step, next_step};
+use crate::cli::args::{FileArgs, check_labels};
+use crate::cli::client::{Client, Propagation, Selection};
+use crate::cli::condition::Wanted;
+use crate::cli::context::Context;
+use crate::cli::duration::{Patience, parse_patience};
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::files;
+use crate::cli::{object, waiting};
+use crate::resource::names::LAST_APPLIED;
+use crate::resource::selector::{LabelSelector, SelectorError};
+use crate::resource::{Key, Kind};
+
+/// How often an object is tried again when somebody else changed it in between.
+const TRIES: usize = 5;
+
+/// Arguments of `apply`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  # One file; and wait until its agents run
+  whoosh apply -f team.yaml --wait
+
+  # A folder with everything below it
+  whoosh apply -R -f manifests/
+
+  # What would happen, checked by the operator but not stored (see also `whoosh diff`)
+  whoosh apply -f team.yaml --dry-run=server
+
+  # Delete what carries the label, was applied before, and is in no file any more
+  whoosh apply -f fleet/ --prune -l fleet=prod
+
+  # From a pipe
+  ./generate | whoosh apply -f -")]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    files: FileArgs,
+    /// Only tell what would be done: client asks nobody to check it, server has the operator check it
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "none",
+        default_missing_value = "client",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    dry_run: DryRun,
+    /// Only objects with these labels
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
+    selector: Option<String>,
+    /// Delete objects with the labels that were applied before and are in no file now
+    #[arg(long, requires = "selector")]
+    prune: bool,
+    /// Wait until the agents of every team and council are ready
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait for that; 0 looks once, a negative time waits for a week
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "5m",
+        allow_hyphen_values = true,
+        value_parser = parse_patience
+    )]
+    timeout: Patience,
+}
+
+/// Whether a change is only tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DryRun {
+    /// It is made.
+    None,
+    /// It is only told.
+    Client,
+    /// The operator checks it and stores nothing.
+    Server,
+}
+
+impl DryRun {
+    /// What is added to each line of the result.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            DryRun::None => "",
+            DryRun::Client => " (dry run)",
+            DryRun::Server => " (server dry run)",
+        }
+    }
+}
+
+pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliError> {
+    let items = items(ctx, args).await?;
+    let client = match args.dry_run {
+        DryRun::Server => ctx.client.clone(),
+        // The real run says the warnings, when templates that come with the teams exist.
+        DryRun::None | DryRun::Client => ctx.client.without_warnings(),
+    };
+    let steps = rehearse(&client, &items, args.dry_run).await?;
+    match args.dry_run {
+        DryRun::None => {
+            for item in &items {
+                let done = apply(&ctx.client, item).await?;
+                ctx.print(&format!("{} {done}\n", object::slashed(&item.key)))?;
+            }
+        }
+        DryRun::Client | DryRun::Server => {
+            for (item, step) in items.iter().zip(&steps) {
+                let (name, suffix) = (object::slashed(&item.key), args.dry_run.suffix());
+                ctx.print(&format!("{name} {}{suffix}\n", step.done()))?;
+            }
+        }
+    }
+    if args.prune {
+        prune(ctx, args, &items).await?;
+    }
+    if args.wait && args.dry_run == DryRun::None {
+        let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
+        waiting::until(ctx, &awaited(&items), &[Wanted::ready()], args.timeout, met).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// What is to be applied, in the order in which nothing waits for what comes later.
+async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
+    let mut objects = files::load(ctx, &args.files).await?;
+    if let Some(selector) = &args.selector {
+        let selector: LabelSelector = selector
+            .parse()
+            .map_err(|error: SelectorError| CliError::Usage(error.to_string()))?;
+        objects.retain(|object| selector.matches(object.value.metadata.labels.as_ref()));
+        if objects.is_empty() {
+            return Err(CliError::Failed(
+                "no object in the files has the labels; nothing was changed".to_owned(),
+            ));
+        }
+    }
+    let mut items: Vec<Item> = objects.into_iter().map(Item::new).collect();
+    items.sort_by_key(|item| item.key.kind.owns_agents());
+    Ok(items)
+}
+
+/// Has the operator check every object before any is stored.
+async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<Step>, CliError> {
+    let mut steps = Vec::new();
+    let mut problems = Vec::new();
+    for item in items {
+        let step = next_step(client, item).await?;
+        if mode != DryRun::Client {
+            match step.send(client, &item.key, true).await {
+                Ok(()) => {}
+                // Somebody is changing it right now: the real run reads it again.
+                Err(error) if error.is_conflict() && mode == DryRun::None => {}
+                Err(error) if error.code().is_some_and(|code| code < 500) => {
+                    problems.extend(files::refused(&item.source, &error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        steps.push(step);
+    }
+    if problems.is_empty() {
+        Ok(steps)
+    } else {
+        Err(files::say_problems(&problems))
+    }
+}
+
+async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
+    let mut tries = 1;
+    loop {
+        let step = next_step(client, item).await?;
+        match step.send(client, &item.key, false).await {
+            Ok(()) => return Ok(step.done()),
+            Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
+            Err(error) => {
+                return Err(CliError::Failed(format!(
+                    "{}: {error}; the objects after it were not applied",
+                    object::slashed(&item.key)
+                )));
+            }
+        }
+    }
+}
+
+/// Suspended objects are left as they are, so there is nothing to wait for.
+fn awaited(items: &[Item]) -> Vec<Key> {
+    let suspended = |item: &Item| item.source.value.spec["suspend"] == Value::Bool(true);
+    items
+        .iter()
+        .filter(|item| item.key.kind.owns_agents() && !suspended(item))
+        .map(|item| item.key.clone())
+        .collect()
+}
+
+async fn prune(ctx: &Context, args: &ApplyArgs, applied: &[Item]) -> Result<(), CliError> {
+    let Some(labels) = &args.selector else {
+        return Ok(());
+    };
+    let kept: BTreeSet<&Key> = applied.iter().map(|item| &item.key).collect();
+    let namespaces: BTreeSet<&str> = applied.iter().map(|item| item.key.namespace.as_str()).collect();
+    for namespace in namespaces {
+        // What uses templates goes before them.
+        for kind in Kind::stored() {
+            let selection = Selection {
+                kind,
+                namespace: Some(namespace.to_owned()),
+                labels: Some(labels.clone()),
+                fields: None,
+            };
+            for live in ctx.client.list(&selection).await?.items {
+                let Some(key) = object::key(&live).filter(|key| !kept.contains(key)) else {
+                    continue;
+                };
+                if !object::annotations(&live).contains_key(LAST_APPLIED) {
+                    continue;
+                }
+                if args.dry_run != DryRun::Client {
+                    let trial = args.dry_run == DryRun::Server;
+                    ctx.client.delete(&key, Propagation::Background, trial).await?;
+                }
+                ctx.print(&format!(
+                    "{} pruned{}\n",
+                    object::slashed(&key),
+                    args.dry_run.suffix()
+                ))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! The commands: one file each, with its arguments, its help and what it does.
+
+pub(crate) mod api_resources;
+pub(crate) mod apply;
+pub(crate) mod completion;
+pub(crate) mod crds;
+pub(crate) mod delete;
+pub(crate) mod describe;
+pub(crate) mod diff;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod logs;
+pub(crate) mod scale;
+pub(crate) mod tree;
+pub(crate) mod validate;
+pub(crate) mod version;
+pub(crate) mod wait;

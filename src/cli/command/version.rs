@@ -1,0 +1,64 @@
+//! `whoosh version`: this program's version and the operator's.
+
+use serde_json::{Value, json};
+
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::output::Output;
+use crate::cli::print::{escape, listing};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Arguments of `version`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  whoosh version
+  whoosh version --client -o json")]
+pub struct VersionArgs {
+    /// Show this program's version only, without asking the operator
+    #[arg(long)]
+    client: bool,
+    /// Form: json or yaml
+    #[arg(short, long, value_name = "FORM")]
+    output: Option<Output>,
+}
+
+pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, CliError> {
+    // What is known is told even when the operator is away.
+    let server = if args.client {
+        Ok(None)
+    } else {
+        ctx.client.version().await.map(Some)
+    };
+    let known = server.as_ref().ok().cloned().flatten();
+    ctx.print(&render(known.as_ref(), args.output.as_ref())?)?;
+    server?;
+    Ok(Outcome::Done)
+}
+
+fn render(server: Option<&Value>, output: Option<&Output>) -> Result<String, CliError> {
+    match output {
+        None | Some(Output::Table { .. }) => {
+            let server = server.map(|server| format!("Server version: {}\n", escape::cell(&words(server))));
+            Ok(format!(
+                "Client version: {VERSION}\n{}",
+                server.unwrap_or_default()
+            ))
+        }
+        Some(form) => {
+            let mut versions = json!({"clientVersion": {"version": VERSION}});
+            if let (Value::Object(all), Some(server)) = (&mut versions, server) {
+                all.insert("serverVersion".to_owned(), server.clone());
+            }
+            listing::document(form, &versions)
+        }
+    }
+}
+
+/// The operator's version is a word, or Kubernetes' `Info` object with a `gitVersion`.
+fn words(server: &Value) -> String {
+    let fields = ["version", "gitVersion"];
+    let word = fields.iter().find_map(|field| server.get(*field)?.as_str());
+    word.map_or_else(|| server.to_string(), str::to_owned)
+}

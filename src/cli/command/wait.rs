@@ -1,0 +1,78 @@
+//! `whoosh wait`: until something holds for objects.
+
+use crate::cli::args::{TimeoutArgs, check_labels};
+use crate::cli::complete;
+use crate::cli::condition::Wanted;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::target::{self, Target};
+use crate::cli::{object, waiting};
+use crate::resource::Key;
+
+/// Arguments of `wait`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+A condition counts only when the operator has seen the newest generation. Waiting for Ready ends at once,
+with the reason, when an object is Stalled or Suspended: it will not become ready without a person.
+
+Examples:
+  # Until a team's agents are all ready
+  whoosh wait team/payments --for=condition=Ready --timeout=2m
+
+  # Until several are gone
+  whoosh wait teams -l app=payments --for=delete
+
+  # Until a field has a value
+  whoosh wait council/kickoff --for=jsonpath='{.status.readyReplicas}'=3
+
+  # Just look: exit 0 if it is ready now, 1 if it is not
+  whoosh wait team/payments --for=condition=Ready --timeout=0")]
+pub struct WaitArgs {
+    /// What to wait for: KIND NAME…, KIND/NAME…, or KIND with -l or --all
+    #[arg(value_name = "WHAT", required = true, add = complete::objects())]
+    what: Vec<String>,
+    /// create, delete, condition=NAME[=STATUS] or jsonpath='{.path}'[=VALUE]; repeated, all must hold
+    #[arg(long = "for", value_name = "CONDITION", required = true, value_parser = Wanted::parse)]
+    wanted: Vec<Wanted>,
+    /// All objects with these labels
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
+    selector: Option<String>,
+    /// All objects of the kind
+    #[arg(long, conflicts_with = "selector")]
+    all: bool,
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+}
+
+pub(crate) async fn run(ctx: &Context, args: &WaitArgs) -> Result<Outcome, CliError> {
+    let keys = keys(ctx, args).await?;
+    let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
+    waiting::until(ctx, &keys, &args.wanted, args.timeout.timeout, met).await?;
+    Ok(Outcome::Done)
+}
+
+async fn keys(ctx: &Context, args: &WaitArgs) -> Result<Vec<Key>, CliError> {
+    let mut keys = Vec::new();
+    for Target { kind, name } in target::parse(&args.what)? {
+        match name {
+            Some(name) => keys.push(ctx.key(kind, &name)?),
+            None if args.all || args.selector.is_some() => {
+                let selection = ctx.selection(kind, args.selector.as_deref());
+                let items = ctx.client.list(&selection).await?.items;
+                keys.extend(items.iter().filter_map(object::key));
+            }
+            None => {
+                return Err(CliError::Usage(format!(
+                    "which {} are meant? name them, or use -l LABELS or --all",
+                    kind.plural()
+                )));
+            }
+        }
+    }
+    if keys.is_empty() {
+        return Err(CliError::Failed(
+            "nothing matches, so there is nothing to wait for".to_owned(),
+        ));
+    }
+    Ok(keys)
+}

@@ -1,0 +1,338 @@
+//! One object in detail: who it is, how its agents stand, what it says, its conditions and events.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::age::age;
+use super::columns::joined;
+use super::events;
+use super::paint::{Paint, Tone};
+use super::table::{Cell, Table};
+use super::{escape, indent};
+use crate::cli::jsonpath::plain;
+use crate::cli::object;
+use crate::resource::kinds::{RoleStatus, WorkloadStatus};
+use crate::resource::names::LAST_APPLIED;
+use crate::resource::{Kind, yaml};
+
+/// What is described.
+pub struct Subject<'a> {
+    /// The object.
+    pub object: &'a Value,
+    /// Its agents, when it has some.
+    pub agents: &'a [Value],
+    /// The events about it, oldest first.
+    pub events: &'a [Event],
+}
+
+/// The description, which ends in a line break.
+pub fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> String {
+    let Subject {
+        object,
+        agents,
+        events,
+    } = subject;
+    let kind = Kind::find(object::text(object, "/kind"));
+    let mut text = header(object, now, paint);
+    if kind.is_some_and(Kind::owns_agents) {
+        text.push_str(&workload(object, agents, now, paint));
+    }
+    if kind == Some(Kind::Agent) {
+        text.push_str(&fields("Declared", object.get("spec")));
+        text.push_str(&fields("Observed", object.get("status")));
+    } else {
+        text.push_str(&spec(object));
+    }
+    if kind != Some(Kind::Agent) && object.get("status").is_some() {
+        text.push_str(&conditions(object, now, paint));
+    }
+    text.push_str(&event_table(events, now, paint));
+    text
+}
+
+fn header(object: &Value, now: Timestamp, paint: Paint) -> String {
+    let mut table = Table::default();
+    let mut line = |name: &str, value: &str| table.row([format!("{name}:"), value.to_owned()]);
+    line("Name", object::name(object));
+    line("Namespace", object::namespace(object));
+    line("Kind", object::text(object, "/kind"));
+    if let Some(created) = object::created(object) {
+        line("Created", &format!("{created} ({} ago)", age(created, now)));
+    }
+    if let Ok(deleted) = object::text(object, "/metadata/deletionTimestamp").parse::<Timestamp>() {
+        line(
+            "Deleting",
+            &format!("since {deleted} ({} ago)", age(deleted, now)),
+        );
+    }
+    if object::generation(object) > 0 {
+        let observed = object.pointer("/status/observedGeneration").map(plain);
+        let seen = observed.map(|observed| format!(" (the operator has seen {observed})"));
+        line(
+            "Generation",
+            &format!("{}{}", object::generation(object), seen.unwrap_or_default()),
+        );
+    }
+    line("Labels", &joined(&object::labels(object)));
+    let mut annotations = object::annotations(object);
+    // It repeats the spec in one long line.
+    annotations.remove(LAST_APPLIED);
+    line("Annotations", &joined(&annotations));
+    table.take(paint)
+}
+
+fn workload(object: &Value, agents: &[Value], now: Timestamp, paint: Paint) -> String {
+    let Some(status) = object
+        .get("status")
+        .and_then(|status| WorkloadStatus::deserialize(status).ok())
+    else {
+        return "Status:         the operator has not looked at it yet\n".to_owned();
+    };
+    let mut table = Table::default();
+    let said = if status.message.is_empty() {
+        status.state.clone()
+    } else {
+        format!("{}: {}", status.state, status.message)
+    };
+    table.row([
+        Cell::from("Status:"),
+        Cell::toned(&said, Tone::of_state(&status.state)),
+    ]);
+    let suspended = object
+        .pointer("/spec/suspend")
+        .and_then(Value::as_bool)
+        .unwrap_or_default();
+    table.row(["Suspended:", if suspended { "true" } else { "false" }]);
+    table.row(["Agents:".to_owned(), counts(&status)]);
+    let mut text = table.take(paint);
+    text.push_str(&section("Roles", roles(&status.roles), paint));
+    text.push_str(&section("Agents", agent_rows(agents, now), paint));
+    text
+}
+
+fn counts(status: &WorkloadStatus) -> String {
+    format!(
+        "{} desired | {} updated | {} ready | {} unavailable",
+        status.replicas, status.updated_replicas, status.ready_replicas, status.unavailable_replicas
+    )
+}
+
+fn roles(roles: &[RoleStatus]) -> Vec<Vec<Cell>> {
+    let headings = ["Name", "Ready", "Required"].map(Cell::from).to_vec();
+    let rows = roles.iter().map(|role| {
+        let RoleStatus {
+            name,
+            required,
+            desired,
+            ready,
+        } = role;
+        vec![
+            name.into(),
+            format!("{ready}/{desired}").into(),
+            required.to_string().into(),
+        ]
+    });
+    std::iter::once(headings).chain(rows).collect()
+}
+
+fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
+    let headings = ["Name", "Status", "Node", "Restarts", "Age", "Error"]
+        .map(Cell::from)
+        .to_vec();
+    let rows = agents.iter().map(|agent| {
+        let state = object::text(agent, "/status/state");
+        let restarts = agent.pointer("/status/restarts").map_or("0".to_owned(), plain);
+        vec![
+            object::name(agent).into(),
+            Cell::toned(state, Tone::of_state(state)),
+            or_none(object::text(agent, "/status/node")),
+            restarts.into(),
+            or_none(
+                &object::created(agent)
+                    .map(|then| age(then, now))
+                    .unwrap_or_default(),
+            ),
+            or_none(object::text(agent, "/status/error")),
+        ]
+    });
+    std::iter::once(headings).chain(rows).collect()
+}
+
+fn or_none(text: &str) -> Cell {
+    if text.is_empty() {
+        "<none>".into()
+    } else {
+        text.into()
+    }
+}
+
+fn spec(object: &Value) -> String {
+    let yaml = object
+        .get("spec")
+        .and_then(|spec| yaml::to_yaml(spec).ok())
+        .unwrap_or_default();
+    format!("Spec:\n{}", indent(&escape::block(&yaml)))
+}
+
+/// The plain fields of a part of the object, one a line.
+fn fields(title: &str, part: Option<&Value>) -> String {
+    let empty = Map::new();
+    let part = part.and_then(Value::as_object).unwrap_or(&empty);
+    let mut table = Table::default();
+    for (name, value) in part {
+        table.row([format!("{}:", words(name)), plain(value)]);
+    }
+    format!("{title}:\n{}", indent(&table.take(Paint::never())))
+}
+
+/// `taskState` as `Task state`.
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for (at, c) in name.char_indices() {
+        match c {
+            c if at == 0 => words.extend(c.to_uppercase()),
+            c if c.is_uppercase() => {
+                words.push(' ');
+                words.extend(c.to_lowercase());
+            }
+            c => words.push(c),
+        }
+    }
+    words
+}
+
+fn conditions(object: &Value, now: Timestamp, paint: Paint) -> String {
+    let conditions = object::conditions(object);
+    if conditions.is_empty() {
+        return "Conditions: <none>\n".to_owned();
+    }
+    let headings = ["Type", "Status", "Reason", "Age", "Message"]
+        .map(Cell::from)
+        .to_vec();
+    let rows = conditions.iter().map(|condition| {
+        vec![
+            Cell::from(&condition.type_),
+            Cell::from(&condition.status),
+            Cell::from(&condition.reason),
+            Cell::from(age(condition.last_transition_time.0, now)),
+            Cell::from(condition.message.trim()),
+        ]
+    });
+    section(
+        "Conditions",
+        std::iter::once(headings).chain(rows).collect(),
+        paint,
+    )
+}
+
+fn event_table(all: &[Event], now: Timestamp, paint: Paint) -> String {
+    if all.is_empty() {
+        return "Events: <none>\n".to_owned();
+    }
+    let headings = ["Type", "Reason", "Age", "From", "Message"]
+        .map(Cell::from)
+        .to_vec();
+    let rows = all.iter().map(|event| events::describe_row(event, now));
+    section("Events", std::iter::once(headings).chain(rows).collect(), paint)
+}
+
+/// A titled table; its first row is the headings.
+fn section(title: &str, rows: Vec<Vec<Cell>>, paint: Paint) -> String {
+    if rows.len() < 2 {
+        return format!("{title}: <none>\n");
+    }
+    let mut table = Table::default();
+    for row in rows {
+        table.row(row);
+    }
+    format!("{title}:\n{}", indent(&table.take(paint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_team_is_described_from_identity_to_events() {
+        let team = json!({
+            "kind": "Team",
+            "metadata": {
+                "name": "pay", "generation": 2, "creationTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {LAST_APPLIED: "{}", "note": "x"},
+            },
+            "spec": {"roles": [{"name": "lead"}]},
+            "status": {
+                "observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 0,
+                "unavailableReplicas": 1, "summary": "0/1", "state": "Stalled", "message": "image x is missing",
+                "roles": [{"name": "lead", "required": true, "desired": 1, "ready": 0}],
+                "conditions": [{"type": "Ready", "status": "False", "reason": "ImageMissing",
+                    "message": "image x is missing", "lastTransitionTime": "2026-01-01T00:00:30Z"}],
+            },
+        });
+        let agent = json!({
+            "metadata": {"name": "team.pay.lead.1", "creationTimestamp": "2026-01-01T00:00:10Z"},
+            "status": {"state": "Failed", "restarts": 3, "error": "\u{1b}[2Jno such image"},
+        });
+        let subject = Subject {
+            object: &team,
+            agents: &[agent],
+            events: &[],
+        };
+        let text = describe(&subject, "2026-01-01T00:01:00Z".parse().unwrap(), Paint::never());
+        assert_eq!(
+            text,
+            "\
+Name:          pay
+Namespace:     default
+Kind:          Team
+Created:       2026-01-01T00:00:00Z (60s ago)
+Generation:    2 (the operator has seen 2)
+Labels:        <none>
+Annotations:   note=x
+Status:      Stalled: image x is missing
+Suspended:   false
+Agents:      1 desired | 1 updated | 0 ready | 1 unavailable
+Roles:
+  Name   Ready   Required
+  lead   0/1     true
+Agents:
+  Name              Status   Node     Restarts   Age   Error
+  team.pay.lead.1   Failed   <none>   3          50s   \\u{1b}[2Jno such image
+Spec:
+  roles:
+  - name: lead
+Conditions:
+  Type    Status   Reason         Age   Message
+  Ready   False    ImageMissing   30s   image x is missing
+Events: <none>
+"
+        );
+    }
+
+    #[test]
+    fn an_agent_is_described_by_its_fields() {
+        let agent = json!({
+            "kind": "Agent", "metadata": {"name": "team.pay.lead.1"},
+            "spec": {"owner": "team/pay", "slot": 1},
+            "status": {"state": "Ready", "taskState": "running"},
+        });
+        let subject = Subject {
+            object: &agent,
+            agents: &[],
+            events: &[],
+        };
+        let text = describe(&subject, Timestamp::UNIX_EPOCH, Paint::never());
+        assert!(
+            text.contains("Declared:\n  Owner:   team/pay\n  Slot:    1\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Observed:\n  State:        Ready\n  Task state:   running\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,329 @@
+//! Manifest files: from bytes to valid objects, or every problem of every file with its place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::kind::Kind;
+use super::object::{DEFAULT_NAMESPACE, Key, Object};
+use super::path;
+use super::places::{Place, Places};
+use super::scan::Fault;
+use super::validate::{self, Cause, CauseReason};
+use super::yaml::{self, Document};
+
+/// The largest file that is read.
+const FILE_MAX: usize = 3 << 20;
+
+/// A file as it was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name, as messages show it.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// A value, and where it was found.
+#[derive(Clone, Debug)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// The file.
+    pub file: String,
+    /// The document in the file, from 1.
+    pub document: usize,
+    /// The line where the value begins.
+    pub line: usize,
+    /// The lines of its fields.
+    pub places: Places,
+}
+
+impl Located<Object> {
+    /// A problem of this object that was found elsewhere, by the server for example, at its own line.
+    pub fn problem(&self, cause: Cause) -> Problem {
+        let Located {
+            value,
+            file,
+            document,
+            places,
+            ..
+        } = self;
+        Problem::at(
+            file,
+            *document,
+            places.of(&cause.field),
+            Some(title(value)),
+            cause,
+        )
+    }
+}
+
+/// One problem of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// Document and place; `None` when the problem is with the file as a whole.
+    pub at: Option<(usize, Place)>,
+    /// The object, as far as it says what it is: `team/payments`.
+    pub object: Option<String>,
+    /// The field and what is wrong.
+    pub cause: Cause,
+}
+
+impl Problem {
+    fn of_file(file: &str, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            at: None,
+            object: None,
+            cause: Cause::new("", CauseReason::Invalid, message),
+        }
+    }
+
+    fn of_fault(file: &str, fault: Fault) -> Self {
+        let Fault {
+            document,
+            place,
+            message,
+        } = fault;
+        Self::at(
+            file,
+            document,
+            place,
+            None,
+            Cause::new("", CauseReason::Invalid, message),
+        )
+    }
+
+    fn at(file: &str, document: usize, place: Place, object: Option<String>, cause: Cause) -> Self {
+        Self {
+            file: file.to_owned(),
+            at: Some((document, place)),
+            object,
+            cause,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            at,
+            object,
+            cause,
+        } = self;
+        f.write_str(file)?;
+        if let Some((document, place)) = at {
+            write!(f, ":{} (document {document}", place.line)?;
+            if let Some(object) = object {
+                write!(f, ", {object}")?;
+            }
+            f.write_str(")")?;
+        }
+        write!(f, ": {cause}")
+    }
+}
+
+/// Everything that is wrong with a set of files. Displays as one line a problem.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problems {
+    /// The problems, by file and line; never empty.
+    pub all: Vec<Problem>,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.all.iter().map(Problem::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// Reads and checks every object of every file. Objects that name no namespace get `namespace`.
+///
+/// A document may be an object, or a `List` of objects. Empty documents are skipped.
+///
+/// # Errors
+/// Every problem of every file: unreadable bytes, YAML, schema, semantics, and two objects with one identity.
+pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, Problems> {
+    let mut objects = Vec::new();
+    let mut problems = Vec::new();
+    let mut seen = BTreeMap::new();
+    for file in files {
+        let (documents, mut found) = read(file);
+        if documents.is_empty() && found.is_empty() {
+            found.push(Problem::of_file(&file.name, "has no objects"));
+        }
+        for document in documents {
+            let raw = &document.value;
+            found.extend(twice(&document, namespace, &mut seen));
+            match validate::object(raw) {
+                Ok(object) => objects.push(located(document, object, namespace)),
+                Err(invalid) => found.extend(
+                    invalid
+                        .causes
+                        .into_iter()
+                        .map(|cause| of_document(&document, cause)),
+                ),
+            }
+        }
+        found.sort_by_key(|problem| problem.at);
+        problems.extend(found);
+    }
+    if problems.is_empty() {
+        Ok(objects)
+    } else {
+        Err(Problems { all: problems })
+    }
+}
+
+/// The raw objects of a file.
+fn read(file: &Source) -> (Vec<Located<Value>>, Vec<Problem>) {
+    let text = match text(&file.bytes) {
+        Ok(text) => text,
+        Err(message) => return (Vec::new(), vec![Problem::of_file(&file.name, message)]),
+    };
+    let yaml::Documents { good, faults } = yaml::parse(text);
+    let problems = faults
+        .into_iter()
+        .map(|fault| Problem::of_fault(&file.name, fault))
+        .collect();
+    let documents = good
+        .into_iter()
+        .flat_map(|document| unpack(&file.name, document))
+        .collect();
+    (documents, problems)
+}
+
+/// The bytes as text, unless they are too many or none that people write.
+fn text(bytes: &[u8]) -> Result<&str, String> {
+    if bytes.len() > FILE_MAX {
+        let size = bytes.len().div_ceil(1024);
+        return Err(format!(
+            "has {size} KiB: a file of manifests may have at most {} KiB; split it",
+            FILE_MAX / 1024
+        ));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = line_of(bytes, error.valid_up_to());
+        format!("is not UTF-8 text (line {line}): is it a binary file?")
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    match text.char_indices().find(|(_, c)| control(*c)) {
+        Some((at, c)) => {
+            let line = line_of(text.as_bytes(), at);
+            Err(format!(
+                "holds the control character U+{:04X} (line {line}): is it a binary file?",
+                u32::from(c)
+            ))
+        }
+        None => Ok(text),
+    }
+}
+
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The objects of a document: itself, or the items of a `List`.
+fn unpack(file: &str, document: Document) -> Vec<Located<Value>> {
+    let Document { index, value, places } = document;
+    let locate = |value: Value, places: Places| Located {
+        value,
+        file: file.to_owned(),
+        document: index,
+        line: places.start().line,
+        places,
+    };
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let is_list = kind
+        .strip_suffix("List")
+        .is_some_and(|item| item.is_empty() || is_kind(item));
+    match value.get("items").and_then(Value::as_array).filter(|_| is_list) {
+        Some(items) => {
+            let item = |(index, item): (usize, &Value)| {
+                let part = places.part(&path::item("items", index));
+                locate(item.clone(), part.unwrap_or_else(|| places.clone()))
+            };
+            items.iter().enumerate().map(item).collect()
+        }
+        None => vec![locate(value, places)],
+    }
+}
+
+fn is_kind(word: &str) -> bool {
+    Kind::ALL.iter().any(|kind| kind.name() == word)
+}
+
+fn located(document: Located<Value>, mut object: Object, namespace: &str) -> Located<Object> {
+    let Located {
+        value: _,
+        file,
+        document,
+        line,
+        places,
+    } = document;
+    object
+        .metadata
+        .namespace
+        .get_or_insert_with(|| namespace.to_owned());
+    Located {
+        value: object,
+        file,
+        document,
+        line,
+        places,
+    }
+}
+
+fn of_document(document: &Located<Value>, cause: Cause) -> Problem {
+    let place = document.places.of(&cause.field);
+    let object = identity(&document.value, DEFAULT_NAMESPACE).map(|key| short(&key));
+    Problem::at(&document.file, document.document, place, object, cause)
+}
+
+/// A problem when an earlier document has the same identity.
+fn twice(document: &Located<Value>, namespace: &str, seen: &mut BTreeMap<Key, String>) -> Option<Problem> {
+    let key = identity(&document.value, namespace)?;
+    let here = format!(
+        "{}:{} (document {})",
+        document.file, document.line, document.document
+    );
+    let Some(first) = seen.get(&key) else {
+        seen.insert(key, here);
+        return None;
+    };
+    let message = format!("{} is declared twice, first in {first}", short(&key));
+    Some(of_document(
+        document,
+        Cause::new("metadata.name", CauseReason::Duplicate, message),
+    ))
+}
+
+/// Which object a raw document speaks of, if it says so.
+fn identity(raw: &Value, namespace: &str) -> Option<Key> {
+    let kind = raw.get("kind")?.as_str()?;
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+    let metadata = raw.get("metadata")?;
+    let name = metadata.get("name")?.as_str()?;
+    let namespace = metadata
+        .get("namespace")
+        .and_then(Value::as_str)
+        .unwrap_or(namespace);
+    Some(Key::new(kind, namespace, name))
+}
+
+fn title(object: &Object) -> String {
+    short(&object.key())
+}
+
+/// `team/payments`; a name that is far too long is cut.
+fn short(key: &Key) -> String {
+    let name: String = key.name.chars().take(64).collect();
+    let more = if name.len() < key.name.len() { "…" } else { "" };
+    format!("{}/{name}{more}", key.kind.singular())
+}
