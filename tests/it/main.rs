@@ -14,5 +14,6 @@ mod drift;
 mod harness;
 mod harness_works;
 mod store;
+mod swarm;
 mod tidy;
 mod trouble;
