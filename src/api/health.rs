@@ -41,7 +41,7 @@ pub(super) async fn ready(State(api): State<Api>, params: Params) -> Result<Resp
         },
         Check {
             name: "docker",
-            result: api.cache.health().map_err(|error| Chain(&error).to_string()),
+            result: api.cache.health(),
         },
         Check {
             name: "observation",
