@@ -13,8 +13,16 @@ use super::{DevError, Home};
 /// # Errors
 /// [`DevError`] of the first server that does not end; the folder then stays, so that `down` can be repeated.
 pub async fn down(home: &Home) -> Result<(), DevError> {
+    stop(home).await?;
+    home.remove()
+}
+
+/// Stops the operator, NATS and Postgres, in this order, and keeps their data.
+///
+/// # Errors
+/// [`DevError`] of the first server that does not end.
+pub async fn stop(home: &Home) -> Result<(), DevError> {
     Operator::new(home).down().await?;
     Nats::new(home).down().await?;
-    Postgres::new(home).down().await?;
-    home.remove()
+    Postgres::new(home).down().await
 }

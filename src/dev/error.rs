@@ -75,12 +75,9 @@ pub enum DevError {
     NoAccount,
     /// Agents could not be removed.
     #[error(
-        "{message}; nothing was stopped: try again, or `whoosh down --keep-agents` to leave them running"
+        "some agents are still there, so nothing was stopped; try again, or leave them running with `whoosh down --keep`"
     )]
-    Agents {
-        /// What the operator said.
-        message: String,
-    },
+    Agents,
 }
 
 impl DevError {

@@ -40,6 +40,11 @@ impl Home {
         self.root.join(MARK).exists()
     }
 
+    /// Whether it holds a database of its own, and so the declarations.
+    pub fn has_database(&self) -> bool {
+        self.postgres().exists()
+    }
+
     /// Deletes all of it. The secrets folder stays when somebody put secrets there.
     ///
     /// # Errors

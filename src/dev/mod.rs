@@ -13,5 +13,12 @@ pub mod process;
 pub mod up;
 pub mod user;
 
+pub use down::{down, stop};
 pub use error::DevError;
 pub use home::Home;
+pub use up::{Options, up};
+
+/// Whether the operator below `home` runs.
+pub fn is_running(home: &Home) -> bool {
+    operator::Operator::new(home).is_running()
+}

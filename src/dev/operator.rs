@@ -10,9 +10,6 @@ use sha2::{Digest, Sha256};
 use super::process::{Launch, Process};
 use super::{DevError, Home};
 
-/// How long the operator may take until it has seen the Swarm.
-const READY_LIMIT: Duration = Duration::from_secs(60);
-
 /// The background operator below a home.
 #[derive(Clone, Debug)]
 pub struct Operator {
@@ -49,11 +46,11 @@ impl Operator {
     }
 
     /// Starts this very program as `whoosh operator` with `settings` in its environment (which, unlike arguments,
-    /// other users cannot read), and waits until it is ready.
+    /// other users cannot read), and waits up to `limit` until it is ready.
     ///
     /// # Errors
     /// [`DevError`] when it does not come up.
-    pub async fn up(&self, settings: &[(String, String)]) -> Result<Started, DevError> {
+    pub async fn up(&self, settings: &[(&str, String)], limit: Duration) -> Result<Started, DevError> {
         let program = std::env::current_exe().map_err(DevError::file("find", "this program"))?;
         let fingerprint = fingerprint(&program, settings);
         let same = fs::read_to_string(&self.started_as).is_ok_and(|known| known == fingerprint);
@@ -73,9 +70,7 @@ impl Operator {
             })?;
             fs::write(&self.started_as, fingerprint).map_err(DevError::file("write", &self.started_as))?;
         }
-        self.process
-            .wait_until(READY_LIMIT, || is_ready(&self.socket))
-            .await?;
+        self.process.wait_until(limit, || is_ready(&self.socket)).await?;
         Ok(started)
     }
 
@@ -89,7 +84,7 @@ impl Operator {
 }
 
 /// A hash of what is started: the settings may hold passwords, so they are not kept themselves.
-fn fingerprint(program: &Path, settings: &[(String, String)]) -> String {
+fn fingerprint(program: &Path, settings: &[(&str, String)]) -> String {
     let changed = fs::metadata(program).and_then(|data| data.modified()).ok();
     let text = format!("{program:?} {changed:?} {settings:?}");
     Sha256::digest(text.as_bytes())

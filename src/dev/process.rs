@@ -33,7 +33,7 @@ pub struct Launch<'a> {
     /// Its arguments.
     pub args: &'a [String],
     /// Variables beside our own environment.
-    pub environment: &'a [(String, String)],
+    pub environment: &'a [(&'a str, String)],
     /// The account to run as; ourselves when `None`.
     pub account: Option<Account>,
 }
@@ -82,7 +82,10 @@ impl Process {
         let log = log.map_err(DevError::file("open", &self.log))?;
         let errors = log.try_clone().map_err(DevError::file("open", &self.log))?;
         let mut command = Command::new("setsid");
-        command.arg(program).args(*args).envs(environment.iter().cloned());
+        command
+            .arg(program)
+            .args(*args)
+            .envs(environment.iter().map(|(name, value)| (name, value)));
         command
             .current_dir("/")
             .stdin(Stdio::null())

@@ -1,6 +1,8 @@
 //! `whoosh up`: from nothing, or from whatever an earlier run left, to an operator that answers.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::nats::Nats;
 use super::operator::{Operator, Started};
@@ -15,9 +17,13 @@ pub struct Options {
     /// An existing NATS.
     pub nats_url: Option<String>,
     /// The Docker Engine, as `DOCKER_HOST` names one.
-    pub docker_host: Option<String>,
+    pub docker_host: String,
+    /// The folder of secret files; one below the home when `None`.
+    pub secrets_dir: Option<PathBuf>,
     /// This machine's address as containers see it: where a private NATS listens. Loopback when unknown.
     pub gateway: Option<IpAddr>,
+    /// How long the operator may take until it has seen the Swarm.
+    pub timeout: Duration,
 }
 
 /// Starts what does not run yet, and waits until the operator is ready.
@@ -38,15 +44,13 @@ pub async fn up(home: &Home, options: &Options) -> Result<Started, DevError> {
                 .await?
         }
     };
+    let secrets = options.secrets_dir.clone().unwrap_or_else(|| home.secrets());
     let settings = [
-        ("WHOOSH_SOCKET", Some(home.socket().display().to_string())),
-        ("WHOOSH_SECRETS_DIR", Some(home.secrets().display().to_string())),
-        ("WHOOSH_DATABASE_URL", Some(database_url)),
-        ("WHOOSH_NATS_URL", Some(nats_url)),
+        ("WHOOSH_SOCKET", home.socket().display().to_string()),
+        ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
+        ("WHOOSH_DATABASE_URL", database_url),
+        ("WHOOSH_NATS_URL", nats_url),
         ("DOCKER_HOST", options.docker_host.clone()),
     ];
-    let settings = settings
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    Operator::new(home).up(&settings.collect::<Vec<_>>()).await
+    Operator::new(home).up(&settings, options.timeout).await
 }

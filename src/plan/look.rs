@@ -1,12 +1,14 @@
 //! What the conditions of a workload are read from: its agents, and what became of the plan.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::workload::Workload;
 
-use super::action::{Action, FailureKind, Outcome};
+use super::action::{Action, Failure, FailureKind, Outcome, Target};
 use super::assess::Assessed;
 use super::facets::{Facet, again};
 use super::health::Verdict;
@@ -43,33 +45,29 @@ impl<'a> Look<'a> {
             now: round.now,
             required: Vec::new(),
             optional: Vec::new(),
-            waits: round
-                .outcome
-                .failed
-                .iter()
-                .any(|failure| failure.kind != FailureKind::Refused),
+            waits: failures_of(round.outcome, false).next().is_some(),
         };
+        let mut refused: BTreeMap<_, _> = failures_of(round.outcome, true)
+            .map(|failure| (&failure.what, failure))
+            .collect();
         for agent in agents.iter().filter(|agent| !agent.is_ready()) {
-            let problem = agent.problem(&observed.nodes, round.now);
+            let refused = refused.remove(&Target::Service(agent.slot.service()));
+            let problem = match refused {
+                Some(failure) => Some(refusal(agent.slot.agent(), failure)),
+                None => agent.problem(&observed.nodes, round.now),
+            };
             look.waits |= problem.as_ref().is_none_or(|problem| !problem.stalled);
-            let troubles = if agent.slot.role.required {
+            let required = agent.slot.role.required;
+            let troubles = if required {
                 &mut look.required
             } else {
                 &mut look.optional
             };
             troubles.extend(problem);
         }
-        let refused = round
-            .outcome
-            .failed
-            .iter()
-            .filter(|failure| failure.kind == FailureKind::Refused);
-        look.required.extend(refused.map(|failure| Problem {
-            agent: failure.what.to_string(),
-            reason: Reason::EngineRefused,
-            stalled: true,
-            message: failure.message.clone(),
-        }));
+        let others = refused.into_values();
+        look.required
+            .extend(others.map(|failure| refusal(failure.what.to_string(), failure)));
         look
     }
 
@@ -99,11 +97,7 @@ impl<'a> Look<'a> {
             let message = format!("{} after {deadline}", self.tally());
             return Facet::new(false, Reason::ProgressDeadlineExceeded, message);
         }
-        let failure = self
-            .outcome
-            .failed
-            .iter()
-            .find(|failure| failure.kind != FailureKind::Refused);
+        let failure = failures_of(self.outcome, false).next();
         let reason = match failure.map(|failure| failure.kind) {
             Some(FailureKind::Unavailable | FailureKind::Indeterminate) => Reason::EngineUnavailable,
             Some(_) if self.agents.iter().all(Assessed::is_ready) => Reason::AgentsStopping,
@@ -178,6 +172,7 @@ impl<'a> Look<'a> {
         );
         match (ready, all) {
             (_, 0) => "no agents are declared".to_owned(),
+            (0, 1) => "the agent is not ready".to_owned(),
             (1, 1) => "the agent is ready".to_owned(),
             (ready, all) if ready == all => format!("all {all} agents are ready"),
             (ready, all) => format!("{ready} of {all} agents are ready"),
@@ -208,5 +203,20 @@ impl<'a> Look<'a> {
             [] => self.tally(),
             parts => format!("{}: {}", self.tally(), parts.join(", ")),
         }
+    }
+}
+
+/// The failures that need a person, or those that are tried again.
+fn failures_of(outcome: &Outcome, refused: bool) -> impl Iterator<Item = &Failure> {
+    let failed = outcome.failed.iter();
+    failed.filter(move |failure| (failure.kind == FailureKind::Refused) == refused)
+}
+
+fn refusal(agent: String, failure: &Failure) -> Problem {
+    Problem {
+        agent,
+        reason: Reason::EngineRefused,
+        stalled: true,
+        message: failure.message.clone(),
     }
 }

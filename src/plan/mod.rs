@@ -35,6 +35,8 @@ pub mod round;
 pub mod service;
 pub mod status;
 pub mod teardown;
+#[cfg(test)]
+mod tests;
 mod unused;
 mod words;
 

@@ -1,9 +1,22 @@
 //! Does one [`Action`]: one small match, no decisions.
 
-use super::Swarm;
-use super::error::ActError;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::decode::{SeenBlob, SeenService};
+use super::engine::Engine;
+use super::error::{ActError, SwarmError};
 use super::secrets::SecretsDir;
+use super::spec::{Ids, encode, release};
+use super::transport::{Call, WRITE_LIMIT, escape};
+use super::{Swarm, networks, wire};
 use crate::plan::Action;
+use crate::plan::service::ServiceSpec;
+use crate::resource::names::{MANAGER, label};
+
+type Labels = BTreeMap<String, String>;
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +42,362 @@ impl Swarm {
     /// # Errors
     /// See [`ActError`]. After [`ActError::Indeterminate`], observe before planning again.
     pub async fn act(&self, action: &Action, secrets: &SecretsDir) -> Result<Done, ActError> {
-        let _ = (action, secrets);
-        Ok(Done::Unchanged)
+        let what = action.target().to_string();
+        let act = Act {
+            engine: &self.engine,
+            what: &what,
+        };
+        match action {
+            Action::CreateNetwork { name, labels } => networks::create(act.engine, &what, name, labels).await,
+            Action::CreateSecret {
+                name,
+                source: (namespace, secret),
+                labels,
+            } => {
+                let content = secrets.read(namespace, secret)?;
+                act.create_blob("secrets", name, content.bytes(), labels).await
+            }
+            Action::CreateConfig { name, data, labels } => {
+                act.create_blob("configs", name, data.as_bytes(), labels).await
+            }
+            Action::CreateService { spec } => act.create_service(spec).await,
+            Action::UpdateService {
+                id,
+                version,
+                uid,
+                spec,
+            } => act.update(id, *version, uid, Some(spec)).await,
+            Action::ReleaseService {
+                id,
+                version,
+                uid,
+                name: _,
+            } => act.update(id, *version, uid, None).await,
+            Action::RemoveService { id, uid, name: _ } => act.remove_service(id, uid).await,
+            Action::RemoveNetwork { id, name: _ } => act.remove("networks", id).await,
+            Action::RemoveSecret { id, name: _ } => act.remove("secrets", id).await,
+            Action::RemoveConfig { id, name: _ } => act.remove("configs", id).await,
+        }
+    }
+}
+
+/// One action under way.
+struct Act<'a> {
+    engine: &'a Engine,
+    what: &'a str,
+}
+
+impl Act<'_> {
+    async fn create_service(&self, spec: &ServiceSpec) -> Result<Done, ActError> {
+        self.allowed(spec)?;
+        let ids = self.ids(spec).await?;
+        let body = encode(spec, None, &ids);
+        let sent: Result<wire::Created, _> = self
+            .engine
+            .transport
+            .call(Call::post("/services/create", &body))
+            .await;
+        let error = match sent {
+            Ok(created) => return Ok(Done::Created(created.id)),
+            Err(error) => self.failed(error),
+        };
+        if !matches!(error, ActError::NameTaken { .. } | ActError::Indeterminate { .. }) {
+            return Err(error);
+        }
+        let uid = spec.labels.get(label::UID);
+        match self.engine.service_named(&spec.name).await {
+            Ok(Some(SeenService { service, .. }))
+                if uid.is_some() && service.labels.get(label::UID) == uid =>
+            {
+                Ok(Done::AlreadyThere(service.id))
+            }
+            Ok(Some(_)) => Err(ActError::NameTaken {
+                what: self.what.to_owned(),
+            }),
+            Ok(None) | Err(_) => Err(error),
+        }
+    }
+
+    /// Brings a service to `want`, or lets it go. The engine's own answer to a version that is not the planned
+    /// one would come as late and say less.
+    async fn update(
+        &self,
+        id: &str,
+        version: u64,
+        uid: &str,
+        want: Option<&ServiceSpec>,
+    ) -> Result<Done, ActError> {
+        let ids = match want {
+            Some(spec) => {
+                self.allowed(spec)?;
+                self.all_ids(spec).await?
+            }
+            None => Ids::default(),
+        };
+        let next = |base: &Value| want.map_or_else(|| release(base), |spec| encode(spec, Some(base), &ids));
+        let live = self.owned(id, uid).await?.ok_or_else(|| self.missing())?;
+        let base = &live["Spec"];
+        let body = next(base);
+        if body == *base {
+            return Ok(Done::Unchanged);
+        }
+        if live.pointer("/Version/Index").and_then(Value::as_u64) != Some(version) {
+            return Err(ActError::Conflict {
+                what: self.what.to_owned(),
+            });
+        }
+        let path = format!(
+            "/services/{}/update?version={version}&registryAuthFrom=spec",
+            escape(id)
+        );
+        let sent: Result<serde::de::IgnoredAny, _> =
+            self.engine.transport.call(Call::post(path, &body)).await;
+        let error = match sent {
+            Ok(_) => return Ok(Done::Updated),
+            Err(error) => self.failed(error),
+        };
+        if let ActError::Indeterminate { .. } = error
+            && let Ok(now) = self.engine.raw_service(id).await
+            && next(&now["Spec"]) == now["Spec"]
+        {
+            return Ok(Done::Updated);
+        }
+        Err(error)
+    }
+
+    async fn remove_service(&self, id: &str, uid: &str) -> Result<Done, ActError> {
+        match self.owned(id, uid).await? {
+            Some(_) => self.delete("services", id).await,
+            None => Ok(Done::AlreadyGone),
+        }
+    }
+
+    /// Removes a network, secret or config, if it is one of ours.
+    async fn remove(&self, kind: &str, id: &str) -> Result<Done, ActError> {
+        let path = format!("/{kind}/{}", escape(id));
+        let found: Value = match self.engine.transport.call(Call::get(path)).await {
+            Err(SwarmError::NotFound { .. }) => return Ok(Done::AlreadyGone),
+            answer => answer.map_err(|error| self.failed_read(error))?,
+        };
+        let labels = found.pointer("/Spec/Labels").or_else(|| found.get("Labels"));
+        let manager = labels
+            .and_then(|labels| labels.get(label::MANAGED_BY))
+            .and_then(Value::as_str);
+        if manager != Some(MANAGER) {
+            return Err(ActError::Conflict {
+                what: self.what.to_owned(),
+            });
+        }
+        self.delete(kind, id).await
+    }
+
+    async fn delete(&self, kind: &str, id: &str) -> Result<Done, ActError> {
+        // bollard puts the id into the path as it is.
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(self.refused(&format!("{id:?} is no engine id")));
+        }
+        let docker = &self.engine.docker;
+        let what = format!("DELETE /{kind}/{id}");
+        let sent = self.engine.bollard(what, WRITE_LIMIT, async {
+            match kind {
+                "services" => docker.delete_service(id).await,
+                "networks" => docker.remove_network(id).await,
+                "secrets" => docker.delete_secret(id).await,
+                _ => docker.delete_config(id).await,
+            }
+        });
+        match sent.await {
+            Ok(()) => Ok(Done::Removed),
+            Err(SwarmError::NotFound { .. }) => Ok(Done::AlreadyGone),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Makes a secret or config. Not through bollard, which logs what it sends.
+    async fn create_blob(
+        &self,
+        kind: &str,
+        name: &str,
+        content: &[u8],
+        labels: &Labels,
+    ) -> Result<Done, ActError> {
+        let body = json!({"Name": name, "Labels": labels, "Data": base64(content)});
+        let path = format!("/{kind}/create");
+        let sent: Result<wire::Created, _> = self.engine.transport.call(Call::post(path, &body)).await;
+        let error = match sent {
+            Ok(created) => return Ok(Done::Created(created.id)),
+            Err(error) => self.failed(error),
+        };
+        if !matches!(error, ActError::NameTaken { .. } | ActError::Indeterminate { .. }) {
+            return Err(error);
+        }
+        let found = if kind == "secrets" {
+            self.engine.secrets().await
+        } else {
+            self.engine.configs().await
+        };
+        let found = found.ok().into_iter().flatten().find(|blob| blob.name == name);
+        match found {
+            Some(SeenBlob { blob, .. })
+                if blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE) =>
+            {
+                Ok(Done::AlreadyThere(blob.id))
+            }
+            Some(_) => Err(ActError::NameTaken {
+                what: self.what.to_owned(),
+            }),
+            None => Err(error),
+        }
+    }
+
+    /// A service as it is now, if it is there; fails when it is not its owner's.
+    async fn owned(&self, id: &str, uid: &str) -> Result<Option<Value>, ActError> {
+        let live = match self.engine.raw_service(id).await {
+            Err(SwarmError::NotFound { .. }) => return Ok(None),
+            answer => answer.map_err(|error| self.failed_read(error))?,
+        };
+        let spec = wire::Spec::deserialize(&live["Spec"]).unwrap_or_default();
+        if spec.labels.get(label::UID).is_none_or(|found| found != uid) {
+            return Err(ActError::Conflict {
+                what: self.what.to_owned(),
+            });
+        }
+        Ok(Some(live))
+    }
+
+    /// The ids of the files that a service refers to. Networks are found by the engine itself.
+    async fn ids(&self, spec: &ServiceSpec) -> Result<Ids, ActError> {
+        let (secrets, configs) = (&spec.container.secrets, &spec.container.configs);
+        let mut ids = Ids::default();
+        if !secrets.is_empty() {
+            ids.secrets = by_name(
+                self.engine
+                    .secrets()
+                    .await
+                    .map_err(|error| self.failed_read(error))?,
+            );
+        }
+        if !configs.is_empty() {
+            ids.configs = by_name(
+                self.engine
+                    .configs()
+                    .await
+                    .map_err(|error| self.failed_read(error))?,
+            );
+        }
+        let missing_secret = secrets
+            .iter()
+            .find(|file| !ids.secrets.contains_key(&file.source));
+        let missing_config = configs
+            .iter()
+            .find(|file| !ids.configs.contains_key(&file.source));
+        match missing_secret.or(missing_config) {
+            Some(file) => Err(ActError::NotFound {
+                what: self.what.to_owned(),
+                message: format!("{} is not in the Swarm", file.source),
+            }),
+            None => Ok(ids),
+        }
+    }
+
+    async fn all_ids(&self, spec: &ServiceSpec) -> Result<Ids, ActError> {
+        let networks = async {
+            self.engine
+                .networks()
+                .await
+                .map_err(|error| self.failed_read(error))
+        };
+        let (ids, networks) = tokio::try_join!(self.ids(spec), networks)?;
+        let networks = networks.into_iter().filter(|network| network.swarm);
+        Ok(Ids {
+            networks: networks
+                .map(|network| (network.name, network.network.id))
+                .collect(),
+            ..ids
+        })
+    }
+
+    /// What agents may never have, whatever a plan says: the host's files.
+    fn allowed(&self, spec: &ServiceSpec) -> Result<(), ActError> {
+        match spec
+            .container
+            .mounts
+            .iter()
+            .find(|mount| !matches!(mount.mount_type.as_str(), "volume" | "tmpfs"))
+        {
+            Some(mount) => Err(self.refused(&format!(
+                "{} is a {} mount; agents have volumes and tmpfs alone",
+                mount.target, mount.mount_type
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn failed(&self, error: SwarmError) -> ActError {
+        ActError::from_engine(self.what, error)
+    }
+
+    /// A read before the change failed: whatever became of it, nothing was changed.
+    fn failed_read(&self, error: SwarmError) -> ActError {
+        match self.failed(error) {
+            ActError::Indeterminate { what, source } => ActError::Unavailable { what, source },
+            other => other,
+        }
+    }
+
+    fn refused(&self, message: &str) -> ActError {
+        ActError::Refused {
+            what: self.what.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    fn missing(&self) -> ActError {
+        ActError::NotFound {
+            what: self.what.to_owned(),
+            message: "it was removed by somebody else".to_owned(),
+        }
+    }
+}
+
+fn by_name(blobs: Vec<SeenBlob>) -> BTreeMap<String, String> {
+    blobs.into_iter().map(|blob| (blob.name, blob.blob.id)).collect()
+}
+
+/// Standard base64 with padding, as Go reads bytes from JSON.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let index = (bits >> (18 - 6 * place) & 63) as usize;
+            text.push(if place <= group.len() {
+                char::from(ALPHABET[index])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_written_as_go_reads_it() {
+        for (text, expect) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("\u{fb}\u{ff}", "w7vDvw=="),
+        ] {
+            assert_eq!(base64(text.as_bytes()), expect, "{text:?}");
+        }
     }
 }

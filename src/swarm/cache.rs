@@ -1,24 +1,31 @@
-//! One shared observation of the Swarm, kept fresh by events, polls and an interval re-list.
+//! One shared observation of the Swarm. [`super::watch`] keeps it fresh; here it is looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures::future::join_all;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::Swarm;
+use super::engine::Engine;
 use super::error::SwarmError;
+use super::images::Images;
+use super::ledger::{Ledger, ReadNo, Scope, Used};
+use super::polls::Polls;
 use super::secrets::SecretsDir;
 use crate::plan::Observed;
-use crate::plan::observed::{Node, Service};
+use crate::plan::observed::{Blob, Image, Network, Node, Service};
+use crate::resource::names::label;
 use crate::resource::object::Key;
 
 /// A hint that something may be worth reconciling; never a fact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
-    /// Something of this owner changed.
+    /// Something of this owner changed, or something that it named when it was observed last.
     Owner(Key),
-    /// Something changed that any owner may depend on (nodes, networks, or a time without the engine).
+    /// Something changed that any owner may depend on: a node, or we were without the engine for a time.
     All,
 }
 
@@ -49,7 +56,7 @@ impl Default for Tuning {
 /// What one owner needs to know.
 #[derive(Clone, Debug)]
 pub struct Want<'a> {
-    /// The owner: its services are found by their labels.
+    /// The owner: its services are found by their labels, whatever uid they carry.
     pub owner: &'a Key,
     /// Service names that its slots want: a service of somebody else that has one is reported too.
     pub service_names: BTreeSet<String>,
@@ -59,7 +66,7 @@ pub struct Want<'a> {
     pub secrets: BTreeSet<String>,
     /// Images that it names, as the spec names them.
     pub images: BTreeSet<String>,
-    /// Whether its tasks are to be read, fresh.
+    /// Whether its tasks must be known: they are read if they never were, or if anything hints that they changed.
     pub tasks: bool,
 }
 
@@ -75,12 +82,32 @@ pub struct Owned {
 /// The shared observation. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    swarm: Swarm,
+pub(super) struct Inner {
+    pub(super) swarm: Swarm,
+    pub(super) tuning: Tuning,
+    pub(super) polls: Mutex<Polls>,
+    /// Wakes the polling when somebody's next poll may be earlier than it knows.
+    pub(super) earlier_poll: Notify,
+    pub(super) health: watch::Sender<Health>,
+    ledger: Mutex<Ledger>,
+    /// Owners that were acted on since they were observed last.
+    acted_on: Mutex<BTreeSet<Key>>,
+    images: Images,
+    instance: String,
+    secrets: SecretsDir,
+}
+
+/// Whether the cache can be believed.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// Whether there was a full list since the start.
+    pub(super) listed: bool,
+    /// Why the engine is away, while it is.
+    pub(super) away: Option<Arc<SwarmError>>,
 }
 
 impl Cache {
@@ -96,24 +123,45 @@ impl Cache {
         secrets: SecretsDir,
         tuning: Tuning,
     ) -> Self {
-        let _ = (instance.into(), secrets, tuning);
+        let instance = instance.into();
+        let inner = Inner {
+            swarm,
+            tuning,
+            polls: Mutex::new(Polls::new(tuning.poll_min, tuning.poll_max)),
+            earlier_poll: Notify::new(),
+            health: watch::Sender::new(Health::default()),
+            ledger: Mutex::new(Ledger::new(instance.clone())),
+            acted_on: Mutex::default(),
+            images: Images::default(),
+            instance,
+            secrets,
+        };
         Self {
-            inner: Arc::new(Inner { swarm }),
+            inner: Arc::new(inner),
         }
     }
 
-    /// Keeps the cache fresh and says what to reconcile. Ends only when the receiver of `triggers` is gone, or
-    /// when it is dropped.
-    pub async fn run(&self, triggers: mpsc::Sender<Trigger>) {
-        triggers.closed().await;
+    /// Waits for the first full list.
+    pub async fn ready(&self) {
+        // The sender lives as long as `self`.
+        drop(
+            self.inner
+                .health
+                .subscribe()
+                .wait_for(|health| health.listed)
+                .await,
+        );
     }
 
-    /// Waits for the first full list.
-    pub async fn ready(&self) {}
-
-    /// Whether the engine answered last, and if not, why: one line for people.
-    pub fn health(&self) -> Result<(), String> {
-        Ok(())
+    /// Whether what the cache knows can be believed now.
+    ///
+    /// # Errors
+    /// Why the engine is away.
+    pub fn health(&self) -> Result<(), SwarmError> {
+        match &self.inner.health.borrow().away {
+            Some(error) => Err(SwarmError::Away(Arc::clone(error))),
+            None => Ok(()),
+        }
     }
 
     /// The engine behind it.
@@ -124,39 +172,287 @@ impl Cache {
     /// One owner's slice of the Swarm.
     ///
     /// # Errors
-    /// While the engine is away ([`SwarmError::Unavailable`]): old knowledge is not served as new.
+    /// While the engine is away: old knowledge is not served as new. A secret that cannot be read, or an image
+    /// that nobody knows, is no error; the one is left out, the other says so.
     pub async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
-        let _ = want;
-        Ok(Observed::default())
+        let inner = &self.inner;
+        inner.available().await?;
+        inner.catch_up(want.owner).await?;
+        if want.tasks {
+            inner.know_tasks(want.owner).await?;
+        }
+        let (images, secret_sources) = tokio::join!(inner.images(&want.images), inner.secret_sources(want));
+        let mut observed = inner.slice(want);
+        observed.images = images;
+        observed.secret_sources = secret_sources;
+        inner.add_attached_containers(&mut observed).await?;
+        Ok(observed)
     }
 
     /// Says that the owner's services, and what they need, were acted on: the next observation reads them anew.
     pub fn invalidate(&self, owner: &Key) {
-        let _ = owner;
+        lock(&self.inner.acted_on).insert(owner.clone());
+        self.inner.ledger().doubt_tasks(owner);
     }
 
     /// Says whether an owner waits for its tasks: they are polled until it no longer does.
     pub fn settling(&self, owner: &Key, is_settling: bool) {
-        let _ = (owner, is_settling);
+        lock(&self.inner.polls).settling(owner, is_settling, Instant::now());
+        self.inner.earlier_poll.notify_one();
     }
 
-    /// Every owner that the Swarm's services, secrets or configs of this installation name: to find what a deleted owner left.
+    /// Every owner that the services, secrets or configs of this installation name: to find what a deleted one left.
     pub fn owners(&self) -> BTreeSet<Key> {
-        BTreeSet::new()
+        self.inner.ledger().owners()
     }
 
-    /// The services of the owners that `select` picks, for the agent view; with their tasks, read fresh, if asked.
+    /// The services of the owners that `select` picks, for the agent view; `tasks` as in [`Want`].
+    ///
+    /// # Errors
+    /// While the engine is away.
     pub async fn services_of(
         &self,
         select: impl Fn(&Key) -> bool,
         tasks: bool,
     ) -> Result<Vec<Owned>, SwarmError> {
-        let _ = (select, tasks);
-        Ok(Vec::new())
+        let inner = &self.inner;
+        inner.available().await?;
+        let owners: Vec<Key> = inner
+            .ledger()
+            .service_owners()
+            .filter(|owner| select(owner))
+            .cloned()
+            .collect();
+        if tasks {
+            inner.know_tasks_of(&owners).await?;
+        }
+        let ledger = inner.ledger();
+        let services = owners.into_iter().flat_map(|owner| {
+            let (services, _) = ledger.owned(&owner);
+            services.into_iter().map(move |service| Owned {
+                owner: owner.clone(),
+                service,
+            })
+        });
+        Ok(services.collect())
     }
 
     /// All nodes, by id.
     pub fn nodes(&self) -> BTreeMap<String, Node> {
-        BTreeMap::new()
+        self.inner.ledger().nodes()
     }
+}
+
+impl Inner {
+    pub(super) fn engine(&self) -> &Engine {
+        &self.swarm.engine
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+
+    pub(super) fn begin(&self) -> ReadNo {
+        self.ledger().begin()
+    }
+
+    /// Reads an owner's tasks; says whether they changed.
+    pub(super) async fn read_tasks(&self, owner: &Key) -> Result<bool, SwarmError> {
+        let read = self.begin();
+        let tasks = self.engine().tasks_of(owner, &self.instance).await?;
+        Ok(self.ledger().owner_tasks(read, owner, tasks))
+    }
+
+    /// Waits until there was a full list, or it is clear that there is none to be had.
+    async fn available(&self) -> Result<(), SwarmError> {
+        let mut health = self.health.subscribe();
+        match health
+            .wait_for(|health| health.listed || health.away.is_some())
+            .await
+        {
+            Ok(health) => health
+                .away
+                .as_ref()
+                .map_or(Ok(()), |error| Err(SwarmError::Away(Arc::clone(error)))),
+            // The sender lives as long as `self`.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Reads anew what the last actions of the owner may have changed, and what its services refer to.
+    async fn catch_up(&self, owner: &Key) -> Result<(), SwarmError> {
+        if lock(&self.acted_on).remove(owner) {
+            let result = self.read_slice(owner).await;
+            if result.is_err() {
+                lock(&self.acted_on).insert(owner.clone());
+            }
+            result?;
+        }
+        if self.ledger().lacks_networks(owner) {
+            let read = self.begin();
+            let networks = self.engine().networks().await?;
+            self.ledger().networks.replace(read, networks);
+        }
+        Ok(())
+    }
+
+    async fn read_slice(&self, owner: &Key) -> Result<(), SwarmError> {
+        let read = self.begin();
+        let engine = self.engine();
+        let (services, networks, secrets, configs) = tokio::try_join!(
+            engine.services_of(owner, &self.instance),
+            engine.networks(),
+            engine.secrets(),
+            engine.configs(),
+        )?;
+        let mut ledger = self.ledger();
+        ledger.services(read, Scope::Owner(owner), services);
+        ledger.networks.replace(read, networks);
+        ledger.secrets.replace(read, secrets);
+        ledger.configs.replace(read, configs);
+        Ok(())
+    }
+
+    async fn know_tasks(&self, owner: &Key) -> Result<(), SwarmError> {
+        if !self.ledger().knows_tasks(owner) {
+            self.read_tasks(owner).await?;
+        }
+        Ok(())
+    }
+
+    async fn know_tasks_of(&self, owners: &[Key]) -> Result<(), SwarmError> {
+        let unknown: Vec<&Key> = {
+            let ledger = self.ledger();
+            owners.iter().filter(|owner| !ledger.knows_tasks(owner)).collect()
+        };
+        match unknown.as_slice() {
+            [] => Ok(()),
+            [owner] => self.read_tasks(owner).await.map(drop),
+            _ => self.read_all_tasks().await,
+        }
+    }
+
+    pub(super) async fn read_all_tasks(&self) -> Result<(), SwarmError> {
+        let read = self.begin();
+        let tasks = self.engine().tasks(&self.instance).await?;
+        self.ledger().all_tasks(read, tasks);
+        Ok(())
+    }
+
+    async fn images(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, Image> {
+        let resolve = async |name: &String| (name.clone(), self.images.resolve(self.engine(), name).await);
+        join_all(wanted.iter().map(resolve)).await.into_iter().collect()
+    }
+
+    async fn secret_sources(&self, want: &Want<'_>) -> BTreeMap<String, String> {
+        if want.secrets.is_empty() {
+            return BTreeMap::new();
+        }
+        let (secrets, names) = (self.secrets.clone(), want.secrets.clone());
+        let namespace = want.owner.namespace.clone();
+        let read = move || {
+            let print = |name: String| Some((name.clone(), secrets.fingerprint(&namespace, &name).ok()?));
+            names.into_iter().filter_map(print).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    }
+
+    fn slice(&self, want: &Want<'_>) -> Observed {
+        let mut ledger = self.ledger();
+        ledger.want_networks(want.owner, &want.networks);
+        let (own, leftover_tasks) = ledger.owned(want.owner);
+        let mut services: BTreeMap<String, Service> = own
+            .into_iter()
+            .map(|service| (service.spec.name.clone(), service))
+            .collect();
+        for name in want
+            .service_names
+            .iter()
+            .filter(|name| !services.contains_key(*name))
+            .collect::<Vec<_>>()
+        {
+            services.extend(
+                ledger
+                    .foreign(want.owner, name)
+                    .map(|service| (name.clone(), service)),
+            );
+        }
+        Observed {
+            services,
+            leftover_tasks,
+            nodes: ledger.nodes(),
+            networks: self.networks(&ledger, &want.networks),
+            secrets: blobs(&ledger, ledger.secrets.iter(), Used::Secret),
+            configs: blobs(&ledger, ledger.configs.iter(), Used::Config),
+            secret_sources: BTreeMap::new(),
+            images: BTreeMap::new(),
+        }
+    }
+
+    /// The networks that are named, and ours. One of ours that the managers gave no addresses does not exist
+    /// for the planner: making it again is what helps.
+    fn networks(&self, ledger: &Ledger, named: &BTreeSet<String>) -> BTreeMap<String, Network> {
+        let mut networks = BTreeMap::new();
+        for seen in ledger.networks.iter() {
+            let is_ours = self.is_ours(&seen.network);
+            let is_shown = (is_ours && seen.allocated) || (!is_ours && named.contains(&seen.name));
+            // A Swarm's network hides a local one of the same name, as it does for the engine.
+            if is_shown && (seen.swarm || !networks.contains_key(&seen.name)) {
+                let in_use = ledger.users(&Used::Network(seen.network.id.clone()));
+                networks.insert(
+                    seen.name.clone(),
+                    Network {
+                        in_use,
+                        ..seen.network.clone()
+                    },
+                );
+            }
+        }
+        networks
+    }
+
+    fn is_ours(&self, network: &Network) -> bool {
+        network
+            .labels
+            .get(label::INSTANCE)
+            .is_some_and(|instance| *instance == self.instance)
+    }
+
+    /// No service uses it, so it may go: unless containers were attached to it by hand.
+    async fn add_attached_containers(&self, observed: &mut Observed) -> Result<(), SwarmError> {
+        for network in observed.networks.values_mut() {
+            if self.is_ours(network) && network.in_use.is_empty() {
+                match self.engine().network(&network.id).await {
+                    Ok(seen) => network.in_use = seen.containers,
+                    Err(SwarmError::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn blobs<'a>(
+    ledger: &Ledger,
+    seen: impl Iterator<Item = &'a super::decode::SeenBlob>,
+    used: impl Fn(String) -> Used,
+) -> BTreeMap<String, Blob> {
+    seen.map(|seen| {
+        let in_use = ledger.users(&used(seen.name.clone()));
+        (
+            seen.name.clone(),
+            Blob {
+                in_use,
+                ..seen.blob.clone()
+            },
+        )
+    })
+    .collect()
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked did so outside of these short sections.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -102,9 +102,19 @@ pub enum SwarmError {
         /// The engine's words.
         message: String,
     },
-    /// The engine refused the request, or failed at it.
-    #[error("the Docker engine answered {what} with {status}: {message}")]
+    /// The engine does not want the request like that: sending it again does not help.
+    #[error("the Docker engine refused {what} ({status}): {message}")]
     Refused {
+        /// The request, without its body.
+        what: String,
+        /// HTTP status code.
+        status: u16,
+        /// The engine's words.
+        message: String,
+    },
+    /// The engine failed at the request.
+    #[error("the Docker engine failed at {what} ({status}): {message}")]
+    Failed {
         /// The request, without its body.
         what: String,
         /// HTTP status code.
@@ -303,4 +313,30 @@ fn manager_state(text: &str) -> String {
         "inactive"
     };
     state.to_owned()
+}
+
+impl ActError {
+    /// What a failed request means for the action that sent it.
+    pub(super) fn from_engine(what: &str, error: SwarmError) -> Self {
+        let what = what.to_owned();
+        match error {
+            SwarmError::OutOfSequence => Self::Conflict { what },
+            SwarmError::NameTaken { .. } => Self::NameTaken { what },
+            SwarmError::NotFound { message } => Self::NotFound { what, message },
+            SwarmError::InUse { message } => Self::InUse { what, message },
+            SwarmError::Refused { message, .. } => Self::Refused { what, message },
+            source @ (SwarmError::Lost { .. }
+            | SwarmError::TimedOut { .. }
+            | SwarmError::GaveUp { .. }
+            | SwarmError::Unreadable { .. }) => Self::Indeterminate { what, source },
+            source @ (SwarmError::BadHost { .. }
+            | SwarmError::Unavailable { .. }
+            | SwarmError::NoPermission { .. }
+            | SwarmError::Away(_)
+            | SwarmError::TooOld { .. }
+            | SwarmError::NotAManager { .. }
+            | SwarmError::NoQuorum { .. }
+            | SwarmError::Failed { .. }) => Self::Unavailable { what, source },
+        }
+    }
 }

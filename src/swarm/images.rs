@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Engine;
+use super::engine::Engine;
 use super::error::SwarmError;
 use super::transport::READ_LIMIT;
 use crate::plan::observed::Image;
@@ -44,7 +44,9 @@ impl Images {
             return Image::Resolved(reference.to_owned());
         }
         if !is_reference(reference) {
-            return Image::Unknown { why: format!("{reference:?} is no image reference") };
+            return Image::Unknown {
+                why: format!("{reference:?} is no image reference"),
+            };
         }
         let slot = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +58,10 @@ impl Images {
         }
         let last = slot.take().map(|known| known.image);
         let (image, hold) = look(engine, reference, last).await;
-        *slot = Some(Known { image: image.clone(), until: Instant::now() + hold });
+        *slot = Some(Known {
+            image: image.clone(),
+            until: Instant::now() + hold,
+        });
         image
     }
 }
@@ -75,8 +80,11 @@ async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, 
         Ok(digest) => return (Image::Resolved(pinned(reference, &digest)), GOOD_FOR),
         Err(error) => error.to_string(),
     };
-    let pulled = local.as_ref().ok().and_then(|digests| own_digest(reference, digests));
-    let image = match (last, pulled, local) {
+    let pulled = local
+        .as_ref()
+        .ok()
+        .and_then(|digests| own_digest(reference, digests));
+    let image = match (last, pulled, &local) {
         (Some(resolved @ Image::Resolved(_)), _, _) => resolved,
         (_, Some(digest), _) => Image::Resolved(pinned(reference, digest)),
         (_, None, Ok(_)) => Image::Local,
@@ -88,7 +96,9 @@ async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, 
 /// The digests by which this node pulled the image: none when it was built or imported here.
 async fn local_digests(engine: &Engine, reference: &str) -> Result<Vec<String>, SwarmError> {
     let what = format!("GET /images/{reference}/json");
-    let image = engine.bollard(what, READ_LIMIT, engine.docker.inspect_image(reference)).await?;
+    let image = engine
+        .bollard(what, READ_LIMIT, engine.docker.inspect_image(reference))
+        .await?;
     Ok(image.repo_digests.unwrap_or_default())
 }
 
@@ -96,13 +106,19 @@ async fn registry_digest(engine: &Engine, reference: &str) -> Result<String, Swa
     let what = format!("GET /distribution/{reference}/json");
     let ask = engine.docker.inspect_registry_image(reference, None);
     let answer = engine.bollard(what.clone(), REGISTRY_LIMIT, ask).await?;
-    answer.descriptor.digest.ok_or_else(|| SwarmError::NotFound { message: format!("{what} names no digest") })
+    answer.descriptor.digest.ok_or_else(|| SwarmError::NotFound {
+        message: format!("{what} names no digest"),
+    })
 }
 
 /// `name:tag@digest`, as `docker service create` sends it.
 fn pinned(reference: &str, digest: &str) -> String {
     let (_, tag) = split_tag(reference);
-    let tagged = if tag.is_some() { reference.to_owned() } else { format!("{reference}:latest") };
+    let tagged = if tag.is_some() {
+        reference.to_owned()
+    } else {
+        format!("{reference}:latest")
+    };
     format!("{tagged}@{digest}")
 }
 
@@ -135,7 +151,9 @@ fn is_reference(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte);
     text.len() <= 512
         && text.bytes().all(allowed)
-        && text.split('/').all(|part| !part.is_empty() && !part.chars().all(|c| c == '.'))
+        && text
+            .split('/')
+            .all(|part| !part.is_empty() && !part.chars().all(|c| c == '.'))
 }
 
 #[cfg(test)]

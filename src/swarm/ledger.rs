@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decode::{HasId, SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
-use crate::plan::observed::{Service, Task, TaskState};
+use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::resource::object::Key;
 
 /// When a read began, among all reads.
@@ -41,20 +41,21 @@ impl<T> Default for Shelf<T> {
     }
 }
 
-impl<T: HasId + PartialEq> Shelf<T> {
-    /// Takes an answer; says whether it tells something new.
-    pub(super) fn replace(&mut self, read: ReadNo, answer: Vec<T>) -> bool {
+impl<T: HasId + PartialEq + Clone> Shelf<T> {
+    /// Takes an answer; returns what is new, changed or gone.
+    pub(super) fn replace(&mut self, read: ReadNo, answer: Vec<T>) -> Vec<T> {
         if read < self.read {
-            return false;
+            return Vec::new();
         }
         self.read = read;
         let items = answer
             .into_iter()
             .map(|item| (item.id().to_owned(), item))
             .collect();
-        let is_new = self.items != items;
-        self.items = items;
-        is_new
+        let old = std::mem::replace(&mut self.items, items);
+        let new = self.items.iter().filter(|(id, item)| old.get(*id) != Some(item));
+        let gone = old.iter().filter(|(id, _)| !self.items.contains_key(*id));
+        new.chain(gone).map(|(_, item)| item.clone()).collect()
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&T> {
@@ -92,6 +93,8 @@ pub(super) struct Ledger {
     /// Owners that found a service of somebody else under a name that they want, by its id.
     waiting: BTreeMap<String, BTreeSet<Key>>,
     tasks: BTreeMap<Key, OwnerTasks>,
+    /// The networks that owners name.
+    wanted_networks: BTreeMap<Key, BTreeSet<String>>,
     pub(super) nodes: Shelf<SeenNode>,
     pub(super) networks: Shelf<SeenNetwork>,
     pub(super) secrets: Shelf<SeenBlob>,
@@ -243,14 +246,62 @@ impl Ledger {
         Some(self.named(entry))
     }
 
+    /// Notes which networks an owner names: from now on their changes are its own, too.
+    pub(super) fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
+        if names.is_empty() {
+            self.wanted_networks.remove(owner);
+        } else if self.wanted_networks.get(owner) != Some(names) {
+            self.wanted_networks.insert(owner.clone(), names.clone());
+        }
+    }
+
+    /// The owners to whom changed networks matter.
+    pub(super) fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
+        let names: BTreeSet<&str> = changed.iter().map(|network| network.name.as_str()).collect();
+        let wants = |wanted: &BTreeSet<String>| wanted.iter().any(|name| names.contains(name.as_str()));
+        let wanting = self.wanted_networks.iter().filter(|(_, wanted)| wants(wanted));
+        let makers = changed
+            .iter()
+            .filter_map(|network| owner(&network.network.labels, &self.instance));
+        wanting.map(|(owner, _)| owner.clone()).chain(makers).collect()
+    }
+
+    /// The owners of changed secrets or configs.
+    pub(super) fn makers(&self, changed: &[SeenBlob]) -> BTreeSet<Key> {
+        changed
+            .iter()
+            .filter_map(|blob| owner(&blob.blob.labels, &self.instance))
+            .collect()
+    }
+
+    /// Notes that any task may have changed.
+    pub(super) fn doubt_all_tasks(&mut self) {
+        self.tasks.values_mut().for_each(|known| known.stale = true);
+    }
+
     /// The owner of a service.
     pub(super) fn owner_of(&self, service: &str) -> Option<&Key> {
         self.services.get(service)?.owner.as_ref()
     }
 
+    /// All nodes, by id.
+    pub(super) fn nodes(&self) -> BTreeMap<String, Node> {
+        self.nodes
+            .iter()
+            .map(|seen| (seen.id.clone(), seen.node.clone()))
+            .collect()
+    }
+
     /// Every owner that has services.
-    pub(super) fn owners(&self) -> impl Iterator<Item = &Key> {
+    pub(super) fn service_owners(&self) -> impl Iterator<Item = &Key> {
         self.by_owner.keys()
+    }
+
+    /// Every owner that has services, secrets or configs.
+    pub(super) fn owners(&self) -> BTreeSet<Key> {
+        let blobs = self.secrets.iter().chain(self.configs.iter());
+        let makers = blobs.filter_map(|blob| owner(&blob.blob.labels, &self.instance));
+        self.by_owner.keys().cloned().chain(makers).collect()
     }
 
     /// Names of the services that refer to something, whoever owns them.

@@ -1,19 +1,29 @@
 //! Observe the Swarm, act on one Action, engine events: the only room that knows bollard.
+//!
+//! Services, tasks, nodes and all lists are read and written as our own JSON through bollard's transport:
+//! bollard's models hold a version in 31 bits, drop what they do not know, and fail a whole list over one new
+//! word. bollard itself makes and removes by id, and asks about images.
 
 mod act;
 mod cache;
 mod decode;
+mod engine;
 mod error;
+mod images;
 mod ledger;
 mod logs;
+mod networks;
+mod polls;
 mod secrets;
 mod spec;
 mod subnet;
 mod transport;
 mod want;
+mod watch;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use act::Done;
 pub use cache::{Cache, Owned, Trigger, Tuning, Want};
@@ -21,12 +31,14 @@ pub use error::{ActError, SecretError, SwarmError};
 pub use logs::{LogLine, LogOptions, LogSource};
 pub use secrets::SecretsDir;
 
+use engine::Engine;
+
 /// A handle on one Docker engine that manages a Swarm. Cheap to clone.
 ///
 /// It connects when it is first used and again whenever needed, so it can be made while the engine is down.
 #[derive(Clone, Debug)]
 pub struct Swarm {
-    host: std::sync::Arc<str>,
+    engine: Arc<Engine>,
 }
 
 /// What the engine is.
@@ -57,11 +69,8 @@ impl CallCounts {
     }
 
     fn sum(&self, select: impl Fn(&str) -> bool) -> u64 {
-        self.by_route
-            .iter()
-            .filter(|(route, _)| select(route))
-            .map(|(_, count)| count)
-            .sum()
+        let selected = self.by_route.iter().filter(|(route, _)| select(route));
+        selected.map(|(_, count)| count).sum()
     }
 }
 
@@ -75,34 +84,43 @@ impl Swarm {
     /// # Errors
     /// [`SwarmError::BadHost`] when the address makes no sense. Nothing is sent yet.
     pub fn connect(host: &str) -> Result<Self, SwarmError> {
-        Ok(Self { host: host.into() })
+        let engine = Arc::new(Engine::new(host)?);
+        Ok(Self { engine })
     }
 
     /// The address that it was made with.
     pub fn host(&self) -> &str {
-        &self.host
+        self.engine.transport.host()
     }
 
     /// Asks whether the engine answers.
+    ///
+    /// # Errors
+    /// When it does not, or is too old for us.
     pub async fn ping(&self) -> Result<(), SwarmError> {
-        Ok(())
+        self.engine.transport.negotiate().await.map(drop)
     }
 
     /// What the engine is.
+    ///
+    /// # Errors
+    /// When it does not answer, or is too old for us.
     pub async fn version(&self) -> Result<EngineVersion, SwarmError> {
-        Ok(EngineVersion {
-            engine: String::new(),
-            api: String::new(),
-        })
+        self.engine.version().await
     }
 
     /// Fails unless the engine is a manager of a Swarm that has a leader.
+    ///
+    /// # Errors
+    /// [`SwarmError::NotAManager`] and [`SwarmError::NoQuorum`] say what to do; others when it does not answer.
     pub async fn require_manager(&self) -> Result<(), SwarmError> {
-        Ok(())
+        self.engine.require_manager().await
     }
 
-    /// The requests sent so far.
+    /// The requests sent so far, by all clones of this handle.
     pub fn calls(&self) -> CallCounts {
-        CallCounts::default()
+        CallCounts {
+            by_route: self.engine.transport.calls(),
+        }
     }
 }

@@ -29,7 +29,11 @@ struct Poll {
 impl Polls {
     /// No owners yet; `min` and `max` bound the time between two polls of an owner.
     pub(super) fn new(min: Duration, max: Duration) -> Self {
-        Self { min, max, owners: BTreeMap::new() }
+        Self {
+            min,
+            max,
+            owners: BTreeMap::new(),
+        }
     }
 
     /// Says whether an owner waits for its tasks. One that already does keeps its pace.
@@ -61,7 +65,11 @@ impl Polls {
             self.owners.remove(owner);
             return;
         }
-        poll.interval = if has_changed { self.min } else { (poll.interval * 3 / 2).min(self.max) };
+        poll.interval = if has_changed {
+            self.min
+        } else {
+            (poll.interval * 3 / 2).min(self.max)
+        };
         poll.due = now + poll.interval;
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::error::SecretError;
 use crate::resource::names;
 
@@ -35,13 +37,10 @@ impl SecretsDir {
         Self(folder)
     }
 
-    /// The name that a secret's present content has in the Swarm: it changes with the content.
-    ///
-    /// # Errors
-    /// See [`SecretError`].
-    pub fn swarm_name(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
+    /// A text that changes with a secret's content, and tells nothing else of it.
+    pub(super) fn fingerprint(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
         let content = self.read(namespace, name)?;
-        Ok(names::blob_name(namespace, name, content.bytes()))
+        Ok(names::hex(&Sha256::digest(content.bytes())))
     }
 
     /// The content of a secret. Symbolic links may be used within the folder (as Kubernetes mounts have them),
@@ -152,11 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn a_swarm_name_changes_with_the_content_and_shows_none_of_it() {
+    fn a_fingerprint_changes_with_the_content_and_shows_none_of_it() {
         let (dir, secrets) = folder();
-        let before = secrets.swarm_name("default", "token").unwrap();
+        let before = secrets.fingerprint("default", "token").unwrap();
         fs::write(dir.path().join("secrets/default/token"), "hush!").unwrap();
-        let after = secrets.swarm_name("default", "token").unwrap();
+        let after = secrets.fingerprint("default", "token").unwrap();
         assert_ne!(before, after);
         let shown = format!("{:?}", secrets.read("default", "token").unwrap());
         assert!(!shown.contains("hush") && !after.contains("hush"), "{shown}");

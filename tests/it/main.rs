@@ -7,14 +7,13 @@
 )]
 
 mod agent;
+mod api;
 mod converge;
 mod crash;
-mod crds;
 mod deletion;
 mod drift;
 mod harness;
 mod harness_works;
-mod manifests;
 mod store;
 mod tidy;
 mod trouble;

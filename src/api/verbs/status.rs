@@ -14,9 +14,7 @@ use crate::api::paths::Target;
 use crate::api::payload::{Document, MergePatch};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::resource::kinds::WorkloadStatus;
-use crate::resource::validate::{Cause, CauseReason};
-use crate::resource::{Object, lifecycle};
+use crate::resource::{Object, lifecycle, schema};
 
 /// `GET …/{name}/status`
 pub(in crate::api) async fn get(
@@ -87,12 +85,16 @@ async fn replace(
 
 /// The status, if it is one of the object's kind.
 fn checked(old: &Object, status: Value) -> Result<Value, ApiError> {
-    match serde_json::from_value::<WorkloadStatus>(status.clone()) {
-        Ok(_) => Ok(status),
-        Err(error) => Err(ApiError::Invalid {
-            kind: old.kind,
-            name: old.name().to_owned(),
-            causes: vec![Cause::new("status", CauseReason::Invalid, error.to_string())],
-        }),
+    let mut causes = Vec::new();
+    if let Some(schema) = schema::member(old.kind, "status") {
+        schema::check(&status, schema, "status", &mut causes);
     }
+    if causes.is_empty() {
+        return Ok(status);
+    }
+    Err(ApiError::Invalid {
+        kind: old.kind,
+        name: old.name().to_owned(),
+        causes,
+    })
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -83,6 +83,13 @@ impl Postgres {
 
     /// Starts the killed server on its data, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
+        // Sessions outlive a killed server by a moment, and no new one starts beside them.
+        let data = self.folder.join("data");
+        eventually(PATIENCE, "the killed server's sessions end", async || {
+            let attached = sessions(&data);
+            if attached == 0 { Ok(()) } else { Err(attached) }
+        })
+        .await;
         self.server = serve(&self.folder);
         self.until_it_answers().await;
     }
@@ -154,6 +161,26 @@ fn serve(folder: &PathBuf) -> Process {
         command.args(["-c", setting]);
     }
     Process::spawn(&mut command, &folder.join("log"))
+}
+
+/// How many processes are attached to the shared memory that the pid file names.
+fn sessions(data: &Path) -> u32 {
+    let pid_file = fs::read_to_string(data.join("postmaster.pid")).unwrap();
+    let Some((_key, id)) = pid_file
+        .lines()
+        .nth(6)
+        .and_then(|line| line.trim().split_once(' '))
+    else {
+        return 0;
+    };
+    let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let rows = segments
+        .lines()
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let attached = rows
+        .filter(|row| row[1] == id.trim())
+        .map(|row| row[6].parse::<u32>().unwrap());
+    attached.sum()
 }
 
 /// One of Postgres's programs; it runs as `postgres` if we are root, as whom Postgres refuses to run.

@@ -1,0 +1,83 @@
+//! `whoosh operator`: wires the rooms together and runs them until SIGTERM or SIGINT.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use whoosh::api::{self, Api, Socket};
+use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
+use whoosh::controller::{self, Controller};
+use whoosh::resource::lower::Endpoints;
+use whoosh::store::Store;
+use whoosh::swarm::{Cache, SecretsDir, Swarm};
+use whoosh::telemetry::Metrics;
+
+use super::Failure;
+
+/// Hints that may wait for the controllers: more are no loss, the next one asks for the same key.
+const HINTS: usize = 1024;
+
+/// Serves and reconciles until it is told to stop.
+pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), Failure> {
+    // First of all, so that a second operator on the same socket changes nothing.
+    let socket_path = global.socket.clone().unwrap_or_else(paths::default_socket);
+    let socket = Socket::bind(&socket_path)?;
+    let store = Store::connect(args.database_url.as_str()).await?;
+    store.migrate().await?;
+    let instance = store.instance_id().await?;
+    let secrets = SecretsDir::new(args.servers.secrets_dir.clone());
+    let cache = Cache::new(
+        Swarm::connect(&args.servers.docker_host)?,
+        &instance,
+        secrets.clone(),
+    );
+    let nats_url = args.servers.nats_url.as_ref().map(|url| url.as_str().to_owned());
+    let endpoints = Endpoints {
+        nats_url,
+        whoosh_endpoint: None,
+    };
+    let (metrics, closing) = (Metrics::new(), CancellationToken::new());
+    let api = Api {
+        store: store.clone(),
+        cache: cache.clone(),
+        endpoints: endpoints.clone(),
+        instance: instance.clone(),
+        metrics: metrics.clone(),
+        closing: closing.clone(),
+    };
+    // One holder a socket: an operator that is started again takes its own lease back at once.
+    let holder = format!("{}:{}", host_name(), socket_path.display());
+    let controller = Controller {
+        store,
+        cache: cache.clone(),
+        secrets,
+        endpoints,
+        instance,
+        holder,
+        metrics,
+    };
+    let (hints, triggers) = mpsc::channel(HINTS);
+    let observing = tokio::spawn(async move { cache.run(hints).await });
+    let serving = tokio::spawn(socket.serve(api::router(api), closing.clone()));
+    tracing::info!(socket = %socket_path.display(), "serving");
+    controller::run(&controller, triggers, told_to_stop()?).await;
+    tracing::info!("stopping");
+    closing.cancel();
+    serving.await?;
+    observing.abort();
+    Ok(())
+}
+
+fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,515 @@
+//! What is done to bring a workload about.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::world::{INSTANCE, World, file, labels_of_others, network, owner};
+use crate::plan::action::{Action, Report};
+use crate::plan::observed::Image;
+use crate::plan::preview;
+use crate::resource::agent_spec::{Mount, MountType};
+use crate::resource::names::label;
+use crate::resource::workload::{Amount, DesiredHealthCheck};
+
+#[test]
+fn an_empty_swarm_gets_the_network_and_then_an_agent_a_slot() {
+    let mut world = World::new("coordinator reviewer=2");
+    world.check(&[
+        "1 + network chorus_net",
+        "2 + service coordinator_1",
+        "2 + service reviewer_1",
+        "2 + service reviewer_2",
+    ]);
+    assert_eq!(world.converge(), 1);
+    world.check(&[]);
+}
+
+#[test]
+fn an_agent_knows_who_it_is() {
+    let mut world = World::settled("reviewer=2");
+    world.workload.owner.generation = 7;
+    let spec = world.spec("reviewer.2").clone();
+    let name = "team_default_payments_reviewer_2";
+    let expected = [
+        ("CHORUS_AGENT_ID", name),
+        ("CHORUS_AGENT_NAME", "team.payments.reviewer.2"),
+        ("CHORUS_OWNER_UID", "uid-1"),
+        ("CHORUS_SLOT", "2"),
+        ("RUST_LOG", "info"),
+    ];
+    let env: Vec<_> = spec
+        .container
+        .env
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(env, expected);
+    let mut labels = spec.labels;
+    assert_eq!(labels.remove(label::SPEC_HASH).map(|hash| hash.len()), Some(16));
+    let labels: Vec<_> = labels
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            ("chorus.services/generation", "1"),
+            ("chorus.services/image", "agent:dev"),
+            ("chorus.services/instance", INSTANCE),
+            ("chorus.services/kind", "team"),
+            ("chorus.services/managed-by", "whoosh"),
+            ("chorus.services/name", "payments"),
+            ("chorus.services/namespace", "default"),
+            ("chorus.services/role", "reviewer"),
+            ("chorus.services/slot", "2"),
+            ("chorus.services/uid", "uid-1"),
+            ("com.docker.stack.namespace", "team_default_payments"),
+        ]
+    );
+    world.check(&[]);
+}
+
+/// Edits a settled `writer reviewer` team, compares the plan, and brings it about.
+#[track_caller]
+fn check(edit: impl FnOnce(&mut World), expected: &[&str]) {
+    let mut world = World::settled("writer reviewer");
+    world.workload.owner.generation = 2;
+    edit(&mut world);
+    world.check(expected);
+    world.converge();
+    assert!(world.plan().is_empty());
+}
+
+#[test]
+fn an_edit_touches_the_agents_that_it_concerns() {
+    check(|_| {}, &[]);
+    check(
+        |world| drop(world.role("writer").agent.env.insert("A".into(), "1".into())),
+        &["1 +/- service writer_1: container.env.A"],
+    );
+    check(
+        |world| world.role("writer").replicas = 2,
+        &["1 + service writer_2"],
+    );
+    check(
+        |world| world.workload.network = "other_net".into(),
+        &[
+            "1 + network other_net",
+            "2 +/- service writer_1: networks",
+            "2 +/- service reviewer_1: networks",
+        ],
+    );
+    check(
+        |world| world.role("writer").agent.networks = vec!["data_net".into()],
+        &["1 + network data_net", "2 +/- service writer_1: networks"],
+    );
+}
+
+#[test]
+fn each_field_is_compared_and_told_by_how_deep_it_cuts() {
+    let one = |edit: fn(&mut World), expected: &str| check(edit, &[expected]);
+    let agent = |edit: fn(&mut crate::resource::workload::DesiredAgent), field: &str| {
+        check(
+            |world| edit(&mut world.role("writer").agent),
+            &[&format!("1 {field}")],
+        );
+    };
+    agent(
+        |agent| agent.command = vec!["run".into()],
+        "+/- service writer_1: container.command",
+    );
+    agent(
+        |agent| agent.args = vec!["-v".into()],
+        "+/- service writer_1: container.args",
+    );
+    agent(
+        |agent| agent.user = Some("1000".into()),
+        "+/- service writer_1: container.user",
+    );
+    agent(
+        |agent| agent.stop_grace_period = Duration::from_secs(30),
+        "+/- service writer_1: container.stopGracePeriod",
+    );
+    agent(
+        |agent| {
+            agent.limits = Amount {
+                nano_cpus: 1,
+                memory_bytes: 2,
+            }
+        },
+        "+/- service writer_1: resources.limits.cpu, resources.limits.memory",
+    );
+    agent(
+        |agent| agent.reservations.nano_cpus = 1,
+        "+/- service writer_1: resources.requests.cpu",
+    );
+    agent(
+        |agent| agent.constraints = vec!["node.role==worker".into()],
+        "+/- service writer_1: placement.constraints",
+    );
+    agent(
+        |agent| agent.preferences = vec!["node.labels.zone".into()],
+        "~ service writer_1: placement.preferences",
+    );
+    agent(
+        |agent| {
+            agent.mounts = vec![Mount {
+                target: "/data".into(),
+                mount_type: MountType::Volume,
+                source: Some("data".into()),
+                read_only: false,
+            }]
+        },
+        "+/- service writer_1: container.mounts./data",
+    );
+    agent(
+        |agent| {
+            agent.health_check = Some(DesiredHealthCheck {
+                command: vec!["ok".into()],
+                interval: Duration::ZERO,
+                timeout: Duration::ZERO,
+                start_period: Duration::ZERO,
+                retries: 0,
+            })
+        },
+        "+/- service writer_1: container.healthCheck",
+    );
+    one(
+        |world| world.spec("writer.1").replicas = 3,
+        "1 ~ service writer_1: replicas (drift)",
+    );
+    one(
+        |world| world.spec("writer.1").dnsrr = false,
+        "1 +/- service writer_1: endpoint.dnsrr (drift)",
+    );
+    one(
+        |world| world.spec("writer.1").restart.max_attempts = 3,
+        "1 +/- service writer_1: restart.maxAttempts (drift)",
+    );
+    one(
+        |world| world.spec("writer.1").update.stop_first = false,
+        "1 ~ service writer_1: update.stopFirst (drift)",
+    );
+    one(
+        |world| world.spec("writer.1").container.read_only = false,
+        "1 +/- service writer_1: container.readOnly (drift)",
+    );
+    one(
+        |world| world.spec("writer.1").container.init = Some(true),
+        "1 +/- service writer_1: container.init (drift)",
+    );
+    one(
+        |world| drop(world.spec("writer.1").labels.remove(label::ROLE)),
+        "1 ~ service writer_1: labels.chorus.services/role (drift)",
+    );
+}
+
+#[test]
+fn order_is_no_difference_where_it_means_nothing() {
+    let mut world = World::new("writer");
+    let agent = &mut world.role("writer").agent;
+    agent.constraints = vec!["node.role==worker".into(), "node.labels.a==b".into()];
+    agent.configs = vec![file("one", Some("1")), file("two", Some("2"))];
+    world.converge();
+    let spec = world.spec("writer.1");
+    spec.constraints.reverse();
+    spec.container.configs.reverse();
+    world.check(&[]);
+}
+
+#[test]
+fn bookkeeping_labels_alone_touch_nobody_and_go_along_with_a_change() {
+    let mut world = World::settled("writer reviewer");
+    world.workload.owner.generation = 2;
+    world
+        .spec("reviewer.1")
+        .labels
+        .insert(label::SPEC_HASH.into(), "other".into());
+    world.check(&[]);
+    world.role("writer").agent.user = Some("1000".into());
+    world.converge();
+    let generation = |world: &mut World, agent| world.service(agent).labels.get(label::GENERATION).cloned();
+    assert_eq!(generation(&mut world, "writer.1").as_deref(), Some("2"));
+    assert_eq!(generation(&mut world, "reviewer.1").as_deref(), Some("1"));
+}
+
+#[test]
+fn labels_of_others_are_left_alone() {
+    let mut world = World::settled("writer");
+    world
+        .service("writer.1")
+        .labels
+        .insert("traefik.enable".into(), "true".into());
+    world.check(&[]);
+}
+
+#[test]
+fn surplus_slots_go_highest_first_after_those_of_removed_roles() {
+    let mut world = World::settled("writer=3 reviewer=2");
+    world.workload.roles.retain(|role| role.name == "writer");
+    world.role("writer").replicas = 1;
+    world.check(&[
+        "1 - service reviewer_2",
+        "1 - service reviewer_1",
+        "1 - service writer_3",
+        "1 - service writer_2",
+    ]);
+}
+
+#[test]
+fn a_foreign_service_blocks_its_slot_alone_and_is_never_touched() {
+    for (label, value) in [
+        (label::UID, "uid-9"),
+        (label::UID, ""),
+        (label::INSTANCE, "elsewhere"),
+        (label::MANAGED_BY, "somebody"),
+    ] {
+        let mut world = World::settled("writer reviewer");
+        let service = world.service("writer.1");
+        service.labels.insert(label.into(), value.into());
+        service.labels.insert(label::NAME.into(), "others".into());
+        service.spec.container.user = "root".into();
+        world.remove("reviewer.1");
+        world.check(&["1 + service reviewer_1", "! writer.1 NameConflict"]);
+        world.workload.roles.clear();
+        world.check(&[]);
+    }
+}
+
+#[test]
+fn what_a_dead_predecessor_left_goes_first_under_its_own_uid() {
+    let mut world = World::settled("writer=2");
+    world.workload.owner = owner("uid-2");
+    world.role("writer").replicas = 1;
+    world.check(&[
+        "1 - service writer_1",
+        "1 - service writer_2",
+        "2 + service writer_1",
+    ]);
+    let first = &world.plan().stages[0];
+    let uids = first.iter().filter_map(|action| match action {
+        Action::RemoveService { uid, .. } => Some(uid.as_str()),
+        _ => None,
+    });
+    assert_eq!(uids.collect::<Vec<_>>(), ["uid-1", "uid-1"]);
+    world.converge();
+}
+
+#[test]
+fn a_suspended_workload_is_left_as_it_is() {
+    let mut world = World::settled("writer");
+    world.workload.suspended = true;
+    world.spec("writer.1").replicas = 2;
+    assert!(world.plan().stages.is_empty());
+    world.check(&["- ~ service writer_1: replicas (drift)"]);
+    let preview = preview(&world.plan());
+    assert_eq!((preview.suspended, preview.interrupted), (true, 0));
+}
+
+#[test]
+fn an_image_tag_is_resolved_once() {
+    let resolved = |digest: &str| Image::Resolved(format!("agent:dev@sha256:{digest}"));
+    let images = |world: &World| -> Vec<String> {
+        let services = world.observed.services.values();
+        services.map(|live| live.spec.container.image.clone()).collect()
+    };
+    let mut world = World::new("writer=2");
+    world.observed.images.insert("agent:dev".into(), resolved("1"));
+    world.converge();
+    assert_eq!(images(&world), ["agent:dev@sha256:1"; 2]);
+
+    world.observed.images.insert("agent:dev".into(), resolved("2"));
+    world.check(&[]);
+    world.role("writer").replicas = 3;
+    world.converge();
+    assert_eq!(
+        images(&world),
+        ["agent:dev@sha256:1"; 3],
+        "a new agent runs what its siblings run"
+    );
+
+    world.spec("writer.2").container.image = "other:dev".into();
+    world.check(&["1 +/- service writer_2: container.image (drift)"]);
+    world.converge();
+    assert_eq!(
+        images(&world),
+        ["agent:dev@sha256:1"; 3],
+        "what somebody else put there does not stay"
+    );
+
+    world.role("writer").agent.image = "agent:prod".into();
+    for (known, expected) in [
+        (
+            Some(Image::Resolved("agent:prod@sha256:3".into())),
+            "agent:prod@sha256:3",
+        ),
+        (Some(Image::Local), "agent:prod"),
+        (
+            Some(Image::Unknown {
+                why: "no answer".into(),
+            }),
+            "agent:prod",
+        ),
+        (None, "agent:prod"),
+    ] {
+        world.observed.images = known
+            .map(|known| ("agent:prod".to_owned(), known))
+            .into_iter()
+            .collect();
+        let Action::UpdateService { spec, .. } = &world.plan().stages[0][0] else {
+            panic!("an update");
+        };
+        assert_eq!(spec.container.image, expected);
+    }
+}
+
+#[test]
+fn an_image_that_was_never_resolved_stays_when_the_registry_comes_back() {
+    let mut world = World::settled("writer");
+    let resolved = Image::Resolved("agent:dev@sha256:1".into());
+    world.observed.images.insert("agent:dev".into(), resolved);
+    world.check(&[]);
+}
+
+#[test]
+fn secrets_and_configs_are_made_by_content_and_collected() {
+    let mut world = World::new("writer reviewer");
+    world.role("writer").agent.secrets = vec![file("token", None)];
+    world.role("reviewer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.observed.secret_sources = BTreeMap::from([("token".to_owned(), "1".to_owned())]);
+    world.check(&[
+        "1 + network chorus_net",
+        "1 + secret default_token",
+        "1 + config default_prompt",
+        "2 + service writer_1",
+        "2 + service reviewer_1",
+    ]);
+    world.converge();
+
+    world.observed.secret_sources.insert("token".into(), "2".into());
+    world.role("reviewer").agent.configs = vec![file("prompt", Some("be strict"))];
+    world.check(&[
+        "1 + secret default_token",
+        "1 + config default_prompt",
+        "2 +/- service writer_1: container.secrets./run/token",
+        "2 +/- service reviewer_1: container.configs./run/prompt",
+        "3 - secret default_token",
+        "3 - config default_prompt",
+    ]);
+    world.converge();
+    assert_eq!(
+        (world.observed.secrets.len(), world.observed.configs.len()),
+        (1, 1)
+    );
+}
+
+#[test]
+fn what_another_service_refers_to_is_not_collected() {
+    let mut world = World::new("writer");
+    world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.converge();
+    let config = world.observed.configs.values_mut().next().unwrap();
+    config.in_use.insert("somebody".into());
+    world.role("writer").agent.configs.clear();
+    world.check(&["1 +/- service writer_1: container.configs./run/prompt"]);
+}
+
+#[test]
+fn a_missing_secret_blocks_the_agents_that_name_it() {
+    let mut world = World::new("writer=2 reviewer");
+    world.role("writer").agent.secrets = vec![file("token", None), file("key", None)];
+    world.check(&[
+        "1 + network chorus_net",
+        "2 + service reviewer_1",
+        "! writer.1 SecretNotFound",
+        "! writer.2 SecretNotFound",
+    ]);
+    let Report { blocked, .. } = world.plan().report;
+    assert_eq!(
+        blocked[0].message,
+        "files default/token, default/key are not in the operator's secrets folder: put the content there, or take \
+         the secret out of the spec"
+    );
+}
+
+#[test]
+fn a_secret_that_vanishes_leaves_the_agent_as_it_is() {
+    let mut world = World::new("writer");
+    world.role("writer").agent.secrets = vec![file("token", None)];
+    world.observed.secret_sources = BTreeMap::from([("token".to_owned(), "1".to_owned())]);
+    world.converge();
+    world.observed.secret_sources.clear();
+    world.check(&["! writer.1 SecretNotFound"]);
+}
+
+#[test]
+fn a_network_that_cannot_join_services_blocks_its_agents() {
+    let mut world = World::new("writer reviewer");
+    world.role("reviewer").agent.networks = vec!["bridge".into()];
+    let mut bridge = network(BTreeMap::new(), 0, &[]);
+    bridge.overlay = false;
+    world.observed.networks.insert("bridge".into(), bridge);
+    world.check(&[
+        "1 + network chorus_net",
+        "2 + service writer_1",
+        "! reviewer.1 NameConflict",
+    ]);
+}
+
+#[test]
+fn agents_that_find_no_address_are_blocked() {
+    let check = |capacity, users: &[&str], expected: &[&str]| {
+        let mut world = World::settled("writer");
+        world.role("writer").replicas = 3;
+        let mut users = users.to_vec();
+        users.push("team_default_payments_writer_1");
+        world
+            .observed
+            .networks
+            .insert("chorus_net".into(), network(labels_of_others(), capacity, &users));
+        world.check(expected);
+    };
+    let both = ["1 + service writer_2", "1 + service writer_3"];
+    check(0, &["a", "b"], &both);
+    check(4, &[], &both);
+    check(4, &["a"], &["1 + service writer_2", "! writer.3 NetworkFull"]);
+    check(
+        2,
+        &["a", "b"],
+        &["! writer.2 NetworkFull", "! writer.3 NetworkFull"],
+    );
+}
+
+#[test]
+fn a_network_goes_when_its_maker_is_off_it_and_nobody_else_is_on_it() {
+    let mut world = World::settled("writer");
+    world.workload.network = "other_net".into();
+    world.network("chorus_net").in_use.insert("somebody".into());
+    world.converge();
+    assert!(world.observed.networks.contains_key("chorus_net"));
+    world.network("chorus_net").in_use.clear();
+    world.check(&["1 - network chorus_net"]);
+    world.network("chorus_net").labels = labels_of_others();
+    world.check(&[]);
+}
+
+#[test]
+fn an_update_that_the_engine_took_back_is_made_again() {
+    let mut world = World::settled("writer");
+    world.role("writer").agent.user = Some("1000".into());
+    world.service("writer.1").update_state = Some("rollback_completed".into());
+    world.check(&["1 +/- service writer_1: container.user"]);
+}
+
+#[test]
+fn a_preview_masks_secrets_and_counts_interruptions() {
+    let mut world = World::settled("writer=3");
+    let role = world.role("writer");
+    role.replicas = 2;
+    role.agent.env.insert("API_TOKEN".into(), "s3cret".into());
+    let preview = preview(&world.plan());
+    assert_eq!(preview.interrupted, 3);
+    let text = preview.to_string();
+    assert!(text.contains("container.env.API_TOKEN: (none) -> ***"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+}

@@ -1,0 +1,205 @@
+//! The requests that we send to the engine, each in one place.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::{BollardRequest, Docker};
+use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use hyper::Request;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::EngineVersion;
+use super::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask};
+use super::error::{SwarmError, classify};
+use super::transport::{Call, READ_LIMIT, Transport, bounded, escape, filters};
+use super::wire;
+use crate::resource::names::label;
+use crate::resource::object::Key;
+
+/// bollard's own bound, on headers alone; ours is tighter and covers the body.
+const BOLLARD_LIMIT_SECS: u64 = 120;
+
+/// One engine: our requests and bollard's over one transport.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) transport: Arc<Transport>,
+    pub(super) docker: Docker,
+    /// Held while a network is made: its addresses are chosen from those that no network has.
+    pub(super) making_network: tokio::sync::Mutex<()>,
+}
+
+impl Engine {
+    pub(super) fn new(host: &str) -> Result<Self, SwarmError> {
+        let transport = Arc::new(Transport::new(host)?);
+        let through = Arc::clone(&transport);
+        let send = move |request: BollardRequest| -> BoxFuture<'static, _> {
+            let transport = Arc::clone(&through);
+            Box::pin(async move {
+                let (parts, body) = request.into_parts();
+                let sent = transport
+                    .send(Request::from_parts(parts, body.boxed_unsync()))
+                    .await;
+                sent.map_err(|error| bollard::errors::Error::IOError {
+                    err: io::Error::other(error),
+                })
+            })
+        };
+        let docker = Docker::connect_with_custom_transport(
+            send,
+            Some(transport.base()),
+            BOLLARD_LIMIT_SECS,
+            bollard::API_DEFAULT_VERSION,
+        );
+        Ok(Self {
+            docker: docker.map_err(|error| from_bollard(String::new(), error))?,
+            transport,
+            making_network: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Bounds and classifies a request that bollard sends.
+    pub(super) async fn bollard<T>(
+        &self,
+        what: String,
+        limit: Duration,
+        request: impl Future<Output = Result<T, bollard::errors::Error>>,
+    ) -> Result<T, SwarmError> {
+        bounded(&what, limit, async {
+            request.await.map_err(|error| from_bollard(what.clone(), error))
+        })
+        .await
+    }
+
+    pub(super) async fn version(&self) -> Result<EngineVersion, SwarmError> {
+        let api = self.transport.api().await?;
+        let version = self
+            .bollard("GET /version".to_owned(), READ_LIMIT, self.docker.version())
+            .await?;
+        Ok(EngineVersion {
+            engine: version.version.unwrap_or_default(),
+            api: format!("1.{api}"),
+        })
+    }
+
+    pub(super) async fn require_manager(&self) -> Result<(), SwarmError> {
+        let info: wire::Info = self.read("/info").await?;
+        if info.swarm.state != "active" {
+            return Err(SwarmError::NotAManager {
+                state: info.swarm.state,
+            });
+        }
+        if !info.swarm.control {
+            return Err(SwarmError::NotAManager {
+                state: "worker".to_owned(),
+            });
+        }
+        // The engine calls itself a manager with or without a leader; reading through one tells.
+        self.read::<serde::de::IgnoredAny>("/swarm").await.map(drop)
+    }
+
+    /// All services, each with the number of its running tasks.
+    pub(super) async fn services(&self) -> Result<Vec<SeenService>, SwarmError> {
+        self.read("/services?status=true").await
+    }
+
+    /// The services with these ids; those that are gone are left out.
+    pub(super) async fn services_by_id(&self, ids: &[String]) -> Result<Vec<SeenService>, SwarmError> {
+        self.read(&format!("/services?{}", filters(&[("id", ids)]))).await
+    }
+
+    /// The services of one owner, whatever its uid.
+    pub(super) async fn services_of(
+        &self,
+        owner: &Key,
+        instance: &str,
+    ) -> Result<Vec<SeenService>, SwarmError> {
+        let labels = owner_labels(owner, instance);
+        self.read(&format!("/services?{}", filters(&[("label", &labels)])))
+            .await
+    }
+
+    /// The service with exactly this name; the engine's own filter takes longer names, too.
+    pub(super) async fn service_named(&self, name: &str) -> Result<Option<SeenService>, SwarmError> {
+        let path = format!("/services?{}", filters(&[("name", &[name.to_owned()])]));
+        let services: Vec<SeenService> = self.read(&path).await?;
+        Ok(services.into_iter().find(|seen| seen.service.spec.name == name))
+    }
+
+    /// One service as the engine writes it: `ID`, `Version`, `Spec` and the rest.
+    pub(super) async fn raw_service(&self, id: &str) -> Result<Value, SwarmError> {
+        self.read(&format!("/services/{}", escape(id))).await
+    }
+
+    /// The tasks of one owner's services, of services that are gone too: a task keeps the labels that its
+    /// service had when the task was made, and can be found by them, though it does not show them.
+    pub(super) async fn tasks_of(&self, owner: &Key, instance: &str) -> Result<Vec<SeenTask>, SwarmError> {
+        let labels = owner_labels(owner, instance);
+        self.read(&format!("/tasks?{}", filters(&[("label", &labels)])))
+            .await
+    }
+
+    /// The tasks of all services of an installation.
+    pub(super) async fn tasks(&self, instance: &str) -> Result<Vec<SeenTask>, SwarmError> {
+        let labels = [format!("{}={instance}", label::INSTANCE)];
+        self.read(&format!("/tasks?{}", filters(&[("label", &labels)])))
+            .await
+    }
+
+    pub(super) async fn nodes(&self) -> Result<Vec<SeenNode>, SwarmError> {
+        self.read("/nodes").await
+    }
+
+    pub(super) async fn networks(&self) -> Result<Vec<SeenNetwork>, SwarmError> {
+        self.read("/networks").await
+    }
+
+    /// One network, with the containers on it that this node knows.
+    pub(super) async fn network(&self, id: &str) -> Result<SeenNetwork, SwarmError> {
+        self.read(&format!("/networks/{}", escape(id))).await
+    }
+
+    pub(super) async fn secrets(&self) -> Result<Vec<SeenBlob>, SwarmError> {
+        self.read("/secrets").await
+    }
+
+    pub(super) async fn configs(&self) -> Result<Vec<SeenBlob>, SwarmError> {
+        self.read("/configs").await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {
+        self.transport.call(Call::get(path)).await
+    }
+}
+
+fn owner_labels(owner: &Key, instance: &str) -> [String; 4] {
+    [
+        (label::INSTANCE, instance),
+        (label::KIND, owner.kind.singular()),
+        (label::NAMESPACE, &owner.namespace),
+        (label::NAME, &owner.name),
+    ]
+    .map(|(key, value)| format!("{key}={value}"))
+}
+
+fn from_bollard(what: String, error: bollard::errors::Error) -> SwarmError {
+    match error {
+        bollard::errors::Error::DockerResponseServerError { status_code, message } => {
+            classify(what, status_code, &message)
+        }
+        bollard::errors::Error::RequestTimeoutError => SwarmError::TimedOut {
+            what,
+            after: Duration::from_secs(BOLLARD_LIMIT_SECS),
+        },
+        bollard::errors::Error::IOError { err } => match err.downcast::<SwarmError>() {
+            Ok(ours) => ours,
+            Err(source) => SwarmError::Lost { what, source },
+        },
+        other => SwarmError::Lost {
+            what,
+            source: io::Error::other(other),
+        },
+    }
+}

@@ -1,0 +1,135 @@
+//! Makes an overlay network, and makes sure that it has addresses.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use tokio::time::{Instant, sleep};
+
+use super::act::Done;
+use super::decode::SeenNetwork;
+use super::engine::Engine;
+use super::error::{ActError, SwarmError};
+use super::subnet::{self, Subnet};
+use super::transport::WRITE_LIMIT;
+use crate::resource::names::label;
+
+/// How often a block of addresses is tried that turns out to be taken by something no list shows.
+const TRIES: usize = 3;
+/// How long the managers may take to give a network its addresses; it takes them a few milliseconds.
+const ALLOCATION_LIMIT: Duration = Duration::from_secs(3);
+
+/// Makes an attachable overlay network on a large block of addresses that nothing else has.
+///
+/// The engine does not refuse a block that is taken: it makes the network, which then never works. So the
+/// network is looked at afterwards, and made again elsewhere when it got no addresses.
+pub(super) async fn create(
+    engine: &Engine,
+    what: &str,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> Result<Done, ActError> {
+    let fail = |error| ActError::from_engine(what, error);
+    let _turn = engine.making_network.lock().await;
+    let mut refused = Vec::new();
+    for _ in 0..TRIES {
+        let known = engine.networks().await.map_err(fail)?;
+        if let Some(found) = known.iter().find(|network| network.swarm && network.name == name) {
+            let is_ours = found.network.labels.get(label::INSTANCE) == labels.get(label::INSTANCE);
+            if !is_ours || !found.network.overlay {
+                return Err(ActError::NameTaken {
+                    what: what.to_owned(),
+                });
+            }
+            if found.allocated {
+                return Ok(Done::AlreadyThere(found.network.id.clone()));
+            }
+            // Left by an attempt that was cut short.
+            remove(engine, &found.network.id).await.map_err(fail)?;
+        }
+        let mut taken = refused.clone();
+        taken.extend(known.iter().flat_map(|network| &network.subnets).copied());
+        taken.extend(node_addresses(engine).await.map_err(fail)?);
+        let block = subnet::choose(&taken).ok_or_else(|| ActError::Refused {
+            what: what.to_owned(),
+            message: "all addresses for networks are taken; remove networks that nobody uses".to_owned(),
+        })?;
+        let id = match post(engine, name, labels, block).await {
+            // Somebody was faster: the next look tells who.
+            Err(SwarmError::NameTaken { .. }) => continue,
+            answer => answer.map_err(fail)?,
+        };
+        if is_allocated(engine, &id).await.map_err(fail)? {
+            return Ok(Done::Created(id));
+        }
+        remove(engine, &id).await.map_err(fail)?;
+        refused.push(block);
+    }
+    Err(ActError::Refused {
+        what: what.to_owned(),
+        message: "the Swarm's managers gave it no addresses; their log (`journalctl -u docker`) says why"
+            .to_owned(),
+    })
+}
+
+async fn post(
+    engine: &Engine,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    block: Subnet,
+) -> Result<String, SwarmError> {
+    let pool = IpamConfig {
+        subnet: Some(block.to_string()),
+        ..IpamConfig::default()
+    };
+    let request = NetworkCreateRequest {
+        name: name.to_owned(),
+        driver: Some("overlay".to_owned()),
+        attachable: Some(true),
+        ipam: Some(Ipam {
+            config: Some(vec![pool]),
+            ..Ipam::default()
+        }),
+        labels: Some(labels.clone().into_iter().collect::<HashMap<_, _>>()),
+        ..NetworkCreateRequest::default()
+    };
+    let what = "POST /networks/create".to_owned();
+    Ok(engine
+        .bollard(what, WRITE_LIMIT, engine.docker.create_network(request))
+        .await?
+        .id)
+}
+
+async fn remove(engine: &Engine, id: &str) -> Result<(), SwarmError> {
+    let what = format!("DELETE /networks/{id}");
+    match engine
+        .bollard(what, WRITE_LIMIT, engine.docker.remove_network(id))
+        .await
+    {
+        Err(SwarmError::NotFound { .. }) => Ok(()),
+        answer => answer,
+    }
+}
+
+async fn is_allocated(engine: &Engine, id: &str) -> Result<bool, SwarmError> {
+    let deadline = Instant::now() + ALLOCATION_LIMIT;
+    let mut pause = Duration::from_millis(2);
+    while Instant::now() < deadline {
+        match engine.network(id).await {
+            Ok(SeenNetwork { allocated: true, .. }) => return Ok(true),
+            Ok(_) => sleep(pause).await,
+            Err(error) => return Err(error),
+        }
+        pause = (pause * 2).min(Duration::from_millis(250));
+    }
+    Ok(false)
+}
+
+/// The nodes' own addresses: a container on a network that covers one could not reach that node.
+async fn node_addresses(engine: &Engine) -> Result<Vec<Subnet>, SwarmError> {
+    let nodes = engine.nodes().await?;
+    Ok(nodes
+        .iter()
+        .filter_map(|node| node.address.parse().ok())
+        .collect())
+}

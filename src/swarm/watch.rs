@@ -1,0 +1,344 @@
+//! Keeps the cache fresh: events to be fast, polls where events tell nothing, full lists to be right.
+//!
+//! # Flow
+//! The event stream is opened, then everything is listed, then events, polls and interval lists run side by
+//! side. When any of them fails, the engine counts as away, and all of it starts again. An event is a hint:
+//! its object is read, and the read, not the event, decides whose turn it is.
+//!
+//! # Caveats
+//! Tasks have no events. The containers of this node have: they start a burst of polls. Changes of tasks on
+//! other nodes, of an owner that is not settling, are found by the count of running tasks in the interval list.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+
+use super::cache::{Cache, Inner, Trigger, lock};
+use super::error::SwarmError;
+use super::ledger::Scope;
+use super::logs::reader;
+use super::transport::{Call, filters};
+use super::wire;
+use crate::resource::object::Key;
+
+/// The shortest time between two tries to reach an engine that is away.
+const RECONNECT_MIN: Duration = Duration::from_millis(100);
+/// How many events are taken together at most.
+const BATCH: usize = 256;
+
+type Events<R> = Lines<BufReader<R>>;
+type Never = std::convert::Infallible;
+
+impl Cache {
+    /// Keeps the cache fresh and says what to reconcile. Ends only when the receiver of `triggers` is gone, or
+    /// when it is dropped. An engine that is away is tried again for ever.
+    pub async fn run(&self, triggers: mpsc::Sender<Trigger>) {
+        tokio::select! {
+            never = self.inner.keep(&triggers) => match never {},
+            () = triggers.closed() => {}
+        }
+    }
+}
+
+impl Inner {
+    async fn keep(&self, triggers: &mpsc::Sender<Trigger>) -> Never {
+        let mut pause = RECONNECT_MIN;
+        loop {
+            let Err(error) = self.follow(triggers).await;
+            if self.health.borrow().away.is_none() {
+                pause = RECONNECT_MIN;
+                let host = self.swarm.host();
+                tracing::warn!(%host, error = &error as &dyn std::error::Error, "lost the Docker engine");
+            }
+            self.health
+                .send_modify(|health| health.away = Some(Arc::new(error)));
+            sleep(pause).await;
+            pause = (pause * 2).min(self.tuning.reconnect_max);
+        }
+    }
+
+    /// One connection's life.
+    async fn follow(&self, triggers: &mpsc::Sender<Trigger>) -> Result<Never, SwarmError> {
+        self.engine().transport.negotiate().await?;
+        let events = self.open_events().await?;
+        self.list().await?;
+        self.read_all_tasks().await?;
+        self.health.send_modify(|health| {
+            health.listed = true;
+            health.away = None;
+        });
+        tracing::info!(host = %self.swarm.host(), "follows the Docker engine");
+        tell(triggers, [Trigger::All]).await;
+        tokio::select! {
+            ended = self.hear(events, triggers) => ended,
+            ended = self.relist(triggers) => ended,
+            ended = self.poll(triggers) => ended,
+        }
+    }
+
+    async fn open_events(&self) -> Result<Events<impl AsyncRead + Unpin>, SwarmError> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let query = filters(&[
+            (
+                "type",
+                &words(&["service", "node", "network", "secret", "config", "container"]),
+            ),
+            (
+                "event",
+                &words(&["create", "update", "remove", "destroy", "die", "health_status"]),
+            ),
+        ]);
+        let body = self
+            .engine()
+            .transport
+            .open(Call::get(format!("/events?{query}")))
+            .await?;
+        Ok(BufReader::new(reader(body)).lines())
+    }
+
+    /// Reads everything but tasks; the owners for whom something changed, and whether nodes did.
+    async fn list(&self) -> Result<BTreeSet<Trigger>, SwarmError> {
+        let read = self.begin();
+        let engine = self.engine();
+        let (services, nodes, networks, secrets, configs) = tokio::try_join!(
+            engine.services(),
+            engine.nodes(),
+            engine.networks(),
+            engine.secrets(),
+            engine.configs(),
+        )?;
+        let mut ledger = self.ledger();
+        let mut owners = ledger.services(read, Scope::All, services);
+        let changed = ledger.networks.replace(read, networks);
+        owners.extend(ledger.concerned(&changed));
+        let mut changed = ledger.secrets.replace(read, secrets);
+        changed.extend(ledger.configs.replace(read, configs));
+        owners.extend(ledger.makers(&changed));
+        let mut triggers: BTreeSet<Trigger> = owners.into_iter().map(Trigger::Owner).collect();
+        if !ledger.nodes.replace(read, nodes).is_empty() {
+            ledger.doubt_all_tasks();
+            triggers.insert(Trigger::All);
+        }
+        Ok(triggers)
+    }
+
+    async fn relist(&self, triggers: &mpsc::Sender<Trigger>) -> Result<Never, SwarmError> {
+        let mut ticks = interval_at(Instant::now() + self.tuning.relist, self.tuning.relist);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let found = self.list().await?;
+            tell(triggers, found).await;
+        }
+    }
+
+    async fn poll(&self, triggers: &mpsc::Sender<Trigger>) -> Result<Never, SwarmError> {
+        loop {
+            let next = lock(&self.polls).next().map(|(owner, due)| (owner.clone(), due));
+            let Some((owner, due)) = next else {
+                self.earlier_poll.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = self.earlier_poll.notified() => continue,
+            }
+            let has_changed = self.read_tasks(&owner).await?;
+            lock(&self.polls).polled(&owner, has_changed, Instant::now());
+            if has_changed {
+                tell(triggers, [Trigger::Owner(owner)]).await;
+            }
+        }
+    }
+
+    async fn hear(
+        &self,
+        mut events: Events<impl AsyncRead + Unpin>,
+        triggers: &mpsc::Sender<Trigger>,
+    ) -> Result<Never, SwarmError> {
+        loop {
+            let hints = next_hints(&mut events).await?;
+            self.nudge(&hints.containers);
+            let found = self.look(hints).await?;
+            tell(triggers, found).await;
+        }
+    }
+
+    /// A container of a service changed on this node: its task does so about now.
+    fn nudge(&self, services: &BTreeSet<String>) {
+        let ledger = self.ledger();
+        let owners: BTreeSet<&Key> = services.iter().filter_map(|id| ledger.owner_of(id)).collect();
+        if !owners.is_empty() {
+            let mut polls = lock(&self.polls);
+            owners
+                .into_iter()
+                .for_each(|owner| polls.nudge(owner, Instant::now()));
+            self.earlier_poll.notify_one();
+        }
+    }
+
+    /// Reads what hints speak of.
+    async fn look(&self, hints: Hints) -> Result<BTreeSet<Trigger>, SwarmError> {
+        let Hints {
+            services,
+            nodes,
+            networks,
+            secrets,
+            configs,
+            containers: _,
+        } = hints;
+        let engine = self.engine();
+        let mut owners = BTreeSet::new();
+        let mut triggers = BTreeSet::new();
+        if !services.is_empty() {
+            let read = self.begin();
+            let ids: Vec<String> = services.iter().cloned().collect();
+            let answer = engine.services_by_id(&ids).await?;
+            owners.extend(self.ledger().services(read, Scope::Ids(&services), answer));
+        }
+        if networks {
+            let read = self.begin();
+            let answer = engine.networks().await?;
+            let mut ledger = self.ledger();
+            let changed = ledger.networks.replace(read, answer);
+            owners.extend(ledger.concerned(&changed));
+        }
+        if secrets {
+            let read = self.begin();
+            let answer = engine.secrets().await?;
+            let mut ledger = self.ledger();
+            let changed = ledger.secrets.replace(read, answer);
+            owners.extend(ledger.makers(&changed));
+        }
+        if configs {
+            let read = self.begin();
+            let answer = engine.configs().await?;
+            let mut ledger = self.ledger();
+            let changed = ledger.configs.replace(read, answer);
+            owners.extend(ledger.makers(&changed));
+        }
+        if nodes {
+            let read = self.begin();
+            let answer = engine.nodes().await?;
+            let mut ledger = self.ledger();
+            if !ledger.nodes.replace(read, answer).is_empty() {
+                ledger.doubt_all_tasks();
+                triggers.insert(Trigger::All);
+            }
+        }
+        triggers.extend(owners.into_iter().map(Trigger::Owner));
+        Ok(triggers)
+    }
+}
+
+/// What a batch of events speaks of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Hints {
+    /// Ids of services.
+    services: BTreeSet<String>,
+    /// Ids of services of which a container on this node changed.
+    containers: BTreeSet<String>,
+    nodes: bool,
+    networks: bool,
+    secrets: bool,
+    configs: bool,
+}
+
+impl Hints {
+    fn add(&mut self, event: wire::Event) {
+        match event.kind.as_str() {
+            "service" => drop(self.services.insert(event.actor.id)),
+            "node" => self.nodes = true,
+            "network" => self.networks = true,
+            "secret" => self.secrets = true,
+            "config" => self.configs = true,
+            "container" if event.action != "create" => {
+                self.containers
+                    .extend(event.actor.attributes.get("com.docker.swarm.service.id").cloned());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Waits for an event, and takes with it those that have arrived already.
+async fn next_hints(events: &mut Events<impl AsyncRead + Unpin>) -> Result<Hints, SwarmError> {
+    let mut hints = Hints::default();
+    let mut line = events.next_line().await;
+    for _ in 0..BATCH {
+        match line {
+            Ok(Some(text)) => hints.add(parse(&text)?),
+            Ok(None) => return Err(lost(std::io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => return Err(lost(error)),
+        }
+        match events.next_line().now_or_never() {
+            Some(next) => line = next,
+            None => break,
+        }
+    }
+    Ok(hints)
+}
+
+fn parse(text: &str) -> Result<wire::Event, SwarmError> {
+    serde_json::from_str(text).map_err(|source| SwarmError::Unreadable {
+        what: EVENTS.to_owned(),
+        source,
+    })
+}
+
+fn lost(source: std::io::Error) -> SwarmError {
+    SwarmError::Lost {
+        what: EVENTS.to_owned(),
+        source,
+    }
+}
+
+const EVENTS: &str = "GET /events";
+
+async fn tell(triggers: &mpsc::Sender<Trigger>, what: impl IntoIterator<Item = Trigger>) {
+    for trigger in what {
+        // Without a receiver, `run` ends by itself.
+        drop(triggers.send(trigger).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: &str = r#"{"Type":"service","Action":"create","Actor":{"ID":"s1","Attributes":{"name":"a"}},"scope":"swarm"}
+{"Type":"service","Action":"remove","Actor":{"ID":"s2"}}
+{"Type":"container","Action":"die","Actor":{"ID":"c","Attributes":{"com.docker.swarm.service.id":"s3"}}}
+{"Type":"container","Action":"create","Actor":{"ID":"c","Attributes":{"com.docker.swarm.service.id":"s4"}}}
+{"Type":"container","Action":"die","Actor":{"ID":"by hand","Attributes":null}}
+{"Type":"novelty","Action":"appear"}
+{"Type":"node","Action":"update","Actor":{"ID":"n"}}
+"#;
+
+    #[tokio::test]
+    async fn events_that_arrived_together_are_taken_together() {
+        let mut events = BufReader::new(EVENTS.as_bytes()).lines();
+        let error = next_hints(&mut events).await.unwrap_err();
+        assert!(
+            matches!(error, SwarmError::Lost { .. }),
+            "the stream has ended: {error}"
+        );
+        let (mut server, client) = tokio::io::duplex(4096);
+        tokio::io::AsyncWriteExt::write_all(&mut server, EVENTS.as_bytes())
+            .await
+            .unwrap();
+        let mut events = BufReader::new(client).lines();
+        let expect = Hints {
+            services: ["s1".to_owned(), "s2".to_owned()].into(),
+            containers: ["s3".to_owned()].into(),
+            nodes: true,
+            ..Hints::default()
+        };
+        assert_eq!(next_hints(&mut events).await.unwrap(), expect);
+    }
+}

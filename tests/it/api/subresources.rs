@@ -1,0 +1,108 @@
+//! The subresources `status` and `scale`.
+
+use serde_json::json;
+
+use super::{TEAMS, TEMPLATES, at, server, team, template};
+
+#[tokio::test]
+async fn status_and_spec_are_written_apart() {
+    let server = server().await;
+    let created = server.create("payments").await;
+    let path = format!("{}/status", at("payments"));
+
+    let mut both = created.clone();
+    both["status"] = json!({"state": "Ready", "replicas": 1});
+    both["spec"]["project"] = json!("ignored");
+    both["metadata"]["labels"] = json!({"ignored": "yes"});
+    let seen = server.put(&path, &both).await.ok(200);
+    assert_eq!(seen["status"], json!({"state": "Ready", "replicas": 1}));
+    assert_eq!(seen["spec"], created["spec"]);
+    assert_eq!(seen["metadata"]["generation"], 1);
+    assert_eq!(seen["metadata"].get("labels"), None);
+    assert_eq!(server.get(&path).await.ok(200), seen);
+
+    let stale = server.put(&path, &both).await;
+    stale.refused(409, "Conflict");
+    let patched = server
+        .patch(&path, &json!({"status": {"state": "Degraded"}}))
+        .await
+        .ok(200);
+    assert_eq!(patched["status"], json!({"state": "Degraded", "replicas": 1}));
+
+    both["metadata"]["resourceVersion"] = patched["metadata"]["resourceVersion"].clone();
+    let declared = server.put(&at("payments"), &both).await.ok(200);
+    assert_eq!(declared["status"], patched["status"]);
+    assert_eq!(declared["spec"]["project"], "ignored");
+    assert_eq!(declared["metadata"]["generation"], 2);
+
+    let mut born = team("fresh");
+    born["status"] = json!({"state": "Ready"});
+    let born = server.post(TEAMS, &born).await.ok(201);
+    assert_eq!(born.get("status"), None);
+}
+
+#[tokio::test]
+async fn a_status_that_is_none_is_refused() {
+    let server = server().await;
+    server.create("payments").await;
+    let path = format!("{}/status", at("payments"));
+    let wrong = json!({"status": {"state": 7, "replicas": "many"}});
+    let answer = server.patch(&path, &wrong).await;
+    let causes = answer.body["details"]["causes"].clone();
+    answer.refused(422, "Invalid");
+    let fields: Vec<&str> = causes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cause| cause["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(fields, ["status.state", "status.replicas"]);
+
+    server.post(TEMPLATES, &template("reviewer")).await.ok(201);
+    let none = format!("{TEMPLATES}/reviewer/status");
+    server.get(&none).await.refused(404, "NotFound");
+}
+
+#[tokio::test]
+async fn a_team_is_scaled() {
+    let server = server().await;
+    server.create("payments").await;
+    let path = format!("{}/scale", at("payments"));
+    let scale = server.get(&path).await.ok(200);
+    assert_eq!(
+        (&scale["kind"], &scale["apiVersion"]),
+        (&json!("Scale"), &json!("autoscaling/v1"))
+    );
+    assert_eq!(scale["spec"]["replicas"], 1);
+
+    let scaled = server
+        .patch(&path, &json!({"spec": {"replicas": 3}}))
+        .await
+        .ok(200);
+    assert_eq!(scaled["spec"]["replicas"], 3);
+    let team = server.get(&at("payments")).await.ok(200);
+    assert_eq!(
+        (&team["spec"]["replicas"], &team["metadata"]["generation"]),
+        (&json!(3), &json!(2))
+    );
+
+    let mut stale = scale.clone();
+    stale["spec"]["replicas"] = json!(9);
+    server.put(&path, &stale).await.refused(409, "Conflict");
+    let mut fresh = scaled.clone();
+    fresh["spec"]["replicas"] = json!(2);
+    assert_eq!(server.put(&path, &fresh).await.ok(200)["spec"]["replicas"], 2);
+
+    for wrong in [json!(-1), json!(10_000_000), json!("three")] {
+        server
+            .patch(&path, &json!({"spec": {"replicas": wrong}}))
+            .await
+            .refused(422, "Invalid");
+    }
+    server
+        .patch(&path, &json!({"spec": null}))
+        .await
+        .refused(400, "BadRequest");
+    let council = path.replace("teams", "councils");
+    server.get(&council).await.refused(404, "NotFound");
+}

@@ -1,0 +1,138 @@
+//! What is not stored: discovery, health, events, agents and plans.
+
+use serde_json::{Value, json};
+use whoosh::resource::{Key, Kind};
+use whoosh::store::{EventRecord, EventType};
+
+use super::{TEAMS, at, names, server, team};
+
+#[tokio::test]
+async fn kubernetes_clients_discover_what_there_is() {
+    let server = server().await;
+    let groups = server.get("/apis").await.ok(200);
+    assert_eq!(groups["kind"], "APIGroupList");
+    assert_eq!(groups["groups"][0]["name"], "chorus.services");
+    let group = server.get("/apis/chorus.services").await.ok(200);
+    assert_eq!(group["preferredVersion"]["groupVersion"], "chorus.services/v1");
+    let resources = server.get("/apis/chorus.services/v1").await.ok(200);
+    let teams = &resources["resources"][0];
+    assert_eq!(
+        (&teams["name"], &teams["kind"], &teams["namespaced"]),
+        (&json!("teams"), &json!("Team"), &json!(true))
+    );
+    assert_eq!(teams["shortNames"][0], "tm");
+    assert_eq!(server.get("/api").await.ok(200)["versions"], json!(["v1"]));
+    assert_eq!(
+        server.get("/api/v1").await.ok(200)["resources"][0]["name"],
+        "events"
+    );
+    let version = server.get("/version").await.ok(200);
+    assert_eq!(version["gitVersion"], format!("v{}", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn readiness_names_what_is_missing() {
+    let server = server().await;
+    assert_eq!(server.get("/healthz").await.text, "ok");
+    let verbose = server.get("/livez?verbose").await;
+    assert_eq!(
+        (verbose.code, verbose.text.as_str()),
+        (200, "[+]ping ok\ncheck passed\n")
+    );
+    let ready = server.get("/readyz?verbose").await;
+    assert_eq!(ready.code, 503, "{}", ready.text);
+    assert!(ready.text.contains("[+]postgres ok\n"), "{}", ready.text);
+    assert!(ready.text.contains("[-]docker failed: "), "{}", ready.text);
+    assert!(ready.text.contains("[-]observation failed: "), "{}", ready.text);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_known_words() {
+    let server = server().await;
+    server.create("payments").await;
+    server.get(&at("nobody")).await.refused(404, "NotFound");
+    server
+        .get(&TEAMS.replace("teams", "secrets-of-mine"))
+        .await
+        .refused(404, "NotFound");
+    let metrics = server.get("/metrics").await.text;
+    for line in [
+        r#"whoosh_api_requests_total{verb="create",resource="teams",code="201"} 1"#,
+        r#"whoosh_api_requests_total{verb="get",resource="teams",code="404"} 1"#,
+        r#"whoosh_api_requests_total{verb="list",resource="unknown",code="404"} 1"#,
+    ] {
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "no {line} in {metrics}"
+        );
+    }
+    assert!(!metrics.contains("secrets-of-mine"));
+}
+
+#[tokio::test]
+async fn events_are_listed_by_what_they_are_about() {
+    let server = server().await;
+    for (name, namespace, reason) in [
+        ("a", "default", "Created"),
+        ("b", "default", "Failed"),
+        ("c", "other", "Created"),
+    ] {
+        let event = EventRecord {
+            regarding: Key::new(Kind::Team, namespace, name),
+            uid: format!("uid-{name}"),
+            type_: EventType::Normal,
+            reason: reason.to_owned(),
+            message: "Something happened".to_owned(),
+        };
+        server.store.record_event(event).await.unwrap();
+    }
+    let about = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().clone();
+        let name = |item: &Value| item["involvedObject"]["name"].as_str().unwrap().to_owned();
+        items.iter().map(name).collect()
+    };
+    for (path, expected) in [
+        ("/api/v1/events", vec!["a", "b", "c"]),
+        ("/api/v1/namespaces/default/events", vec!["a", "b"]),
+        (
+            "/api/v1/events?fieldSelector=involvedObject.name%3Db,involvedObject.kind%3DTeam",
+            vec!["b"],
+        ),
+        ("/api/v1/events?fieldSelector=reason!%3DCreated", vec!["b"]),
+    ] {
+        let list = server.get(path).await.ok(200);
+        assert_eq!(about(&list), expected, "{path}");
+        assert_eq!(
+            (&list["kind"], &list["apiVersion"]),
+            (&json!("EventList"), &json!("v1"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_docker_what_is_declared_is_served_and_what_runs_is_not() {
+    let server = server().await;
+    server.create("payments").await;
+    assert_eq!(names(&server.get(TEAMS).await.ok(200)), ["payments"]);
+    let agents = TEAMS.replace("teams", "agents");
+    for path in [
+        agents.clone(),
+        format!("{agents}/team.payments.coordinator.1"),
+        format!("{}/plan", at("payments")),
+    ] {
+        let refused = server.get(&path).await.refused(503, "ServiceUnavailable");
+        assert!(refused.contains("Docker"), "{path}: {refused}");
+    }
+    server
+        .get(&format!("{agents}/nobody"))
+        .await
+        .refused(404, "NotFound");
+    let plan = format!("{}/plan", at("new"));
+    let mut bad = team("new");
+    bad["spec"]["roles"] = json!([]);
+    server.post(&plan, &bad).await.refused(422, "Invalid");
+    server
+        .post(&plan, &team("other"))
+        .await
+        .refused(400, "BadRequest");
+}

@@ -1,0 +1,207 @@
+//! Watches: nothing is lost, nothing is repeated, and selectors are kept to.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use whoosh::resource::Revision;
+
+use super::{PATIENCE, Server, TEAMS, at, server, team};
+
+/// A watch that is being read.
+struct Watch {
+    response: Response,
+    read: Vec<u8>,
+}
+
+impl Watch {
+    async fn start(server: &Server, query: &str) -> Self {
+        let path = format!("{TEAMS}?watch=true&{query}");
+        let response = server.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        Self {
+            response,
+            read: Vec::new(),
+        }
+    }
+
+    /// The next event; `None` when the server ended the watch.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.read.drain(..=end).collect();
+                return Some(serde_json::from_slice(&line).unwrap());
+            }
+            let chunk = timeout(PATIENCE, self.response.chunk())
+                .await
+                .expect("an event in time");
+            self.read.extend(chunk.unwrap()?);
+        }
+    }
+
+    /// The next events, as `ADDED name@revision`.
+    async fn told(&mut self, count: usize) -> Vec<String> {
+        let mut told = Vec::new();
+        for _ in 0..count {
+            let event = self.next().await.unwrap();
+            let metadata = &event["object"]["metadata"];
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            told.push(format!(
+                "{} {}@{}",
+                text(&event["type"]),
+                text(&metadata["name"]),
+                text(&metadata["resourceVersion"])
+            ));
+        }
+        told
+    }
+}
+
+async fn label(server: &Server, name: &str, tier: &str) {
+    let patch = json!({"metadata": {"labels": {"tier": tier}}});
+    server.patch(&at(name), &patch).await.ok(200);
+}
+
+/// Asks for deletion and takes the finalizer off.
+async fn remove(server: &Server, name: &str) {
+    server.delete(&at(name)).await.ok(200);
+    let released = json!({"metadata": {"finalizers": null}});
+    server.patch(&at(name), &released).await.ok(200);
+}
+
+#[tokio::test]
+async fn a_watch_starts_with_what_is_there_and_goes_on_with_what_changes() {
+    let server = server().await;
+    server.create("a").await;
+    server.create("b").await;
+    let mut watch = Watch::start(&server, "resourceVersion=0").await;
+    assert_eq!(watch.told(2).await, ["ADDED a@1", "ADDED b@2"]);
+    label(&server, "a", "web").await;
+    server
+        .post(&TEAMS.replace("default", "other"), &team("far"))
+        .await
+        .ok(201);
+    remove(&server, "b").await;
+    server.create("c").await;
+    assert_eq!(
+        watch.told(4).await,
+        ["MODIFIED a@3", "MODIFIED b@5", "DELETED b@6", "ADDED c@7"]
+    );
+}
+
+#[tokio::test]
+async fn a_watch_resumes_without_loss_or_repetition() {
+    let server = server().await;
+    let list = server.get(TEAMS).await.ok(200);
+    let mut cursor = list["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let mut seen = Vec::new();
+    for round in 0..5 {
+        for number in 0..3 {
+            server.create(&format!("t{round}{number}")).await;
+        }
+        let mut watch = Watch::start(&server, &format!("resourceVersion={cursor}")).await;
+        // Two of three are read before the connection is dropped; the third must come with the next watch.
+        let count = if round == 4 { 15 - seen.len() } else { 2 };
+        for _ in 0..count {
+            let event = watch.next().await.unwrap();
+            assert_eq!(event["type"], "ADDED");
+            let metadata = &event["object"]["metadata"];
+            cursor = metadata["resourceVersion"].as_str().unwrap().to_owned();
+            seen.push(cursor.clone());
+        }
+    }
+    let expected: Vec<String> = (1..=15).map(|revision: i64| revision.to_string()).collect();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn an_object_that_stops_matching_is_deleted_for_the_watcher() {
+    let server = server().await;
+    let mut web = team("a");
+    web["metadata"]["labels"] = json!({"tier": "web"});
+    server.post(TEAMS, &web).await.ok(201);
+    server.create("b").await;
+    let mut fresh = Watch::start(&server, "labelSelector=tier%3Dweb").await;
+    let mut resumed = Watch::start(&server, "labelSelector=tier%3Dweb&resourceVersion=2").await;
+    label(&server, "a", "db").await;
+    label(&server, "a", "cache").await;
+    label(&server, "b", "web").await;
+    server
+        .patch(&at("b"), &json!({"spec": {"project": "x"}}))
+        .await
+        .ok(200);
+    label(&server, "a", "web").await;
+    remove(&server, "a").await;
+    let changes = [
+        "DELETED a@3",
+        "ADDED b@5",
+        "MODIFIED b@6",
+        "ADDED a@7",
+        "MODIFIED a@8",
+        "DELETED a@9",
+    ];
+    assert_eq!(fresh.told(1).await, ["ADDED a@1"]);
+    assert_eq!(fresh.told(6).await, changes);
+    assert_eq!(resumed.told(6).await, changes);
+
+    let mut named = Watch::start(&server, "fieldSelector=metadata.name%3Db&resourceVersion=0").await;
+    assert_eq!(named.told(1).await, ["ADDED b@6"]);
+    server.create("c").await;
+    label(&server, "b", "db").await;
+    assert_eq!(named.told(1).await, ["MODIFIED b@11"]);
+}
+
+#[tokio::test]
+async fn a_revision_that_is_not_kept_is_gone_before_anything_else() {
+    let server = server().await;
+    for name in ["a", "b", "c"] {
+        server.create(name).await;
+    }
+    server.store.compact(Revision(3)).await.unwrap();
+    for (revision, part) in [(1, "too old resource version"), (99, "ahead of the store")] {
+        let mut watch = Watch::start(&server, &format!("resourceVersion={revision}")).await;
+        let event = watch.next().await.unwrap();
+        assert_eq!(event["type"], "ERROR", "{event}");
+        let status = &event["object"];
+        assert_eq!(
+            (&status["code"], &status["reason"]),
+            (&json!(410), &json!("Expired"))
+        );
+        let message = status["message"].as_str().unwrap();
+        assert!(
+            message.contains(part) && message.contains("list again"),
+            "{message}"
+        );
+        assert_eq!(watch.next().await, None);
+    }
+    let mut kept = Watch::start(&server, "resourceVersion=3").await;
+    server.create("d").await;
+    assert_eq!(kept.told(1).await, ["ADDED d@4"]);
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_its_time_is_over() {
+    let server = server().await;
+    server.create("a").await;
+    let mut watch = Watch::start(&server, "timeoutSeconds=1").await;
+    assert_eq!(watch.told(1).await, ["ADDED a@1"]);
+    assert_eq!(
+        timeout(Duration::from_secs(10), watch.next()).await.unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_change_reaches_a_hundred_watchers() {
+    let server = server().await;
+    let mut watches = Vec::new();
+    for _ in 0..100 {
+        watches.push(Watch::start(&server, "resourceVersion=0").await);
+    }
+    server.create("a").await;
+    for watch in &mut watches {
+        assert_eq!(watch.told(1).await, ["ADDED a@1"]);
+    }
+}
