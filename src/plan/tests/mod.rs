@@ -4,6 +4,7 @@ mod agents;
 mod events;
 mod health;
 mod model;
+mod needs;
 mod planner;
 mod properties;
 mod status;

@@ -74,6 +74,7 @@ fn ready_goes_before_an_update_and_not_for_one_in_place() {
         "0/1 Progressing Ready=False:AgentsStarting Progressing=True:AgentsStarting"
     );
     assert_eq!(story.status.message, "the agent is not ready: 1 being updated");
+    assert_eq!(story.status.updated_replicas, 0);
     story.round();
     assert_eq!(story.status.state, "Ready");
     story.world.spec("writer.1").replicas = 2;
