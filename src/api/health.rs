@@ -10,7 +10,6 @@ use futures::FutureExt;
 use super::options::Params;
 use super::state::Api;
 use super::status::ApiError;
-use crate::telemetry::Chain;
 use crate::telemetry::metrics::CONTENT_TYPE;
 
 /// How long one check may take.
