@@ -33,7 +33,6 @@ pub(super) async fn get(
     let lines = api.cache.swarm().logs(&service.id, &options);
     Ok(stream::respond(
         "text/plain; charset=utf-8",
-        None,
         api.closing.clone(),
         |client| async move {
             let mut lines = pin!(lines);

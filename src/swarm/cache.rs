@@ -252,7 +252,6 @@ impl Inner {
         lock(&self.ledger)
     }
 
-
     pub(super) fn begin(&self) -> ReadNo {
         self.ledger().begin()
     }

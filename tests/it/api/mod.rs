@@ -35,7 +35,6 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 struct Server {
     http: reqwest::Client,
     store: Store,
-    cache: Cache,
     closing: CancellationToken,
     serving: JoinHandle<()>,
     socket: PathBuf,
@@ -63,13 +62,14 @@ impl Server {
         let instance = store.instance_id().await.unwrap();
         let swarm = Swarm::connect(docker).unwrap();
         let cache = Cache::new(swarm, instance.clone(), SecretsDir::default());
+        observe(cache.clone());
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("run/whoosh.sock");
         let socket = Socket::bind(&path).unwrap();
         let closing = CancellationToken::new();
         let app = api::router(Api {
             store: store.clone(),
-            cache: cache.clone(),
+            cache,
             endpoints: Endpoints::default(),
             instance,
             metrics: Metrics::new(),
@@ -78,7 +78,6 @@ impl Server {
         Self {
             http: client(&path),
             store,
-            cache,
             serving: tokio::spawn(socket.serve(app, closing.clone())),
             closing,
             socket: path,
@@ -174,6 +173,13 @@ fn client(socket: &Path) -> reqwest::Client {
         .tls_certs_only([])
         .build()
         .unwrap()
+}
+
+/// Keeps a cache fresh until the test ends; its hints are for controllers.
+fn observe(cache: Cache) {
+    let (triggers, mut heard) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move { cache.run(triggers).await });
+    tokio::spawn(async move { while heard.recv().await.is_some() {} });
 }
 
 /// The path of one team.
