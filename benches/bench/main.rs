@@ -33,7 +33,7 @@ async fn main() {
     let engine = Engine::start().await;
     engine.load_agent_image().await;
     agent::measure(&engine, &mut figures).await;
-    let operator = Operator::start_with(&engine, &[("RUST_LOG", "info".to_owned())]).await;
+    let operator = Operator::start_with(&engine, &[("WHOOSH_LOG", "info".to_owned())]).await;
     fleet::measure(&engine, &operator, &mut figures).await;
     repair::measure(&engine, &operator, &mut figures).await;
     idle::measure(&operator, &mut figures).await;

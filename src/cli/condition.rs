@@ -10,7 +10,7 @@ use crate::resource::condition::ConditionType;
 
 /// What is waited for.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub(super) enum Wanted {
     /// The object exists.
     Created,
     /// The object does not exist.
@@ -35,7 +35,7 @@ pub enum Wanted {
 
 /// What an object says to what is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It holds.
     Met,
     /// Not yet; how it stands.
@@ -46,7 +46,7 @@ pub enum Verdict {
 
 impl Wanted {
     /// `Ready` is `True`.
-    pub fn ready() -> Self {
+    pub(super) fn ready() -> Self {
         Wanted::Condition {
             type_: ConditionType::Ready.to_string(),
             status: "True".to_owned(),
@@ -54,7 +54,7 @@ impl Wanted {
     }
 
     /// Reads `--for`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         if let Some(condition) = text.strip_prefix("condition=") {
             let (type_, status) = condition.split_once('=').unwrap_or((condition, "True"));
             if type_.is_empty() || status.is_empty() {
@@ -78,7 +78,7 @@ impl Wanted {
     }
 
     /// Judges an object; `None` when there is none.
-    pub fn judge(&self, object: Option<&Value>) -> Verdict {
+    pub(super) fn judge(&self, object: Option<&Value>) -> Verdict {
         match (self, object) {
             (Wanted::Created, Some(_)) | (Wanted::Deleted, None) => Verdict::Met,
             (Wanted::Created, None) => Verdict::Waiting("it does not exist yet".to_owned()),
@@ -105,7 +105,7 @@ impl fmt::Display for Wanted {
 }
 
 /// Judges several at once: all must hold; one that is hopeless decides.
-pub fn judge_all(wanted: &[Wanted], object: Option<&Value>) -> Verdict {
+pub(super) fn judge_all(wanted: &[Wanted], object: Option<&Value>) -> Verdict {
     let mut verdict = Verdict::Met;
     for one in wanted {
         match one.judge(object) {

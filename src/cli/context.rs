@@ -27,7 +27,7 @@ impl Context {
     ///
     /// # Errors
     /// When the HTTP library cannot be set up.
-    pub fn new(global: &GlobalArgs) -> Result<Self, ClientError> {
+    pub(super) fn new(global: &GlobalArgs) -> Result<Self, ClientError> {
         let GlobalArgs {
             namespace,
             all_namespaces,
@@ -47,7 +47,7 @@ impl Context {
     }
 
     /// The namespace of manifests that name none.
-    pub fn default_namespace(&self) -> &str {
+    pub(super) fn default_namespace(&self) -> &str {
         self.named_namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
     }
 
@@ -55,7 +55,7 @@ impl Context {
     ///
     /// # Errors
     /// With `-A`: a name means nothing in all namespaces.
-    pub fn key(&self, kind: Kind, name: &str) -> Result<Key, CliError> {
+    pub(super) fn key(&self, kind: Kind, name: &str) -> Result<Key, CliError> {
         match &self.scope {
             Some(namespace) => Ok(Key::new(kind, namespace, name)),
             None => Err(CliError::Usage(
@@ -65,7 +65,7 @@ impl Context {
     }
 
     /// All objects of a kind in the scope.
-    pub fn selection(&self, kind: Kind, labels: Option<&str>) -> Selection {
+    pub(super) fn selection(&self, kind: Kind, labels: Option<&str>) -> Selection {
         Selection {
             kind,
             namespace: self.scope.clone(),
@@ -75,7 +75,7 @@ impl Context {
     }
 
     /// What is said of an empty list of `what`.
-    pub fn nothing_found(&self, what: &str) -> String {
+    pub(super) fn nothing_found(&self, what: &str) -> String {
         match &self.scope {
             Some(namespace) => format!("No {what} found in {namespace} namespace."),
             None => format!("No {what} found."),
@@ -86,7 +86,7 @@ impl Context {
     ///
     /// # Errors
     /// When standard output is closed or full.
-    pub fn print(&self, text: &str) -> Result<(), CliError> {
+    pub(super) fn print(&self, text: &str) -> Result<(), CliError> {
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 /// How long to wait: `0` looks once, a negative one is a week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience(pub Duration);
+pub(super) struct Patience(pub Duration);
 
 impl Patience {
     /// What "as long as it takes" comes down to.
@@ -14,12 +14,12 @@ impl Patience {
 }
 
 /// Reads a duration that must not be negative.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parse_signed(text)?).map_err(|_| "must not be negative".to_owned())
 }
 
 /// Reads a `--timeout`.
-pub fn parse_patience(text: &str) -> Result<Patience, String> {
+pub(super) fn parse_patience(text: &str) -> Result<Patience, String> {
     Ok(Patience(
         Duration::try_from(parse_signed(text)?).unwrap_or(Patience::A_WEEK),
     ))

@@ -17,7 +17,7 @@ pub enum Outcome {
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum CliError {
+pub(super) enum CliError {
     /// The command line asks for something that cannot be meant.
     #[error("{0}")]
     Usage(String),

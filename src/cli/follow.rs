@@ -35,7 +35,7 @@ pub(crate) enum Happened {
 
 impl Happened {
     /// The word that a watch has for it.
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Happened::Added => "ADDED",
             Happened::Modified => "MODIFIED",
@@ -76,7 +76,10 @@ impl Follower {
     ///
     /// # Errors
     /// When the list cannot be read.
-    pub async fn start(client: Client, selection: Selection) -> Result<(Vec<Value>, Self), ClientError> {
+    pub(super) async fn start(
+        client: Client,
+        selection: Selection,
+    ) -> Result<(Vec<Value>, Self), ClientError> {
         let listed = client.list(&selection).await?;
         let known = by_name(listed.items.clone());
         let follower = Self {
@@ -91,7 +94,7 @@ impl Follower {
     }
 
     /// Every change from here on. Ends after an error.
-    pub fn changes(self) -> impl Stream<Item = Result<Change, ClientError>> + Send {
+    pub(super) fn changes(self) -> impl Stream<Item = Result<Change, ClientError>> + Send {
         stream::try_unfold(self, |mut follower| async move {
             let change = follower.next().await?;
             Ok(Some((change, follower)))

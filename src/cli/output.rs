@@ -9,7 +9,7 @@ use crate::resource::nearest;
 
 /// A form that objects are printed in.
 #[derive(Clone, Debug)]
-pub enum Output {
+pub(super) enum Output {
     /// A table, with the columns of priority 1 when wide.
     Table {
         /// Whether those are shown.
@@ -29,7 +29,7 @@ pub enum Output {
 
 /// A column of the user's own.
 #[derive(Clone, Debug)]
-pub struct CustomColumn {
+pub(super) struct CustomColumn {
     /// Its heading.
     pub heading: String,
     path: Path,
@@ -37,7 +37,7 @@ pub struct CustomColumn {
 
 impl CustomColumn {
     /// The cell of an object; several values are joined by commas.
-    pub fn cell(&self, object: &Value) -> String {
+    pub(super) fn cell(&self, object: &Value) -> String {
         let found: Vec<String> = self.path.find(object).into_iter().map(plain).collect();
         if found.is_empty() {
             "<none>".to_owned()
@@ -97,7 +97,7 @@ fn parse_column(text: &str) -> Result<CustomColumn, JsonPathError> {
     match text.split_once(':') {
         Some((heading, path)) if !heading.is_empty() && !path.is_empty() => Ok(CustomColumn {
             heading: heading.to_owned(),
-            path: Path::parse(path.trim_start_matches('{').trim_end_matches('}'))?,
+            path: Path::parse(path)?,
         }),
         _ => Err(JsonPathError::new(
             text,
@@ -126,7 +126,7 @@ fn split_columns(text: &str) -> Vec<&str> {
 }
 
 /// Several objects as kubectl hands them to JSON and JSONPath.
-pub fn as_list(items: Vec<Value>) -> Value {
+pub(super) fn as_list(items: Vec<Value>) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
 }
 
@@ -141,7 +141,7 @@ mod tests {
             "spec": {"roles": [{"name": "a"}, {"name": "b", "replicas": 2}]},
         });
         let Ok(Output::CustomColumns(columns)) =
-            "NAME:.metadata.name,FIRST:.spec.roles[0,1].name,N:.spec.roles[?(@.replicas==2)].name,X:.spec.none"
+            "custom-columns=NAME:.metadata.name,FIRST:.spec.roles[0,1].name,N:.spec.roles[?(@.replicas==2)].name,X:.spec.none"
                 .parse()
         else {
             panic!("these are columns");

@@ -20,7 +20,7 @@ struct Screen {
 
 impl Progress {
     /// On standard error.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self {
             screen: Screen::of_stderr(),
             lines: BTreeMap::new(),
@@ -29,7 +29,7 @@ impl Progress {
     }
 
     /// Says how one thing stands.
-    pub fn set(&mut self, name: &str, state: &str) {
+    pub(super) fn set(&mut self, name: &str, state: &str) {
         let line = escape::cell(&format!("{name}: {state}")).into_owned();
         if self.lines.get(name) == Some(&line) {
             return;
@@ -42,7 +42,7 @@ impl Progress {
     }
 
     /// One thing is done, and what is printed of it stands above the others.
-    pub fn done<E>(&mut self, name: &str, print: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn done<E>(&mut self, name: &str, print: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         self.lines.remove(name);
         self.erase();
         let printed = print();
@@ -51,7 +51,7 @@ impl Progress {
     }
 
     /// Takes the lines off the terminal.
-    pub fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.lines.clear();
         self.erase();
     }

@@ -9,6 +9,7 @@ use crate::queue::Next;
 use crate::resource::names::{AGENTS_FINALIZER, ORPHAN_FINALIZER};
 use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
+use crate::swarm::Want;
 use crate::telemetry::Chain;
 
 use super::next::{self, Ended};
@@ -23,7 +24,7 @@ impl Reconciler {
         }
         let key = object.key();
         let networks = self.networks_of(object).await.map_err(StepError::Fetch)?;
-        let observed = self.cache.observe(&prepare::only_own(&key)).await;
+        let observed = self.cache.observe(&Want::own(&key)).await;
         let orphan = object.has_finalizer(ORPHAN_FINALIZER);
         let teardown = match &observed {
             Ok(observed) => plan::teardown(&key, &networks, orphan, observed, &self.instance),
@@ -65,7 +66,7 @@ impl Reconciler {
     pub(super) async fn sweep(&self, key: &Key) -> Result<Next, StepError> {
         let observed = self
             .cache
-            .observe(&prepare::only_own(key))
+            .observe(&Want::own(key))
             .await
             .map_err(StepError::Observe)?;
         let teardown = plan::teardown(key, &BTreeSet::new(), false, &observed, &self.instance);
@@ -81,10 +82,9 @@ impl Reconciler {
 
     /// The networks that the object names, so that those nobody uses any more can go with it.
     async fn networks_of(&self, object: &Object) -> Result<BTreeSet<String>, StoreError> {
-        let key = object.key();
         let prepared = prepare::prepare(&self.store, &self.endpoints, object).await?;
         Ok(match prepared {
-            Prepared::Workload(_) => prepared.want(&key).networks,
+            Prepared::Workload(_) => prepared.want().networks,
             Prepared::Blocked { .. } => BTreeSet::new(),
         })
     }

@@ -1,12 +1,13 @@
 //! From a stored object to what the planner takes: templates read, defaults filled in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::plan::Subject;
 use crate::plan::action::BlockedReason;
+use crate::resource::agent_spec::AgentSpec;
 use crate::resource::lower::{self, Endpoints, LowerError, Templates};
 use crate::resource::workload::{Owner, Workload};
-use crate::resource::{Key, Kind, Object, names};
+use crate::resource::{Key, Kind, Object};
 use crate::store::{Store, StoreError};
 use crate::swarm::Want;
 
@@ -44,10 +45,10 @@ impl Prepared {
     }
 
     /// What has to be observed for it.
-    pub fn want<'a>(&self, key: &'a Key) -> Want<'a> {
+    pub fn want(&self) -> Want<'_> {
         match self {
-            Self::Workload(workload) => want(key, workload),
-            Self::Blocked { .. } => only_own(key),
+            Self::Workload(workload) => Want::of(workload),
+            Self::Blocked { owner, .. } => Want::own(&owner.key),
         }
     }
 }
@@ -58,18 +59,6 @@ pub fn owner(object: &Object) -> Owner {
         key: object.key(),
         uid: object.uid().to_owned(),
         generation: object.generation(),
-    }
-}
-
-/// Everything that carries the owner's labels, and nothing else.
-pub fn only_own(key: &Key) -> Want<'_> {
-    Want {
-        owner: key,
-        service_names: BTreeSet::new(),
-        networks: BTreeSet::new(),
-        secrets: BTreeSet::new(),
-        images: BTreeSet::new(),
-        tasks: true,
     }
 }
 
@@ -109,22 +98,7 @@ async fn templates(store: &Store, object: &Object) -> Result<Templates, StoreErr
     Ok(found)
 }
 
-fn block(template: &Object) -> Option<(String, crate::resource::agent_spec::AgentSpec)> {
+fn block(template: &Object) -> Option<(String, AgentSpec)> {
     let spec = serde_json::from_value(template.spec.clone()).ok()?;
     Some((template.name().to_owned(), spec))
-}
-
-fn want<'a>(key: &'a Key, workload: &Workload) -> Want<'a> {
-    let mut want = only_own(key);
-    want.networks.insert(workload.network.clone());
-    for role in &workload.roles {
-        let slots = 1..=role.replicas;
-        want.service_names
-            .extend(slots.map(|slot| names::service_name(key, &role.name, slot)));
-        want.networks.extend(role.agent.networks.iter().cloned());
-        want.secrets
-            .extend(role.agent.secrets.iter().map(|secret| secret.name.clone()));
-        want.images.insert(role.agent.image.clone());
-    }
-    want
 }

@@ -67,7 +67,7 @@ impl Reconciler {
         let prepared = prepare::prepare(&self.store, &self.endpoints, object)
             .await
             .map_err(StepError::Fetch)?;
-        let observed = self.cache.observe(&prepared.want(&key)).await;
+        let observed = self.cache.observe(&prepared.want()).await;
         let plan = self.decide(&prepared, &observed);
         let report = plan.report.clone();
         let outcome = self.act(&key, plan).await;

@@ -187,7 +187,6 @@ fn exponent(text: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::Measure::{Cpu, Memory};
-    use super::*;
 
     #[test]
     fn quantities_are_exact() {

@@ -15,7 +15,12 @@ impl Swarm {
     ///
     /// Only processes on the engine's own machine can listen there.
     pub async fn gateway(&self) -> Option<IpAddr> {
-        let bridge: Value = self.transport.call(Call::get(format!("/networks/{BRIDGE}"))).await.ok()?;
+        let bridge: Value = self
+            .engine
+            .transport
+            .call(Call::get(format!("/networks/{BRIDGE}")))
+            .await
+            .ok()?;
         bridge.pointer("/IPAM/Config/0/Gateway")?.as_str()?.parse().ok()
     }
 }

@@ -9,6 +9,7 @@ mod cache;
 mod decode;
 mod engine;
 mod error;
+mod gateway;
 mod images;
 mod ledger;
 mod logs;

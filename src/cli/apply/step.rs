@@ -32,7 +32,7 @@ pub(crate) enum Step {
 
 impl Item {
     /// From a checked manifest.
-    pub fn new(source: Located<Object>) -> Self {
+    pub(crate) fn new(source: Located<Object>) -> Self {
         Self {
             key: source.value.key(),
             manifest: clean::manifest(&source.value),
@@ -43,7 +43,7 @@ impl Item {
 
 impl Step {
     /// What people are told was done.
-    pub fn done(&self) -> &'static str {
+    pub(crate) fn done(&self) -> &'static str {
         match self {
             Step::Create(_) => "created",
             Step::Patch(_) => "configured",
@@ -55,7 +55,7 @@ impl Step {
     ///
     /// # Errors
     /// As the operator answers; a conflict when the object changed since the step was made.
-    pub async fn send(&self, client: &Client, key: &Key, dry_run: bool) -> Result<(), ClientError> {
+    pub(crate) async fn send(&self, client: &Client, key: &Key, dry_run: bool) -> Result<(), ClientError> {
         match self {
             Step::Create(object) => client.create(key, object, dry_run).await.map(drop),
             Step::Patch(patch) => client.patch(key, patch, dry_run).await.map(drop),

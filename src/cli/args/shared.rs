@@ -5,7 +5,7 @@ use crate::resource::selector::{FieldSelector, LabelSelector};
 
 /// Which manifests are read.
 #[derive(Clone, Debug, clap::Args)]
-pub struct FileArgs {
+pub(crate) struct FileArgs {
     /// File, folder, address (https://…) or - for standard input; may be repeated
     #[arg(
         short,
@@ -34,7 +34,7 @@ pub(crate) fn check_fields(text: &str) -> Result<String, String> {
 
 /// How long a command waits for its objects.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct TimeoutArgs {
+pub(crate) struct TimeoutArgs {
     /// How long to wait; 0 looks once, a negative time waits for a week
     #[arg(
         long,

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// Nobody listens on the socket, or it may not be opened.
     #[error("cannot reach the operator at {}: {why}; {advice}", socket.display())]
     Unreachable {
@@ -88,7 +88,7 @@ impl ClientError {
     }
 
     /// The HTTP status code of a refusal.
-    pub fn code(&self) -> Option<i32> {
+    pub(crate) fn code(&self) -> Option<i32> {
         match self {
             ClientError::Refused(status) => status.code,
             _ => None,
@@ -96,22 +96,22 @@ impl ClientError {
     }
 
     /// Whether the object does not exist.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
 
     /// Whether somebody else changed the object in between.
-    pub fn is_conflict(&self) -> bool {
+    pub(crate) fn is_conflict(&self) -> bool {
         self.code() == Some(409)
     }
 
     /// Whether the revision to watch from is too old.
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.code() == Some(410)
     }
 
     /// Whether asking again may help: the operator is away or restarting.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(
             self,
             ClientError::Unreachable { .. } | ClientError::Timeout { .. } | ClientError::Lost(_)
@@ -119,7 +119,7 @@ impl ClientError {
     }
 
     /// Each thing that is wrong with the object that was sent.
-    pub fn causes(&self) -> &[StatusCause] {
+    pub(crate) fn causes(&self) -> &[StatusCause] {
         let ClientError::Refused(status) = self else {
             return &[];
         };

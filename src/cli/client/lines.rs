@@ -8,7 +8,7 @@ use tokio_util::io::StreamReader;
 use super::ClientError;
 
 /// The lines of an answer. What is not UTF-8 is shown as replacement characters.
-pub struct LineStream(Split<Box<dyn AsyncBufRead + Send + Unpin>>);
+pub(crate) struct LineStream(Split<Box<dyn AsyncBufRead + Send + Unpin>>);
 
 impl LineStream {
     pub(super) fn of(response: Response) -> Self {
@@ -21,7 +21,7 @@ impl LineStream {
     ///
     /// # Errors
     /// When the connection breaks.
-    pub async fn next(&mut self) -> Result<Option<String>, ClientError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, ClientError> {
         let bytes = self.0.next_segment().await.map_err(ClientError::Lost)?;
         Ok(bytes.map(|bytes| match String::from_utf8(bytes) {
             Ok(line) => line,

@@ -15,9 +15,9 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub use error::ClientError;
-pub use lines::LineStream;
-pub use selection::{Listed, Selection};
+pub(super) use error::ClientError;
+pub(super) use lines::LineStream;
+pub(super) use selection::{Listed, Selection};
 
 use super::talk;
 use crate::resource::object::API_VERSION;
@@ -25,7 +25,7 @@ use crate::resource::{Key, Kind};
 
 /// How a deletion treats the agents, as the API names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Propagation {
+pub(super) enum Propagation {
     /// The object goes when its agents are gone.
     Background,
     /// The same, under the name that kubectl has for waiting on dependents.
@@ -42,7 +42,7 @@ impl fmt::Display for Propagation {
 
 /// What to read of an agent's log.
 #[derive(Clone, Debug, Default)]
-pub struct LogQuery {
+pub(super) struct LogQuery {
     /// Whether to go on as lines come.
     pub follow: bool,
     /// Only so many of the last lines.
@@ -55,7 +55,7 @@ pub struct LogQuery {
 
 /// Talks to the operator. Cheap to clone.
 #[derive(Clone)]
-pub struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     socket: PathBuf,
     timeout: Option<Duration>,
@@ -71,7 +71,7 @@ impl Client {
     ///
     /// # Errors
     /// When the HTTP library cannot be set up.
-    pub fn new(socket: &Path, timeout: Option<Duration>, verbose: bool) -> Result<Self, ClientError> {
+    pub(super) fn new(socket: &Path, timeout: Option<Duration>, verbose: bool) -> Result<Self, ClientError> {
         install_crypto();
         let http = reqwest::Client::builder()
             .unix_socket(socket)
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// The same client, without the operator's warnings on standard error.
-    pub fn without_warnings(&self) -> Self {
+    pub(super) fn without_warnings(&self) -> Self {
         Self {
             warned: None,
             ..self.clone()
@@ -101,7 +101,7 @@ impl Client {
     ///
     /// # Errors
     /// Like every request: see [`ClientError`]; here 404 when it does not exist.
-    pub async fn get(&self, key: &Key) -> Result<Value, ClientError> {
+    pub(super) async fn get(&self, key: &Key) -> Result<Value, ClientError> {
         self.json(self.request(Method::GET, &object_path(key))).await
     }
 
@@ -109,7 +109,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn find(&self, key: &Key) -> Result<Option<Value>, ClientError> {
+    pub(super) async fn find(&self, key: &Key) -> Result<Option<Value>, ClientError> {
         match self.get(key).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -121,7 +121,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn list(&self, selection: &Selection) -> Result<Listed, ClientError> {
+    pub(super) async fn list(&self, selection: &Selection) -> Result<Listed, ClientError> {
         let path = collection_path(selection.kind, selection.namespace.as_deref());
         let request = self.request(Method::GET, &path).query(&selection.query());
         Ok(Listed::from_wire(self.json(request).await?, selection.kind))
@@ -131,7 +131,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]; 410 when the revision is too old.
-    pub async fn watch(&self, selection: &Selection, revision: &str) -> Result<LineStream, ClientError> {
+    pub(super) async fn watch(
+        &self,
+        selection: &Selection,
+        revision: &str,
+    ) -> Result<LineStream, ClientError> {
         let path = collection_path(selection.kind, selection.namespace.as_deref());
         let request = self
             .request(Method::GET, &path)
@@ -148,7 +152,12 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]; 409 when it exists, 422 with causes when it is not valid.
-    pub async fn create(&self, key: &Key, object: &Value, dry_run: bool) -> Result<Value, ClientError> {
+    pub(super) async fn create(
+        &self,
+        key: &Key,
+        object: &Value,
+        dry_run: bool,
+    ) -> Result<Value, ClientError> {
         let path = collection_path(key.kind, Some(&key.namespace));
         let request = self.request(Method::POST, &path).json(object);
         self.json(with_dry_run(request, dry_run)).await
@@ -158,7 +167,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]; 409 when the patch names a `resourceVersion` that is no longer the current one.
-    pub async fn patch(&self, key: &Key, patch: &Value, dry_run: bool) -> Result<Value, ClientError> {
+    pub(super) async fn patch(&self, key: &Key, patch: &Value, dry_run: bool) -> Result<Value, ClientError> {
         let request = self
             .request(Method::PATCH, &object_path(key))
             .header("content-type", "application/merge-patch+json")
@@ -170,7 +179,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]; 404 when it does not exist.
-    pub async fn delete(&self, key: &Key, how: Propagation, dry_run: bool) -> Result<(), ClientError> {
+    pub(super) async fn delete(&self, key: &Key, how: Propagation, dry_run: bool) -> Result<(), ClientError> {
         let options =
             json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": how.to_string()});
         let request = self
@@ -185,7 +194,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]; 422 with causes when it is not valid.
-    pub async fn plan<T: DeserializeOwned>(&self, key: &Key, object: &Value) -> Result<T, ClientError> {
+    pub(super) async fn plan<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        object: &Value,
+    ) -> Result<T, ClientError> {
         let path = format!("{}/plan", object_path(key));
         self.json(self.request(Method::POST, &path).json(object)).await
     }
@@ -194,7 +207,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn events(&self, namespace: Option<&str>) -> Result<Vec<Event>, ClientError> {
+    pub(super) async fn events(&self, namespace: Option<&str>) -> Result<Vec<Event>, ClientError> {
         #[derive(serde::Deserialize)]
         struct EventList {
             items: Vec<Event>,
@@ -211,7 +224,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]; 404 when there is no such agent.
-    pub async fn log(&self, agent: &Key, query: &LogQuery) -> Result<LineStream, ClientError> {
+    pub(super) async fn log(&self, agent: &Key, query: &LogQuery) -> Result<LineStream, ClientError> {
         let LogQuery {
             follow,
             tail,
@@ -234,7 +247,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn version(&self) -> Result<Value, ClientError> {
+    pub(super) async fn version(&self) -> Result<Value, ClientError> {
         self.json(self.request(Method::GET, "version")).await
     }
 

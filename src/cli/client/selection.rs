@@ -7,7 +7,7 @@ use crate::resource::{Key, Kind};
 
 /// Which objects of a kind are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// The kind.
     pub kind: Kind,
     /// The namespace; `None` is all of them.
@@ -20,7 +20,7 @@ pub struct Selection {
 
 impl Selection {
     /// One object, as a selection that can be watched.
-    pub fn one(key: &Key) -> Self {
+    pub(crate) fn one(key: &Key) -> Self {
         Self {
             kind: key.kind,
             namespace: Some(key.namespace.clone()),
@@ -38,7 +38,7 @@ impl Selection {
 
 /// A list and the revision that it was read at.
 #[derive(Clone, Debug, Default)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The objects in the operator's order; each names its `apiVersion` and `kind`.
     pub items: Vec<Value>,
     /// Where a watch goes on from.

@@ -84,7 +84,7 @@ pub(crate) enum DryRun {
 
 impl DryRun {
     /// What is added to each line of the result.
-    pub fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             DryRun::None => "",
             DryRun::Client => " (dry run)",

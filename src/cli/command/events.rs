@@ -86,7 +86,10 @@ pub(crate) async fn run(ctx: &Context, args: &EventsArgs) -> Result<Outcome, Cli
         talk::say(&ctx.nothing_found("events"));
     }
     shown.print(events)?;
-    while args.watch {
+    if !args.watch {
+        return Ok(Outcome::Done);
+    }
+    loop {
         sleep(POLL).await;
         match read(ctx, args, about.as_ref()).await {
             Ok(events) => shown.print(events)?,
@@ -94,7 +97,6 @@ pub(crate) async fn run(ctx: &Context, args: &EventsArgs) -> Result<Outcome, Cli
             Err(error) => return Err(error),
         }
     }
-    Ok(Outcome::Done)
 }
 
 async fn read(ctx: &Context, args: &EventsArgs, about: Option<&Key>) -> Result<Vec<Event>, CliError> {

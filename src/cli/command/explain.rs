@@ -58,7 +58,7 @@ fn render(explanation: &Explanation, recursive: bool) -> String {
     text
 }
 
-/// `roles	<[]Object> -required-`
+/// `roles <[]Object> -required-`
 fn signature(field: &Field) -> String {
     let required = if field.required { " -required-" } else { "" };
     format!("{} <{}>{required}", field.name, field.type_name)

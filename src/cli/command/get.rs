@@ -139,7 +139,7 @@ fn look(ctx: &Context, args: &GetArgs, several_kinds: bool) -> Look {
 }
 
 async fn once(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> Result<Outcome, CliError> {
-    let sort_by = args.sort_by.as_deref().map(sort_path).transpose()?;
+    let sort_by = args.sort_by.as_deref().map(Path::parse).transpose()?;
     let mut missing = Vec::new();
     let mut found: Vec<(Kind, Vec<Value>)> = Vec::new();
     for asked in asked {
@@ -243,9 +243,4 @@ fn selection(ctx: &Context, args: &GetArgs, asked: &Asked) -> Selection {
         fields: args.field_selector.clone().or(named),
         ..ctx.selection(asked.kind, args.selector.as_deref())
     }
-}
-
-fn sort_path(text: &str) -> Result<Path, CliError> {
-    let inside = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
-    Ok(Path::parse(inside.unwrap_or(text))?)
 }

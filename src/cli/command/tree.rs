@@ -179,9 +179,9 @@ mod tests {
         assert_eq!(
             table.take(Paint::never()),
             "team/pay                1/2   Progressing\n\
-             ├─ lead                1/1\n\
+             ├─ lead                 1/1\n\
              │  └─ team.pay.lead.1         Ready         running   n1       team_default_pay_lead_1\n\
-             └─ dev                 0/1\n   \
+             └─ dev                  0/1\n   \
                 └─ team.pay.dev.1          Pending       running   <none>   team_default_pay_dev_1\n"
         );
     }

@@ -5,13 +5,13 @@
 mod path;
 mod template;
 
-pub use path::Path;
-pub use template::{Template, plain};
+pub(super) use path::Path;
+pub(super) use template::{Template, plain};
 
 /// Why a path or template cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the JSONPath {text} cannot be read: {why}")]
-pub struct JsonPathError {
+pub(super) struct JsonPathError {
     text: String,
     why: String,
 }

@@ -13,7 +13,7 @@ use super::JsonPathError;
 
 /// A path that was read.
 #[derive(Clone, Debug)]
-pub struct Path {
+pub(crate) struct Path {
     from_root: bool,
     path: JsonPath,
 }
@@ -23,9 +23,19 @@ impl Path {
     ///
     /// # Errors
     /// When it is not one.
-    pub fn parse(text: &str) -> Result<Self, JsonPathError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, JsonPathError> {
         let trimmed = text.trim();
-        let body = trimmed.strip_prefix(['$', '@']).unwrap_or(trimmed);
+        let bare = trimmed
+            .strip_prefix('{')
+            .and_then(|path| path.strip_suffix('}'))
+            .unwrap_or(trimmed);
+        if let Some(stray) = bare.chars().find(|c| "{}".contains(*c)) {
+            return Err(JsonPathError::new(
+                text,
+                format!("\"{stray}\" is not expected there"),
+            ));
+        }
+        let body = bare.strip_prefix(['$', '@']).unwrap_or(bare);
         let mut chars = body.chars().peekable();
         let mut standard = "$".to_owned();
         if !body.starts_with(['.', '[']) && !body.is_empty() {
@@ -41,13 +51,13 @@ impl Path {
         }
         let path = JsonPath::parse(&standard).map_err(|error| JsonPathError::new(text, error.to_string()))?;
         Ok(Self {
-            from_root: trimmed.starts_with('$'),
+            from_root: bare.starts_with('$'),
             path,
         })
     }
 
     /// What the path leads to, in document order. Nothing when a field is absent.
-    pub fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
+    pub(crate) fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         self.path.query(value).all()
     }
 
@@ -190,6 +200,7 @@ mod tests {
         check(".metadata.name", json!(["payments"]));
         check("metadata.name", json!(["payments"]));
         check("$.metadata.name", json!(["payments"]));
+        check("{.metadata.name}", json!(["payments"]));
         check("$['metadata']['name']", json!(["payments"]));
         check(r".metadata.labels.app\.kubernetes\.io/name", json!(["pay"]));
         check(".metadata.labels['app.kubernetes.io/name']", json!(["pay"]));
@@ -214,6 +225,7 @@ mod tests {
             why(".items[0"),
             "the JSONPath .items[0 cannot be read: a bracket is not closed"
         );
+        assert!(why("{.a").contains("\"{\" is not expected there"));
         assert!(why(".a..").contains("a name is missing after a dot"));
         assert!(why(".items[?(@.a=='x)]").contains("a quote is not closed"));
         assert!(why(".items[x]").starts_with("the JSONPath .items[x] cannot be read: "));

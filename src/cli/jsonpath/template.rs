@@ -6,7 +6,7 @@ use super::{JsonPathError, Path};
 
 /// A template that was read.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub(crate) struct Template {
     nodes: Vec<Node>,
 }
 
@@ -22,7 +22,7 @@ impl Template {
     ///
     /// # Errors
     /// When it is not one.
-    pub fn parse(text: &str) -> Result<Self, JsonPathError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, JsonPathError> {
         if !text.contains('{') {
             let path = Path::parse(text)?;
             return Ok(Self {
@@ -59,7 +59,7 @@ impl Template {
     }
 
     /// The template filled from an object. An absent field leaves nothing.
-    pub fn fill(&self, root: &Value) -> String {
+    pub(crate) fn fill(&self, root: &Value) -> String {
         let mut out = String::new();
         fill(&self.nodes, root, root, &mut out);
         out
@@ -85,7 +85,7 @@ fn fill(nodes: &[Node], root: &Value, here: &Value, out: &mut String) {
 }
 
 /// A string as it is; anything else as JSON.
-pub fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

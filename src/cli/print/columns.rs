@@ -17,7 +17,7 @@ const NONE: &str = "<none>";
 
 /// What beside the kind's own columns is shown.
 #[derive(Clone, Debug, Default)]
-pub struct Extras {
+pub(crate) struct Extras {
     /// The columns of priority 1.
     pub wide: bool,
     /// NAMESPACE, first.
@@ -32,7 +32,7 @@ pub struct Extras {
 
 /// The columns of one kind.
 #[derive(Clone, Debug)]
-pub struct Columns {
+pub(crate) struct Columns {
     kind: Kind,
     extras: Extras,
     own: Vec<Column>,
@@ -50,7 +50,7 @@ impl Columns {
     ///
     /// # Errors
     /// When a definition has a path that cannot be read, which none of ours has.
-    pub fn of(kind: Kind, extras: &Extras) -> Result<Self, JsonPathError> {
+    pub(crate) fn of(kind: Kind, extras: &Extras) -> Result<Self, JsonPathError> {
         let own = kind
             .columns()
             .iter()
@@ -71,7 +71,7 @@ impl Columns {
     }
 
     /// The headings.
-    pub fn headings(&self) -> Vec<Cell> {
+    pub(crate) fn headings(&self) -> Vec<Cell> {
         let mut row: Vec<Cell> = Vec::new();
         if self.extras.namespace {
             row.push("NAMESPACE".into());
@@ -91,7 +91,7 @@ impl Columns {
     }
 
     /// The cells of one object.
-    pub fn row(&self, item: &Value, now: Timestamp) -> Vec<Cell> {
+    pub(crate) fn row(&self, item: &Value, now: Timestamp) -> Vec<Cell> {
         let mut row: Vec<Cell> = Vec::new();
         if self.extras.namespace {
             row.push(object::namespace(item).into());
@@ -135,7 +135,7 @@ impl Column {
 }
 
 /// `app=x,tier=web`, or `<none>`.
-pub fn joined(labels: &BTreeMap<String, String>) -> String {
+pub(crate) fn joined(labels: &BTreeMap<String, String>) -> String {
     if labels.is_empty() {
         return NONE.to_owned();
     }

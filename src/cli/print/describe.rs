@@ -18,7 +18,7 @@ use crate::resource::names::LAST_APPLIED;
 use crate::resource::{Kind, yaml};
 
 /// What is described.
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The object.
     pub object: &'a Value,
     /// Its agents, when it has some.
@@ -28,7 +28,7 @@ pub struct Subject<'a> {
 }
 
 /// The description, which ends in a line break.
-pub fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> String {
+pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> String {
     let Subject {
         object,
         agents,

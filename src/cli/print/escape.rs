@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 /// One line, without control characters: they are shown as `\n`, `\t`, `\u{1b}`.
-pub fn cell(text: &str) -> Cow<'_, str> {
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
 /// Several lines; other control characters are shown as in [`cell`].
-pub fn block(text: &str) -> Cow<'_, str> {
+pub(crate) fn block(text: &str) -> Cow<'_, str> {
     escape(text, |c| c == '\n' || c == '\t')
 }
 

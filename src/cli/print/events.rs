@@ -9,7 +9,7 @@ use super::table::Cell;
 use crate::resource::{Key, Kind};
 
 /// When the event last happened.
-pub fn last_seen(event: &Event) -> Option<Timestamp> {
+pub(crate) fn last_seen(event: &Event) -> Option<Timestamp> {
     let series = event
         .series
         .as_ref()
@@ -23,7 +23,7 @@ pub fn last_seen(event: &Event) -> Option<Timestamp> {
 }
 
 /// Whether the event is about this object.
-pub fn is_about(event: &Event, key: &Key) -> bool {
+pub(crate) fn is_about(event: &Event, key: &Key) -> bool {
     let about = &event.involved_object;
     about.kind.as_deref().and_then(Kind::find) == Some(key.kind)
         && about.name.as_deref() == Some(key.name.as_str())
@@ -34,7 +34,7 @@ pub fn is_about(event: &Event, key: &Key) -> bool {
 }
 
 /// The age of the last time, and how often it happened: `5s (x4 over 2m)`.
-pub fn seen(event: &Event, now: Timestamp) -> String {
+pub(crate) fn seen(event: &Event, now: Timestamp) -> String {
     let Some(last) = last_seen(event) else {
         return "<unknown>".to_owned();
     };
@@ -53,7 +53,7 @@ pub fn seen(event: &Event, now: Timestamp) -> String {
 }
 
 /// `team/payments`.
-pub fn object(event: &Event) -> String {
+pub(crate) fn object(event: &Event) -> String {
     let about = &event.involved_object;
     let kind = about.kind.as_deref().unwrap_or_default();
     let kind = Kind::find(kind).map_or_else(|| kind.to_owned(), |kind| kind.singular().to_owned());
@@ -61,7 +61,7 @@ pub fn object(event: &Event) -> String {
 }
 
 /// The type, coloured when it is a warning.
-pub fn type_cell(event: &Event) -> Cell {
+pub(crate) fn type_cell(event: &Event) -> Cell {
     let type_ = event.type_.as_deref().unwrap_or("Normal");
     Cell::toned(
         type_,
@@ -74,7 +74,7 @@ pub fn type_cell(event: &Event) -> Cell {
 }
 
 /// `Type Reason Age From Message`, as `describe` shows them.
-pub fn describe_row(event: &Event, now: Timestamp) -> Vec<Cell> {
+pub(crate) fn describe_row(event: &Event, now: Timestamp) -> Vec<Cell> {
     let component = event
         .source
         .as_ref()
@@ -92,7 +92,7 @@ pub fn describe_row(event: &Event, now: Timestamp) -> Vec<Cell> {
 }
 
 /// `LAST-SEEN TYPE REASON OBJECT MESSAGE`, as `events` shows them.
-pub fn row(event: &Event, now: Timestamp) -> Vec<Cell> {
+pub(crate) fn row(event: &Event, now: Timestamp) -> Vec<Cell> {
     vec![
         seen(event, now).into(),
         type_cell(event),

@@ -18,7 +18,7 @@ use crate::resource::{Kind, yaml};
 
 /// How a listing looks.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub(crate) struct Look {
     /// The form.
     pub output: Output,
     /// Further columns of tables.
@@ -32,7 +32,7 @@ pub struct Look {
 }
 
 /// Prints the objects of one kind, and later their changes.
-pub struct Listing {
+pub(crate) struct Listing {
     look: Look,
     kind: Kind,
     table: Table,
@@ -41,7 +41,7 @@ pub struct Listing {
 
 impl Listing {
     /// Begins the listing of a kind.
-    pub fn new(kind: Kind, look: &Look) -> Self {
+    pub(crate) fn new(kind: Kind, look: &Look) -> Self {
         Self {
             look: look.clone(),
             kind,
@@ -54,7 +54,7 @@ impl Listing {
     ///
     /// # Errors
     /// When an object cannot be written in that form.
-    pub fn rows(&mut self, items: &[Value], now: Timestamp) -> Result<String, CliError> {
+    pub(crate) fn rows(&mut self, items: &[Value], now: Timestamp) -> Result<String, CliError> {
         let mut text = String::new();
         for item in items {
             text.push_str(&self.put(None, item, now)?);
@@ -67,7 +67,7 @@ impl Listing {
     ///
     /// # Errors
     /// When the object cannot be written in that form.
-    pub fn change(&mut self, change: &Change, now: Timestamp) -> Result<String, CliError> {
+    pub(crate) fn change(&mut self, change: &Change, now: Timestamp) -> Result<String, CliError> {
         let word = match self.look.events {
             true => Some(change.happened.word()),
             false => None,
@@ -120,7 +120,7 @@ impl Listing {
 ///
 /// # Errors
 /// When it cannot be written in that form.
-pub fn whole(form: &Output, mut items: Vec<Value>, one: bool) -> Result<String, CliError> {
+pub(crate) fn whole(form: &Output, mut items: Vec<Value>, one: bool) -> Result<String, CliError> {
     match items.pop() {
         Some(item) if one && items.is_empty() => document(form, &item),
         last => {
@@ -134,7 +134,7 @@ pub fn whole(form: &Output, mut items: Vec<Value>, one: bool) -> Result<String, 
 ///
 /// # Errors
 /// When it cannot be written in that form.
-pub fn document(form: &Output, value: &Value) -> Result<String, CliError> {
+pub(crate) fn document(form: &Output, value: &Value) -> Result<String, CliError> {
     match form {
         Output::Json => serde_json::to_string_pretty(value)
             .map(|text| text + "\n")
@@ -147,7 +147,7 @@ pub fn document(form: &Output, value: &Value) -> Result<String, CliError> {
 }
 
 /// Sorts objects by a field, numbers by value and everything else as text; objects without it come first.
-pub fn sort(items: &mut [Value], path: &Path) {
+pub(crate) fn sort(items: &mut [Value], path: &Path) {
     let key = |item: &Value| path.find(item).into_iter().next().cloned();
     items.sort_by(|a, b| match (key(a), key(b)) {
         (Some(Value::Number(a)), Some(Value::Number(b))) => {

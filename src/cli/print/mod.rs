@@ -1,21 +1,25 @@
 //! Printers: objects and events to text. None of them asks the operator for anything.
 
-pub mod age;
-pub mod columns;
-pub mod describe;
-pub mod escape;
-pub mod events;
-pub mod listing;
-pub mod paint;
-pub mod table;
+pub(super) mod age;
+pub(super) mod columns;
+pub(super) mod describe;
+pub(super) mod escape;
+pub(super) mod events;
+pub(super) mod listing;
+pub(super) mod paint;
+pub(super) mod table;
 
-/// The text with every line moved to the right.
-pub fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+/// The text with every line moved to the right; empty lines stay empty.
+pub(super) fn indent(text: &str) -> String {
+    let moved = text.lines().map(|line| match line {
+        "" => "\n".to_owned(),
+        line => format!("  {line}\n"),
+    });
+    moved.collect()
 }
 
 /// The text with lines of at most `width` characters, broken between words; its own line breaks stay.
-pub fn wrap(text: &str, width: usize) -> String {
+pub(super) fn wrap(text: &str, width: usize) -> String {
     let mut wrapped = String::new();
     for line in text.lines() {
         let mut used = 0;

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 /// What a word says about the state of things.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     /// Nothing in particular.
     #[default]
     Plain,
@@ -18,7 +18,7 @@ pub enum Tone {
 
 impl Tone {
     /// The tone of a state word of any kind.
-    pub fn of_state(word: &str) -> Self {
+    pub(crate) fn of_state(word: &str) -> Self {
         match word {
             "Ready" | "running" => Tone::Good,
             "Progressing" | "Starting" | "Updating" | "Pending" | "Suspended" | "Deleting" => Tone::Busy,
@@ -30,13 +30,13 @@ impl Tone {
 
 /// Whether colours are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Paint {
+pub(crate) struct Paint {
     colours: bool,
 }
 
 impl Paint {
     /// For standard output, after the terminal, `TERM` and `NO_COLOR`.
-    pub fn for_stdout() -> Self {
+    pub(crate) fn for_stdout() -> Self {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         Self {
             colours: std::io::stdout().is_terminal()
@@ -46,7 +46,7 @@ impl Paint {
     }
 
     /// Without colours.
-    pub fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self { colours: false }
     }
 
@@ -57,7 +57,7 @@ impl Paint {
     }
 
     /// The text, coloured where that is wanted.
-    pub fn tone(self, text: &str, tone: Tone) -> String {
+    pub(crate) fn tone(self, text: &str, tone: Tone) -> String {
         let code = match tone {
             Tone::Good if self.colours => 32,
             Tone::Busy if self.colours => 33,

@@ -9,14 +9,14 @@ const GAP: usize = 3;
 
 /// One cell: text and how it is coloured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
+pub(crate) struct Cell {
     text: String,
     tone: Tone,
 }
 
 impl Cell {
     /// A cell that is coloured if the reader's terminal shows colours.
-    pub fn toned(text: &str, tone: Tone) -> Self {
+    pub(crate) fn toned(text: &str, tone: Tone) -> Self {
         Self {
             text: escape::cell(text).into_owned(),
             tone,
@@ -32,14 +32,14 @@ impl<T: AsRef<str>> From<T> for Cell {
 
 /// Lays rows out. It remembers widths, so that rows which come later stand under the first ones.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     widths: Vec<usize>,
     pending: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// Adds a row.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) {
         let cells: Vec<Cell> = cells.into_iter().map(Into::into).collect();
         self.widths.resize(self.widths.len().max(cells.len()), 0);
         for (width, cell) in self.widths.iter_mut().zip(&cells) {
@@ -49,7 +49,7 @@ impl Table {
     }
 
     /// The rows that were added since the last call, as lines.
-    pub fn take(&mut self, paint: Paint) -> String {
+    pub(crate) fn take(&mut self, paint: Paint) -> String {
         let mut text = String::new();
         for row in std::mem::take(&mut self.pending) {
             let mut line = String::new();

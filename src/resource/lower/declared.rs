@@ -48,7 +48,7 @@ pub(super) fn read(object: &Object) -> Result<Declared, Invalid> {
         Kind::Team => spec(object).map(team),
         Kind::Council => spec(object).map(council),
         Kind::AgentTemplate | Kind::Agent => {
-            let message = format!("a {} declares no agents", object.kind);
+            let message = format!("{} declares no agents", object.kind);
             Err(refused(Cause::new("kind", CauseReason::NotSupported, message)))
         }
     }

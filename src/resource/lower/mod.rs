@@ -3,6 +3,8 @@
 mod agent;
 mod declared;
 mod identity;
+#[cfg(test)]
+mod tests;
 
 pub(super) use identity::RESERVED_ENV;
 

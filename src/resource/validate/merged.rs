@@ -60,7 +60,7 @@ fn requests_above_limits(agent: &AgentSpec, layers: &[&AgentSpec], at: &str) -> 
                 .iter()
                 .fold(at.to_owned(), |at, name| path::field(&at, name));
             let message = format!(
-                "must not be above the limit of \"{limit}\", got \"{request}\" (after merging with the defaults)"
+                "must not be above the limit of \"{limit}\", got \"{request}\" (merged from template, defaults and role)"
             );
             causes.push(Cause::new(field, CauseReason::Invalid, message));
         }

@@ -8,6 +8,8 @@ pub(super) mod merged;
 mod metadata;
 mod spec;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod view;
 mod warnings;
 

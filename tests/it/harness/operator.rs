@@ -64,7 +64,7 @@ impl Operator {
             ("WHOOSH_DATABASE_URL", database.url.clone()),
             ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
             ("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
-            ("RUST_LOG", "info,whoosh=debug".to_owned()),
+            ("WHOOSH_LOG", "info,whoosh=debug".to_owned()),
         ];
         settings.extend(more.iter().cloned());
         let process = spawn(&room, &settings);

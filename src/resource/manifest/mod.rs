@@ -1,5 +1,10 @@
 //! Manifest files: from bytes to valid objects, or every problem of every file with its place.
 
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
