@@ -105,7 +105,7 @@ impl Operator {
 
     /// Waits until `/readyz` says so.
     pub(crate) async fn until_ready(&mut self) {
-        let client = reqwest::Client::builder()
+        let client = super::http()
             .unix_socket(self.room.join("run/whoosh.sock"))
             .build()
             .unwrap();
