@@ -4,6 +4,7 @@ mod errors;
 mod limits;
 mod objects;
 mod subresources;
+mod swarm;
 mod views;
 mod watching;
 mod writers;
@@ -35,6 +36,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 struct Server {
     http: reqwest::Client,
     store: Store,
+    cache: Cache,
     closing: CancellationToken,
     serving: JoinHandle<()>,
     socket: PathBuf,
@@ -69,7 +71,7 @@ impl Server {
         let closing = CancellationToken::new();
         let app = api::router(Api {
             store: store.clone(),
-            cache,
+            cache: cache.clone(),
             endpoints: Endpoints::default(),
             instance,
             metrics: Metrics::new(),
@@ -78,6 +80,7 @@ impl Server {
         Self {
             http: client(&path),
             store,
+            cache,
             serving: tokio::spawn(socket.serve(app, closing.clone())),
             closing,
             socket: path,
