@@ -172,9 +172,9 @@ async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<S
 async fn crowding(api: &Api, workload: &Workload) -> Option<String> {
     let own = &workload.owner.key;
     let glance = async {
-        let mut want = Want::own(own);
+        let mut want = Want::of(workload);
         want.tasks = false;
-        want.networks.insert(workload.network.clone());
+        want.images.clear();
         let observed = api.cache.observe(&want).await.ok()?;
         let neighbours = api.cache.services_of(|owner| owner != own, false).await.ok()?;
         let capacity = observed.networks.get(&workload.network)?.capacity;
