@@ -12,7 +12,7 @@ use whoosh::plan::Action;
 use whoosh::plan::observed::{Observed, Service, TaskState};
 use whoosh::plan::service::{ContainerSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 use whoosh::resource::names::{MANAGER, label};
-use whoosh::resource::workload::Amount;
+use whoosh::resource::workload::{Amount, DesiredHealthCheck};
 use whoosh::resource::{Key, Kind};
 use whoosh::swarm::{ActError, Cache, Done, SecretsDir, Swarm, Trigger, Tuning, Want};
 
@@ -135,7 +135,14 @@ impl Stage {
                 mounts: Vec::new(),
                 secrets: Vec::new(),
                 configs: Vec::new(),
-                health_check: None,
+                // The image comes with the agent's, which bash does not meet.
+                health_check: Some(DesiredHealthCheck {
+                    command: Vec::new(),
+                    interval: Duration::ZERO,
+                    timeout: Duration::ZERO,
+                    start_period: Duration::ZERO,
+                    retries: 0,
+                }),
                 stop_grace_period: Duration::from_secs(10),
                 read_only: false,
                 init: None,
