@@ -182,15 +182,20 @@ impl Stage {
         self.act(&Action::CreateService { spec: Box::new(spec) }).await
     }
 
-    /// Changes the live service of that name to `spec`.
+    /// Changes the live service of that name to `spec`; again when the engine's own updater was faster.
     pub(super) async fn update(&self, spec: ServiceSpec) -> Result<Done, ActError> {
-        let live = self.service(&spec.name).await;
-        let (id, version, uid) = (live.id, live.version, self.uid().to_owned());
-        self.act(&Action::UpdateService {
-            id,
-            version,
-            uid,
-            spec: Box::new(spec),
+        eventually(PATIENCE, "the version is the one that was seen", async || {
+            let live = self.service(&spec.name).await;
+            let update = Action::UpdateService {
+                id: live.id,
+                version: live.version,
+                uid: self.uid().to_owned(),
+                spec: Box::new(spec.clone()),
+            };
+            match self.act(&update).await {
+                Err(conflict @ ActError::Conflict { .. }) => Err(conflict),
+                other => Ok(other),
+            }
         })
         .await
     }
