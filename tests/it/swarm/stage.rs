@@ -12,7 +12,7 @@ use whoosh::plan::Action;
 use whoosh::plan::observed::{Observed, Service, TaskState};
 use whoosh::plan::service::{ContainerSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 use whoosh::resource::names::{MANAGER, label};
-use whoosh::resource::workload::Amount;
+use whoosh::resource::workload::{Amount, DesiredHealthCheck};
 use whoosh::resource::{Key, Kind};
 use whoosh::swarm::{ActError, Cache, Done, SecretsDir, Swarm, Trigger, Tuning, Want};
 
@@ -135,7 +135,14 @@ impl Stage {
                 mounts: Vec::new(),
                 secrets: Vec::new(),
                 configs: Vec::new(),
-                health_check: None,
+                // The image comes with the agent's, which bash does not meet.
+                health_check: Some(DesiredHealthCheck {
+                    command: Vec::new(),
+                    interval: Duration::ZERO,
+                    timeout: Duration::ZERO,
+                    start_period: Duration::ZERO,
+                    retries: 0,
+                }),
                 stop_grace_period: Duration::from_secs(10),
                 read_only: false,
                 init: None,
@@ -175,15 +182,20 @@ impl Stage {
         self.act(&Action::CreateService { spec: Box::new(spec) }).await
     }
 
-    /// Changes the live service of that name to `spec`.
+    /// Changes the live service of that name to `spec`; again when the engine's own updater was faster.
     pub(super) async fn update(&self, spec: ServiceSpec) -> Result<Done, ActError> {
-        let live = self.service(&spec.name).await;
-        let (id, version, uid) = (live.id, live.version, self.uid().to_owned());
-        self.act(&Action::UpdateService {
-            id,
-            version,
-            uid,
-            spec: Box::new(spec),
+        eventually(PATIENCE, "the version is the one that was seen", async || {
+            let live = self.service(&spec.name).await;
+            let update = Action::UpdateService {
+                id: live.id,
+                version: live.version,
+                uid: self.uid().to_owned(),
+                spec: Box::new(spec.clone()),
+            };
+            match self.act(&update).await {
+                Err(conflict @ ActError::Conflict { .. }) => Err(conflict),
+                other => Ok(other),
+            }
         })
         .await
     }
