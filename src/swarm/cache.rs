@@ -140,10 +140,12 @@ impl Cache {
     /// Whether what the cache knows can be believed now.
     ///
     /// # Errors
-    /// Why the engine is away, in one line for people.
-    pub fn health(&self) -> Result<(), String> {
-        let health = self.inner.health.borrow();
-        health.away.as_ref().map_or(Ok(()), |error| Err(chain(error)))
+    /// Why the engine is away.
+    pub fn health(&self) -> Result<(), SwarmError> {
+        match &self.inner.health.borrow().away {
+            Some(error) => Err(SwarmError::Away(Arc::clone(error))),
+            None => Ok(()),
+        }
     }
 
     /// The engine behind it.
@@ -436,10 +438,4 @@ fn blobs<'a>(
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Whoever panicked did so outside of these short sections.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -31,7 +31,8 @@ async fn an_engine_that_was_away_is_followed_again() {
         }
     })
     .await;
-    let want = Want::own(&stage.owner);
+    let owner = stage.owner.clone();
+    let want = Want::own(&owner);
     let error = stage.cache.observe(&want).await.unwrap_err();
     assert!(
         matches!(error, SwarmError::Away(_)),
