@@ -10,6 +10,7 @@ use futures::FutureExt;
 use super::options::Params;
 use super::state::Api;
 use super::status::ApiError;
+use crate::telemetry::Chain;
 use crate::telemetry::metrics::CONTENT_TYPE;
 
 /// How long one check may take.
@@ -40,7 +41,7 @@ pub(super) async fn ready(State(api): State<Api>, params: Params) -> Result<Resp
         },
         Check {
             name: "docker",
-            result: api.cache.health(),
+            result: api.cache.health().map_err(|error| Chain(&error).to_string()),
         },
         Check {
             name: "observation",
