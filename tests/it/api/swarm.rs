@@ -181,7 +181,7 @@ async fn plans_agents_and_logs_tell_what_the_swarm_does() {
 }
 
 #[tokio::test]
-async fn a_network_without_room_is_warned_of() {
+async fn what_stands_in_the_way_is_warned_of() {
     let engine = Engine::shared().await;
     let make = [
         "network",
@@ -195,24 +195,27 @@ async fn a_network_without_room_is_warned_of() {
     ];
     engine.docker(&make).await;
     let server = server_on(engine).await;
-    server.post(TEMPLATES, &small()).await.ok(201);
     let mut crowd = team("crowd");
-    crowd["spec"]["network"] = json!("tiny");
-    crowd["spec"]["replicas"] = json!(20);
-    let stored = eventually(PATIENCE, "the network was seen", async || {
-        let answer = server.post(&format!("{TEAMS}?dryRun=All"), &crowd).await;
-        if answer.warnings.is_empty() {
-            Err(answer.text)
-        } else {
-            Ok(answer)
-        }
-    })
-    .await;
-    assert_eq!(stored.code, 201);
-    assert!(
-        stored.warnings[0].contains("NetworkFull: the network tiny has"),
-        "{:?}",
-        stored.warnings
-    );
+    crowd["spec"] = json!({
+        "network": "tiny",
+        "replicas": 20,
+        "roles": [{"name": "worker", "agent": {"image": AGENT_IMAGE, "secrets": [{"name": "token"}]}}],
+    });
+    let dry = format!("{TEAMS}?dryRun=All");
+    let warned = server.post(&dry, &crowd).await;
+    assert_eq!(warned.code, 201);
+    let [warning] = warned.warnings.as_slice() else {
+        panic!("{:?}", warned.warnings)
+    };
+    assert!(warning.starts_with("299 - \"SecretNotFound: "), "{warning}");
+    assert!(warning.contains("token"), "{warning}");
+
+    crowd["spec"]["roles"][0]["agent"] = json!({"image": AGENT_IMAGE});
+    let warned = server.post(&dry, &crowd).await;
+    let [warning] = warned.warnings.as_slice() else {
+        panic!("{:?}", warned.warnings)
+    };
+    assert!(warning.starts_with("299 - \"NetworkFull: "), "{warning}");
+    assert!(warning.contains("tiny"), "{warning}");
     engine.docker(&["network", "rm", "tiny"]).await;
 }
