@@ -32,8 +32,11 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     ]);
     command.env("NATS_URL", nats.url());
     let mut agent = Process::spawn(&mut command, &room.join("log"));
+    let client = crate::harness::http().build().unwrap();
     eventually(Duration::from_secs(10), "the agent is ready", async || {
-        let answer = reqwest::get(format!("http://127.0.0.1:{PORT}/ready"))
+        let answer = client
+            .get(format!("http://127.0.0.1:{PORT}/ready"))
+            .send()
             .await
             .map_err(|error| error.to_string())?;
         if answer.status().is_success() {

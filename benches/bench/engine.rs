@@ -21,7 +21,10 @@ impl Eyes {
     /// Eyes on `engine`.
     pub(crate) fn on(engine: &Engine) -> Self {
         Self {
-            client: Client::builder().unix_socket(engine.socket()).build().unwrap(),
+            client: crate::harness::http()
+                .unix_socket(engine.socket())
+                .build()
+                .unwrap(),
         }
     }
 

@@ -1,11 +1,14 @@
 //! The operator in the background.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+use tokio::net::UnixStream;
 
 use super::process::{Launch, Process};
 use super::{DevError, Home};
@@ -94,14 +97,18 @@ fn fingerprint(program: &Path, settings: &[(&str, String)]) -> String {
 }
 
 async fn is_ready(socket: &Path) -> bool {
-    let client = reqwest::Client::builder()
-        .unix_socket(socket)
-        .timeout(Duration::from_secs(2))
-        .build();
-    let Ok(client) = client else { return false };
-    client
-        .get("http://whoosh/readyz")
-        .send()
-        .await
-        .is_ok_and(|answer| answer.status().is_success())
+    let answer = tokio::time::timeout(Duration::from_secs(2), ask(socket, "/readyz")).await;
+    matches!(answer, Ok(Ok(line)) if line.contains(" 200 "))
+}
+
+/// The first line of the answer to a GET.
+async fn ask(socket: &Path, path: &str) -> io::Result<String> {
+    let mut stream = BufStream::new(UnixStream::connect(socket).await?);
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\nHost: whoosh\r\n\r\n").as_bytes())
+        .await?;
+    stream.flush().await?;
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    Ok(line)
 }

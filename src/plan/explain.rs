@@ -1,7 +1,7 @@
 //! Says how an agent is, and what to do about it.
 //!
-//! The words do not change while nothing does: no times, no counters. They do not name the agent, so that agents
-//! with the same trouble are told of together.
+//! The words do not change while nothing does: no times, no counters. They do not name the agent, so that
+//! agents with the same trouble are told of together.
 
 use std::collections::BTreeMap;
 

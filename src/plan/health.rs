@@ -1,7 +1,7 @@
 //! Judges one slot from what the engine says of its service's tasks.
 //!
-//! Only tasks of the current spec count, one of them a slot, and a task is only as good as the node it is on: the
-//! engine shows the tasks of a node that is down as running until the node is gone for a day.
+//! Only tasks of the current spec count, one of them a slot, and a task is only as good as the node it is on:
+//! the engine shows the tasks of a node that is down as running until the node is gone for a day.
 
 use std::collections::BTreeMap;
 

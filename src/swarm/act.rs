@@ -47,6 +47,7 @@ impl Swarm {
             engine: &self.engine,
             what: &what,
         };
+        act.names_one_object(action)?;
         match action {
             Action::CreateNetwork { name, labels } => networks::create(act.engine, &what, name, labels).await,
             Action::CreateSecret {
@@ -192,10 +193,6 @@ impl Act<'_> {
     }
 
     async fn delete(&self, kind: &str, id: &str) -> Result<Done, ActError> {
-        // bollard puts the id into the path as it is.
-        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(self.refused(&format!("{id:?} is no engine id")));
-        }
         let docker = &self.engine.docker;
         let what = format!("DELETE /{kind}/{id}");
         let sent = self.engine.bollard(what, WRITE_LIMIT, async {
@@ -315,6 +312,26 @@ impl Act<'_> {
                 .collect(),
             ..ids
         })
+    }
+
+    /// Ids become parts of paths: the engine would take `../x` for another path, bollard for another request.
+    fn names_one_object(&self, action: &Action) -> Result<(), ActError> {
+        let id = match action {
+            Action::UpdateService { id, .. }
+            | Action::ReleaseService { id, .. }
+            | Action::RemoveService { id, .. }
+            | Action::RemoveNetwork { id, .. }
+            | Action::RemoveSecret { id, .. }
+            | Action::RemoveConfig { id, .. } => id,
+            Action::CreateNetwork { .. }
+            | Action::CreateSecret { .. }
+            | Action::CreateConfig { .. }
+            | Action::CreateService { .. } => return Ok(()),
+        };
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(self.refused(&format!("{id:?} is no engine id")));
+        }
+        Ok(())
     }
 
     /// What agents may never have, whatever a plan says: the host's files.

@@ -15,6 +15,7 @@ use super::images::Images;
 use super::ledger::{Ledger, ReadNo, Scope, Used};
 use super::polls::Polls;
 use super::secrets::SecretsDir;
+use super::want::Want;
 use crate::plan::Observed;
 use crate::plan::observed::{Blob, Image, Network, Node, Service};
 use crate::resource::names::label;
@@ -51,23 +52,6 @@ impl Default for Tuning {
             reconnect_max: Duration::from_secs(5),
         }
     }
-}
-
-/// What one owner needs to know.
-#[derive(Clone, Debug)]
-pub struct Want<'a> {
-    /// The owner: its services are found by their labels, whatever uid they carry.
-    pub owner: &'a Key,
-    /// Service names that its slots want: a service of somebody else that has one is reported too.
-    pub service_names: BTreeSet<String>,
-    /// Networks that it names.
-    pub networks: BTreeSet<String>,
-    /// Secrets that it names, as the spec names them.
-    pub secrets: BTreeSet<String>,
-    /// Images that it names, as the spec names them.
-    pub images: BTreeSet<String>,
-    /// Whether its tasks must be known: they are read if they never were, or if anything hints that they changed.
-    pub tasks: bool,
 }
 
 /// A service with the owner that its labels name.

@@ -27,10 +27,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use act::Done;
-pub use cache::{Cache, Owned, Trigger, Tuning, Want};
+pub use cache::{Cache, Owned, Trigger, Tuning};
 pub use error::{ActError, SecretError, SwarmError};
 pub use logs::{LogLine, LogOptions, LogSource};
 pub use secrets::SecretsDir;
+pub use want::Want;
 
 use engine::Engine;
 

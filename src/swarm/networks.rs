@@ -15,7 +15,7 @@ use super::transport::WRITE_LIMIT;
 use crate::resource::names::label;
 
 /// How often a block of addresses is tried that turns out to be taken by something no list shows.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 /// How long the managers may take to give a network its addresses; it takes them a few milliseconds.
 const ALLOCATION_LIMIT: Duration = Duration::from_secs(3);
 
@@ -50,7 +50,7 @@ pub(super) async fn create(
         let mut taken = refused.clone();
         taken.extend(known.iter().flat_map(|network| &network.subnets).copied());
         taken.extend(node_addresses(engine).await.map_err(fail)?);
-        let block = subnet::choose(&taken).ok_or_else(|| ActError::Refused {
+        let block = subnet::choose(name, &taken).ok_or_else(|| ActError::Refused {
             what: what.to_owned(),
             message: "all addresses for networks are taken; remove networks that nobody uses".to_owned(),
         })?;

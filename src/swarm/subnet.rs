@@ -78,11 +78,20 @@ impl FromStr for Subnet {
     }
 }
 
-/// The first free block, as large as can be had; `None` when the whole pool is taken.
-pub(super) fn choose(taken: &[Subnet]) -> Option<Subnet> {
+/// A free block, as large as can be had; `None` when the whole pool is taken.
+///
+/// The search starts at a place that `name` decides, so that operators which choose at the same time, and do
+/// not see one another's choice, rarely choose the same.
+pub(super) fn choose(name: &str, taken: &[Subnet]) -> Option<Subnet> {
+    let spread = name.bytes().fold(0_usize, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
+    let is_free = |block: &Subnet| !taken.iter().any(|other| block.overlaps(*other));
     PREFIXES.into_iter().find_map(|prefix| {
-        POOL.blocks(prefix)
-            .find(|block| !taken.iter().any(|other| block.overlaps(*other)))
+        let mut blocks: Vec<Subnet> = POOL.blocks(prefix).collect();
+        let start = spread % blocks.len().max(1);
+        blocks.rotate_left(start);
+        blocks.into_iter().find(is_free)
     })
 }
 
@@ -103,7 +112,7 @@ mod tests {
         ] {
             let taken: Vec<Subnet> = taken.iter().map(|text| text.parse().unwrap()).collect();
             assert_eq!(
-                choose(&taken).map(|block| block.to_string()).as_deref(),
+                choose("", &taken).map(|block| block.to_string()).as_deref(),
                 expect,
                 "{taken:?}"
             );
@@ -117,9 +126,17 @@ mod tests {
             .blocks(18)
             .map(|block| Subnet { prefix: 32, ..block })
             .collect();
-        assert_eq!(choose(&taken).unwrap().to_string(), "10.64.16.0/20");
+        assert_eq!(choose("", &taken).unwrap().to_string(), "10.64.16.0/20");
         taken.extend(POOL.blocks(20).map(|block| Subnet { prefix: 32, ..block }));
-        assert_eq!(choose(&taken).unwrap().to_string(), "10.64.4.0/22");
+        assert_eq!(choose("", &taken).unwrap().to_string(), "10.64.4.0/22");
+    }
+
+    #[test]
+    fn networks_of_other_names_start_elsewhere() {
+        let blocks: std::collections::BTreeSet<String> = ["a", "b", "chorus_net", "team_net"]
+            .map(|name| choose(name, &[]).unwrap().to_string())
+            .into();
+        assert_eq!(blocks.len(), 4, "{blocks:?}");
     }
 
     #[test]

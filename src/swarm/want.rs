@@ -1,10 +1,26 @@
-//! What has to be observed for a workload.
+//! What one owner needs to know of the Swarm.
 
 use std::collections::BTreeSet;
 
-use super::Want;
 use crate::resource::workload::Workload;
 use crate::resource::{Key, names};
+
+/// What one owner needs to know.
+#[derive(Clone, Debug)]
+pub struct Want<'a> {
+    /// The owner: its services are found by their labels, whatever uid they carry.
+    pub owner: &'a Key,
+    /// Service names that its slots want: a service of somebody else that has one is reported too.
+    pub service_names: BTreeSet<String>,
+    /// Networks that it names.
+    pub networks: BTreeSet<String>,
+    /// Secrets that it names, as the spec names them.
+    pub secrets: BTreeSet<String>,
+    /// Images that it names, as the spec names them.
+    pub images: BTreeSet<String>,
+    /// Whether its tasks must be known: they are read if they never were, or if anything hints that they changed.
+    pub tasks: bool,
+}
 
 impl<'a> Want<'a> {
     /// Everything that carries the owner's labels, with its tasks, and nothing else.

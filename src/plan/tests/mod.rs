@@ -1,4 +1,5 @@
-//! The planner's tests: worlds are built in a few words, brought about by a model of the engine, then disturbed.
+//! The planner's tests: worlds are built in a few words, brought about by a model of the engine, then
+//! disturbed.
 
 mod agents;
 mod events;

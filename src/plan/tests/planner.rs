@@ -1,11 +1,9 @@
 //! What is done to bring a workload about.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::world::{INSTANCE, World, file, labels_of_others, network, owner};
-use crate::plan::action::{Action, Report};
-use crate::plan::observed::Image;
+use super::world::{INSTANCE, World, file, owner};
+use crate::plan::action::Action;
 use crate::plan::preview;
 use crate::resource::agent_spec::{Mount, MountType};
 use crate::resource::names::label;

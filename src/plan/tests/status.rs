@@ -137,7 +137,7 @@ fn each_trouble_has_its_conditions() {
     );
     let unfit = errored(Pending, "no suitable node (insufficient resources on 1 node)");
     check(
-        &[unfit.clone()],
+        std::slice::from_ref(&unfit),
         &stalled("NothingFits"),
         "writer.1: no node has nothing left",
     );
@@ -186,7 +186,7 @@ fn an_image_may_still_be_on_another_node() {
     let mut story = Story::settled("writer");
     story.world.observed.nodes.insert("n2".into(), node("beta"));
     let rejected = errored(TaskState::Rejected, "No such image: agent:dev");
-    story.world.tasks("writer.1", &[rejected.clone()]);
+    story.world.tasks("writer.1", std::slice::from_ref(&rejected));
     assert_eq!(story.round().state, "Degraded");
     story.world.tasks("writer.1", &[rejected.clone(), rejected]);
     assert_eq!(story.round().state, "Stalled");

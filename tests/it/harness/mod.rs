@@ -10,3 +10,10 @@ pub(crate) mod nats;
 pub(crate) mod operator;
 pub(crate) mod postgres;
 pub(crate) mod process;
+
+/// A client for HTTP requests; its builder takes a Unix socket, too.
+pub(crate) fn http() -> reqwest::ClientBuilder {
+    // reqwest panics without a TLS provider. That one is there already is as good.
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
