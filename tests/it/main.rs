@@ -8,6 +8,7 @@
 
 mod agent;
 mod api;
+mod cli;
 mod converge;
 mod crash;
 mod crds;
@@ -17,6 +18,5 @@ mod harness;
 mod harness_works;
 mod manifests;
 mod store;
-mod swarm;
 mod tidy;
 mod trouble;
