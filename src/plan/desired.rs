@@ -125,7 +125,10 @@ impl<'a> Desired<'a> {
             model: _,
         } = &slot.role.agent;
         let name = slot.service();
-        let mut env = env.clone();
+        let mut env: BTreeMap<_, _> = env
+            .iter()
+            .map(|(name, value)| (name.clone(), literal(value)))
+            .collect();
         env.extend(identity(slot));
         let mut mounts: Vec<_> = mounts.iter().map(mount).collect();
         mounts.sort();
@@ -250,6 +253,11 @@ fn labels(slot: Slot<'_>, image: &str, hash: &str, instance: &str) -> BTreeMap<S
 fn hash(unlabelled: &ServiceSpec) -> String {
     let hash = names::hex(&Sha256::digest(format!("{unlabelled:?}")));
     hash[..16].to_owned()
+}
+
+/// A value that the engine, to which every variable is a Go template, expands to `value`.
+fn literal(value: &str) -> String {
+    value.replace("{{", r#"{{"{{"}}"#)
 }
 
 fn identity(slot: Slot<'_>) -> impl Iterator<Item = (String, String)> {

@@ -313,6 +313,21 @@ fn an_update_that_the_engine_took_back_is_made_again() {
 }
 
 #[test]
+fn braces_in_a_variable_reach_the_agent_as_they_are() {
+    let mut world = World::settled("reviewer=1");
+    let said = "Fill {{ .Values.x }} and {{{y}}}";
+    world
+        .role("reviewer")
+        .agent
+        .env
+        .insert("SAID".into(), said.into());
+    world.converge();
+    let spec = world.spec("reviewer.1");
+    let expected = r#"Fill {{"{{"}} .Values.x }} and {{"{{"}}{y}}}"#;
+    assert_eq!(spec.container.env["SAID"], expected);
+}
+
+#[test]
 fn a_preview_masks_secrets_and_counts_interruptions() {
     let mut world = World::settled("writer=3");
     let role = world.role("writer");
