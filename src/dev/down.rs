@@ -13,8 +13,9 @@ use super::{DevError, Home};
 /// # Errors
 /// [`DevError`] of the first server that does not end; the folder then stays, so that `down` can be repeated.
 pub async fn down(home: &Home) -> Result<(), DevError> {
-    stop(home).await?;
-    home.remove()
+    let _turn = home.lock().await?;
+    stop_all(home).await?;
+    if home.exists() { home.remove() } else { Ok(()) }
 }
 
 /// Stops the operator, NATS and Postgres, in this order, and keeps their data.
@@ -22,6 +23,11 @@ pub async fn down(home: &Home) -> Result<(), DevError> {
 /// # Errors
 /// [`DevError`] of the first server that does not end.
 pub async fn stop(home: &Home) -> Result<(), DevError> {
+    let _turn = home.lock().await?;
+    stop_all(home).await
+}
+
+async fn stop_all(home: &Home) -> Result<(), DevError> {
     Operator::new(home).down().await?;
     Nats::new(home).down().await?;
     Postgres::new(home).down().await

@@ -31,6 +31,12 @@ pub enum DevError {
         #[source]
         source: io::Error,
     },
+    /// The folder has files that WHOOSH did not make.
+    #[error(
+        "{path} holds files that are not WHOOSH's; set WHOOSH_HOME to a new or an empty folder",
+        path = _0.display()
+    )]
+    NotOurs(PathBuf),
     /// A program could not be run.
     #[error("cannot run {program}: {source}")]
     Run {

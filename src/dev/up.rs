@@ -31,7 +31,14 @@ pub struct Options {
 /// # Errors
 /// [`DevError`] of the first server that does not come up; what already runs stays.
 pub async fn up(home: &Home, options: &Options) -> Result<Started, DevError> {
-    home.create()?;
+    let _turn = loop {
+        home.create()?;
+        let turn = home.lock().await?;
+        // A `down` that had its turn before removes what was made.
+        if home.exists() {
+            break turn;
+        }
+    };
     let database_url = match &options.database_url {
         Some(url) => url.clone(),
         None => Postgres::new(home).up().await?,
