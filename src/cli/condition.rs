@@ -133,6 +133,11 @@ fn parse_field(text: &str) -> Result<Wanted, String> {
 }
 
 fn judge_condition(type_: &str, status: &str, object: &Value) -> Verdict {
+    let waits_for_ready =
+        type_.eq_ignore_ascii_case(&ConditionType::Ready.to_string()) && status.eq_ignore_ascii_case("True");
+    if waits_for_ready && object::is_going(object) {
+        return Verdict::Hopeless("it is being deleted".to_owned());
+    }
     let generation = object::generation(object);
     let conditions = object::conditions(object);
     let observed = object
@@ -160,8 +165,6 @@ fn judge_condition(type_: &str, status: &str, object: &Value) -> Verdict {
         ),
         None => format!("it has no condition {type_} of this generation yet"),
     };
-    let waits_for_ready =
-        type_.eq_ignore_ascii_case(&ConditionType::Ready.to_string()) && status.eq_ignore_ascii_case("True");
     let blocker = [ConditionType::Stalled, ConditionType::Suspended]
         .into_iter()
         .filter_map(|type_| current(&type_.to_string()))
@@ -277,6 +280,14 @@ mod tests {
             "blocked: Suspended (Because): of this",
         );
         check("condition=Ready", None, "hopeless: it does not exist");
+        let mut going = team(1, 1, &[("Ready", "True")]);
+        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        check("condition=Ready", Some(&going), "hopeless: it is being deleted");
+        check(
+            "condition=Stalled=False",
+            Some(&going),
+            "waiting: it has no condition Stalled of this generation yet",
+        );
     }
 
     #[test]

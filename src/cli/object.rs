@@ -73,6 +73,11 @@ pub(crate) fn created(object: &Value) -> Option<Timestamp> {
     text(object, "/metadata/creationTimestamp").parse().ok()
 }
 
+/// Whether it has been deleted and only waits for its agents to stop.
+pub(crate) fn is_going(object: &Value) -> bool {
+    !text(object, "/metadata/deletionTimestamp").is_empty()
+}
+
 /// `metadata.generation`; 0 when it is absent.
 pub(crate) fn generation(object: &Value) -> i64 {
     object

@@ -28,6 +28,8 @@ pub(crate) enum Step {
     Patch(Value),
     /// Nothing.
     Unchanged,
+    /// Nothing yet: what is live is on its way out.
+    Wait,
 }
 
 impl Item {
@@ -48,6 +50,7 @@ impl Step {
             Step::Create(_) => "created",
             Step::Patch(_) => "configured",
             Step::Unchanged => "unchanged",
+            Step::Wait => "being deleted",
         }
     }
 
@@ -59,7 +62,7 @@ impl Step {
         match self {
             Step::Create(object) => client.create(key, object, dry_run).await.map(drop),
             Step::Patch(patch) => client.patch(key, patch, dry_run).await.map(drop),
-            Step::Unchanged => Ok(()),
+            Step::Unchanged | Step::Wait => Ok(()),
         }
     }
 }
@@ -86,6 +89,9 @@ fn step(item: &Item, live: Option<&Value>) -> Step {
     let Some(live) = live else {
         return Step::Create(proposed);
     };
+    if object::is_going(live) {
+        return Step::Wait;
+    }
     let mut patch = merge::patch(live, &proposed);
     if patch == json!({}) {
         return Step::Unchanged;
@@ -138,6 +144,14 @@ mod tests {
         let item = item("{image: a}");
         let live = stored(step(&item, None));
         assert_eq!(step(&item, Some(&live)), Step::Unchanged);
+    }
+
+    #[test]
+    fn what_is_being_deleted_is_not_changed() {
+        let item = item("{image: a}");
+        let mut live = stored(step(&item, None));
+        live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        assert_eq!(step(&item, Some(&live)), Step::Wait);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::cli::files;
 use crate::cli::{object, waiting};
 use crate::resource::names::LAST_APPLIED;
 use crate::resource::selector::{LabelSelector, SelectorError};
+use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
 
 /// How often an object is tried again when somebody else changed it in between.
@@ -150,6 +151,12 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
     let mut problems = Vec::new();
     for item in items {
         let step = next_step(client, item).await?;
+        if step == Step::Wait {
+            problems.push(
+                item.source
+                    .problem(Cause::new("", CauseReason::Invalid, going(&item.key))),
+            );
+        }
         if mode != DryRun::Client {
             match step.send(client, &item.key, true).await {
                 Ok(()) => {}
@@ -174,6 +181,13 @@ async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
     let mut tries = 1;
     loop {
         let step = next_step(client, item).await?;
+        if step == Step::Wait {
+            return Err(CliError::Failed(format!(
+                "{}: {}; the objects after it were not applied",
+                object::slashed(&item.key),
+                going(&item.key)
+            )));
+        }
         match step.send(client, &item.key, false).await {
             Ok(()) => return Ok(step.done()),
             Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
@@ -185,6 +199,11 @@ async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
             }
         }
     }
+}
+
+fn going(key: &Key) -> String {
+    let name = object::slashed(key);
+    format!("is being deleted: apply it when it is gone (`whoosh wait {name} --for=delete`)")
 }
 
 /// Suspended objects are left as they are, so there is nothing to wait for.
