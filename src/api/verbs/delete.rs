@@ -66,7 +66,8 @@ async fn left_alone(api: &Api, key: &Key) -> Result<Vec<String>, ApiError> {
     if key.kind != Kind::AgentTemplate {
         return Ok(Vec::new());
     }
-    let users = lowering::users(api, &key.namespace, &key.name).await?;
+    let mut users = lowering::users(api, &key.namespace, &key.name).await?;
+    users.retain(|user| user.metadata.deletion_timestamp.is_none());
     if users.is_empty() {
         return Ok(Vec::new());
     }
