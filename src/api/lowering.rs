@@ -42,7 +42,7 @@ impl Shelf {
 /// Every object that owns agents, in a namespace or in all; by kind, namespace and name.
 pub(super) async fn owners(api: &Api, namespace: Option<&str>) -> Result<Vec<Object>, StoreError> {
     let mut owners = Vec::new();
-    for kind in Kind::stored().filter(|kind| kind.owns_agents()) {
+    for kind in Kind::owners() {
         owners.extend(api.store.list(kind, namespace).await?.items);
     }
     Ok(owners)

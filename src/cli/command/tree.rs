@@ -56,8 +56,7 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
 
 async fn owners(ctx: &Context, args: &TreeArgs) -> Result<Vec<Value>, CliError> {
     let targets = if args.what.is_empty() {
-        let kinds = Kind::ALL.into_iter().filter(|kind| kind.owns_agents());
-        kinds.map(|kind| Target { kind, name: None }).collect()
+        Kind::owners().map(|kind| Target { kind, name: None }).collect()
     } else {
         target::parse(&args.what)?
     };
