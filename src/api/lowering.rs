@@ -24,11 +24,8 @@ impl Shelf {
 
     /// Adds a template, or replaces it.
     pub(super) fn put(&mut self, template: &Object) {
-        // A template that this version cannot read counts as missing: its users then say so.
-        if let Ok(spec) = serde_json::from_value(template.spec.clone()) {
-            let templates = self.0.entry(template.namespace().to_owned()).or_default();
-            templates.insert(template.name().to_owned(), spec);
-        }
+        let templates = self.0.entry(template.namespace().to_owned()).or_default();
+        templates.extend(lower::template(template));
     }
 
     /// Lowers an object that owns agents.

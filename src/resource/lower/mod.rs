@@ -85,6 +85,14 @@ fn lines(missing: &[MissingTemplate]) -> String {
         .join("\n")
 }
 
+/// The name and agent block of an AgentTemplate.
+///
+/// `None` when this version cannot read it: it then counts as missing, and its users say so.
+pub fn template(object: &Object) -> Option<(String, AgentSpec)> {
+    let block = serde_json::from_value(object.spec.clone()).ok()?;
+    Some((object.name().to_owned(), block))
+}
+
 /// The templates that an object's roles name. Empty for kinds without roles.
 pub fn template_names(object: &Object) -> BTreeSet<String> {
     let roles = object
@@ -109,11 +117,7 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
     if !missing.is_empty() {
         return Err(LowerError::MissingTemplates(missing));
     }
-    let owner = Owner {
-        key: object.key(),
-        uid: object.uid().to_owned(),
-        generation: object.generation(),
-    };
+    let owner = Owner::of(object);
     let network = declared
         .network
         .clone()
