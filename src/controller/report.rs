@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::plan::{self, EventDraft, EventType, Observed, Outcome, Report, Round, Subject};
+use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject};
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::{Object, lifecycle};
-use crate::store::{self, EventRecord, Op, StoreError, Write};
+use crate::store::{EventRecord, Op, StoreError, Write};
 use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
 
@@ -88,10 +88,6 @@ impl Reconciler {
         } in drafts
         {
             tracing::info!(object = %object.key(), %reason, "{message}");
-            let type_ = match type_ {
-                EventType::Normal => store::EventType::Normal,
-                EventType::Warning => store::EventType::Warning,
-            };
             let uid = object.uid().to_owned();
             let event = EventRecord {
                 regarding: object.key(),

@@ -31,7 +31,7 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 pub use error::{Cause, StoreError, WatchError};
-pub use events::{EventRecord, EventType};
+pub use events::EventRecord;
 pub use history::HistoryEntry;
 pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use read::Listed;
