@@ -30,6 +30,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
+pub use crate::resource::event::EventType;
 pub use error::{Cause, StoreError, WatchError};
 pub use events::EventRecord;
 pub use history::HistoryEntry;

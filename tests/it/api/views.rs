@@ -1,9 +1,8 @@
 //! What is not stored: discovery, health, events, agents and plans.
 
 use serde_json::{Value, json};
-use whoosh::resource::event::EventType;
 use whoosh::resource::{Key, Kind};
-use whoosh::store::EventRecord;
+use whoosh::store::{EventRecord, EventType};
 
 use super::{TEAMS, at, names, server, team};
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Event;
-use whoosh::resource::event::EventType;
 use whoosh::resource::{Key, Kind};
-use whoosh::store::EventRecord;
+use whoosh::store::{EventRecord, EventType};
 
 use super::store;
 
