@@ -64,16 +64,13 @@ impl fmt::Display for MissingTemplate {
         let Self {
             role,
             template,
-            nearest,
+            nearest: near,
         } = self;
         write!(
             f,
-            "role {role} waits for the AgentTemplate \"{template}\", which does not exist"
-        )?;
-        match nearest {
-            Some(near) => write!(f, " (did you mean \"{near}\"?)"),
-            None => Ok(()),
-        }
+            "role {role} waits for the AgentTemplate \"{template}\", which does not exist{}",
+            nearest::did_you_mean(near.as_deref())
+        )
     }
 }
 
