@@ -224,8 +224,7 @@ mod tests {
             suspended: false,
         };
         preview.changes[2].drift = true;
-        let expected = "\
-  + network chorus_net
+        let expected = "  + network chorus_net
 +/- service one
       container.env.A: a\\u{1b}[2J -> (none)
       container.user: \"\" -> 1
