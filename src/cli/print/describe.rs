@@ -147,25 +147,17 @@ fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
         vec![
             object::name(agent).into(),
             Cell::toned(state, Tone::of_state(state)),
-            or_none(object::text(agent, "/status/node")),
+            Cell::or_none(object::text(agent, "/status/node")),
             restarts.into(),
-            or_none(
+            Cell::or_none(
                 &object::created(agent)
                     .map(|then| age(then, now))
                     .unwrap_or_default(),
             ),
-            or_none(object::text(agent, "/status/error")),
+            Cell::or_none(object::text(agent, "/status/error")),
         ]
     });
     std::iter::once(headings).chain(rows).collect()
-}
-
-fn or_none(text: &str) -> Cell {
-    if text.is_empty() {
-        "<none>".into()
-    } else {
-        text.into()
-    }
 }
 
 fn spec(object: &Value) -> String {
