@@ -1,5 +1,6 @@
 //! The one door: what a client sent is judged, completed and warned about here, whichever verb it came by.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use super::lowering::{self, Shelf};
 use super::state::Api;
 use super::status::ApiError;
+use crate::plan;
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::lower::LowerError;
 use crate::resource::object::API_VERSION;
@@ -152,7 +154,7 @@ async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<S
     }
     if object.kind.owns_agents() {
         match shelf.lower(api, object) {
-            Ok(workload) => warnings.extend(crowding(api, &workload).await),
+            Ok(workload) => warnings.extend(obstacles(api, &workload).await),
             Err(LowerError::Invalid(invalid)) => {
                 return Err(ApiError::Invalid {
                     kind: object.kind,
@@ -168,31 +170,20 @@ async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<S
     Ok(warnings)
 }
 
-/// A warning when the workload's network has not enough addresses for it beside its neighbours.
-async fn crowding(api: &Api, workload: &Workload) -> Option<String> {
-    let own = &workload.owner.key;
-    let glance = async {
-        let mut want = Want::own(own);
-        want.tasks = false;
-        want.networks.insert(workload.network.clone());
-        let observed = api.cache.observe(&want).await.ok()?;
-        let neighbours = api.cache.services_of(|owner| owner != own, false).await.ok()?;
-        let capacity = observed.networks.get(&workload.network)?.capacity;
-        let taken = neighbours
-            .iter()
-            .filter(|owned| owned.service.spec.networks.contains(&workload.network))
-            .count();
-        Some((capacity, taken as u64))
+/// What the planner already knows to stand in the way: a full network, a name that is taken, a missing secret.
+async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
+    let mut want = Want::of(workload);
+    want.tasks = false;
+    // A registry may take its time, and what it says hinders nothing.
+    want.images.clear();
+    let Ok(Ok(observed)) = tokio::time::timeout(GLANCE, api.cache.observe(&want)).await else {
+        return BTreeSet::new();
     };
-    let (capacity, taken) = tokio::time::timeout(GLANCE, glance).await.ok()??;
-    let wanted: u64 = workload.roles.iter().map(|role| u64::from(role.replicas)).sum();
-    (capacity > 0 && wanted + taken > capacity).then(|| {
-        format!(
-            "NetworkFull: the network {} has {capacity} addresses; {taken} are taken and {wanted} are wanted: \
-             use another network, or make this one anew with a larger subnet",
-            workload.network
-        )
-    })
+    let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
+    let warnings = blocked
+        .iter()
+        .map(|one| format!("{:?}: {}", one.reason, one.message));
+    warnings.collect()
 }
 
 #[cfg(test)]

@@ -15,11 +15,9 @@ use super::paths::{Collection, Target};
 use super::polled::{self, Rows};
 use super::state::Api;
 use super::status::ApiError;
-use crate::plan::Observed;
 use crate::plan::agents::{self, AgentView};
 use crate::plan::observed::Service;
 use crate::resource::object::API_VERSION;
-use crate::resource::workload::Workload;
 use crate::resource::{Key, Kind, Object};
 use crate::swarm::Want;
 
@@ -112,47 +110,29 @@ impl Part {
 async fn views(api: &Api, part: &Part) -> Result<Vec<Object>, ApiError> {
     let shelf = Shelf::read(api, part.namespace()).await?;
     let owners = part.owners(api).await?;
-    // One read of all tasks, instead of one an owner.
-    let mut live: BTreeMap<Key, BTreeMap<String, Service>> = BTreeMap::new();
+    // Reads the tasks of all owners at once; what is observed owner by owner then has them.
+    let mut services: BTreeMap<Key, Vec<Service>> = BTreeMap::new();
     for owned in api.cache.services_of(|owner| part.holds(owner), true).await? {
-        let of_owner = live.entry(owned.owner).or_default();
-        of_owner.insert(owned.service.id.clone(), owned.service);
+        services.entry(owned.owner).or_default().push(owned.service);
     }
     let (nodes, now) = (api.cache.nodes(), Timestamp::now());
     let mut agents = Vec::new();
     for owner in &owners {
-        let services = live.remove(&owner.key()).unwrap_or_default();
+        let own = services.remove(&owner.key()).unwrap_or_default();
         let views = match shelf.lower(api, owner) {
             Ok(workload) => {
-                let observed = observe(api, &workload, &services).await?;
+                let observed = api.cache.observe(&Want::of(&workload)).await?;
                 agents::views(&workload, &observed, &api.instance, now)
             }
-            Err(_) => agents::views_of_services(services.values(), &nodes, &api.instance, now),
+            Err(_) => agents::views_of_services(&own, &nodes, &api.instance, now),
         };
         agents.extend(views.into_iter().map(|view| object(view, Some(owner))));
     }
-    for left in live.into_values() {
-        let views = agents::views_of_services(left.values(), &nodes, &api.instance, now);
+    for left in services.into_values() {
+        let views = agents::views_of_services(&left, &nodes, &api.instance, now);
         agents.extend(views.into_iter().map(|view| object(view, None)));
     }
     Ok(agents)
-}
-
-/// What the cache knows of a workload, with its services as they were just read, by id.
-async fn observe(
-    api: &Api,
-    workload: &Workload,
-    services: &BTreeMap<String, Service>,
-) -> Result<Observed, ApiError> {
-    let mut want = Want::of(workload);
-    want.tasks = false;
-    let mut observed = api.cache.observe(&want).await?;
-    for service in observed.services.values_mut() {
-        if let Some(fresh) = services.get(&service.id) {
-            service.clone_from(fresh);
-        }
-    }
-    Ok(observed)
 }
 
 fn object(view: AgentView, owner: Option<&Object>) -> Object {

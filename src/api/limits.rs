@@ -54,3 +54,51 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    async fn send(app: Router, body: Body) -> StatusCode {
+        let app = TowerToHyperService::new(app.layer(from_fn(bounded)));
+        let request = Request::post("/").body(body).unwrap();
+        app.call(request).await.unwrap().status()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_request_is_answered_and_still_carried_out() {
+        let done = Arc::new(Notify::new());
+        let told = Arc::clone(&done);
+        let slow = post(async move || {
+            tokio::time::sleep(TIMEOUT * 2).await;
+            told.notify_one();
+        });
+        let code = send(Router::new().route("/", slow), Body::empty()).await;
+        assert_eq!(code, StatusCode::GATEWAY_TIMEOUT);
+        done.notified().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let endless = Body::from_stream(futures::stream::once(pending::<Result<Vec<u8>, std::io::Error>>()));
+        let app = Router::new().route("/", post(async || "read"));
+        assert_eq!(send(app, endless).await, StatusCode::GATEWAY_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_an_internal_error() {
+        let app = Router::new().route("/", post(async || -> () { panic!("a fault") }));
+        assert_eq!(send(app, Body::empty()).await, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,6 +1,6 @@
 //! The subresource `log` of an agent: what its containers wrote, line by line.
 
-use std::pin::pin;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -16,6 +16,9 @@ use super::stream;
 use crate::swarm::LogOptions;
 use crate::telemetry::Chain;
 
+/// How long the first line is waited for.
+const FIRST_LINE: Duration = Duration::from_secs(1);
+
 /// `GET …/agents/{name}/log?follow=&tailLines=&sinceSeconds=&timestamps=`
 pub(super) async fn get(
     State(api): State<Api>,
@@ -30,13 +33,18 @@ pub(super) async fn get(
             key.name
         )));
     };
-    let lines = api.cache.swarm().logs(&service.id, &options);
+    let mut lines = Box::pin(api.cache.swarm().logs(&service.id, &options).peekable());
+    // A log that cannot be had at all is told as a Status; one that is merely silent is not waited for.
+    let first = tokio::time::timeout(FIRST_LINE, lines.as_mut().peek()).await;
+    if let Ok(Some(Err(_))) = first
+        && let Some(Err(error)) = lines.next().await
+    {
+        return Err(error.into());
+    }
     Ok(stream::respond(
         "text/plain; charset=utf-8",
-        None,
         api.closing.clone(),
         |client| async move {
-            let mut lines = pin!(lines);
             while let Some(line) = lines.next().await {
                 match line {
                     Ok(line) => client.text(&line.text).await?,

@@ -69,7 +69,6 @@ where
     let closing = api.closing.clone();
     Ok(stream::respond(
         "application/json",
-        limit,
         closing,
         move |lines| async move {
             if from.is_some_and(|from| from != revision) {
@@ -84,7 +83,10 @@ where
                 Rows::default()
             };
             tell(&lines, &shown.by_name(), &now.clone().by_name()).await?;
-            follow(&lines, now, look).await
+            tokio::select! {
+                ended = follow(&lines, now, look) => ended,
+                () = stream::over(limit) => Ok(()),
+            }
         },
     ))
 }

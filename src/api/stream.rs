@@ -58,11 +58,18 @@ impl Lines {
     }
 }
 
-/// An answer whose lines `produce` sends. It ends when `produce` does, when the client goes, when `limit` is over
-/// and when `closing` says so; `produce` is dropped then.
+/// Waits until the time of a request is over; for ever when it has no limit.
+pub(super) async fn over(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An answer whose lines `produce` sends. It ends when `produce` does, when the client goes and when `closing` says
+/// so; `produce` is dropped then.
 pub(super) fn respond<P>(
     content_type: &'static str,
-    limit: Option<Duration>,
     closing: CancellationToken,
     produce: impl FnOnce(Lines) -> P,
 ) -> Response
@@ -72,16 +79,9 @@ where
     let (sender, mut receiver) = mpsc::channel(BUFFER);
     let produced = produce(Lines(sender.clone()));
     tokio::spawn(async move {
-        let over = async {
-            match limit {
-                Some(limit) => tokio::time::sleep(limit).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             _ = produced => {}
             () = sender.closed() => {}
-            () = over => {}
             () = closing.cancelled() => {}
         }
     });

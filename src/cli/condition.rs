@@ -33,14 +33,16 @@ pub(super) enum Wanted {
     },
 }
 
-/// What an object says to what is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an object says to what is wanted, the worst last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     /// It holds.
     Met,
     /// Not yet; how it stands.
     Waiting(String),
-    /// It will not, without a person; why.
+    /// Not as things stand: somebody has to do something first; why.
+    Blocked(String),
+    /// Never; why.
     Hopeless(String),
 }
 
@@ -104,17 +106,10 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// Judges several at once: all must hold; one that is hopeless decides.
-pub(super) fn judge_all(wanted: &[Wanted], object: Option<&Value>) -> Verdict {
-    let mut verdict = Verdict::Met;
-    for one in wanted {
-        match one.judge(object) {
-            Verdict::Met => {}
-            hopeless @ Verdict::Hopeless(_) => return hopeless,
-            waiting @ Verdict::Waiting(_) => verdict = waiting,
-        }
-    }
-    verdict
+/// Judges several at once: all must hold; the worst decides.
+pub(crate) fn judge_all(wanted: &[Wanted], object: Option<&Value>) -> Verdict {
+    let verdicts = wanted.iter().map(|one| one.judge(object));
+    verdicts.max().unwrap_or(Verdict::Met)
 }
 
 fn parse_field(text: &str) -> Result<Wanted, String> {
@@ -172,7 +167,7 @@ fn judge_condition(type_: &str, status: &str, object: &Value) -> Verdict {
         .filter_map(|type_| current(&type_.to_string()))
         .find(|condition| condition.status == "True");
     match blocker {
-        Some(condition) if waits_for_ready => Verdict::Hopeless(format!(
+        Some(condition) if waits_for_ready => Verdict::Blocked(format!(
             "{} ({}): {}",
             condition.type_, condition.reason, condition.message
         )),
@@ -232,6 +227,7 @@ mod tests {
         let verdict = match Wanted::parse(wanted).unwrap().judge(object) {
             Verdict::Met => "met".to_owned(),
             Verdict::Waiting(why) => format!("waiting: {why}"),
+            Verdict::Blocked(why) => format!("blocked: {why}"),
             Verdict::Hopeless(why) => format!("hopeless: {why}"),
         };
         assert_eq!(verdict, expected, "{wanted}");
@@ -260,12 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_become_ready_is_hopeless() {
+    fn what_cannot_become_ready_by_itself_is_blocked() {
         let stalled = team(1, 1, &[("Ready", "False"), ("Stalled", "True")]);
         check(
             "condition=Ready",
             Some(&stalled),
-            "hopeless: Stalled (Because): of this",
+            "blocked: Stalled (Because): of this",
         );
         check("condition=Stalled", Some(&stalled), "met");
         check("condition=Ready=False", Some(&stalled), "met");
@@ -278,7 +274,7 @@ mod tests {
         check(
             "condition=Ready",
             Some(&suspended),
-            "hopeless: Suspended (Because): of this",
+            "blocked: Suspended (Because): of this",
         );
         check("condition=Ready", None, "hopeless: it does not exist");
     }

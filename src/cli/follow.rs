@@ -1,7 +1,4 @@
 //! Follows what is selected: a list, then every change, over lost connections and restarts of the operator.
-//!
-//! Stored kinds are watched. Views (agents) are computed when they are asked for, so they are listed again
-//! and again, and the differences told.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -15,8 +12,6 @@ use tokio::time::{Instant, sleep};
 use super::client::{Client, ClientError, LineStream, Selection};
 use super::object;
 
-/// How often views are listed.
-const POLL: Duration = Duration::from_secs(1);
 /// How soon a lost connection is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// How long the operator may be away before that is an error.
@@ -128,10 +123,6 @@ impl Follower {
 
     /// Reads one line of the watch, or opens it, or lists once more.
     async fn step(&mut self) -> Result<(), ClientError> {
-        if !self.selection.kind.is_stored() {
-            sleep(POLL).await;
-            return self.relist().await;
-        }
         let Some(lines) = &mut self.lines else {
             return match self.client.watch(&self.selection, &self.revision).await {
                 Ok(lines) => {

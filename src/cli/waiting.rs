@@ -1,6 +1,7 @@
 //! Waits until something holds for objects, telling how each stands, and gives up on what cannot happen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt, select_all};
 use serde_json::Value;
@@ -17,10 +18,13 @@ use super::progress::Progress;
 use super::talk;
 use crate::resource::Key;
 
+/// How long something may stand in the way: what was put right a moment ago may not have been seen yet.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Waits until all of `wanted` holds for every key; `met` is printed for each as it does.
 ///
 /// # Errors
-/// [`CliError::Said`] when time ran out or one of them is hopeless, after saying why.
+/// [`CliError::Said`] when time ran out or one of them cannot come about, after saying why.
 pub(crate) async fn until(
     ctx: &Context,
     keys: &[Key],
@@ -28,20 +32,22 @@ pub(crate) async fn until(
     Patience(patience): Patience,
     met: impl Fn(&Key) -> String,
 ) -> Result<(), CliError> {
-    let deadline = Instant::now() + patience;
     let mut wait = Wait {
         wanted,
-        open: keys.iter().map(|key| (key.clone(), String::new())).collect(),
+        deadline: Instant::now() + patience,
+        open: BTreeMap::new(),
         progress: Progress::start(),
     };
     let (objects, mut changes) = follow(ctx, keys).await?;
     for key in keys {
-        wait.look(ctx, key, objects.get(key), &met)?;
+        let object = objects.get(key);
+        wait.open.insert(key.clone(), Standing::default());
+        wait.look(ctx, key, object, &met)?;
     }
     while !wait.open.is_empty() {
-        let change = match timeout_at(deadline, changes.next()).await {
+        let change = match timeout_at(wait.next_deadline(), changes.next()).await {
             Ok(Some(change)) => change?,
-            Ok(None) | Err(_) => return Err(wait.out_of_time()),
+            Ok(None) | Err(_) => return Err(wait.give_up()),
         };
         let Some(key) = object::key(&change.object).filter(|key| wait.open.contains_key(key)) else {
             continue;
@@ -54,9 +60,16 @@ pub(crate) async fn until(
 
 struct Wait<'a> {
     wanted: &'a [Wanted],
-    /// What is still waited for, and how it stands.
-    open: BTreeMap<Key, String>,
+    deadline: Instant,
+    open: BTreeMap<Key, Standing>,
     progress: Progress,
+}
+
+/// How something that is still waited for stands.
+#[derive(Default)]
+struct Standing {
+    why: String,
+    blocked_until: Option<Instant>,
 }
 
 impl Wait<'_> {
@@ -68,41 +81,55 @@ impl Wait<'_> {
         met: impl Fn(&Key) -> String,
     ) -> Result<(), CliError> {
         let name = object::slashed(key);
-        match judge_all(self.wanted, object) {
+        let (why, blocked_until) = match judge_all(self.wanted, object) {
             Verdict::Met => {
                 self.open.remove(key);
-                self.progress.done(&name, || ctx.print(&met(key)))
+                return self.progress.done(&name, || ctx.print(&met(key)));
             }
-            Verdict::Waiting(why) => {
-                let ready = object.map_or("", |object| object::text(object, "/status/summary"));
-                let state = if ready.is_empty() {
-                    why.clone()
-                } else {
-                    format!("{ready} ready; {why}")
-                };
-                self.progress.set(&name, &state);
-                self.open.insert(key.clone(), why);
-                Ok(())
+            Verdict::Waiting(why) => (why, None),
+            Verdict::Blocked(why) => {
+                let before = self.open.get(key).and_then(|standing| standing.blocked_until);
+                (why, Some(before.unwrap_or_else(|| Instant::now() + GRACE)))
             }
             Verdict::Hopeless(why) => {
                 self.progress.finish();
                 talk::say(&format!("error: {name}: {why}"));
-                Err(CliError::Said)
+                return Err(CliError::Said);
             }
-        }
+        };
+        self.progress.set(&name, &described(object, &why));
+        self.open.insert(key.clone(), Standing { why, blocked_until });
+        Ok(())
     }
 
-    fn out_of_time(&mut self) -> CliError {
+    /// When there is something to give up, if nothing changes before.
+    fn next_deadline(&self) -> Instant {
+        let blocked = self.open.values().filter_map(|standing| standing.blocked_until);
+        blocked.chain([self.deadline]).min().unwrap_or(self.deadline)
+    }
+
+    /// Says what was waited for in vain: what stands in the way, or else everything that is open.
+    fn give_up(&mut self) -> CliError {
         self.progress.finish();
         let wanted: Vec<String> = self.wanted.iter().map(Wanted::to_string).collect();
-        for (key, why) in &self.open {
-            talk::say(&format!(
-                "error: timed out waiting for {} of {}: {why}",
-                wanted.join(" and "),
-                object::slashed(key)
-            ));
+        let wanted = wanted.join(" and ");
+        let out_of_time = Instant::now() >= self.deadline;
+        for (key, Standing { why, blocked_until }) in &self.open {
+            let name = object::slashed(key);
+            if blocked_until.is_some() {
+                talk::say(&format!("error: {name}: {why}"));
+            } else if out_of_time {
+                talk::say(&format!("error: timed out waiting for {wanted} of {name}: {why}"));
+            }
         }
         CliError::Said
+    }
+}
+
+fn described(object: Option<&Value>, why: &str) -> String {
+    match object.map(|object| object::text(object, "/status/summary")) {
+        None | Some("") => why.to_owned(),
+        Some(ready) => format!("{ready} ready; {why}"),
     }
 }
 

@@ -58,6 +58,7 @@ impl Reconciler {
         self.save(object, &status).await.map_err(StepError::Status)?;
         self.tell(object, plan::events(old.as_ref(), &status, &round))
             .await;
+        self.cache.settling(&key, true);
         observed.map_err(StepError::Observe)?;
         Ok(next::after(Ended::Removing, &outcome))
     }

@@ -6,11 +6,9 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::store::{Lease, Store, StoreError};
+use crate::store::{LEADER_LEASE, Lease, Store, StoreError};
 use crate::telemetry::Chain;
 
-/// The one lease that all controllers share.
-pub const LEASE: &str = "controllers";
 /// How long a lease lasts without renewal.
 pub const TTL: Duration = Duration::from_secs(15);
 /// How often it is renewed, and how often the others ask for it.
@@ -36,7 +34,7 @@ pub enum LeaderError {
 /// Waits until this process leads.
 pub async fn acquire(store: &Store, holder: &str) -> Lease {
     loop {
-        match store.acquire_lease(LEASE, holder, TTL).await {
+        match store.acquire_lease(LEADER_LEASE, holder, TTL).await {
             Ok(Some(lease)) => return lease,
             Ok(None) => tracing::debug!(holder, "another operator leads; waiting"),
             Err(error) => tracing::warn!(error = %Chain(&error), "cannot ask for the leader lease"),

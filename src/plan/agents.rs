@@ -51,8 +51,8 @@ pub fn views(workload: &Workload, observed: &Observed, instance: &str, now: Time
     views
 }
 
-/// The agents of `instance` among `services`, for owners whose declaration is not known: a template is missing, or
-/// the owner is gone.
+/// The agents of `instance` among `services`, for owners whose declaration is not known: a template is
+/// missing, or the owner is gone.
 pub fn views_of_services<'a>(
     services: impl IntoIterator<Item = &'a Service>,
     nodes: &BTreeMap<String, Node>,

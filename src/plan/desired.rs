@@ -15,10 +15,11 @@ use super::observed::Observed;
 use super::ownership;
 use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 
-/// Every ended container is started again, after 2 s and without end. A pause as short as this brings a hiccup
-/// back fast, and one as long as this keeps a crash loop from eating a node. There is no bound on attempts: the
-/// engine would give up in silence, where WHOOSH tells of the crash loop from the tasks that the engine keeps
-/// (five a slot) and has it recover by itself when the cause goes. The window only counts with such a bound.
+/// Every ended container is started again, after 2 s and without end. A pause as short as this brings a
+/// hiccup back fast, and one as long as this keeps a crash loop from eating a node. There is no bound on
+/// attempts: the engine would give up in silence, where WHOOSH tells of the crash loop from the tasks that
+/// the engine keeps (five a slot) and has it recover by itself when the cause goes. The window only counts
+/// with such a bound.
 const RESTART: RestartPolicy = RestartPolicy {
     always: true,
     delay: Duration::from_secs(2),
@@ -164,7 +165,8 @@ impl<'a> Desired<'a> {
         Ok(spec)
     }
 
-    /// The secrets and configs that the service of `slot` refers to; those whose source is missing are left out.
+    /// The secrets and configs that the service of `slot` refers to; those whose source is missing are left
+    /// out.
     pub(super) fn needs(&self, slot: Slot<'_>) -> Vec<Need> {
         let DesiredAgent { secrets, configs, .. } = &slot.role.agent;
         let secret = |file: &DesiredFile| {
@@ -243,8 +245,8 @@ fn labels(slot: Slot<'_>, image: &str, hash: &str, instance: &str) -> BTreeMap<S
     labels
 }
 
-/// Tells an edit of the spec from a change by somebody else. It may differ between two builds of WHOOSH; then a
-/// repaired drift is told as an update, and nothing worse.
+/// Tells an edit of the spec from a change by somebody else. It may differ between two builds of WHOOSH; then
+/// a repaired drift is told as an update, and nothing worse.
 fn hash(unlabelled: &ServiceSpec) -> String {
     let hash = names::hex(&Sha256::digest(format!("{unlabelled:?}")));
     hash[..16].to_owned()

@@ -82,7 +82,7 @@ impl Difference {
     }
 }
 
-/// How `live` differs from `desired`. The name, the same by construction, and bookkeeping labels do not count.
+/// How `live` differs from `desired`, but for the name and bookkeeping labels.
 pub(super) fn diff(live: &ServiceSpec, desired: &ServiceSpec) -> Difference {
     let ServiceSpec {
         name: _,

@@ -1,6 +1,6 @@
 //! What of a round is worth telling.
 //!
-//! Actions are told when they are done, conditions when they change; so a round that changes nothing is silent.
+//! Actions are told when they are done, conditions when they change: a round that changes nothing is silent.
 
 use std::cmp::Reverse;
 
@@ -133,8 +133,8 @@ fn of_actions(old: &WorkloadStatus, new: &WorkloadStatus, round: &Round<'_>) -> 
     events
 }
 
-/// Whether every agent that is declared now had its service, for this generation, when last seen: what is missing
-/// since was taken away.
+/// Whether every agent that is declared now had its service, for this generation, when last seen: what is
+/// missing since was taken away.
 fn was_complete(old: &WorkloadStatus, new: &WorkloadStatus) -> bool {
     old.observed_generation == new.observed_generation
         && old.replicas == new.replicas

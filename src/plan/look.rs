@@ -109,8 +109,8 @@ impl<'a> Look<'a> {
         Facet::new(true, reason, format!("{}{failure}", self.progress()))
     }
 
-    /// Whether it has been at work for longer than it may. The clock starts when it begins to progress, and anew
-    /// with every change of a service; once late, only a new generation or a change starts it again.
+    /// Whether it has been at work for longer than it may. The clock starts when it begins to progress, and
+    /// anew with every change of a service; once late, only a new generation or a change starts it again.
     fn is_late(&self, old: &WorkloadStatus) -> bool {
         let worked = self.outcome.done.iter().any(|action| {
             matches!(

@@ -35,8 +35,6 @@ pub mod round;
 pub mod service;
 pub mod status;
 pub mod teardown;
-#[cfg(test)]
-mod tests;
 mod unused;
 mod words;
 
@@ -48,3 +46,6 @@ pub use preview::preview;
 pub use round::{Round, Subject};
 pub use status::status;
 pub use teardown::{Teardown, teardown};
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use super::service::ServiceSpec;
 /// One owner's slice of the Swarm.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
-    /// Services that carry the owner's labels, and any service that has a name that the owner's slots want. By name.
+    /// Services that carry the owner's labels, and any service that has a name that the owner's slots want.
+    /// By name.
     pub services: BTreeMap<String, Service>,
     /// All nodes, by id.
     pub nodes: BTreeMap<String, Node>,
@@ -22,8 +23,8 @@ pub struct Observed {
     pub secrets: BTreeMap<String, Blob>,
     /// All Swarm configs, by name: those of others too, whose names are taken.
     pub configs: BTreeMap<String, Blob>,
-    /// The secrets that the workload names and the operator can read: name in the spec to a fingerprint of the
-    /// content, any text that changes with it.
+    /// The secrets that the workload names and the operator can read: name in the spec to a fingerprint of
+    /// the content, any text that changes with it.
     pub secret_sources: BTreeMap<String, String>,
     /// What is known of each image that the workload names, by the name in the spec.
     pub images: BTreeMap<String, Image>,
@@ -58,7 +59,8 @@ pub struct Task {
     /// Engine id.
     pub id: String,
     /// Whether it runs the service's current container, resources, networks and restart policy; judging old
-    /// tasks marks good updates failed. Placement does not count: the engine keeps a task whose node still fits.
+    /// tasks marks good updates failed. Placement does not count: the engine keeps a task whose node still
+    /// fits.
     pub current: bool,
     /// What it is doing.
     pub state: TaskState,
@@ -168,7 +170,8 @@ pub struct Network {
     pub overlay: bool,
     /// Number of addresses that its subnet has for containers; 0 when unknown.
     pub capacity: u64,
-    /// Names of all services that attach to it, of any owner, and ids of containers that were attached by hand.
+    /// Names of all services that attach to it, of any owner, and ids of containers that were attached by
+    /// hand.
     pub in_use: BTreeSet<String>,
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::observed::Node;
 
-/// The constraints that no node meets which could take a task. Empty when each is met by some node, and when it
-/// cannot be told.
+/// The constraints that no node meets which could take a task. Empty when each is met by some node, and when
+/// it cannot be told.
 pub(super) fn unmet<'a>(constraints: &'a [String], nodes: &BTreeMap<String, Node>) -> Vec<&'a str> {
     let constraints = constraints.iter().map(String::as_str);
     constraints

@@ -17,10 +17,10 @@ use super::unused;
 
 /// What is to be done so that the Swarm runs what `workload` declares. The plan is empty when it does.
 ///
-/// Stages: what a dead predecessor left goes, and what services refer to is made; services are made and changed,
-/// and those that are not declared any more go; what no service refers to any more goes. A slot that cannot be
-/// brought about is reported as blocked and left as it is; the others go on. Of a suspended workload, the report
-/// says what would be done, and nothing is.
+/// Stages: what a dead predecessor left goes, and what services refer to is made; services are made and
+/// changed, and those that are not declared any more go; what no service refers to any more goes. A slot that
+/// cannot be brought about is reported as blocked and left as it is; the others go on. Of a suspended
+/// workload, the report says what would be done, and nothing is.
 ///
 /// `instance` is the installation's id: what carries another one is never touched.
 pub fn plan(workload: &Workload, observed: &Observed, instance: &str) -> Plan {
@@ -197,7 +197,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What becomes of services, by name: another spec, or nothing. Those that stay as they are have no entry.
+    /// What becomes of services, by name: another spec, or nothing. Those that stay as they are have no
+    /// entry.
     fn fates(&self) -> unused::Fates<'_> {
         let gone = self.predecessors.iter().chain(&self.surplus);
         let gone = gone.map(|live| (live.spec.name.as_str(), None));

@@ -33,7 +33,8 @@ pub struct ServiceSpec {
     pub restart: RestartPolicy,
     /// How an update replaces the task.
     pub update: UpdatePolicy,
-    /// Whether the endpoint mode is DNS round robin; ours always is (a VIP costs an address and may not route).
+    /// Whether the endpoint mode is DNS round robin; ours always is (a VIP costs an address and may not
+    /// route).
     pub dnsrr: bool,
 }
 

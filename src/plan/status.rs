@@ -12,8 +12,8 @@ use super::round::{Round, Subject};
 /// What people are told after a round. Equal to `old` when nothing but the time has moved, so that a settled
 /// workload is never written.
 ///
-/// Ready never runs ahead of reality: what was done in this round counts when it is seen in a later one. When the
-/// engine could not be asked, the counts stay what they were, and what depends on them is unknown.
+/// Ready never runs ahead of reality: what was done in this round counts when it is seen in a later one. When
+/// the engine could not be asked, the counts stay what they were, and what depends on them is unknown.
 pub fn status(old: Option<&WorkloadStatus>, round: &Round<'_>) -> WorkloadStatus {
     let old = old.cloned().unwrap_or_default();
     let (counted, facets) = match (round.subject, round.observed) {

@@ -32,8 +32,8 @@ pub struct Remaining {
 impl Teardown {
     /// Whether nothing of the owner is left after the plan had this outcome, so that its finalizer may go.
     ///
-    /// What turned out to be in use, or to be gone, is not the owner's to remove: its own services and tasks were
-    /// gone before.
+    /// What turned out to be in use, or to be gone, is not the owner's to remove: its own services and tasks
+    /// were gone before.
     pub fn finished(&self, outcome: &Outcome) -> bool {
         let Outcome { done, failed } = outcome;
         let actions = self.plan.stages.iter().map(Vec::len).sum::<usize>();
@@ -47,9 +47,9 @@ impl Teardown {
 
 /// What is to be done so that nothing in the Swarm belongs to `key` any more, under any uid.
 ///
-/// First its services go; when their tasks have stopped, so do the networks, secrets and configs that nobody else
-/// uses. `networks` are those that its spec names (empty when it is not known any more). With `orphan`, services
-/// are released: they run on, without our labels.
+/// First its services go; when their tasks have stopped, so do the networks, secrets and configs that nobody
+/// else uses. `networks` are those that its spec names (empty when it is not known any more). With `orphan`,
+/// services are released: they run on, without our labels.
 pub fn teardown(
     key: &Key,
     networks: &BTreeSet<String>,

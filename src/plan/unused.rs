@@ -1,7 +1,7 @@
 //! What was made for an owner and no service uses any more.
 //!
-//! Secrets and configs are each owner's own. Networks are shared by name: whoever made one removes it while it
-//! lives, and whoever declares it removes it when it goes.
+//! Secrets and configs are each owner's own. Networks are shared by name: whoever made one removes it while
+//! it lives, and whoever declares it removes it when it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

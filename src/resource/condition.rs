@@ -58,8 +58,6 @@ pub enum Reason {
     Unhealthy,
     /// A node with agents does not answer.
     NodeDown,
-    /// An agent that was ready is not ready any more.
-    AgentLost,
     /// The required agents were not ready in time.
     ProgressDeadlineExceeded,
     /// The operator was told to leave the agents as they are.

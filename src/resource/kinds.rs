@@ -336,8 +336,8 @@ pub struct WorkloadStatus {
     /// `ready/declared`, for people: `3/4`.
     #[serde(default)]
     pub summary: String,
-    /// One word for the conditions, for people: `Ready`, `Progressing`, `Degraded`, `Stalled`, `Suspended`, `Deleting`,
-    /// `Unknown`.
+    /// One word for the conditions, for people: `Ready`, `Progressing`, `Degraded`, `Stalled`, `Suspended`,
+    /// `Deleting`, `Unknown`.
     #[serde(default)]
     pub state: String,
     /// What to know or do next, from the condition that `state` stands for.

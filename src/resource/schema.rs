@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -210,10 +211,20 @@ impl Walk<'_> {
                 self.add(path, CauseReason::NotSupported, message);
             }
         }
-        if schema.format.as_deref() == Some("duration")
-            && let Err(error) = text.parse::<Duration>()
-        {
-            self.add(path, CauseReason::Invalid, error.to_string());
+        match schema.format.as_deref() {
+            Some("duration") => {
+                if let Err(error) = text.parse::<Duration>() {
+                    self.add(path, CauseReason::Invalid, error.to_string());
+                }
+            }
+            Some("date-time") if text.parse::<Timestamp>().is_err() => {
+                let message = format!(
+                    "must be a time like \"2026-03-01T10:00:00Z\", got {}",
+                    quoted(text)
+                );
+                self.add(path, CauseReason::Invalid, message);
+            }
+            _ => {}
         }
         let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if let Some(least) = schema.min_length.filter(|least| length < *least) {

@@ -189,3 +189,57 @@ fn normalise(value: &mut Value) {
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_kubectl_does() {
+        let value = json!({
+            "kind": "Team",
+            "apiVersion": "chorus.services/v1",
+            "spec": {"b": 1.0, "a": [{"y": 0.5, "x": "5"}], "c": "two\nlines\n", "d": "true", "e": -3, "f": ""}
+        });
+        let yaml = "apiVersion: chorus.services/v1\nkind: Team\nspec:\n  a:\n  - x: '5'\n    y: 0.5\n  b: 1\n  c: |\n    two\n    \
+                    lines\n  d: 'true'\n  e: -3\n  f: ''\n";
+        assert_eq!(to_yaml(&value).unwrap(), yaml);
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        for value in [
+            json!({}),
+            json!([]),
+            json!({"a": {"b": [null, true, 1, 1.5, "x: y", "- z", "#", " ", "\t"]}}),
+        ] {
+            let documents = parse(&to_yaml(&value).unwrap());
+            assert_eq!(documents.faults, []);
+            assert_eq!(documents.good[0].value, value);
+        }
+    }
+
+    #[test]
+    fn documents_are_numbered_as_they_stand() {
+        let documents = parse("---\n---\na: 1\n---\n# none\n---\nb: [x, {c: 2}]\n");
+        let found: Vec<_> = documents
+            .good
+            .iter()
+            .map(|document| (document.index, document.places.start().line))
+            .collect();
+        assert_eq!(found, [(2, 3), (4, 7)]);
+        let places = &documents.good[1].places;
+        for (path, line, column) in [
+            ("", 7, 1),
+            ("b", 7, 1),
+            ("b[0]", 7, 5),
+            ("b[1].c", 7, 9),
+            ("b[1].none", 7, 8),
+            ("z", 7, 1),
+        ] {
+            assert_eq!(places.of(path), Place { line, column }, "{path}");
+        }
+    }
+}

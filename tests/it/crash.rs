@@ -72,6 +72,22 @@ async fn it_dies_when_all_services_are_made_and_none_is_ready() {
 }
 
 #[tokio::test]
+async fn it_stops_in_order_when_it_is_told_to() {
+    let operator = Operator::start(Engine::shared().await).await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(operator.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    eventually(PATIENCE, "its socket is gone", async || {
+        if operator.socket().exists() {
+            Err("still there")
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    assert!(operator.log().contains("stopping"), "{}", operator.log());
+}
+
+#[tokio::test]
 async fn what_changed_while_it_was_dead_is_seen_when_it_is_back() {
     let engine = Engine::shared().await;
     engine.load_agent_image().await;

@@ -8,6 +8,7 @@
 
 mod agent;
 mod api;
+mod cli;
 mod converge;
 mod crash;
 mod crds;

@@ -16,7 +16,7 @@ use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::stream::{self, Gone, Lines};
 use crate::resource::object::API_VERSION;
-use crate::resource::{Key, Revision};
+use crate::resource::{Key, Object, Revision};
 use crate::store::{Change, ChangeKind, WatchError};
 
 /// How often a client that asked for bookmarks learns how far the log has come.
@@ -50,54 +50,71 @@ pub(super) async fn start(
             listed.revision
         }
     };
-    let limit = options.timeout_seconds.map(Duration::from_secs);
     let closing = api.closing.clone();
-    let bookmarks = options.bookmarks;
-    Ok(stream::respond(
-        "application/json",
-        limit,
-        closing,
-        |lines| async move {
-            for object in present {
-                lines.event(word(ChangeKind::Added), &object).await?;
-            }
-            follow(&api, view, from, bookmarks, &lines).await
-        },
-    ))
+    let watch = Watch {
+        api,
+        view,
+        cursor: from,
+        bookmarks: options.bookmarks,
+        limit: options.timeout_seconds.map(Duration::from_secs),
+    };
+    Ok(stream::respond("application/json", closing, |lines| {
+        watch.run(present, lines)
+    }))
 }
 
-async fn follow(
-    api: &Api,
-    mut view: View,
-    from: Revision,
+/// A watch under way.
+struct Watch {
+    api: Api,
+    view: View,
+    /// How far the log was read.
+    cursor: Revision,
     bookmarks: bool,
-    lines: &Lines,
-) -> Result<(), Gone> {
-    let mut cursor = from;
-    let mut changes = pin!(api.store.watch(from));
-    let mut ticks = interval_at(Instant::now() + BOOKMARK_PERIOD, BOOKMARK_PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            change = changes.next() => match change {
-                Some(Ok(change)) => {
-                    cursor = change.revision;
-                    if let Some(kind) = view.shows(api, &change).await {
-                        lines.event(word(kind), &change.object).await?;
-                    }
-                }
-                Some(Err(error)) => return lines.event("ERROR", &failure(error).status()).await,
-                None => return Ok(()),
-            },
-            _ = ticks.tick(), if bookmarks => {
-                let bookmark = json!({
-                    "kind": view.collection.kind,
-                    "apiVersion": API_VERSION,
-                    "metadata": {"resourceVersion": cursor.to_string()},
-                });
-                lines.event("BOOKMARK", &bookmark).await?;
+    limit: Option<Duration>,
+}
+
+impl Watch {
+    async fn run(mut self, present: Vec<Object>, lines: Lines) -> Result<(), Gone> {
+        let mut over = pin!(stream::over(self.limit));
+        let mut changes = pin!(self.api.store.watch(self.cursor));
+        let mut ticks = interval_at(Instant::now() + BOOKMARK_PERIOD, BOOKMARK_PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for object in present {
+            lines.event(word(ChangeKind::Added), &object).await?;
+        }
+        loop {
+            tokio::select! {
+                change = changes.next() => match change {
+                    Some(Ok(change)) => self.tell(&change, &lines).await?,
+                    Some(Err(error)) => return lines.event("ERROR", &failure(error).status()).await,
+                    None => return Ok(()),
+                },
+                _ = ticks.tick() => self.bookmark(&lines).await?,
+                // The last bookmark is where the client's next watch goes on.
+                () = &mut over => return self.bookmark(&lines).await,
             }
         }
+    }
+
+    async fn tell(&mut self, change: &Change, lines: &Lines) -> Result<(), Gone> {
+        self.cursor = change.revision;
+        match self.view.shows(&self.api, change).await {
+            Some(kind) => lines.event(word(kind), &change.object).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells a client that asked for it how far the log was read.
+    async fn bookmark(&self, lines: &Lines) -> Result<(), Gone> {
+        if !self.bookmarks {
+            return Ok(());
+        }
+        let bookmark = json!({
+            "kind": self.view.collection.kind,
+            "apiVersion": API_VERSION,
+            "metadata": {"resourceVersion": self.cursor.to_string()},
+        });
+        lines.event("BOOKMARK", &bookmark).await
     }
 }
 

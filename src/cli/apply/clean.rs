@@ -18,17 +18,10 @@ const OPERATORS: [&str; 9] = [
     "generateName",
 ];
 
-/// An object as a manifest declares it, fit to be remembered as the one applied last.
-pub(crate) fn manifest(object: &Object) -> Value {
+/// An object as people declare and compare it: fit to be remembered as the one applied last.
+pub(crate) fn declared(object: &Object) -> Value {
     // An object that was read from JSON can be written as JSON.
     let mut value = serde_json::to_value(object).unwrap_or_default();
-    strip(&mut value);
-    value
-}
-
-/// An object as people compare it: without status and without what the operator keeps in `metadata`.
-pub(crate) fn comparable(object: &Value) -> Value {
-    let mut value = object.clone();
     strip(&mut value);
     value
 }
@@ -64,7 +57,8 @@ mod tests {
 
     #[test]
     fn only_what_people_declare_is_left() {
-        let live = json!({
+        let live: Object = serde_json::from_value(json!({
+            "apiVersion": "chorus.services/v1",
             "kind": "Team",
             "metadata": {
                 "name": "a", "uid": "u", "resourceVersion": "7", "generation": 2, "finalizers": ["f"],
@@ -72,10 +66,14 @@ mod tests {
             },
             "spec": {"roles": []},
             "status": {"state": "Ready"},
-        });
+        }))
+        .unwrap();
         assert_eq!(
-            comparable(&live),
-            json!({"kind": "Team", "metadata": {"name": "a", "finalizers": ["f"]}, "spec": {"roles": []}})
+            declared(&live),
+            json!({
+                "apiVersion": "chorus.services/v1", "kind": "Team",
+                "metadata": {"name": "a", "finalizers": ["f"]}, "spec": {"roles": []},
+            })
         );
     }
 }

@@ -3,5 +3,5 @@
 mod clean;
 mod step;
 
-pub(crate) use clean::comparable;
+pub(crate) use clean::declared;
 pub(crate) use step::{Item, Step, next_step, proposed};

@@ -35,7 +35,7 @@ impl Item {
     pub(crate) fn new(source: Located<Object>) -> Self {
         Self {
             key: source.value.key(),
-            manifest: clean::manifest(&source.value),
+            manifest: clean::declared(&source.value),
             source,
         }
     }

@@ -52,7 +52,7 @@ pub struct ServerArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogArgs {
     /// What to log, for example info or info,whoosh::store=debug
-    #[arg(long, value_name = "FILTER", env = "WHOOSH_LOG", default_value = "")]
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "")]
     pub log: String,
     /// How a line of the log is written
     #[arg(

@@ -72,6 +72,6 @@ fn verbs(kind: Kind) -> &'static str {
     if kind.is_stored() {
         "create,delete,get,list,patch,update,watch"
     } else {
-        "get,list"
+        "get,list,watch"
     }
 }

@@ -10,8 +10,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::describe::{Subject, describe};
 use crate::cli::print::events;
 use crate::cli::target::{self, Target};
-use crate::cli::{object, talk};
-use crate::resource::{Key, Kind};
+use crate::cli::{agents, object, talk};
 
 /// Arguments of `describe`.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,7 +65,11 @@ async fn text(ctx: &Context, object: &Value) -> Result<String, CliError> {
     let Some(key) = object::key(object) else {
         return Ok(String::new());
     };
-    let agents = agents(ctx, &key).await?;
+    let agents = if key.kind.owns_agents() {
+        agents::if_seen(ctx, &agents::of(&key)).await?
+    } else {
+        Vec::new()
+    };
     let mut events = ctx.client.events(Some(&key.namespace)).await?;
     events.retain(|event| events::is_about(event, &key));
     events.sort_by_key(events::last_seen);
@@ -76,22 +79,4 @@ async fn text(ctx: &Context, object: &Value) -> Result<String, CliError> {
         events: &events,
     };
     Ok(describe(&subject, Timestamp::now(), ctx.paint))
-}
-
-/// The agents of an owner. While the Swarm cannot be observed, the rest is still worth showing.
-async fn agents(ctx: &Context, owner: &Key) -> Result<Vec<Value>, CliError> {
-    if !owner.kind.owns_agents() {
-        return Ok(Vec::new());
-    }
-    let mut selection = ctx.selection(Kind::Agent, None);
-    selection.namespace = Some(owner.namespace.clone());
-    selection.fields = Some(format!("spec.owner={}", object::slashed(owner)));
-    match ctx.client.list(&selection).await {
-        Ok(listed) => Ok(listed.items),
-        Err(error) if error.code() == Some(503) => {
-            talk::say(&format!("Warning: the agents cannot be shown: {error}"));
-            Ok(Vec::new())
-        }
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,16 +1,16 @@
 //! `whoosh diff`: what applying files would change, in the objects and in the Swarm.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use crate::cli::apply::{Item, comparable, proposed};
+use crate::cli::apply::{Item, declared, proposed};
 use crate::cli::args::FileArgs;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::escape;
 use crate::cli::{files, object};
 use crate::resource::preview::Preview;
+use crate::resource::proposal::Proposal;
 use crate::resource::yaml;
 
 /// Arguments of `diff`.
@@ -39,19 +39,6 @@ pub struct DiffArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     Json,
-}
-
-/// What the operator's planner answers.
-#[derive(Debug, Deserialize)]
-struct Planned {
-    /// The object as it is; nothing when it is new.
-    #[serde(default)]
-    live: Option<Value>,
-    /// The object as it would be.
-    proposed: Value,
-    /// What would be done to the Swarm; nothing for kinds that run no agents.
-    #[serde(default)]
-    preview: Option<Preview>,
 }
 
 /// One object's differences.
@@ -93,23 +80,23 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
 
 async fn difference(ctx: &Context, item: &Item) -> Result<Difference, CliError> {
     let live = ctx.client.find(&item.key).await?;
-    let planned: Planned = match ctx.client.plan(&item.key, &proposed(item, live.as_ref())).await {
-        Ok(planned) => planned,
+    let proposal: Proposal = match ctx.client.plan(&item.key, &proposed(item, live.as_ref())).await {
+        Ok(proposal) => proposal,
         Err(error) if !error.causes().is_empty() => {
             return Err(files::say_problems(&files::refused(&item.source, &error)));
         }
         Err(error) => return Err(error.into()),
     };
-    let Planned {
+    let Proposal {
         live,
         proposed,
         preview,
-    } = planned;
+    } = proposal;
     Ok(Difference {
         name: object::slashed(&item.key),
-        live: live.as_ref().map(comparable),
-        proposed: comparable(&proposed),
-        preview: preview.unwrap_or_default(),
+        live: live.as_ref().map(declared),
+        proposed: declared(&proposed),
+        preview,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::duration::parse_duration;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::{object, target};
+use crate::cli::{agents, object, target};
 use crate::resource::{Key, Kind};
 
 /// Arguments of `logs`.
@@ -95,12 +95,8 @@ async fn agents(ctx: &Context, args: &LogsArgs) -> Result<Vec<Key>, CliError> {
     }
     // An owner that does not exist is an error; one without agents has no logs.
     ctx.client.get(&key).await?;
-    let mut selection = ctx.selection(Kind::Agent, None);
-    selection.fields = Some(format!("spec.owner={}", object::slashed(&key)));
-    let agents: Vec<Key> = ctx
-        .client
-        .list(&selection)
-        .await?
+    let listed = ctx.client.list(&agents::of(&key)).await?;
+    let agents: Vec<Key> = listed
         .items
         .iter()
         .filter(|agent| {

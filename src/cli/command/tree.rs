@@ -10,7 +10,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::paint::Tone;
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::target::{self, Target};
-use crate::cli::{object, talk};
+use crate::cli::{agents, object, talk};
 use crate::resource::Kind;
 
 /// Arguments of `tree`.
@@ -34,7 +34,7 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
         talk::say(&ctx.nothing_found("resources"));
         return Ok(Outcome::Done);
     }
-    let agents = ctx.client.list(&ctx.selection(Kind::Agent, None)).await?.items;
+    let agents = agents::if_seen(ctx, &ctx.selection(Kind::Agent, None)).await?;
     let mut table = Table::default();
     let everywhere = ctx.scope.is_none();
     let headings = ["NAME", "READY", "STATUS", "STATE", "NODE", "SERVICE"];

@@ -8,8 +8,8 @@ use crate::plan::observed::{Task, TaskState};
 use crate::plan::round::Subject;
 use crate::plan::teardown::Remaining;
 
-/// Does something to a settled team, compares what the next round tells, and that the one after is silent but for
-/// the agents being ready again.
+/// Does something to a settled team, compares what the next round tells, and that the one after is silent but
+/// for the agents being ready again.
 #[track_caller]
 fn check(roles: &str, disturb: impl FnOnce(&mut World), expected: &[&str]) {
     let mut story = Story::settled(roles);

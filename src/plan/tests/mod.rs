@@ -1,9 +1,11 @@
-//! The planner's tests: worlds are built in a few words, brought about by a model of the engine, then disturbed.
+//! The planner's tests: worlds are built in a few words, brought about by a model of the engine, then
+//! disturbed.
 
 mod agents;
 mod events;
 mod health;
 mod model;
+mod needs;
 mod planner;
 mod properties;
 mod status;

@@ -74,6 +74,7 @@ fn ready_goes_before_an_update_and_not_for_one_in_place() {
         "0/1 Progressing Ready=False:AgentsStarting Progressing=True:AgentsStarting"
     );
     assert_eq!(story.status.message, "the agent is not ready: 1 being updated");
+    assert_eq!(story.status.updated_replicas, 0);
     story.round();
     assert_eq!(story.status.state, "Ready");
     story.world.spec("writer.1").replicas = 2;
@@ -136,7 +137,7 @@ fn each_trouble_has_its_conditions() {
     );
     let unfit = errored(Pending, "no suitable node (insufficient resources on 1 node)");
     check(
-        &[unfit.clone()],
+        std::slice::from_ref(&unfit),
         &stalled("NothingFits"),
         "writer.1: no node has nothing left",
     );
@@ -167,7 +168,7 @@ fn each_trouble_has_its_conditions() {
     check(
         &[task(Starting), errored(TaskState::Failed, "unhealthy container")],
         &degraded("Unhealthy"),
-        "writer.1: is stopped again and again because its health check fails",
+        "writer.1: was stopped because its health check failed",
     );
     let lost = Task {
         node: Some("n2".into()),
@@ -185,7 +186,7 @@ fn an_image_may_still_be_on_another_node() {
     let mut story = Story::settled("writer");
     story.world.observed.nodes.insert("n2".into(), node("beta"));
     let rejected = errored(TaskState::Rejected, "No such image: agent:dev");
-    story.world.tasks("writer.1", &[rejected.clone()]);
+    story.world.tasks("writer.1", std::slice::from_ref(&rejected));
     assert_eq!(story.round().state, "Degraded");
     story.world.tasks("writer.1", &[rejected.clone(), rejected]);
     assert_eq!(story.round().state, "Stalled");

@@ -96,8 +96,8 @@ impl World {
         self.observed.networks.get_mut(name).unwrap()
     }
 
-    /// Compares the plan with lines as `2 +/- service reviewer_1: container.user`: stage, symbol, thing, fields.
-    /// What is blocked comes last, as `! reviewer.1 NameConflict`; what waits is in stage `-`.
+    /// Compares the plan with lines as `2 +/- service reviewer_1: container.user`: stage, symbol, thing,
+    /// fields. What is blocked comes last, as `! reviewer.1 NameConflict`; what waits is in stage `-`.
     #[track_caller]
     pub(super) fn check(&self, expected: &[&str]) {
         assert_eq!(lines(&self.plan()), expected);

@@ -217,7 +217,8 @@ fn text(bytes: &[u8]) -> Result<&str, String> {
         format!("is not UTF-8 text (line {line}): is it a binary file?")
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    let control =
+        |c: char| (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) || c == '\u{feff}';
     match text.char_indices().find(|(_, c)| control(*c)) {
         Some((at, c)) => {
             let line = line_of(text.as_bytes(), at);

@@ -44,7 +44,7 @@ async fn a_large_head_is_refused() {
 }
 
 #[tokio::test]
-async fn connections_over_the_limit_wait_for_their_turn() {
+async fn a_hundred_clients_are_served_at_once() {
     let server = server().await;
     server.create("payments").await;
     let clients = (0..100).map(|_| {

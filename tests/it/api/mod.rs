@@ -4,6 +4,7 @@ mod errors;
 mod limits;
 mod objects;
 mod subresources;
+mod swarm;
 mod views;
 mod watching;
 mod writers;
@@ -63,6 +64,7 @@ impl Server {
         let instance = store.instance_id().await.unwrap();
         let swarm = Swarm::connect(docker).unwrap();
         let cache = Cache::new(swarm, instance.clone(), SecretsDir::default());
+        observe(cache.clone());
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("run/whoosh.sock");
         let socket = Socket::bind(&path).unwrap();
@@ -174,6 +176,13 @@ fn client(socket: &Path) -> reqwest::Client {
         .tls_certs_only([])
         .build()
         .unwrap()
+}
+
+/// Keeps a cache fresh until the test ends; its hints are for controllers.
+fn observe(cache: Cache) {
+    let (triggers, mut heard) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move { cache.run(triggers).await });
+    tokio::spawn(async move { while heard.recv().await.is_some() {} });
 }
 
 /// The path of one team.

@@ -1,7 +1,5 @@
 //! Watches: nothing is lost, nothing is repeated, and selectors are kept to.
 
-use std::time::Duration;
-
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -182,15 +180,18 @@ async fn a_revision_that_is_not_kept_is_gone_before_anything_else() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_when_its_time_is_over() {
+async fn a_watch_ends_when_its_time_is_over_with_a_bookmark_to_go_on_from() {
     let server = server().await;
     server.create("a").await;
-    let mut watch = Watch::start(&server, "timeoutSeconds=1").await;
+    let query = "timeoutSeconds=1&allowWatchBookmarks=true&fieldSelector=metadata.name%3Da";
+    let mut watch = Watch::start(&server, query).await;
     assert_eq!(watch.told(1).await, ["ADDED a@1"]);
-    assert_eq!(
-        timeout(Duration::from_secs(10), watch.next()).await.unwrap(),
-        None
-    );
+    server.create("b").await;
+    let bookmark = watch.next().await.unwrap();
+    let object =
+        json!({"kind": "Team", "apiVersion": "chorus.services/v1", "metadata": {"resourceVersion": "2"}});
+    assert_eq!(bookmark, json!({"type": "BOOKMARK", "object": object}));
+    assert_eq!(watch.next().await, None);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::docker::Engine;
 use super::eventually::eventually;
 use super::keeper::run;
-use super::postgres::{Database, database};
+use super::postgres::database;
 use super::process::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,8 +21,6 @@ pub(crate) struct Operator {
     room: PathBuf,
     settings: Vec<(&'static str, String)>,
     process: Process,
-    /// What it keeps declarations in.
-    pub(crate) database: Database,
 }
 
 /// What a command printed, and its exit code.
@@ -72,10 +70,14 @@ impl Operator {
             room,
             settings,
             process,
-            database,
         };
         operator.until_ready().await;
         operator
+    }
+
+    /// Its API's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.room.join("run/whoosh.sock")
     }
 
     /// The folder of secret files.
@@ -105,10 +107,7 @@ impl Operator {
 
     /// Waits until `/readyz` says so.
     pub(crate) async fn until_ready(&mut self) {
-        let client = super::http()
-            .unix_socket(self.room.join("run/whoosh.sock"))
-            .build()
-            .unwrap();
+        let client = super::http().unix_socket(self.socket()).build().unwrap();
         eventually(PATIENCE, "the operator is ready", async || {
             self.process.assert_running();
             let answer = client

@@ -5,39 +5,52 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use whoosh::resource::Kind;
 use whoosh::store::{Op, Store};
 
 use super::{PATIENCE, Watch, create, key, store, team, write};
 use crate::harness::eventually::eventually;
 
-/// Enough to hit each await of a write many times.
-const CALLERS: usize = 600;
+const WAVES: usize = 30;
+/// More than there are connections, so that some wait for one.
+const CALLERS: u32 = 20;
 
-/// Every kind of call, dropped after a time within which some finish and some do not.
-async fn give_up(store: &Store, caller: usize) {
-    let limit = Duration::from_micros((caller as u64 * 37) % 3000);
-    let name = format!("a{caller}");
-    let _ = match caller % 4 {
+/// Does one of the store's calls, for a limited time; whether it came to its end.
+async fn call(store: &Store, name: &str, kind: u32, limit: Duration) -> bool {
+    match kind % 4 {
         0 => timeout(limit, store.list(Kind::Team, None)).await.is_ok(),
-        1 => timeout(limit, store.acquire_lease("l", &name, PATIENCE))
+        1 => timeout(limit, store.acquire_lease("l", name, PATIENCE))
             .await
             .is_ok(),
         _ => {
-            let op = Op::Create(team(&name, json!({"project": name})));
+            let op = Op::Create(team(name, json!({"project": name})));
             timeout(limit, store.write(write(op))).await.is_ok()
         }
-    };
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_give_up_leave_nothing_behind() {
     let (database, store) = store().await;
     let mut watch = Watch::new(&store, 0);
-    for wave in 0..CALLERS / 20 {
-        join_all((0..20).map(|caller| give_up(&store, wave * 20 + caller))).await;
+    let wave = async |name: &str, patience: Duration| {
+        let callers = (0..CALLERS).map(async |caller| {
+            // From at once to about the end, whatever the speed of this machine.
+            let limit = patience * caller / CALLERS;
+            call(&store, &format!("{name}-{caller}"), caller, limit).await
+        });
+        join_all(callers).await
+    };
+    wave("warm-up", PATIENCE).await;
+    let start = Instant::now();
+    wave("measured", PATIENCE).await;
+    let patience = start.elapsed();
+    let mut ended = Vec::new();
+    for number in 0..WAVES {
+        ended.extend(wave(&format!("w{number}"), patience).await);
     }
+    assert!(ended.contains(&true) && ended.contains(&false));
     let names: Vec<String> = (0..32).map(|n| format!("after{n}")).collect();
     join_all(names.iter().map(|name| create(&store, name))).await;
 

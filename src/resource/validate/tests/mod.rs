@@ -147,6 +147,10 @@ fn metadata_is_checked_too() {
         ],
     );
     check(
+        &with(json!({"name": "a", "creationTimestamp": "yesterday"})),
+        &["metadata.creationTimestamp: must be a time like \"2026-03-01T10:00:00Z\", got \"yesterday\""],
+    );
+    check(
         &with(json!({"generateName": "a-"})),
         &[
             "metadata.name: is required",

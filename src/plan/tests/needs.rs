@@ -1,0 +1,194 @@
+//! What services refer to: images, secrets, configs and networks.
+
+use std::collections::BTreeMap;
+
+use super::world::{World, file, labels_of_others, network};
+use crate::plan::action::{Action, Report};
+use crate::plan::observed::Image;
+
+#[test]
+fn an_image_tag_is_resolved_once() {
+    let resolved = |digest: &str| Image::Resolved(format!("agent:dev@sha256:{digest}"));
+    let images = |world: &World| -> Vec<String> {
+        let services = world.observed.services.values();
+        services.map(|live| live.spec.container.image.clone()).collect()
+    };
+    let mut world = World::new("writer=2");
+    world.observed.images.insert("agent:dev".into(), resolved("1"));
+    world.converge();
+    assert_eq!(images(&world), ["agent:dev@sha256:1"; 2]);
+
+    world.observed.images.insert("agent:dev".into(), resolved("2"));
+    world.check(&[]);
+    world.role("writer").replicas = 3;
+    world.converge();
+    assert_eq!(
+        images(&world),
+        ["agent:dev@sha256:1"; 3],
+        "a new agent runs what its siblings run"
+    );
+
+    world.spec("writer.2").container.image = "other:dev".into();
+    world.check(&["1 +/- service writer_2: container.image (drift)"]);
+    world.converge();
+    assert_eq!(
+        images(&world),
+        ["agent:dev@sha256:1"; 3],
+        "what somebody else put there does not stay"
+    );
+
+    world.role("writer").agent.image = "agent:prod".into();
+    for (known, expected) in [
+        (
+            Some(Image::Resolved("agent:prod@sha256:3".into())),
+            "agent:prod@sha256:3",
+        ),
+        (Some(Image::Local), "agent:prod"),
+        (
+            Some(Image::Unknown {
+                why: "no answer".into(),
+            }),
+            "agent:prod",
+        ),
+        (None, "agent:prod"),
+    ] {
+        world.observed.images = known
+            .map(|known| ("agent:prod".to_owned(), known))
+            .into_iter()
+            .collect();
+        let Action::UpdateService { spec, .. } = &world.plan().stages[0][0] else {
+            panic!("an update");
+        };
+        assert_eq!(spec.container.image, expected);
+    }
+}
+
+#[test]
+fn an_image_that_was_never_resolved_stays_when_the_registry_comes_back() {
+    let mut world = World::settled("writer");
+    let resolved = Image::Resolved("agent:dev@sha256:1".into());
+    world.observed.images.insert("agent:dev".into(), resolved);
+    world.check(&[]);
+}
+
+#[test]
+fn secrets_and_configs_are_made_by_content_and_collected() {
+    let mut world = World::new("writer reviewer");
+    world.role("writer").agent.secrets = vec![file("token", None)];
+    world.role("reviewer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.observed.secret_sources = BTreeMap::from([("token".to_owned(), "1".to_owned())]);
+    world.check(&[
+        "1 + network chorus_net",
+        "1 + secret default_token",
+        "1 + config default_prompt",
+        "2 + service writer_1",
+        "2 + service reviewer_1",
+    ]);
+    world.converge();
+
+    world.observed.secret_sources.insert("token".into(), "2".into());
+    world.role("reviewer").agent.configs = vec![file("prompt", Some("be strict"))];
+    world.check(&[
+        "1 + secret default_token",
+        "1 + config default_prompt",
+        "2 +/- service writer_1: container.secrets./run/token",
+        "2 +/- service reviewer_1: container.configs./run/prompt",
+        "3 - secret default_token",
+        "3 - config default_prompt",
+    ]);
+    world.converge();
+    assert_eq!(
+        (world.observed.secrets.len(), world.observed.configs.len()),
+        (1, 1)
+    );
+}
+
+#[test]
+fn what_another_service_refers_to_is_not_collected() {
+    let mut world = World::new("writer");
+    world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.converge();
+    let config = world.observed.configs.values_mut().next().unwrap();
+    config.in_use.insert("somebody".into());
+    world.role("writer").agent.configs.clear();
+    world.check(&["1 +/- service writer_1: container.configs./run/prompt"]);
+}
+
+#[test]
+fn a_missing_secret_blocks_the_agents_that_name_it() {
+    let mut world = World::new("writer=2 reviewer");
+    world.role("writer").agent.secrets = vec![file("token", None), file("key", None)];
+    world.check(&[
+        "1 + network chorus_net",
+        "2 + service reviewer_1",
+        "! writer.1 SecretNotFound",
+        "! writer.2 SecretNotFound",
+    ]);
+    let Report { blocked, .. } = world.plan().report;
+    assert_eq!(
+        blocked[0].message,
+        "files default/token, default/key are not in the operator's secrets folder: put the content there, or take \
+         the secret out of the spec"
+    );
+}
+
+#[test]
+fn a_secret_that_vanishes_leaves_the_agent_as_it_is() {
+    let mut world = World::new("writer");
+    world.role("writer").agent.secrets = vec![file("token", None)];
+    world.observed.secret_sources = BTreeMap::from([("token".to_owned(), "1".to_owned())]);
+    world.converge();
+    world.observed.secret_sources.clear();
+    world.check(&["! writer.1 SecretNotFound"]);
+}
+
+#[test]
+fn a_network_that_cannot_join_services_blocks_its_agents() {
+    let mut world = World::new("writer reviewer");
+    world.role("reviewer").agent.networks = vec!["bridge".into()];
+    let mut bridge = network(BTreeMap::new(), 0, &[]);
+    bridge.overlay = false;
+    world.observed.networks.insert("bridge".into(), bridge);
+    world.check(&[
+        "1 + network chorus_net",
+        "2 + service writer_1",
+        "! reviewer.1 NameConflict",
+    ]);
+}
+
+#[test]
+fn agents_that_find_no_address_are_blocked() {
+    let check = |capacity, users: &[&str], expected: &[&str]| {
+        let mut world = World::settled("writer");
+        world.role("writer").replicas = 3;
+        let mut users = users.to_vec();
+        users.push("team_default_payments_writer_1");
+        world
+            .observed
+            .networks
+            .insert("chorus_net".into(), network(labels_of_others(), capacity, &users));
+        world.check(expected);
+    };
+    let both = ["1 + service writer_2", "1 + service writer_3"];
+    check(0, &["a", "b"], &both);
+    check(4, &[], &both);
+    check(4, &["a"], &["1 + service writer_2", "! writer.3 NetworkFull"]);
+    check(
+        2,
+        &["a", "b"],
+        &["! writer.2 NetworkFull", "! writer.3 NetworkFull"],
+    );
+}
+
+#[test]
+fn a_network_goes_when_its_maker_is_off_it_and_nobody_else_is_on_it() {
+    let mut world = World::settled("writer");
+    world.workload.network = "other_net".into();
+    world.network("chorus_net").in_use.insert("somebody".into());
+    world.converge();
+    assert!(world.observed.networks.contains_key("chorus_net"));
+    world.network("chorus_net").in_use.clear();
+    world.check(&["1 - network chorus_net"]);
+    world.network("chorus_net").labels = labels_of_others();
+    world.check(&[]);
+}

@@ -1,0 +1,155 @@
+//! Commands that need no operator, and what is said when there is none.
+
+use super::Desk;
+
+#[tokio::test]
+async fn an_operator_that_is_away_is_named_with_advice() {
+    let desk = Desk::new();
+    let printed = desk.whoosh(&["get", "teams"]).await;
+    let expected = format!(
+        "error: cannot reach the operator at {}: there is no such socket; start it with `whoosh up`\n",
+        desk.socket().display()
+    );
+    assert_eq!((printed.err, printed.code), (expected, 1));
+}
+
+#[tokio::test]
+async fn wrong_usage_ends_with_2_before_anything_is_asked() {
+    let desk = Desk::new();
+    for (arguments, told) in [
+        (&["get"][..], "<WHAT>"),
+        (
+            &["get", "taem"],
+            "there is no kind \"taem\" (did you mean \"team\"?)",
+        ),
+        (&["get", "team/../secrets"], "cannot be a name"),
+        (
+            &["get", "teams", "-o", "go-template={{.x}}"],
+            "Go templates are not supported",
+        ),
+        (&["get", "teams", "-l", "a=b c"], "is not a label value"),
+        (&["get", "teams", "-n", "../x"], "cannot be a name"),
+        (&["get", "teams", "-A", "-n", "x"], "cannot be used with"),
+        (&["get", "team", "x", "-l", "a=b"], "not both"),
+        (&["wait", "team/x"], "--for"),
+        (&["wait", "team/x", "--for=ready"], "condition=NAME"),
+        (&["wait", "teams", "--for=delete"], "-l LABELS or --all"),
+        (&["delete", "agents", "--all"], "cannot be deleted"),
+        (&["logs", "agenttemplate/x"], "no agents"),
+        (&["apply"], "--filename"),
+        (&["apply", "-f", "x.yaml", "--prune"], "--selector"),
+        (&["diff", "-f", "missing.yaml"], "cannot read missing.yaml"),
+        (&["operator"], "--database-url"),
+        (&["aply"], "apply"),
+    ] {
+        let printed = desk.whoosh(arguments).await;
+        assert_eq!(printed.code, 2, "{arguments:?}: {printed:?}");
+        assert!(printed.err.contains(told), "{arguments:?}: {}", printed.err);
+        assert_eq!(printed.out, "", "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_command_has_help_with_an_example() {
+    let desk = Desk::new();
+    let commands = [
+        "apply",
+        "diff",
+        "validate",
+        "get",
+        "describe",
+        "tree",
+        "events",
+        "logs",
+        "wait",
+        "scale",
+        "delete",
+        "explain",
+        "api-resources",
+        "crds",
+        "completion",
+        "version",
+        "up",
+        "down",
+        "operator",
+        "migrate",
+    ];
+    let overview = desk.whoosh(&["--help"]).await.ok();
+    for command in commands {
+        assert!(
+            overview.contains(&format!("\n  {command} ")),
+            "{command} is not listed"
+        );
+        let help = desk.whoosh(&[command, "-h"]).await.ok();
+        assert!(
+            help.contains(&format!("  whoosh {command}")) || help.contains(&format!("whoosh {command} ")),
+            "{help}"
+        );
+        assert!(help.contains("Example"), "{command} has no example");
+    }
+}
+
+#[tokio::test]
+async fn fields_are_explained() {
+    let desk = Desk::new();
+    let roles = desk.whoosh(&["explain", "team.spec.roles"]).await.ok();
+    assert!(
+        roles.starts_with("GROUP:      chorus.services\nKIND:       Team\nVERSION:    v1\n\n"),
+        "{roles}"
+    );
+    assert!(
+        roles.contains("\nFIELD: roles <[]Object> -required-\n"),
+        "{roles}"
+    );
+    assert!(
+        roles.contains("\n  name <string> -required-\n    Its name, a DNS-1123 label.\n"),
+        "{roles}"
+    );
+    let all = desk.whoosh(&["explain", "council", "--recursive"]).await.ok();
+    assert!(
+        all.contains("\n    formation <Object>\n      deadline <Duration>\n"),
+        "{all}"
+    );
+    let wrong = desk.whoosh(&["explain", "team.spec.roels"]).await;
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.err.contains("did you mean \"roles\"?"), "{}", wrong.err);
+}
+
+#[tokio::test]
+async fn definitions_are_written_to_a_folder() {
+    let desk = Desk::new();
+    desk.whoosh(&["crds", "--dir", "out"]).await.ok();
+    let written = std::fs::read_to_string(desk.folder.path().join("out/teams.yaml")).unwrap();
+    let printed = desk.whoosh(&["crds"]).await.ok();
+    assert!(printed.starts_with(&format!("---\n{written}---\n")), "{printed}");
+}
+
+#[tokio::test]
+async fn versions_kinds_and_completion_are_printed() {
+    let desk = Desk::new();
+    let version = desk.whoosh(&["version", "--client", "-o", "json"]).await.ok();
+    assert_eq!(
+        version,
+        format!(
+            "{{\n  \"clientVersion\": {{\n    \"version\": \"{}\"\n  }}\n}}\n",
+            env!("CARGO_PKG_VERSION")
+        )
+    );
+    let kinds = desk.whoosh(&["api-resources", "--no-headers"]).await.ok();
+    assert!(
+        kinds.starts_with("teams            tm   chorus.services/v1   true   Team\n"),
+        "{kinds}"
+    );
+    for (shell, word) in [
+        ("bash", "complete "),
+        ("zsh", "#compdef whoosh"),
+        ("fish", "complete --"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let script = desk.whoosh(&["completion", shell]).await.ok();
+        assert!(
+            script.contains(word) && script.contains("WHOOSH_COMPLETE"),
+            "{script}"
+        );
+    }
+}
