@@ -5,7 +5,9 @@
 //! word. bollard itself makes and removes by id, and asks about images.
 
 mod act;
+mod blobs;
 mod cache;
+mod classify;
 mod decode;
 mod engine;
 mod error;
@@ -14,6 +16,7 @@ mod images;
 mod ledger;
 mod logs;
 mod networks;
+mod policy;
 mod polls;
 mod secrets;
 mod spec;
