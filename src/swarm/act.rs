@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::ByteString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -207,46 +206,6 @@ impl Act<'_> {
         }
     }
 
-<<<<<<< HEAD
-    /// Makes a secret or config. Not through bollard, which logs what it sends. Content travels as base64.
-    async fn create_blob(
-        &self,
-        kind: &str,
-        name: &str,
-        content: &[u8],
-        labels: &Labels,
-    ) -> Result<Done, ActError> {
-        let body = json!({"Name": name, "Labels": labels, "Data": ByteString(content.to_vec())});
-        let path = format!("/{kind}/create");
-        let sent: Result<wire::Created, _> = self.engine.transport.call(Call::post(path, &body)).await;
-        let error = match sent {
-            Ok(created) => return Ok(Done::Created(created.id)),
-            Err(error) => self.failed(error),
-        };
-        if !matches!(error, ActError::NameTaken { .. } | ActError::Indeterminate { .. }) {
-            return Err(error);
-        }
-        let found = if kind == "secrets" {
-            self.engine.secrets().await
-        } else {
-            self.engine.configs().await
-        };
-        let found = found.ok().into_iter().flatten().find(|blob| blob.name == name);
-        match found {
-            Some(SeenBlob { blob, .. })
-                if blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE) =>
-            {
-                Ok(Done::AlreadyThere(blob.id))
-            }
-            Some(_) => Err(ActError::NameTaken {
-                what: self.what.to_owned(),
-            }),
-            None => Err(error),
-        }
-    }
-
-=======
->>>>>>> swarm
     /// A service as it is now, if it is there; fails when it is not its owner's.
     async fn owned(&self, id: &str, uid: &str) -> Result<Option<Value>, ActError> {
         let live = match self.engine.raw_service(id).await {
@@ -333,33 +292,9 @@ impl Act<'_> {
     }
 }
 
-<<<<<<< HEAD
-fn by_name(blobs: Vec<SeenBlob>) -> BTreeMap<String, String> {
-    blobs.into_iter().map(|blob| (blob.name, blob.blob.id)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_is_written_as_go_reads_it() {
-        for (text, expect) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("\u{fb}\u{ff}", "w7vDvw=="),
-        ] {
-            assert_eq!(json!(ByteString(text.into())), expect, "{text:?}");
-        }
-    }
-=======
 /// Of all secrets or configs those of the installation that `labels` name, ids by name.
 fn ours(blobs: Vec<SeenBlob>, labels: &Labels) -> BTreeMap<String, String> {
     let is_ours = |blob: &SeenBlob| blob.blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE);
     let ours = blobs.into_iter().filter(is_ours);
     ours.map(|blob| (blob.name, blob.blob.id)).collect()
->>>>>>> swarm
 }
