@@ -115,7 +115,7 @@ async fn each_change_does_what_the_diff_said_and_no_more() {
     let diff = operator.whoosh_with(&["diff", "-f", "-"], &more).await;
     assert_eq!(diff.code, 1, "{diff:?}");
     assert!(
-        diff.out.contains("+ service team_change_payments_reviewer_2"),
+        diff.out.contains("+   service team_change_payments_reviewer_2"),
         "{}",
         diff.out
     );
@@ -152,7 +152,7 @@ async fn each_change_does_what_the_diff_said_and_no_more() {
     let fewer = team("change", 1, "env: [{name: RUST_LOG, value: debug}]");
     let diff = operator.whoosh_with(&["diff", "-f", "-"], &fewer).await;
     assert!(
-        diff.out.contains("- service team_change_payments_reviewer_2"),
+        diff.out.contains("-   service team_change_payments_reviewer_2"),
         "{}",
         diff.out
     );

@@ -31,8 +31,14 @@ pub(crate) enum Step {
 }
 
 impl Item {
-    /// From a checked manifest.
-    pub(crate) fn new(source: Located<Object>) -> Self {
+    /// From checked manifests, in the order in which nothing waits for what comes later: templates first.
+    pub(crate) fn all(objects: Vec<Located<Object>>) -> Vec<Self> {
+        let mut items: Vec<Self> = objects.into_iter().map(Self::new).collect();
+        items.sort_by_key(|item| item.key.kind.owns_agents());
+        items
+    }
+
+    fn new(source: Located<Object>) -> Self {
         Self {
             key: source.value.key(),
             manifest: clean::declared(&source.value),

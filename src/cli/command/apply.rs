@@ -125,7 +125,7 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     Ok(Outcome::Done)
 }
 
-/// What is to be applied, in the order in which nothing waits for what comes later.
+/// What is to be applied.
 async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
     let mut objects = files::load(ctx, &args.files).await?;
     if let Some(selector) = &args.selector {
@@ -139,9 +139,7 @@ async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
             ));
         }
     }
-    let mut items: Vec<Item> = objects.into_iter().map(Item::new).collect();
-    items.sort_by_key(|item| item.key.kind.owns_agents());
-    Ok(items)
+    Ok(Item::all(objects))
 }
 
 /// Has the operator check every object before any is stored.

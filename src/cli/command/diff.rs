@@ -57,8 +57,8 @@ impl Difference {
 
 pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliError> {
     let mut differences = Vec::new();
-    for object in files::load(ctx, &args.files).await? {
-        differences.push(difference(ctx, &Item::new(object)).await?);
+    for item in Item::all(files::load(ctx, &args.files).await?) {
+        differences.push(difference(ctx, &item).await?);
     }
     match args.output {
         Some(Form::Json) => ctx.print(&json_text(&differences)?)?,
