@@ -101,6 +101,7 @@ fn stack(services: &[serde_json::Value]) -> String {
     image: {image}
     environment: {environment}
     read_only: true
+    healthcheck: {{disable: true}}
     networks: [net]
     deploy:
       endpoint_mode: dnsrr

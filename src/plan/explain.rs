@@ -33,11 +33,15 @@ pub(super) fn explain(health: &Health<'_>, agent: &DesiredAgent, nodes: &BTreeMa
             "ends again and again: {}; read its log with `whoosh logs`, then correct its command, environment or image",
             ended(*exit_code, error)
         ),
-        Verdict::Unhealthy { .. } => {
-            "is stopped again and again because its health check fails; read its log with \
-             `whoosh logs`, then correct the agent, or give `healthCheck` more time with `startPeriod`"
-                .to_owned()
-        }
+        Verdict::Unhealthy { told } => format!(
+            "{}: read its log with `whoosh logs`, then correct the agent, or give `healthCheck` more time with \
+             `startPeriod`",
+            if *told {
+                "was stopped because its health check failed"
+            } else {
+                "ends again and again without an error, as it does when its health check fails"
+            }
+        ),
         Verdict::NodeDown { node } => format!(
             "node {node} does not answer; start its Docker engine, or give the agent up there with `docker node rm \
              --force {node}`"

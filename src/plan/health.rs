@@ -4,8 +4,11 @@
 //! the engine shows the tasks of a node that is down as running until the node is gone for a day.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+
+use crate::resource::workload::DesiredHealthCheck;
 
 use super::observed::{Node, Service, Task, TaskState};
 
@@ -58,8 +61,9 @@ pub enum Verdict {
     },
     /// It was stopped because its health check failed.
     Unhealthy {
-        /// How often, as far as the engine remembers.
-        count: usize,
+        /// Whether the engine says so. It does not say why it stopped a container that then ended well, so that
+        /// is concluded from an agent that ends well again and again.
+        told: bool,
     },
     /// Its node does not answer.
     NodeDown {
@@ -91,7 +95,13 @@ pub fn judge<'a>(
     now: Timestamp,
 ) -> Health<'a> {
     let tasks = live.and_then(|live| live.tasks.as_deref()).unwrap_or_default();
-    let seen = Seen { tasks, nodes, now };
+    let check = live.and_then(|live| live.spec.container.health_check.as_ref());
+    let seen = Seen {
+        tasks,
+        nodes,
+        now,
+        patience: patience(check),
+    };
     let (verdict, task) = match live {
         None => (Verdict::Missing, None),
         Some(_) if outdated => (Verdict::Updating, seen.wanted(|_| true)),
@@ -141,6 +151,8 @@ struct Seen<'a, 'n> {
     tasks: &'a [Task],
     nodes: &'n BTreeMap<String, Node>,
     now: Timestamp,
+    /// The least time after which the health check can have failed; `None` when there is no check.
+    patience: Option<SignedDuration>,
 }
 
 impl<'a> Seen<'a, '_> {
@@ -155,7 +167,7 @@ impl<'a> Seen<'a, '_> {
         let placed = next.filter(|task| task.state > TaskState::Pending);
         let verdict = match placed {
             Some(task) if task.state == TaskState::Running => self.running(task, &recent),
-            Some(_) => failure(&recent).unwrap_or(Verdict::Starting),
+            Some(_) => self.failure(&recent).unwrap_or(Verdict::Starting),
             None => match self.cut_off() {
                 Some((task, node)) => return (Verdict::NodeDown { node }, Some(task)),
                 None => self.unplaced(next, &recent),
@@ -166,7 +178,7 @@ impl<'a> Seen<'a, '_> {
 
     fn running(&self, task: &Task, recent: &[&Task]) -> Verdict {
         let proven = recent.len() < LOOP || self.age(task.since) >= STABLE;
-        let failure = if proven { None } else { failure(recent) };
+        let failure = if proven { None } else { self.failure(recent) };
         failure.unwrap_or(Verdict::Ready)
     }
 
@@ -175,12 +187,34 @@ impl<'a> Seen<'a, '_> {
         if let Some(why) = nothing_fits {
             return Verdict::NothingFits { why: why.to_owned() };
         }
-        failure(recent).unwrap_or_else(|| match next {
+        self.failure(recent).unwrap_or_else(|| match next {
             Some(task) => Verdict::Pending {
                 why: engine_text(task).to_owned(),
             },
             None if self.wanted(|_| true).is_some() => Verdict::Updating,
             None => Verdict::Starting,
+        })
+    }
+
+    /// What the newest of some failures, and their number, come to.
+    fn failure(&self, recent: &[&Task]) -> Option<Verdict> {
+        let count = recent.len();
+        let last = recent.first()?;
+        let error = engine_text(last).to_owned();
+        let exit_code = last.exit_code;
+        let ended_well = last.state == TaskState::Complete && exit_code.is_none_or(|code| code == 0);
+        let lived = last.since.duration_since(last.created);
+        let stopped = ended_well && self.patience.is_some_and(|patience| lived >= patience);
+        Some(match error {
+            error if image_is_missing(&error) => Verdict::ImageMissing { error, count },
+            error if error.contains("unhealthy container") => Verdict::Unhealthy { told: true },
+            _ if stopped && count > 1 => Verdict::Unhealthy { told: false },
+            error if count >= LOOP => Verdict::CrashLoop {
+                exit_code,
+                error,
+                count,
+            },
+            error => Verdict::Failed { exit_code, error },
         })
     }
 
@@ -221,20 +255,16 @@ impl<'a> Seen<'a, '_> {
     }
 }
 
-/// What the newest of some failures, and their number, come to.
-fn failure(recent: &[&Task]) -> Option<Verdict> {
-    let count = recent.len();
-    let last = recent.first()?;
-    let error = engine_text(last).to_owned();
-    let exit_code = last.exit_code;
-    Some(match error {
-        error if image_is_missing(&error) => Verdict::ImageMissing { error, count },
-        error if error.contains("unhealthy container") => Verdict::Unhealthy { count },
-        error if count >= LOOP => Verdict::CrashLoop {
-            exit_code,
-            error,
-            count,
-        },
-        error => Verdict::Failed { exit_code, error },
-    })
+fn patience(check: Option<&DesiredHealthCheck>) -> Option<SignedDuration> {
+    let Some(check) = check else {
+        // The image may have a check of its own, which is not known here.
+        return Some(SignedDuration::from_secs(5));
+    };
+    let interval = match check.interval {
+        Duration::ZERO => Duration::from_secs(30),
+        interval => interval,
+    };
+    let retries = if check.retries == 0 { 3 } else { check.retries };
+    let patience = SignedDuration::try_from(interval.saturating_mul(retries)).unwrap_or(SignedDuration::MAX);
+    (!check.command.is_empty()).then_some(patience)
 }

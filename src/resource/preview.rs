@@ -100,7 +100,7 @@ impl PreviewKind {
 /// ```text
 /// +/- service team_default_payments_reviewer_1
 ///       container.env.RUST_LOG: info -> debug
-/// !   reviewer.2: NameConflict: service … exists and does not belong to this team: …
+///   ! reviewer.2: NameConflict: service … exists and does not belong to this team: …
 /// 1 to replace; 1 agent is interrupted
 /// ```
 impl fmt::Display for Preview {
@@ -114,7 +114,7 @@ impl fmt::Display for Preview {
                 drift,
             } = change;
             let drift = if *drift { " (changed outside WHOOSH)" } else { "" };
-            writeln!(f, "{:<3} {kind} {}{drift}", action.symbol(), printable(name))?;
+            writeln!(f, "{:>3} {kind} {}{drift}", action.symbol(), printable(name))?;
             for PreviewField { field, old, new } in fields {
                 writeln!(f, "      {}: {} -> {}", printable(field), value(old), value(new))?;
             }
@@ -125,7 +125,7 @@ impl fmt::Display for Preview {
             message,
         } in &self.blocked
         {
-            writeln!(f, "!   {agent}: {reason}: {}", printable(message))?;
+            writeln!(f, "  ! {agent}: {reason}: {}", printable(message))?;
         }
         if self.changes.is_empty() {
             return Ok(());
@@ -225,14 +225,14 @@ mod tests {
         };
         preview.changes[2].drift = true;
         let expected = "\
-+   network chorus_net
+  + network chorus_net
 +/- service one
       container.env.A: a\\u{1b}[2J -> (none)
       container.user: \"\" -> 1
-~   service two (changed outside WHOOSH)
+  ~ service two (changed outside WHOOSH)
       replicas: 3 -> 1
--   service three
-!   writer.1: NameConflict: taken
+  - service three
+  ! writer.1: NameConflict: taken
 1 to create, 1 to replace, 1 to change in place, 1 to remove; 2 agents are interrupted
 ";
         assert_eq!(preview.to_string(), expected);

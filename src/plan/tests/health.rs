@@ -1,9 +1,12 @@
 //! How agents are judged, and what people are told of them.
 
+use std::time::Duration;
+
 use super::world::{World, agent, at, errored, failed, node, old, task};
 use crate::plan::explain::explain;
 use crate::plan::health::{Verdict, judge};
 use crate::plan::observed::{Task, TaskState};
+use crate::resource::workload::DesiredHealthCheck;
 
 /// Judges `writer.1` with these tasks, newest first, at second 1060.
 fn verdict(tasks: &[Task]) -> Verdict {
@@ -158,7 +161,7 @@ fn failures_of_the_current_spec_are_counted() {
         ),
         (
             vec![task(Starting), errored(TaskState::Failed, unhealthy)],
-            Verdict::Unhealthy { count: 1 },
+            Verdict::Unhealthy { told: true },
         ),
         (
             vec![errored(Pending, nothing)],
@@ -172,6 +175,45 @@ fn failures_of_the_current_spec_are_counted() {
         ),
     ] {
         assert_eq!(verdict(&tasks), expected, "{tasks:#?}");
+    }
+}
+
+#[test]
+fn an_agent_that_ends_well_again_and_again_was_stopped_for_its_health() {
+    let check = |command: &[&str]| {
+        Some(DesiredHealthCheck {
+            command: command.iter().map(|word| word.to_string()).collect(),
+            interval: Duration::from_secs(4),
+            timeout: Duration::ZERO,
+            start_period: Duration::ZERO,
+            retries: 2,
+        })
+    };
+    let lived = |seconds: i64| Task {
+        created: at(1050 - seconds),
+        since: at(1050),
+        exit_code: Some(0),
+        ..errored(TaskState::Complete, "finished")
+    };
+    let failed = Verdict::Failed {
+        exit_code: Some(0),
+        error: "finished".into(),
+    };
+    let unhealthy = Verdict::Unhealthy { told: false };
+    for (check, tasks, expected) in [
+        (check(&["ok"]), vec![lived(8)], failed.clone()),
+        (check(&["ok"]), vec![lived(8), lived(8)], unhealthy.clone()),
+        (check(&["ok"]), vec![lived(7), lived(7)], failed.clone()),
+        (check(&[]), vec![lived(8), lived(8)], failed.clone()),
+        (None, vec![lived(8), lived(8)], unhealthy),
+        (None, vec![lived(1), lived(1)], failed),
+    ] {
+        let mut world = World::settled("writer");
+        world.tasks("writer.1", &tasks);
+        world.spec("writer.1").container.health_check = check.clone();
+        let nodes = world.observed.nodes.clone();
+        let health = judge(Some(world.service("writer.1")), false, &nodes, at(1060));
+        assert_eq!(health.verdict, expected, "{check:?} {tasks:#?}");
     }
 }
 

@@ -168,7 +168,7 @@ fn each_trouble_has_its_conditions() {
     check(
         &[task(Starting), errored(TaskState::Failed, "unhealthy container")],
         &degraded("Unhealthy"),
-        "writer.1: is stopped again and again because its health check fails",
+        "writer.1: was stopped because its health check failed",
     );
     let lost = Task {
         node: Some("n2".into()),
