@@ -3,6 +3,7 @@
 mod bad_input;
 mod objects;
 mod offline;
+mod running;
 mod waiting;
 
 use std::fs;
