@@ -18,5 +18,6 @@ mod harness;
 mod harness_works;
 mod manifests;
 mod store;
+mod swarm;
 mod tidy;
 mod trouble;
