@@ -103,10 +103,14 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     let steps = rehearse(&client, &items, args.dry_run).await?;
     match args.dry_run {
         DryRun::None => {
+            let mut printed = Ok(());
             for item in &items {
                 let done = apply(&ctx.client, item).await?;
-                ctx.print(&format!("{} {done}\n", object::slashed(&item.key)))?;
+                // A reader that goes away must not leave the objects half applied.
+                printed =
+                    printed.and_then(|()| ctx.print(&format!("{} {done}\n", object::slashed(&item.key))));
             }
+            printed?;
         }
         DryRun::Client | DryRun::Server => {
             for (item, step) in items.iter().zip(&steps) {
