@@ -15,6 +15,7 @@ use crate::cli::files;
 use crate::cli::{object, waiting};
 use crate::resource::names::LAST_APPLIED;
 use crate::resource::selector::{LabelSelector, SelectorError};
+use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
 
 /// How often an object is tried again when somebody else changed it in between.
@@ -152,7 +153,9 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
     let mut problems = Vec::new();
     for item in items {
         let step = next_step(client, item).await?;
-        if mode != DryRun::Client {
+        if let Step::Refuse(why) = step {
+            problems.push(item.source.problem(Cause::new("", CauseReason::Forbidden, why)));
+        } else if mode != DryRun::Client {
             match step.send(client, &item.key, true).await {
                 Ok(()) => {}
                 // Somebody is changing it right now: the real run reads it again.
@@ -176,17 +179,20 @@ async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
     let mut tries = 1;
     loop {
         let step = next_step(client, item).await?;
+        if let Step::Refuse(why) = step {
+            return Err(half_done(item, why));
+        }
         match step.send(client, &item.key, false).await {
             Ok(()) => return Ok(step.done()),
             Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-            Err(error) => {
-                return Err(CliError::Failed(format!(
-                    "{}: {error}; the objects after it were not applied",
-                    object::slashed(&item.key)
-                )));
-            }
+            Err(error) => return Err(half_done(item, &error.to_string())),
         }
     }
+}
+
+fn half_done(item: &Item, why: &str) -> CliError {
+    let name = object::slashed(&item.key);
+    CliError::Failed(format!("{name}: {why}; the objects after it were not applied"))
 }
 
 /// Suspended objects are left as they are, so there is nothing to wait for.
