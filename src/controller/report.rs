@@ -1,10 +1,14 @@
 //! Tells the world what a turn came to: the status, if it differs, and events.
 
-use crate::plan::events::{EventDraft, EventType};
+use jiff::Timestamp;
+
+use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject};
 use crate::resource::kinds::WorkloadStatus;
-use crate::resource::{Object, lifecycle};
-use crate::store::{self, EventRecord, Op, StoreError, Write};
+use crate::resource::{Key, Object, lifecycle};
+use crate::store::{EventRecord, Op, StoreError, Write};
+use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
+use crate::telemetry::metrics::OwnerLabels;
 
 use super::Reconciler;
 
@@ -12,16 +16,53 @@ use super::Reconciler;
 pub const ACTOR: &str = "system:whoosh:controller";
 
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
-pub fn status_of(object: &Object) -> Option<WorkloadStatus> {
+fn status_of(object: &Object) -> Option<WorkloadStatus> {
     serde_json::from_value(object.status.clone()?).ok()
 }
 
+/// What an object is called in the metrics.
+pub(super) fn labels(key: &Key) -> OwnerLabels {
+    OwnerLabels {
+        kind: key.kind.singular(),
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+    }
+}
+
 impl Reconciler {
+    /// Says what a turn came to: writes the status that it leaves, if that differs, and records its events.
+    pub(super) async fn report(
+        &self,
+        object: &Object,
+        subject: Subject<'_>,
+        observed: &Result<Observed, SwarmError>,
+        report: &Report,
+        outcome: &Outcome,
+    ) -> Result<WorkloadStatus, StoreError> {
+        let observed = observed.as_ref().map_err(|error| Chain(error).to_string());
+        let round = Round {
+            subject,
+            observed: observed.as_ref().copied().map_err(String::as_str),
+            report,
+            outcome,
+            instance: &self.instance,
+            now: Timestamp::now(),
+        };
+        let old = status_of(object);
+        let status = plan::status(old.as_ref(), &round);
+        let events = plan::events(old.as_ref(), &status, &round);
+        self.save(object, &status).await?;
+        self.tell(object, events).await;
+        self.metrics
+            .set_agents(&labels(&object.key()), status.replicas, status.ready_replicas);
+        Ok(status)
+    }
+
     /// Writes `status` unless the object has it already.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the object changed meanwhile: the next turn sees it as it is now.
-    pub(super) async fn save(&self, object: &Object, status: &WorkloadStatus) -> Result<(), StoreError> {
+    async fn save(&self, object: &Object, status: &WorkloadStatus) -> Result<(), StoreError> {
         if status_of(object).as_ref() == Some(status) {
             return Ok(());
         }
@@ -38,7 +79,7 @@ impl Reconciler {
     }
 
     /// Writes under this leader's epoch: a leader that lost its lease writes nothing more.
-    pub(super) async fn write(&self, op: Op, reason: &str) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, op: Op, reason: &'static str) -> Result<(), StoreError> {
         let write = Write {
             op,
             actor: ACTOR.to_owned(),
@@ -46,12 +87,12 @@ impl Reconciler {
             epoch: Some(self.epoch),
         };
         self.store.write(write).await?;
-        self.metrics.store_written("status");
+        self.metrics.store_written(reason);
         Ok(())
     }
 
     /// Records what is worth telling. That it could not be recorded stops nothing.
-    pub(super) async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
+    async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
         for EventDraft {
             type_,
             reason,
@@ -59,10 +100,6 @@ impl Reconciler {
         } in drafts
         {
             tracing::info!(object = %object.key(), %reason, "{message}");
-            let type_ = match type_ {
-                EventType::Normal => store::EventType::Normal,
-                EventType::Warning => store::EventType::Warning,
-            };
             let uid = object.uid().to_owned();
             let event = EventRecord {
                 regarding: object.key(),

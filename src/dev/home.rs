@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::DevError;
+use crate::cli::paths;
 
 /// Marks a folder as made by `whoosh up`: `down` deletes no other.
 const MARK: &str = "made-by-whoosh-up";
@@ -121,7 +122,7 @@ impl Home {
 
     /// The API's socket.
     pub fn socket(&self) -> PathBuf {
-        self.run().join("whoosh.sock")
+        paths::socket_in(&self.root)
     }
 }
 

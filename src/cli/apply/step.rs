@@ -26,15 +26,21 @@ pub(crate) enum Step {
     Create(Value),
     /// A merge patch that names the revision it was made for.
     Patch(Value),
-    /// Nothing.
+    /// Nothing: it is as it is to be.
     Unchanged,
-    /// Nothing yet: what is live is on its way out.
-    Wait,
+    /// Nothing: it cannot be changed now, for this reason.
+    Refuse(&'static str),
 }
 
 impl Item {
-    /// From a checked manifest.
-    pub(crate) fn new(source: Located<Object>) -> Self {
+    /// From checked manifests, in the order in which nothing waits for what comes later: templates first.
+    pub(crate) fn all(objects: Vec<Located<Object>>) -> Vec<Self> {
+        let mut items: Vec<Self> = objects.into_iter().map(Self::new).collect();
+        items.sort_by_key(|item| item.key.kind.owns_agents());
+        items
+    }
+
+    fn new(source: Located<Object>) -> Self {
         Self {
             key: source.value.key(),
             manifest: clean::declared(&source.value),
@@ -50,7 +56,7 @@ impl Step {
             Step::Create(_) => "created",
             Step::Patch(_) => "configured",
             Step::Unchanged => "unchanged",
-            Step::Wait => "being deleted",
+            Step::Refuse(_) => "refused",
         }
     }
 
@@ -62,7 +68,7 @@ impl Step {
         match self {
             Step::Create(object) => client.create(key, object, dry_run).await.map(drop),
             Step::Patch(patch) => client.patch(key, patch, dry_run).await.map(drop),
-            Step::Unchanged | Step::Wait => Ok(()),
+            Step::Unchanged | Step::Refuse(_) => Ok(()),
         }
     }
 }
@@ -77,10 +83,24 @@ pub(crate) async fn next_step(client: &Client, item: &Item) -> Result<Step, Clie
 
 /// The object as it is to be, from what is live.
 pub(crate) fn proposed(item: &Item, live: Option<&Value>) -> Value {
-    let new = with_last_applied(&item.manifest);
+    let mut new = item.manifest.clone();
+    let remembered = live
+        .map(object::annotations)
+        .unwrap_or_default()
+        .remove(LAST_APPLIED);
+    let last: Value = remembered
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    // The same manifest with its fields in another order is no change.
+    let text = match remembered {
+        Some(text) if last == item.manifest => text,
+        _ => item.manifest.to_string(),
+    };
+    new["metadata"]["annotations"][LAST_APPLIED] = text.into();
     match live {
         None => new,
-        Some(live) => merge::merge(&last_applied(live), live, &new, item.key.kind.schema()),
+        Some(live) => merge::merge(&last, live, &new, item.key.kind.schema()),
     }
 }
 
@@ -89,10 +109,11 @@ fn step(item: &Item, live: Option<&Value>) -> Step {
     let Some(live) = live else {
         return Step::Create(proposed);
     };
-    if object::is_going(live) {
-        return Step::Wait;
-    }
     let mut patch = merge::patch(live, &proposed);
+    // Even one that equals the manifest: soon it is there no more.
+    if object::is_going(live) {
+        return Step::Refuse("is being deleted; apply it again when it is gone");
+    }
     if patch == json!({}) {
         return Step::Unchanged;
     }
@@ -100,25 +121,12 @@ fn step(item: &Item, live: Option<&Value>) -> Step {
     Step::Patch(patch)
 }
 
-fn with_last_applied(manifest: &Value) -> Value {
-    let mut object = manifest.clone();
-    object["metadata"]["annotations"][LAST_APPLIED] = manifest.to_string().into();
-    object
-}
-
-fn last_applied(live: &Value) -> Value {
-    object::annotations(live)
-        .get(LAST_APPLIED)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::resource::manifest::{Source, load};
 
-    fn item(spec: &str) -> Item {
+    fn item_of(spec: &str) -> Item {
         let text = format!(
             "apiVersion: chorus.services/v1\nkind: AgentTemplate\nmetadata: {{name: t}}\nspec: {spec}\n"
         );
@@ -141,24 +149,29 @@ mod tests {
 
     #[test]
     fn a_second_apply_sends_nothing() {
-        let item = item("{image: a}");
+        let item = item_of("{image: a}");
         let live = stored(step(&item, None));
         assert_eq!(step(&item, Some(&live)), Step::Unchanged);
+        let reordered = item_of("{model: m, image: a}");
+        let live = stored(step(&item_of("{image: a, model: m}"), None));
+        assert_eq!(step(&reordered, Some(&live)), Step::Unchanged);
     }
 
     #[test]
-    fn what_is_being_deleted_is_not_changed() {
-        let item = item("{image: a}");
+    fn what_is_going_is_not_changed() {
+        let item = item_of("{image: a}");
         let mut live = stored(step(&item, None));
         live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-        assert_eq!(step(&item, Some(&live)), Step::Wait);
+        for item in [item, item_of("{image: b}")] {
+            assert!(matches!(step(&item, Some(&live)), Step::Refuse(_)));
+        }
     }
 
     #[test]
     fn a_patch_holds_the_difference_and_the_revision() {
-        let mut live = stored(step(&item("{image: a, model: m}"), None));
+        let mut live = stored(step(&item_of("{image: a, model: m}"), None));
         live["spec"]["user"] = "theirs".into();
-        let changed = item("{image: b}");
+        let changed = item_of("{image: b}");
         let Step::Patch(mut patch) = step(&changed, Some(&live)) else {
             panic!("a patch is needed");
         };

@@ -104,10 +104,14 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     let steps = rehearse(&client, &items, args.dry_run).await?;
     match args.dry_run {
         DryRun::None => {
+            let mut printed = Ok(());
             for item in &items {
                 let done = apply(&ctx.client, item).await?;
-                ctx.print(&format!("{} {done}\n", object::slashed(&item.key)))?;
+                // A reader that goes away must not leave the objects half applied.
+                printed =
+                    printed.and_then(|()| ctx.print(&format!("{} {done}\n", object::slashed(&item.key))));
             }
+            printed?;
         }
         DryRun::Client | DryRun::Server => {
             for (item, step) in items.iter().zip(&steps) {
@@ -126,7 +130,7 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     Ok(Outcome::Done)
 }
 
-/// What is to be applied, in the order in which nothing waits for what comes later.
+/// What is to be applied.
 async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
     let mut objects = files::load(ctx, &args.files).await?;
     if let Some(selector) = &args.selector {
@@ -140,9 +144,7 @@ async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
             ));
         }
     }
-    let mut items: Vec<Item> = objects.into_iter().map(Item::new).collect();
-    items.sort_by_key(|item| item.key.kind.owns_agents());
-    Ok(items)
+    Ok(Item::all(objects))
 }
 
 /// Has the operator check every object before any is stored.
@@ -151,13 +153,9 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
     let mut problems = Vec::new();
     for item in items {
         let step = next_step(client, item).await?;
-        if step == Step::Wait {
-            problems.push(
-                item.source
-                    .problem(Cause::new("", CauseReason::Invalid, going(&item.key))),
-            );
-        }
-        if mode != DryRun::Client {
+        if let Step::Refuse(why) = step {
+            problems.push(item.source.problem(Cause::new("", CauseReason::Forbidden, why)));
+        } else if mode != DryRun::Client {
             match step.send(client, &item.key, true).await {
                 Ok(()) => {}
                 // Somebody is changing it right now: the real run reads it again.
@@ -181,29 +179,20 @@ async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
     let mut tries = 1;
     loop {
         let step = next_step(client, item).await?;
-        if step == Step::Wait {
-            return Err(CliError::Failed(format!(
-                "{}: {}; the objects after it were not applied",
-                object::slashed(&item.key),
-                going(&item.key)
-            )));
+        if let Step::Refuse(why) = step {
+            return Err(half_done(item, why));
         }
         match step.send(client, &item.key, false).await {
             Ok(()) => return Ok(step.done()),
             Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-            Err(error) => {
-                return Err(CliError::Failed(format!(
-                    "{}: {error}; the objects after it were not applied",
-                    object::slashed(&item.key)
-                )));
-            }
+            Err(error) => return Err(half_done(item, &error.to_string())),
         }
     }
 }
 
-fn going(key: &Key) -> String {
-    let name = object::slashed(key);
-    format!("is being deleted: apply it when it is gone (`whoosh wait {name} --for=delete`)")
+fn half_done(item: &Item, why: &str) -> CliError {
+    let name = object::slashed(&item.key);
+    CliError::Failed(format!("{name}: {why}; the objects after it were not applied"))
 }
 
 /// Suspended objects are left as they are, so there is nothing to wait for.
