@@ -12,12 +12,12 @@ use super::Swarm;
 use super::engine::Engine;
 use super::error::SwarmError;
 use super::images::Images;
-use super::ledger::{Ledger, ReadNo, Scope, Used};
+use super::ledger::{Ledger, ReadNo, Scope};
 use super::polls::Polls;
 use super::secrets::SecretsDir;
 use super::want::Want;
 use crate::plan::Observed;
-use crate::plan::observed::{Blob, Image, Network, Node, Service};
+use crate::plan::observed::{Image, Network, Node, Service};
 use crate::resource::names::label;
 use crate::resource::object::Key;
 
@@ -166,7 +166,7 @@ impl Cache {
             inner.know_tasks(want.owner).await?;
         }
         let (images, secret_sources) = tokio::join!(inner.images(&want.images), inner.secret_sources(want));
-        let mut observed = inner.slice(want);
+        let mut observed = inner.ledger().slice(want);
         observed.images = images;
         observed.secret_sources = secret_sources;
         inner.add_attached_containers(&mut observed).await?;
@@ -341,60 +341,6 @@ impl Inner {
         tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
 
-    fn slice(&self, want: &Want<'_>) -> Observed {
-        let mut ledger = self.ledger();
-        ledger.want_networks(want.owner, &want.networks);
-        let (own, leftover_tasks) = ledger.owned(want.owner);
-        let mut services: BTreeMap<String, Service> = own
-            .into_iter()
-            .map(|service| (service.spec.name.clone(), service))
-            .collect();
-        for name in want
-            .service_names
-            .iter()
-            .filter(|name| !services.contains_key(*name))
-            .collect::<Vec<_>>()
-        {
-            services.extend(
-                ledger
-                    .foreign(want.owner, name)
-                    .map(|service| (name.clone(), service)),
-            );
-        }
-        Observed {
-            services,
-            leftover_tasks,
-            nodes: ledger.nodes(),
-            networks: self.networks(&ledger, &want.networks),
-            secrets: blobs(&ledger, ledger.secrets.iter(), Used::Secret),
-            configs: blobs(&ledger, ledger.configs.iter(), Used::Config),
-            secret_sources: BTreeMap::new(),
-            images: BTreeMap::new(),
-        }
-    }
-
-    /// The networks that are named, and ours. One of ours that the managers gave no addresses does not exist
-    /// for the planner: making it again is what helps.
-    fn networks(&self, ledger: &Ledger, named: &BTreeSet<String>) -> BTreeMap<String, Network> {
-        let mut networks = BTreeMap::new();
-        for seen in ledger.networks.iter() {
-            let is_ours = self.is_ours(&seen.network);
-            let is_shown = (is_ours && seen.allocated) || (!is_ours && named.contains(&seen.name));
-            // A Swarm's network hides a local one of the same name, as it does for the engine.
-            if is_shown && (seen.swarm || !networks.contains_key(&seen.name)) {
-                let in_use = ledger.users(&Used::Network(seen.network.id.clone()));
-                networks.insert(
-                    seen.name.clone(),
-                    Network {
-                        in_use,
-                        ..seen.network.clone()
-                    },
-                );
-            }
-        }
-        networks
-    }
-
     fn is_ours(&self, network: &Network) -> bool {
         network
             .labels
@@ -415,24 +361,6 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn blobs<'a>(
-    ledger: &Ledger,
-    seen: impl Iterator<Item = &'a super::decode::SeenBlob>,
-    used: impl Fn(String) -> Used,
-) -> BTreeMap<String, Blob> {
-    seen.map(|seen| {
-        let in_use = ledger.users(&used(seen.name.clone()));
-        (
-            seen.name.clone(),
-            Blob {
-                in_use,
-                ..seen.blob.clone()
-            },
-        )
-    })
-    .collect()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

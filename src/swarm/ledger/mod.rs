@@ -4,6 +4,10 @@
 //! An answer never overwrites what a later read has shown: neither a newer version, nor an absence, nor an
 //! object that was made after the read began. Engine ids are never used twice.
 
+mod slice;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::observed::{Node, Service, Task, TaskState};
@@ -69,7 +73,7 @@ impl<T: HasId + PartialEq + Clone> Shelf<T> {
 
 /// What a service may refer to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::swarm) enum Used {
+enum Used {
     /// A network, by id.
     Network(String),
     /// A secret, by name.
@@ -241,7 +245,7 @@ impl Ledger {
     }
 
     /// A service of somebody else that has a name which `owner` wants: from now on its changes are the owner's, too.
-    pub(in crate::swarm) fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
+    fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
         let id = self.by_name.get(name)?;
         let entry = self
             .services
@@ -252,7 +256,7 @@ impl Ledger {
     }
 
     /// Notes which networks an owner names: from now on their changes are its own, too.
-    pub(in crate::swarm) fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
+    fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
         if names.is_empty() {
             self.wanted_networks.remove(owner);
         } else if self.wanted_networks.get(owner) != Some(names) {
@@ -310,7 +314,7 @@ impl Ledger {
     }
 
     /// Names of the services that refer to something, whoever owns them.
-    pub(in crate::swarm) fn users(&self, of: &Used) -> BTreeSet<String> {
+    fn users(&self, of: &Used) -> BTreeSet<String> {
         let ids = self.users.get(of).into_iter().flatten();
         ids.filter_map(|id| Some(self.services.get(id)?.seen.service.spec.name.clone()))
             .collect()
@@ -458,6 +462,3 @@ fn judged(tasks: Vec<&SeenTask>, template: Option<u64>) -> Vec<Task> {
     tasks.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     tasks
 }
-
-#[cfg(test)]
-mod tests;
