@@ -78,8 +78,6 @@ pub(super) struct Inner {
     pub(super) earlier_poll: Notify,
     pub(super) health: watch::Sender<Health>,
     ledger: Mutex<Ledger>,
-    /// Owners that were acted on since they were observed last.
-    acted_on: Mutex<BTreeSet<Key>>,
     images: Images,
     instance: String,
     secrets: SecretsDir,
@@ -115,7 +113,6 @@ impl Cache {
             earlier_poll: Notify::new(),
             health: watch::Sender::new(Health::default()),
             ledger: Mutex::new(Ledger::new(instance.clone())),
-            acted_on: Mutex::default(),
             images: Images::default(),
             instance,
             secrets,
@@ -175,8 +172,7 @@ impl Cache {
 
     /// Says that the owner's services, and what they need, were acted on: the next observation reads them anew.
     pub fn invalidate(&self, owner: &Key) {
-        lock(&self.inner.acted_on).insert(owner.clone());
-        self.inner.ledger().doubt_tasks(owner);
+        self.inner.ledger().acted_on(owner);
     }
 
     /// Says whether an owner waits for its tasks: they are polled until it no longer does.
@@ -265,14 +261,12 @@ impl Inner {
 
     /// Reads anew what the last actions of the owner may have changed, and what its services refer to.
     async fn catch_up(&self, owner: &Key) -> Result<(), SwarmError> {
-        if lock(&self.acted_on).remove(owner) {
-            let result = self.read_slice(owner).await;
-            if result.is_err() {
-                lock(&self.acted_on).insert(owner.clone());
-            }
-            result?;
+        let is_behind = self.ledger().is_behind(owner);
+        if is_behind {
+            self.read_slice(owner).await?;
         }
-        if self.ledger().lacks_networks(owner) {
+        let lacks_networks = self.ledger().lacks_networks(owner);
+        if lacks_networks {
             let read = self.begin();
             let networks = self.engine().networks().await?;
             self.ledger().networks.replace(read, networks);

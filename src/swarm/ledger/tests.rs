@@ -308,3 +308,29 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
     assert_eq!(ledger.owners(), [team("a"), team("b")].into());
 }
+
+#[test]
+fn what_was_being_read_when_an_owner_was_acted_on_is_read_again() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    let under_way = ledger.begin();
+    ledger.acted_on(&team("a"));
+    ledger.owner_tasks(under_way, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    ledger.services(under_way, Scope::Owner(&team("a")), vec![service("s1", 1, "a")]);
+    assert!(ledger.is_behind(&team("a")) && !ledger.knows_tasks(&team("a")));
+    let read = ledger.begin();
+    ledger.services(read, Scope::Owner(&team("a")), vec![service("s1", 2, "a")]);
+    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    assert!(!ledger.is_behind(&team("a")) && ledger.knows_tasks(&team("a")));
+}
+
+#[test]
+fn what_was_noted_of_owners_that_are_gone_is_forgotten() {
+    let mut ledger = ledger();
+    ledger.acted_on(&team("a"));
+    assert!(ledger.owned(&team("a")).1.is_empty());
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, Vec::new());
+    assert!(ledger.acted_on.is_empty() && ledger.tasks.is_empty());
+}
