@@ -123,7 +123,11 @@ fn belongs(raw: &Value, kind: Kind, namespace: &str, name: Option<&str>) -> Resu
     Ok(())
 }
 
-fn validated(raw: &Value, kind: Kind) -> Result<Object, ApiError> {
+/// The object in `raw`.
+///
+/// # Errors
+/// 422 with every cause when it breaks rules.
+pub(super) fn validated(raw: &Value, kind: Kind) -> Result<Object, ApiError> {
     validate::object(raw).map_err(|invalid| {
         let name = raw.pointer("/metadata/name").and_then(Value::as_str);
         ApiError::Invalid {

@@ -93,11 +93,20 @@ async fn read(args: &FileArgs) -> Result<Vec<Source>, CliError> {
             Ok(read) => sources.extend(read),
             Err(error) => {
                 failed = true;
-                talk::say(&format!("error: cannot read {name}: {error}"));
+                talk::say(&format!("error: cannot read {name}: {}", plain(&error)));
             }
         }
     }
     if failed { Err(CliError::Said) } else { Ok(sources) }
+}
+
+/// What the system said, without its number for it.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }
 
 fn source(name: &str, bytes: Vec<u8>) -> Source {

@@ -173,6 +173,8 @@ impl Follower {
     }
 
     async fn relist(&mut self) -> Result<(), ClientError> {
+        // What changes all the time must not be listed all the time.
+        sleep(RETRY).await;
         let listed = self.client.list(&self.selection).await?;
         self.revision = listed.revision;
         let now = by_name(listed.items);

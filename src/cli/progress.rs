@@ -79,9 +79,11 @@ impl Screen {
             return None;
         }
         let size = rustix::termios::tcgetwinsize(&stderr).ok()?;
+        // A terminal that does not know its size says 0.
+        let or = |size: u16, usual: u16| usize::from(if size == 0 { usual } else { size });
         Some(Self {
-            columns: usize::from(size.ws_col.max(20)),
-            rows: usize::from(size.ws_row.max(4)),
+            columns: or(size.ws_col, 80).max(20),
+            rows: or(size.ws_row, 24).max(4),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::ByteString;
 use serde_json::json;
 
 use super::act::{Act, Done};
@@ -20,7 +21,7 @@ impl Act<'_> {
         content: &[u8],
         labels: &BTreeMap<String, String>,
     ) -> Result<Done, ActError> {
-        let body = json!({"Name": name, "Labels": labels, "Data": base64(content)});
+        let body = json!({"Name": name, "Labels": labels, "Data": ByteString(content.to_owned())});
         let path = format!("/{kind}/create");
         let sent: Result<wire::Created, _> = self.engine.transport.call(Call::post(path, &body)).await;
         let error = match sent {
@@ -50,25 +51,6 @@ impl Act<'_> {
     }
 }
 
-/// Standard base64 with padding, as Go reads bytes from JSON.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let index = (bits >> (18 - 6 * place) & 63) as usize;
-            text.push(if place <= group.len() {
-                char::from(ALPHABET[index])
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +65,7 @@ mod tests {
             ("foob", "Zm9vYg=="),
             ("\u{fb}\u{ff}", "w7vDvw=="),
         ] {
-            assert_eq!(base64(text.as_bytes()), expect, "{text:?}");
+            assert_eq!(json!(ByteString(text.into())), expect, "{text:?}");
         }
     }
 }

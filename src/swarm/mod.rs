@@ -65,22 +65,10 @@ pub struct CallCounts {
 impl CallCounts {
     /// How many requests changed something (everything but GET and HEAD).
     pub fn mutations(&self) -> u64 {
-        self.sum(|route| !is_read(route))
+        let reads = |route: &str| route.starts_with("GET ") || route.starts_with("HEAD ");
+        let changes = self.by_route.iter().filter(|(route, _)| !reads(route));
+        changes.map(|(_, count)| count).sum()
     }
-
-    /// How many requests only read.
-    pub fn reads(&self) -> u64 {
-        self.sum(is_read)
-    }
-
-    fn sum(&self, select: impl Fn(&str) -> bool) -> u64 {
-        let selected = self.by_route.iter().filter(|(route, _)| select(route));
-        selected.map(|(_, count)| count).sum()
-    }
-}
-
-fn is_read(route: &str) -> bool {
-    route.starts_with("GET ") || route.starts_with("HEAD ")
 }
 
 impl Swarm {

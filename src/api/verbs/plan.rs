@@ -1,8 +1,9 @@
 //! The subresource `plan`: what storing an object would come to, by the planner that the controllers use.
 
 use axum::extract::State;
+use serde_json::Value;
 
-use crate::api::admission::{Admitted, admit, admit_new};
+use crate::api::admission::{Admitted, admit, admit_new, validated};
 use crate::api::answer::Answer;
 use crate::api::lowering::{self, Shelf};
 use crate::api::paths::Target;
@@ -23,15 +24,20 @@ pub(in crate::api) async fn get(
     Target(key): Target,
 ) -> Result<Answer<Proposal>, ApiError> {
     let object = api.object(&key).await?;
-    propose(&api, Some(object.clone()), object).await.map(Answer::ok)
+    propose(&api, Some(object.clone()), object, &[])
+        .await
+        .map(Answer::ok)
 }
 
 /// `POST …/{name}/plan`: what would be done if the object in the body were stored. Nothing is.
+///
+/// The body may be a `List` of the object and the AgentTemplates that would be stored before it.
 pub(in crate::api) async fn propose_change(
     State(api): State<Api>,
     Target(key): Target,
-    Document(raw): Document,
+    Document(body): Document,
 ) -> Result<Answer<Proposal>, ApiError> {
+    let (raw, templates) = unpack(body)?;
     let live = api.store.get(&key).await?;
     let Admitted { object, warnings } = match &live {
         Some(live) => admit(&api, &raw, live).await?,
@@ -44,15 +50,47 @@ pub(in crate::api) async fn propose_change(
             key.name
         )));
     }
-    let proposal = propose(&api, live, object).await?;
+    let proposal = propose(&api, live, object, &templates).await?;
     Ok(Answer {
         warnings,
         ..Answer::ok(proposal)
     })
 }
 
-async fn propose(api: &Api, live: Option<Object>, proposed: Object) -> Result<Proposal, ApiError> {
+/// The object that a plan is wanted for, and the templates that come with it.
+fn unpack(mut body: Value) -> Result<(Value, Vec<Object>), ApiError> {
+    let is_list = body.get("kind").and_then(Value::as_str) == Some("List");
+    let Some(items) = body
+        .get_mut("items")
+        .and_then(Value::as_array_mut)
+        .filter(|_| is_list)
+    else {
+        return Ok((body, Vec::new()));
+    };
+    let mut items = std::mem::take(items).into_iter();
+    let object = items
+        .next()
+        .ok_or_else(|| ApiError::BadRequest("the list is empty; its first item is planned".to_owned()))?;
+    let templates: Vec<Object> = items
+        .map(|raw| validated(&raw, Kind::AgentTemplate))
+        .collect::<Result<_, _>>()?;
+    match templates.iter().find(|item| item.kind != Kind::AgentTemplate) {
+        None => Ok((object, templates)),
+        Some(other) => Err(ApiError::BadRequest(format!(
+            "the list has a {} after its first item; only AgentTemplates may stand there",
+            other.kind
+        ))),
+    }
+}
+
+async fn propose(
+    api: &Api,
+    live: Option<Object>,
+    proposed: Object,
+    templates: &[Object],
+) -> Result<Proposal, ApiError> {
     let mut shelf = Shelf::read(api, Some(proposed.namespace())).await?;
+    templates.iter().for_each(|template| shelf.put(template));
     let preview = if proposed.kind == Kind::AgentTemplate {
         shelf.put(&proposed);
         of_users(api, &shelf, &proposed).await?

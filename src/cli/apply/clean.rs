@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::resource::Object;
-use crate::resource::names::LAST_APPLIED;
+use crate::resource::names::{AGENTS_FINALIZER, LAST_APPLIED};
 
 /// What the operator alone decides in `metadata`.
 const OPERATORS: [&str; 9] = [
@@ -37,6 +37,12 @@ fn strip(value: &mut Value) {
     for field in OPERATORS {
         metadata.shift_remove(field);
     }
+    if let Some(finalizers) = metadata.get_mut("finalizers").and_then(Value::as_array_mut) {
+        finalizers.retain(|finalizer| finalizer != AGENTS_FINALIZER);
+        if finalizers.is_empty() {
+            metadata.shift_remove("finalizers");
+        }
+    }
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.shift_remove(LAST_APPLIED);
     }
@@ -61,7 +67,7 @@ mod tests {
             "apiVersion": "chorus.services/v1",
             "kind": "Team",
             "metadata": {
-                "name": "a", "uid": "u", "resourceVersion": "7", "generation": 2, "finalizers": ["f"],
+                "name": "a", "uid": "u", "resourceVersion": "7", "generation": 2, "finalizers": ["f", AGENTS_FINALIZER],
                 "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {LAST_APPLIED: "{}"},
             },
             "spec": {"roles": []},

@@ -26,13 +26,21 @@ pub(crate) enum Step {
     Create(Value),
     /// A merge patch that names the revision it was made for.
     Patch(Value),
-    /// Nothing.
+    /// Nothing: it is as it is to be.
     Unchanged,
+    /// Nothing: it cannot be changed now, for this reason.
+    Refuse(&'static str),
 }
 
 impl Item {
-    /// From a checked manifest.
-    pub(crate) fn new(source: Located<Object>) -> Self {
+    /// From checked manifests, in the order in which nothing waits for what comes later: templates first.
+    pub(crate) fn all(objects: Vec<Located<Object>>) -> Vec<Self> {
+        let mut items: Vec<Self> = objects.into_iter().map(Self::new).collect();
+        items.sort_by_key(|item| item.key.kind.owns_agents());
+        items
+    }
+
+    fn new(source: Located<Object>) -> Self {
         Self {
             key: source.value.key(),
             manifest: clean::declared(&source.value),
@@ -48,6 +56,7 @@ impl Step {
             Step::Create(_) => "created",
             Step::Patch(_) => "configured",
             Step::Unchanged => "unchanged",
+            Step::Refuse(_) => "refused",
         }
     }
 
@@ -59,7 +68,7 @@ impl Step {
         match self {
             Step::Create(object) => client.create(key, object, dry_run).await.map(drop),
             Step::Patch(patch) => client.patch(key, patch, dry_run).await.map(drop),
-            Step::Unchanged => Ok(()),
+            Step::Unchanged | Step::Refuse(_) => Ok(()),
         }
     }
 }
@@ -74,10 +83,24 @@ pub(crate) async fn next_step(client: &Client, item: &Item) -> Result<Step, Clie
 
 /// The object as it is to be, from what is live.
 pub(crate) fn proposed(item: &Item, live: Option<&Value>) -> Value {
-    let new = with_last_applied(&item.manifest);
+    let mut new = item.manifest.clone();
+    let remembered = live
+        .map(object::annotations)
+        .unwrap_or_default()
+        .remove(LAST_APPLIED);
+    let last: Value = remembered
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    // The same manifest with its fields in another order is no change.
+    let text = match remembered {
+        Some(text) if last == item.manifest => text,
+        _ => item.manifest.to_string(),
+    };
+    new["metadata"]["annotations"][LAST_APPLIED] = text.into();
     match live {
         None => new,
-        Some(live) => merge::merge(&last_applied(live), live, &new, item.key.kind.schema()),
+        Some(live) => merge::merge(&last, live, &new, item.key.kind.schema()),
     }
 }
 
@@ -90,21 +113,11 @@ fn step(item: &Item, live: Option<&Value>) -> Step {
     if patch == json!({}) {
         return Step::Unchanged;
     }
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        return Step::Refuse("is being deleted; apply it again when it is gone");
+    }
     patch["metadata"]["resourceVersion"] = object::revision(live).into();
     Step::Patch(patch)
-}
-
-fn with_last_applied(manifest: &Value) -> Value {
-    let mut object = manifest.clone();
-    object["metadata"]["annotations"][LAST_APPLIED] = manifest.to_string().into();
-    object
-}
-
-fn last_applied(live: &Value) -> Value {
-    object::annotations(live)
-        .get(LAST_APPLIED)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -112,7 +125,7 @@ mod tests {
     use super::*;
     use crate::resource::manifest::{Source, load};
 
-    fn item(spec: &str) -> Item {
+    fn item_of(spec: &str) -> Item {
         let text = format!(
             "apiVersion: chorus.services/v1\nkind: AgentTemplate\nmetadata: {{name: t}}\nspec: {spec}\n"
         );
@@ -135,16 +148,31 @@ mod tests {
 
     #[test]
     fn a_second_apply_sends_nothing() {
-        let item = item("{image: a}");
+        let item = item_of("{image: a}");
         let live = stored(step(&item, None));
         assert_eq!(step(&item, Some(&live)), Step::Unchanged);
+        let reordered = item_of("{model: m, image: a}");
+        let live = stored(step(&item_of("{image: a, model: m}"), None));
+        assert_eq!(step(&reordered, Some(&live)), Step::Unchanged);
+    }
+
+    #[test]
+    fn what_is_going_is_not_changed() {
+        let item = item_of("{image: a}");
+        let mut live = stored(step(&item, None));
+        live["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+        assert_eq!(step(&item, Some(&live)), Step::Unchanged);
+        assert!(matches!(
+            step(&item_of("{image: b}"), Some(&live)),
+            Step::Refuse(_)
+        ));
     }
 
     #[test]
     fn a_patch_holds_the_difference_and_the_revision() {
-        let mut live = stored(step(&item("{image: a, model: m}"), None));
+        let mut live = stored(step(&item_of("{image: a, model: m}"), None));
         live["spec"]["user"] = "theirs".into();
-        let changed = item("{image: b}");
+        let changed = item_of("{image: b}");
         let Step::Patch(mut patch) = step(&changed, Some(&live)) else {
             panic!("a patch is needed");
         };

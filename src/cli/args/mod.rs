@@ -34,7 +34,6 @@ const STYLES: Styles = Styles::styled()
     version,
     styles = STYLES,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = "\
 Start here:
   whoosh up                             start a private operator on this machine
@@ -64,8 +63,10 @@ pub struct GlobalArgs {
     /// All namespaces, where a command lists objects
     #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
     pub all_namespaces: bool,
-    /// The operator's Unix socket [default: run/whoosh.sock below $WHOOSH_HOME, which is /var/lib/whoosh for
-    /// root and ~/.local/share/whoosh for others]
+    /// The operator's Unix socket [default: the one of `whoosh up`]
+    ///
+    /// That is run/whoosh.sock below $WHOOSH_HOME, which is /var/lib/whoosh for root and ~/.local/share/whoosh
+    /// for others.
     #[arg(
         long,
         global = true,
@@ -89,12 +90,23 @@ pub enum Command {
     #[command(flatten)]
     Client(ClientCommand),
     /// Start a private operator on this machine, with Postgres and NATS of its own
+    ///
+    /// It runs in the background; all that it needs is below $WHOOSH_HOME (/var/lib/whoosh for root,
+    /// ~/.local/share/whoosh for others). Running this again changes nothing when all is well, and starts what
+    /// is missing when it is not.
     Up(UpArgs),
     /// Stop what `whoosh up` started and remove all that it made
+    ///
+    /// The agents go first, then the operator, its servers and its folder.
     Down(DownArgs),
     /// Run the operator: serve the API and drive the Swarm
+    ///
+    /// It runs in the foreground, and brings the database's schema up to date first. Several may run on one
+    /// database: one leads, the others stand by.
     Operator(OperatorArgs),
     /// Bring a database's schema up to date
+    ///
+    /// `whoosh operator` does the same when it starts.
     Migrate(MigrateArgs),
 }
 

@@ -51,8 +51,14 @@ pub struct ServerArgs {
 /// What is logged, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogArgs {
-    /// What to log, for example info or info,whoosh::store=debug
-    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "")]
+    /// What to log, for example debug or info,whoosh::store=debug [default: info]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub log: String,
     /// How a line of the log is written
     #[arg(
@@ -73,10 +79,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Runs the operator in the foreground.
-///
-/// It serves the API on the socket, brings the database's schema up to date, and drives the Swarm. Several
-/// may run on one database: one leads, the others stand by.
+/// Arguments of `operator`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -98,7 +101,7 @@ pub struct OperatorArgs {
     pub log: LogArgs,
 }
 
-/// Brings a database's schema up to date. `whoosh operator` does the same when it starts.
+/// Arguments of `migrate`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Example:
@@ -112,10 +115,7 @@ pub struct MigrateArgs {
     pub log: LogArgs,
 }
 
-/// Starts an operator in the background, with a Postgres and a NATS server of its own, in a folder of its own.
-///
-/// Everything is below $WHOOSH_HOME (/var/lib/whoosh for root, ~/.local/share/whoosh for others). Running it
-/// again changes nothing when all is well, and starts what is missing when it is not.
+/// Arguments of `up`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -139,7 +139,7 @@ pub struct UpArgs {
     pub timeout: Duration,
 }
 
-/// Removes every agent that the private operator runs, stops it with its servers, and removes its folder.
+/// Arguments of `down`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

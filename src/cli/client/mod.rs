@@ -21,6 +21,7 @@ pub(super) use selection::{Listed, Selection};
 
 use super::talk;
 use crate::resource::object::API_VERSION;
+use crate::resource::proposal::Proposal;
 use crate::resource::{Key, Kind};
 
 /// How a deletion treats the agents, as the API names it.
@@ -190,17 +191,20 @@ impl Client {
         Ok(())
     }
 
-    /// Asks the operator's planner what an object would change; nothing is stored.
+    /// Asks the operator's planner what storing an object would come to, after these templates; nothing is stored.
     ///
     /// # Errors
     /// See [`ClientError`]; 422 with causes when it is not valid.
-    pub(super) async fn plan<T: DeserializeOwned>(
+    pub(super) async fn plan(
         &self,
         key: &Key,
         object: &Value,
-    ) -> Result<T, ClientError> {
+        templates: &[Value],
+    ) -> Result<Proposal, ClientError> {
+        let items: Vec<&Value> = std::iter::once(object).chain(templates).collect();
+        let body = json!({"apiVersion": "v1", "kind": "List", "items": items});
         let path = format!("{}/plan", object_path(key));
-        self.json(self.request(Method::POST, &path).json(object)).await
+        self.json(self.request(Method::POST, &path).json(&body)).await
     }
 
     /// Lists the events of a namespace, or of all.

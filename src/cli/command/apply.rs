@@ -15,6 +15,7 @@ use crate::cli::files;
 use crate::cli::{object, waiting};
 use crate::resource::names::LAST_APPLIED;
 use crate::resource::selector::{LabelSelector, SelectorError};
+use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
 
 /// How often an object is tried again when somebody else changed it in between.
@@ -103,10 +104,14 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     let steps = rehearse(&client, &items, args.dry_run).await?;
     match args.dry_run {
         DryRun::None => {
+            let mut printed = Ok(());
             for item in &items {
                 let done = apply(&ctx.client, item).await?;
-                ctx.print(&format!("{} {done}\n", object::slashed(&item.key)))?;
+                // A reader that goes away must not leave the objects half applied.
+                printed =
+                    printed.and_then(|()| ctx.print(&format!("{} {done}\n", object::slashed(&item.key))));
             }
+            printed?;
         }
         DryRun::Client | DryRun::Server => {
             for (item, step) in items.iter().zip(&steps) {
@@ -125,7 +130,7 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     Ok(Outcome::Done)
 }
 
-/// What is to be applied, in the order in which nothing waits for what comes later.
+/// What is to be applied.
 async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
     let mut objects = files::load(ctx, &args.files).await?;
     if let Some(selector) = &args.selector {
@@ -139,9 +144,7 @@ async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
             ));
         }
     }
-    let mut items: Vec<Item> = objects.into_iter().map(Item::new).collect();
-    items.sort_by_key(|item| item.key.kind.owns_agents());
-    Ok(items)
+    Ok(Item::all(objects))
 }
 
 /// Has the operator check every object before any is stored.
@@ -150,7 +153,9 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
     let mut problems = Vec::new();
     for item in items {
         let step = next_step(client, item).await?;
-        if mode != DryRun::Client {
+        if let Step::Refuse(why) = step {
+            problems.push(item.source.problem(Cause::new("", CauseReason::Forbidden, why)));
+        } else if mode != DryRun::Client {
             match step.send(client, &item.key, true).await {
                 Ok(()) => {}
                 // Somebody is changing it right now: the real run reads it again.
@@ -174,17 +179,20 @@ async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
     let mut tries = 1;
     loop {
         let step = next_step(client, item).await?;
+        if let Step::Refuse(why) = step {
+            return Err(half_done(item, why));
+        }
         match step.send(client, &item.key, false).await {
             Ok(()) => return Ok(step.done()),
             Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-            Err(error) => {
-                return Err(CliError::Failed(format!(
-                    "{}: {error}; the objects after it were not applied",
-                    object::slashed(&item.key)
-                )));
-            }
+            Err(error) => return Err(half_done(item, &error.to_string())),
         }
     }
+}
+
+fn half_done(item: &Item, why: &str) -> CliError {
+    let name = object::slashed(&item.key);
+    CliError::Failed(format!("{name}: {why}; the objects after it were not applied"))
 }
 
 /// Suspended objects are left as they are, so there is nothing to wait for.

@@ -11,7 +11,7 @@ use crate::cli::print::escape;
 use crate::cli::{files, object};
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
-use crate::resource::yaml;
+use crate::resource::{Kind, yaml};
 
 /// Arguments of `diff`.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,8 +57,15 @@ impl Difference {
 
 pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliError> {
     let mut differences = Vec::new();
-    for object in files::load(ctx, &args.files).await? {
-        differences.push(difference(ctx, &Item::new(object)).await?);
+    let mut templates = Vec::new();
+    for item in Item::all(files::load(ctx, &args.files).await?) {
+        let live = ctx.client.find(&item.key).await?;
+        let proposed = proposed(&item, live.as_ref());
+        differences.push(difference(ctx, &item, &proposed, &templates).await?);
+        // What comes after it would find it stored.
+        if item.key.kind == Kind::AgentTemplate {
+            templates.push(proposed);
+        }
     }
     match args.output {
         Some(Form::Json) => ctx.print(&json_text(&differences)?)?,
@@ -78,9 +85,15 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
     }
 }
 
-async fn difference(ctx: &Context, item: &Item) -> Result<Difference, CliError> {
-    let live = ctx.client.find(&item.key).await?;
-    let proposal: Proposal = match ctx.client.plan(&item.key, &proposed(item, live.as_ref())).await {
+async fn difference(
+    ctx: &Context,
+    item: &Item,
+    proposed: &Value,
+    templates: &[Value],
+) -> Result<Difference, CliError> {
+    // What the operator warns of is part of its plan; and templates that come along are not missing.
+    let client = ctx.client.without_warnings();
+    let proposal = match client.plan(&item.key, proposed, templates).await {
         Ok(proposal) => proposal,
         Err(error) if !error.causes().is_empty() => {
             return Err(files::say_problems(&files::refused(&item.source, &error)));

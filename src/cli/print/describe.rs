@@ -35,9 +35,18 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
         events,
     } = subject;
     let kind = Kind::find(object::text(object, "/kind"));
-    let mut text = header(object, now, paint);
-    if kind.is_some_and(Kind::owns_agents) {
-        text.push_str(&workload(object, agents, now, paint));
+    let status = object
+        .get("status")
+        .filter(|_| kind.is_some_and(Kind::owns_agents))
+        .and_then(|status| WorkloadStatus::deserialize(status).ok());
+    let mut head = identity(object, now);
+    if let Some(status) = &status {
+        summary(object, status, &mut head);
+    }
+    let mut text = head.take(paint);
+    if let Some(status) = &status {
+        text.push_str(&section("Roles", roles(&status.roles), paint));
+        text.push_str(&section("Agents", agent_rows(agents, now), paint));
     }
     if kind == Some(Kind::Agent) {
         text.push_str(&fields("Declared", object.get("spec")));
@@ -45,14 +54,14 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
     } else {
         text.push_str(&spec(object));
     }
-    if kind != Some(Kind::Agent) && object.get("status").is_some() {
+    if kind.is_some_and(Kind::owns_agents) {
         text.push_str(&conditions(object, now, paint));
     }
     text.push_str(&event_table(events, now, paint));
     text
 }
 
-fn header(object: &Value, now: Timestamp, paint: Paint) -> String {
+fn identity(object: &Value, now: Timestamp) -> Table {
     let mut table = Table::default();
     let mut line = |name: &str, value: &str| table.row([format!("{name}:"), value.to_owned()]);
     line("Name", object::name(object));
@@ -80,36 +89,16 @@ fn header(object: &Value, now: Timestamp, paint: Paint) -> String {
     // It repeats the spec in one long line.
     annotations.remove(LAST_APPLIED);
     line("Annotations", &joined(&annotations));
-    table.take(paint)
+    table
 }
 
-fn workload(object: &Value, agents: &[Value], now: Timestamp, paint: Paint) -> String {
-    let Some(status) = object
-        .get("status")
-        .and_then(|status| WorkloadStatus::deserialize(status).ok())
-    else {
-        return "Status:         the operator has not looked at it yet\n".to_owned();
-    };
-    let mut table = Table::default();
-    let said = if status.message.is_empty() {
-        status.state.clone()
-    } else {
-        format!("{}: {}", status.state, status.message)
-    };
-    table.row([
-        Cell::from("Status:"),
-        Cell::toned(&said, Tone::of_state(&status.state)),
-    ]);
-    let suspended = object
-        .pointer("/spec/suspend")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+fn summary(object: &Value, status: &WorkloadStatus, table: &mut Table) {
+    let state = Cell::toned(&status.state, Tone::of_state(&status.state));
+    table.row([Cell::from("Status:"), state]);
+    table.row(["Message:".into(), Cell::or_none(&status.message)]);
+    let suspended = object.pointer("/spec/suspend") == Some(&Value::Bool(true));
     table.row(["Suspended:", if suspended { "true" } else { "false" }]);
-    table.row(["Agents:".to_owned(), counts(&status)]);
-    let mut text = table.take(paint);
-    text.push_str(&section("Roles", roles(&status.roles), paint));
-    text.push_str(&section("Agents", agent_rows(agents, now), paint));
-    text
+    table.row(["Agents:".to_owned(), counts(status)]);
 }
 
 fn counts(status: &WorkloadStatus) -> String {
@@ -147,25 +136,17 @@ fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
         vec![
             object::name(agent).into(),
             Cell::toned(state, Tone::of_state(state)),
-            or_none(object::text(agent, "/status/node")),
+            Cell::or_none(object::text(agent, "/status/node")),
             restarts.into(),
-            or_none(
+            Cell::or_none(
                 &object::created(agent)
                     .map(|then| age(then, now))
                     .unwrap_or_default(),
             ),
-            or_none(object::text(agent, "/status/error")),
+            Cell::or_none(object::text(agent, "/status/error")),
         ]
     });
     std::iter::once(headings).chain(rows).collect()
-}
-
-fn or_none(text: &str) -> Cell {
-    if text.is_empty() {
-        "<none>".into()
-    } else {
-        text.into()
-    }
 }
 
 fn spec(object: &Value) -> String {
@@ -293,9 +274,10 @@ Created:       2026-01-01T00:00:00Z (60s ago)
 Generation:    2 (the operator has seen 2)
 Labels:        <none>
 Annotations:   note=x
-Status:      Stalled: image x is missing
-Suspended:   false
-Agents:      1 desired | 1 updated | 0 ready | 1 unavailable
+Status:        Stalled
+Message:       image x is missing
+Suspended:     false
+Agents:        1 desired | 1 updated | 0 ready | 1 unavailable
 Roles:
   Name   Ready   Required
   lead   0/1     true

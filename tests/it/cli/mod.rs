@@ -3,6 +3,7 @@
 mod bad_input;
 mod objects;
 mod offline;
+mod running;
 mod waiting;
 
 use std::fs;
@@ -134,13 +135,8 @@ impl Office {
 
     /// A client that is not ours.
     fn http(&self) -> reqwest::Client {
-        // Another test may have been first; one provider is as good as another where nothing is encrypted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
-            .unix_socket(self.desk.socket())
-            .tls_certs_only([])
-            .build()
-            .unwrap()
+        let builder = crate::harness::http();
+        builder.unix_socket(self.desk.socket()).build().unwrap()
     }
 
     /// Writes a team's next state as an operator would.

@@ -44,6 +44,12 @@ spec: {model: \"llama3.1:8b\"}
         "something was written"
     );
 
+    let printed = office.whoosh(&["get", "team/payments", "-o", "yaml"]).await.ok();
+    assert_eq!(
+        office.apply(&printed, &[]).await.ok(),
+        "team/payments unchanged\n"
+    );
+
     // What the file no longer says goes; what somebody else set stays.
     office
         .whoosh(&[
@@ -60,6 +66,23 @@ spec: {model: \"llama3.1:8b\"}
     assert_eq!(changed, "team/payments configured\n");
     let spec = office.stored("payments").await.unwrap().spec;
     assert_eq!(spec["roles"], json!([{"name": "coordinator", "replicas": 3}]));
+}
+
+#[tokio::test]
+async fn what_is_being_deleted_is_not_changed() {
+    let office = Office::open().await;
+    office.apply(&team("pay", ""), &[]).await.ok();
+    office.whoosh(&["delete", "team/pay", "--wait=false"]).await.ok();
+    let refused = office.apply(&team("pay", "      replicas: 2\n"), &[]).await;
+    assert_eq!(
+        (refused.out.as_str(), refused.err.as_str(), refused.code),
+        (
+            "",
+            "standard input:1 (document 1, team/pay): is being deleted; apply it again when it is gone\n\
+             error: 1 problem; nothing was changed\n",
+            1
+        )
+    );
 }
 
 #[tokio::test]
