@@ -104,6 +104,21 @@ async fn what_was_stalled_and_recovers_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_operator_that_restarts_is_waited_for() {
+    let mut office = Office::open().await;
+    office.apply(&team("pay", ""), &[]).await.ok();
+    let mut waiting = office
+        .desk
+        .start(&["wait", "team/pay", "--for=condition=Ready", "--timeout=10m"]);
+    let mut progress = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    progress.next_line().await.unwrap();
+    office.close().await;
+    office.set_status("pay", status(1, "True", "False")).await;
+    office.reopen();
+    assert_eq!(printed(waiting).await.ok(), "team/pay condition met\n");
+}
+
+#[tokio::test]
 async fn time_runs_out_with_the_reason() {
     let office = Office::open().await;
     office.apply(&team("pay", ""), &[]).await.ok();
