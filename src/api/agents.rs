@@ -172,8 +172,7 @@ fn json(agent: &Object) -> Result<Value, ApiError> {
 fn owner_in(agent: &Key) -> Option<Key> {
     let mut parts = agent.name.split('.');
     let (word, name) = (parts.next()?, parts.next()?);
-    let mut kinds = Kind::stored().filter(|kind| kind.owns_agents());
-    let kind = kinds.find(|kind| kind.singular() == word)?;
+    let kind = Kind::owners().find(|kind| kind.singular() == word)?;
     Some(Key::new(kind, &agent.namespace, name))
 }
 

@@ -1,6 +1,7 @@
 //! What this API serves, in the words that Kubernetes clients ask for: `/api`, `/apis` and below.
 
 use axum::Json;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceSubresources;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions, GroupVersionForDiscovery,
 };
@@ -76,11 +77,7 @@ pub(super) fn has_scale(kind: Kind) -> bool {
     subresources(kind).is_some_and(|all| all.scale.is_some())
 }
 
-fn subresources(
-    kind: Kind,
-) -> Option<
-    &'static k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceSubresources,
-> {
+fn subresources(kind: Kind) -> Option<&'static CustomResourceSubresources> {
     kind.definition().spec.versions.first()?.subresources.as_ref()
 }
 

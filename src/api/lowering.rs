@@ -24,11 +24,8 @@ impl Shelf {
 
     /// Adds a template, or replaces it.
     pub(super) fn put(&mut self, template: &Object) {
-        // A template that this version cannot read counts as missing: its users then say so.
-        if let Ok(spec) = serde_json::from_value(template.spec.clone()) {
-            let templates = self.0.entry(template.namespace().to_owned()).or_default();
-            templates.insert(template.name().to_owned(), spec);
-        }
+        let templates = self.0.entry(template.namespace().to_owned()).or_default();
+        templates.extend(lower::template(template));
     }
 
     /// Lowers an object that owns agents.
@@ -42,7 +39,7 @@ impl Shelf {
 /// Every object that owns agents, in a namespace or in all; by kind, namespace and name.
 pub(super) async fn owners(api: &Api, namespace: Option<&str>) -> Result<Vec<Object>, StoreError> {
     let mut owners = Vec::new();
-    for kind in Kind::stored().filter(|kind| kind.owns_agents()) {
+    for kind in Kind::owners() {
         owners.extend(api.store.list(kind, namespace).await?.items);
     }
     Ok(owners)

@@ -89,9 +89,6 @@ pub(super) fn revision(text: &str) -> Result<Revision, ApiError> {
 pub(super) struct Selection {
     labels: LabelSelector,
     fields: FieldSelector,
-    /// The one name that the field selector asks for, if it does: identity never changes, so it can be judged
-    /// without knowing an object's past.
-    name: Option<String>,
 }
 
 impl Selection {
@@ -103,9 +100,12 @@ impl Selection {
         self.labels.is_empty() && self.fields.is_empty()
     }
 
-    /// Whether an object of this name can match in any state.
+    /// Whether an object of this name can match in any state: identity never changes, so it can be judged without
+    /// knowing an object's past.
     pub(super) fn may_match(&self, name: &str) -> bool {
-        self.name.as_deref().is_none_or(|wanted| wanted == name)
+        self.fields
+            .wanted("metadata.name")
+            .is_none_or(|wanted| wanted == name)
     }
 }
 
@@ -147,7 +147,6 @@ impl TryFrom<&Params> for ListOptions {
             selection: Selection {
                 labels: labels.parse().map_err(|error| unreadable(&error))?,
                 fields: fields.parse().map_err(|error| unreadable(&error))?,
-                name: wanted_name(fields),
             },
             watch: params.flag("watch")?,
             from: params.revision()?.filter(|revision| revision.0 > 0),
@@ -155,14 +154,6 @@ impl TryFrom<&Params> for ListOptions {
             timeout_seconds: params.number("timeoutSeconds")?,
         })
     }
-}
-
-fn wanted_name(field_selector: &str) -> Option<String> {
-    let terms = field_selector.split(',').filter_map(|term| term.split_once('='));
-    terms
-        .map(|(path, value)| (path.trim(), value.trim_start_matches('=').trim()))
-        .find(|(path, _)| *path == "metadata.name")
-        .map(|(_, value)| value.to_owned())
 }
 
 /// How something is written.

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 
+use crate::resource::nearest::did_you_mean;
 use crate::resource::object::GROUP;
 use crate::resource::validate::Cause;
 use crate::resource::{Key, Kind};
@@ -27,7 +28,7 @@ pub(super) enum ApiError {
         name: String,
     },
     /// 404: no such path, resource or subresource.
-    #[error("the server could not find the requested resource{}", hint(.nearest))]
+    #[error("the server could not find the requested resource{}", did_you_mean(.nearest.as_deref()))]
     NoSuchPath {
         /// The path that was perhaps meant.
         nearest: Option<String>,
@@ -226,13 +227,6 @@ fn status_cause(cause: &Cause) -> StatusCause {
 /// `teams.chorus.services`, as messages name a resource.
 fn resource(kind: Kind) -> String {
     format!("{}.{GROUP}", kind.plural())
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    nearest
-        .as_ref()
-        .map(|near| format!(" (did you mean \"{near}\"?)"))
-        .unwrap_or_default()
 }
 
 fn join(causes: &[Cause]) -> String {

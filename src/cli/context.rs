@@ -5,8 +5,9 @@ use std::io::Write;
 use super::args::GlobalArgs;
 use super::client::{Client, ClientError, Selection};
 use super::error::CliError;
-use super::paths;
 use super::print::paint::Paint;
+use super::target::Target;
+use super::{object, paths};
 use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::{Key, Kind};
 
@@ -71,6 +72,29 @@ impl Context {
             namespace: self.scope.clone(),
             labels: labels.map(str::to_owned),
             fields: None,
+        }
+    }
+
+    /// The objects that a target of a command means: the named one, or those that a selector or `all` picks.
+    ///
+    /// # Errors
+    /// When neither a name nor a selector says which, and when the operator cannot be asked.
+    pub(super) async fn keys(
+        &self,
+        Target { kind, name }: Target,
+        labels: Option<&str>,
+        all: bool,
+    ) -> Result<Vec<Key>, CliError> {
+        match name {
+            Some(name) => Ok(vec![self.key(kind, &name)?]),
+            None if all || labels.is_some() => {
+                let listed = self.client.list(&self.selection(kind, labels)).await?;
+                Ok(listed.items.iter().filter_map(object::key).collect())
+            }
+            None => Err(CliError::Usage(format!(
+                "which {} are meant? name them, or use -l LABELS or --all",
+                kind.plural()
+            ))),
         }
     }
 

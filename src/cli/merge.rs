@@ -4,10 +4,10 @@
 //! manifest says wins. Lists whose schema names a key (`roles` by `name`) are merged item by item, so that a
 //! role which was scaled by hand keeps its number as long as the manifest does not give one.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::{Map, Value};
+
+use crate::resource::schema;
 
 /// Merges a value that has this schema.
 pub(crate) fn merge(last: &Value, live: &Value, new: &Value, schema: Option<&JSONSchemaProps>) -> Value {
@@ -17,7 +17,13 @@ pub(crate) fn merge(last: &Value, live: &Value, new: &Value, schema: Option<&JSO
         }
         (Value::Array(live), Value::Array(new)) => match keys_of(schema) {
             [] => Value::Array(new.clone()),
-            keys => Value::Array(merge_lists(last.as_array(), live, new, keys, items_of(schema))),
+            keys => Value::Array(merge_lists(
+                last.as_array(),
+                live,
+                new,
+                keys,
+                schema.and_then(schema::items),
+            )),
         },
         (_, new) => new.clone(),
     }
@@ -106,23 +112,13 @@ fn keys_of(schema: Option<&JSONSchemaProps>) -> &[String] {
         .unwrap_or_default()
 }
 
-fn items_of(schema: Option<&JSONSchemaProps>) -> Option<&JSONSchemaProps> {
-    match schema?.items.as_ref()? {
-        JSONSchemaPropsOrArray::Schema(items) => Some(items),
-        JSONSchemaPropsOrArray::Schemas(_) => None,
-    }
-}
-
 fn member_of<'a>(schema: Option<&'a JSONSchemaProps>, key: &str) -> Option<&'a JSONSchemaProps> {
     let schema = schema?;
     let named = schema
         .properties
         .as_ref()
         .and_then(|properties| properties.get(key));
-    named.or(match &schema.additional_properties {
-        Some(JSONSchemaPropsOrBool::Schema(values)) => Some(values),
-        _ => None,
-    })
+    named.or_else(|| schema::values(schema))
 }
 
 #[cfg(test)]

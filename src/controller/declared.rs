@@ -39,7 +39,7 @@ async fn list(
 ) -> Result<Revision, StoreError> {
     // The oldest of the lists' revisions: changes between two lists are then seen twice, never missed.
     let revision = store.revision().await?;
-    for kind in [Kind::Team, Kind::Council] {
+    for kind in Kind::owners() {
         for object in store.list(kind, None).await?.items {
             ask(queue, references.upsert(&object));
         }

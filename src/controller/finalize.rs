@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
-use crate::plan::{self, Report, Round, Subject, Teardown};
+use crate::plan::{self, Report, Subject, Teardown};
 use crate::queue::Next;
 use crate::resource::names::{AGENTS_FINALIZER, ORPHAN_FINALIZER};
+use crate::resource::workload::Owner;
 use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
 use crate::swarm::Want;
-use crate::telemetry::Chain;
 
 use super::next::{self, Ended};
 use super::prepare::{self, Prepared};
-use super::{Reconciler, StepError, report};
+use super::{Reconciler, StepError};
 
 impl Reconciler {
     /// A turn of an object that is being deleted: its finalizer goes when nothing of it is left in the Swarm.
@@ -36,28 +34,13 @@ impl Reconciler {
             self.cache.settling(&key, false);
             return Ok(next::after(Ended::Gone, &outcome));
         }
-        let why = observed
-            .as_ref()
-            .err()
-            .map(|error| Chain(error).to_string())
-            .unwrap_or_default();
-        let owner = prepare::owner(object);
-        let round = Round {
-            subject: Subject::Deleting {
-                owner: &owner,
-                remaining: teardown.remaining,
-            },
-            observed: observed.as_ref().map_err(|_| why.as_str()),
-            report: &Report::default(),
-            outcome: &outcome,
-            instance: &self.instance,
-            now: Timestamp::now(),
+        let subject = Subject::Deleting {
+            owner: &Owner::of(object),
+            remaining: teardown.remaining,
         };
-        let old = report::status_of(object);
-        let status = plan::status(old.as_ref(), &round);
-        self.save(object, &status).await.map_err(StepError::Status)?;
-        self.tell(object, plan::events(old.as_ref(), &status, &round))
-            .await;
+        self.report(object, subject, &observed, &Report::default(), &outcome)
+            .await
+            .map_err(StepError::Status)?;
         self.cache.settling(&key, true);
         observed.map_err(StepError::Observe)?;
         Ok(next::after(Ended::Removing, &outcome))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::plan::Subject;
 use crate::plan::action::BlockedReason;
-use crate::resource::agent_spec::AgentSpec;
 use crate::resource::lower::{self, Endpoints, LowerError, Templates};
 use crate::resource::workload::{Owner, Workload};
 use crate::resource::{Key, Kind, Object};
@@ -53,15 +52,6 @@ impl Prepared {
     }
 }
 
-/// Whose agents an object declares.
-pub fn owner(object: &Object) -> Owner {
-    Owner {
-        key: object.key(),
-        uid: object.uid().to_owned(),
-        generation: object.generation(),
-    }
-}
-
 /// Lowers `object` with the templates that it names.
 ///
 /// # Errors
@@ -76,7 +66,7 @@ pub async fn prepare(store: &Store, endpoints: &Endpoints, object: &Object) -> R
                 LowerError::Invalid(_) => BlockedReason::Invalid,
             };
             Prepared::Blocked {
-                owner: owner(object),
+                owner: Owner::of(object),
                 reason,
                 message: error.to_string(),
             }
@@ -91,14 +81,9 @@ async fn templates(store: &Store, object: &Object) -> Result<Templates, StoreErr
         let key = Key::new(Kind::AgentTemplate, object.namespace(), &name);
         let Some(template) = store.get(&key).await? else {
             let all = store.list(Kind::AgentTemplate, Some(object.namespace())).await?;
-            return Ok(all.items.iter().filter_map(block).collect());
+            return Ok(all.items.iter().filter_map(lower::template).collect());
         };
-        found.extend(block(&template));
+        found.extend(lower::template(&template));
     }
     Ok(found)
-}
-
-fn block(template: &Object) -> Option<(String, AgentSpec)> {
-    let spec = serde_json::from_value(template.spec.clone()).ok()?;
-    Some((template.name().to_owned(), spec))
 }

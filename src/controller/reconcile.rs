@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
-use crate::plan::{self, Observed, Outcome, Plan, Round};
+use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
 use crate::resource::lower::Endpoints;
 use crate::resource::{Key, Object};
@@ -12,10 +10,10 @@ use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, SwarmError};
 use crate::telemetry::{Chain, Metrics};
 
+use super::StepError;
 use super::act;
 use super::next::{self, Ended};
 use super::prepare::{self, Prepared};
-use super::{StepError, report};
 
 /// What every turn needs.
 #[derive(Clone)]
@@ -71,24 +69,10 @@ impl Reconciler {
         let plan = self.decide(&prepared, &observed);
         let report = plan.report.clone();
         let outcome = self.act(&key, plan).await;
-        let why = observed
-            .as_ref()
-            .err()
-            .map(|error| Chain(error).to_string())
-            .unwrap_or_default();
-        let round = Round {
-            subject: prepared.subject(),
-            observed: observed.as_ref().map_err(|_| why.as_str()),
-            report: &report,
-            outcome: &outcome,
-            instance: &self.instance,
-            now: Timestamp::now(),
-        };
-        let old = report::status_of(object);
-        let status = plan::status(old.as_ref(), &round);
-        let events = plan::events(old.as_ref(), &status, &round);
-        self.save(object, &status).await.map_err(StepError::Status)?;
-        self.tell(object, events).await;
+        let status = self
+            .report(object, prepared.subject(), &observed, &report, &outcome)
+            .await
+            .map_err(StepError::Status)?;
         let settling = next::is_settling(&status);
         self.cache.settling(&key, settling);
         observed.map_err(StepError::Observe)?;

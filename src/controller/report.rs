@@ -1,9 +1,12 @@
 //! Tells the world what a turn came to: the status, if it differs, and events.
 
-use crate::plan::events::{EventDraft, EventType};
+use jiff::Timestamp;
+
+use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject};
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::{Object, lifecycle};
-use crate::store::{self, EventRecord, Op, StoreError, Write};
+use crate::store::{EventRecord, Op, StoreError, Write};
+use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
 
 use super::Reconciler;
@@ -12,16 +15,42 @@ use super::Reconciler;
 pub const ACTOR: &str = "system:whoosh:controller";
 
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
-pub fn status_of(object: &Object) -> Option<WorkloadStatus> {
+fn status_of(object: &Object) -> Option<WorkloadStatus> {
     serde_json::from_value(object.status.clone()?).ok()
 }
 
 impl Reconciler {
+    /// Says what a turn came to: writes the status that it leaves, if that differs, and records its events.
+    pub(super) async fn report(
+        &self,
+        object: &Object,
+        subject: Subject<'_>,
+        observed: &Result<Observed, SwarmError>,
+        report: &Report,
+        outcome: &Outcome,
+    ) -> Result<WorkloadStatus, StoreError> {
+        let observed = observed.as_ref().map_err(|error| Chain(error).to_string());
+        let round = Round {
+            subject,
+            observed: observed.as_ref().copied().map_err(String::as_str),
+            report,
+            outcome,
+            instance: &self.instance,
+            now: Timestamp::now(),
+        };
+        let old = status_of(object);
+        let status = plan::status(old.as_ref(), &round);
+        let events = plan::events(old.as_ref(), &status, &round);
+        self.save(object, &status).await?;
+        self.tell(object, events).await;
+        Ok(status)
+    }
+
     /// Writes `status` unless the object has it already.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the object changed meanwhile: the next turn sees it as it is now.
-    pub(super) async fn save(&self, object: &Object, status: &WorkloadStatus) -> Result<(), StoreError> {
+    async fn save(&self, object: &Object, status: &WorkloadStatus) -> Result<(), StoreError> {
         if status_of(object).as_ref() == Some(status) {
             return Ok(());
         }
@@ -51,7 +80,7 @@ impl Reconciler {
     }
 
     /// Records what is worth telling. That it could not be recorded stops nothing.
-    pub(super) async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
+    async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
         for EventDraft {
             type_,
             reason,
@@ -59,10 +88,6 @@ impl Reconciler {
         } in drafts
         {
             tracing::info!(object = %object.key(), %reason, "{message}");
-            let type_ = match type_ {
-                EventType::Normal => store::EventType::Normal,
-                EventType::Warning => store::EventType::Warning,
-            };
             let uid = object.uid().to_owned();
             let event = EventRecord {
                 regarding: object.key(),

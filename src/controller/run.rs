@@ -125,7 +125,7 @@ fn sweep(controller: &Controller, queue: &Queue<Key>) {
 }
 
 async fn ask_for_all(store: &Store, queue: &Queue<Key>) {
-    for kind in [Kind::Team, Kind::Council] {
+    for kind in Kind::owners() {
         match store.list(kind, None).await {
             Ok(listed) => listed.items.iter().for_each(|object| queue.add(object.key())),
             Err(error) => tracing::warn!(error = %Chain(&error), "cannot list what is declared"),

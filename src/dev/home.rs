@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::DevError;
+use crate::cli::paths;
 
 /// Marks a folder as made by `whoosh up`: `down` deletes no other.
 const MARK: &str = "made-by-whoosh-up";
@@ -90,7 +91,7 @@ impl Home {
 
     /// The API's socket.
     pub fn socket(&self) -> PathBuf {
-        self.run().join("whoosh.sock")
+        paths::socket_in(&self.root)
     }
 }
 

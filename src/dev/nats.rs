@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::net::TcpStream;
 
-use super::process::{Launch, Process};
-use super::{DevError, Home, postgres};
+use super::process::{Launch, Process, folder_of};
+use super::{DevError, Home};
 
 /// The private NATS below a home.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Nats {
         let address = address.map_err(DevError::file("bind a port on", host.to_string()))?;
         fs::write(&self.address_file, address.to_string())
             .map_err(DevError::file("write", &self.address_file))?;
-        let folder = postgres::folder_of("nats-server").ok_or(DevError::Missing {
+        let folder = folder_of("nats-server").ok_or(DevError::Missing {
             program: "nats-server",
             package: "nats-server",
             flag: "--nats-url",

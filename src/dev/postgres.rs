@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::net::UnixStream;
 
-use super::process::{Launch, Process};
+use super::process::{Launch, Process, folder_of};
 use super::user::{self, Account};
 use super::{DevError, Home};
 
@@ -157,12 +157,4 @@ fn programs() -> Result<PathBuf, DevError> {
         package: "postgresql",
         flag: "--database-url",
     })
-}
-
-/// The folder on the PATH that holds `program`.
-pub(super) fn folder_of(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .find(|folder| folder.join(program).exists())
 }

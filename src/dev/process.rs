@@ -167,6 +167,14 @@ fn send(running: Running, signal: Signal) {
     }
 }
 
+/// The folder on the PATH that holds `program`.
+pub(super) fn folder_of(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .find(|folder| folder.join(program).exists())
+}
+
 /// When a process started (field 22 of `/proc/<pid>/stat`, proc(5)); `None` when it is gone or a zombie.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::resource::condition::{self, ConditionType, Reason};
+use crate::resource::event::EventType;
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::workload::Workload;
 
@@ -27,15 +28,6 @@ pub struct EventDraft {
     pub reason: String,
     /// Plain words.
     pub message: String,
-}
-
-/// How an event is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventType {
-    /// As it should be.
-    Normal,
-    /// As it should not be.
-    Warning,
 }
 
 /// What happened between two statuses, and what was done. Empty for a round that changed nothing.

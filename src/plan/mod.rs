@@ -39,7 +39,7 @@ mod unused;
 mod words;
 
 pub use action::{Action, Outcome, Plan, Report};
-pub use events::{EventDraft, EventType, events};
+pub use events::{EventDraft, events};
 pub use observed::Observed;
 pub use planner::plan;
 pub use preview::preview;

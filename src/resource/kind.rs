@@ -32,6 +32,11 @@ impl Kind {
         Self::ALL.into_iter().filter(|kind| kind.is_stored())
     }
 
+    /// The kinds whose objects declare agents.
+    pub fn owners() -> impl Iterator<Item = Kind> {
+        Self::ALL.into_iter().filter(|kind| kind.owns_agents())
+    }
+
     /// The kind's CustomResourceDefinition, from which names, columns and the schema are read.
     pub fn definition(self) -> &'static CustomResourceDefinition {
         static ALL: LazyLock<[CustomResourceDefinition; 4]> = LazyLock::new(|| Kind::ALL.map(crd::define));

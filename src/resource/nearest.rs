@@ -28,10 +28,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// ` (did you mean "x"?)` for the candidate nearest to `word`; empty when there is none.
 pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    match nearest(word, candidates) {
-        Some(near) => format!(" (did you mean \"{near}\"?)"),
-        None => String::new(),
-    }
+    did_you_mean(nearest(word, candidates))
+}
+
+/// The same for a word that was found already.
+pub fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!(" (did you mean \"{near}\"?)"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -224,18 +224,19 @@ mod tests {
             suspended: false,
         };
         preview.changes[2].drift = true;
-        let expected = "\
-  + network chorus_net
-+/- service one
-      container.env.A: a\\u{1b}[2J -> (none)
-      container.user: \"\" -> 1
-  ~ service two (changed outside WHOOSH)
-      replicas: 3 -> 1
-  - service three
-  ! writer.1: NameConflict: taken
-1 to create, 1 to replace, 1 to change in place, 1 to remove; 2 agents are interrupted
-";
-        assert_eq!(preview.to_string(), expected);
+        let expected = [
+            "  + network chorus_net",
+            "+/- service one",
+            r"      container.env.A: a\u{1b}[2J -> (none)",
+            r#"      container.user: "" -> 1"#,
+            "  ~ service two (changed outside WHOOSH)",
+            "      replicas: 3 -> 1",
+            "  - service three",
+            "  ! writer.1: NameConflict: taken",
+            "1 to create, 1 to replace, 1 to change in place, 1 to remove; 2 agents are interrupted",
+            "",
+        ];
+        assert_eq!(preview.to_string(), expected.join("\n"));
         assert_eq!(Preview::default().to_string(), "");
         let json = serde_json::to_value(&preview).unwrap();
         assert_eq!(serde_json::from_value::<Preview>(json).unwrap(), preview);

@@ -36,7 +36,7 @@ pub fn metadata() -> Option<&'static JSONSchemaProps> {
 }
 
 /// The schema of the items of a list.
-pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+pub fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.items.as_ref()? {
         JSONSchemaPropsOrArray::Schema(items) => Some(items),
         JSONSchemaPropsOrArray::Schemas(_) => None,
@@ -44,7 +44,7 @@ pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
 }
 
 /// The schema of the values of a map with free keys.
-pub(super) fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
+pub fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.additional_properties.as_ref()? {
         JSONSchemaPropsOrBool::Schema(values) => Some(values),
         JSONSchemaPropsOrBool::Bool(_) => None,

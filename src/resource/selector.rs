@@ -160,6 +160,13 @@ impl FieldSelector {
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
+
+    /// The one value that the field at `path` must have, if the selector asks for one.
+    pub fn wanted(&self, path: &str) -> Option<&str> {
+        let mut terms = self.terms.iter();
+        let term = terms.find(|term| term.equal && term.path == path)?;
+        Some(&term.value)
+    }
 }
 
 impl FromStr for FieldSelector {

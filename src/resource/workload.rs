@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::agent_spec::Mount;
-use super::object::Key;
+use super::object::{Key, Object};
 
 /// A validated Team or Council with its templates merged in.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,17 @@ pub struct Owner {
     pub uid: String,
     /// The generation that is being brought about.
     pub generation: i64,
+}
+
+impl Owner {
+    /// The object itself, as it is now.
+    pub fn of(object: &Object) -> Self {
+        Self {
+            key: object.key(),
+            uid: object.uid().to_owned(),
+            generation: object.generation(),
+        }
+    }
 }
 
 /// One role, ready to be run.

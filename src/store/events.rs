@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::{Store, StoreError, ask, row};
 use crate::resource::Key;
+use crate::resource::event::EventType;
 use crate::resource::names::MANAGER;
 use crate::resource::object::API_VERSION;
 
@@ -26,25 +27,6 @@ pub struct EventRecord {
     pub reason: String,
     /// Plain words, for people; cut after 1,024 characters.
     pub message: String,
-}
-
-/// Whether someone should look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
-    /// It went as it should.
-    Normal,
-    /// Someone should look.
-    Warning,
-}
-
-impl EventType {
-    /// As Kubernetes writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            EventType::Normal => "Normal",
-            EventType::Warning => "Warning",
-        }
-    }
 }
 
 impl Store {

@@ -30,8 +30,9 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
+pub use crate::resource::event::EventType;
 pub use error::{Cause, StoreError, WatchError};
-pub use events::{EventRecord, EventType};
+pub use events::EventRecord;
 pub use history::HistoryEntry;
 pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use read::Listed;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::decode::{SeenBlob, SeenService};
 use super::engine::Engine;
@@ -11,7 +11,7 @@ use super::error::{ActError, SwarmError};
 use super::secrets::SecretsDir;
 use super::spec::{Ids, encode, release};
 use super::transport::{Call, WRITE_LIMIT, escape};
-use super::{Swarm, networks, wire};
+use super::{Swarm, networks, policy, wire};
 use crate::plan::Action;
 use crate::plan::service::ServiceSpec;
 use crate::resource::names::{MANAGER, label};
@@ -47,7 +47,7 @@ impl Swarm {
             engine: &self.engine,
             what: &what,
         };
-        act.names_one_object(action)?;
+        policy::allows(action).map_err(|why| act.refused(&why))?;
         match action {
             Action::CreateNetwork { name, labels } => networks::create(act.engine, &what, name, labels).await,
             Action::CreateSecret {
@@ -83,14 +83,13 @@ impl Swarm {
 }
 
 /// One action under way.
-struct Act<'a> {
-    engine: &'a Engine,
-    what: &'a str,
+pub(super) struct Act<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) what: &'a str,
 }
 
 impl Act<'_> {
     async fn create_service(&self, spec: &ServiceSpec) -> Result<Done, ActError> {
-        self.allowed(spec)?;
         let ids = self.ids(spec).await?;
         let body = encode(spec, None, &ids);
         let sent: Result<wire::Created, _> = self
@@ -129,10 +128,7 @@ impl Act<'_> {
         want: Option<&ServiceSpec>,
     ) -> Result<Done, ActError> {
         let ids = match want {
-            Some(spec) => {
-                self.allowed(spec)?;
-                self.all_ids(spec).await?
-            }
+            Some(spec) => self.all_ids(spec).await?,
             None => Ids::default(),
         };
         let next = |base: &Value| want.map_or_else(|| release(base), |spec| encode(spec, Some(base), &ids));
@@ -210,43 +206,6 @@ impl Act<'_> {
         }
     }
 
-    /// Makes a secret or config. Not through bollard, which logs what it sends.
-    async fn create_blob(
-        &self,
-        kind: &str,
-        name: &str,
-        content: &[u8],
-        labels: &Labels,
-    ) -> Result<Done, ActError> {
-        let body = json!({"Name": name, "Labels": labels, "Data": base64(content)});
-        let path = format!("/{kind}/create");
-        let sent: Result<wire::Created, _> = self.engine.transport.call(Call::post(path, &body)).await;
-        let error = match sent {
-            Ok(created) => return Ok(Done::Created(created.id)),
-            Err(error) => self.failed(error),
-        };
-        if !matches!(error, ActError::NameTaken { .. } | ActError::Indeterminate { .. }) {
-            return Err(error);
-        }
-        let found = if kind == "secrets" {
-            self.engine.secrets().await
-        } else {
-            self.engine.configs().await
-        };
-        let found = found.ok().into_iter().flatten().find(|blob| blob.name == name);
-        match found {
-            Some(SeenBlob { blob, .. })
-                if blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE) =>
-            {
-                Ok(Done::AlreadyThere(blob.id))
-            }
-            Some(_) => Err(ActError::NameTaken {
-                what: self.what.to_owned(),
-            }),
-            None => Err(error),
-        }
-    }
-
     /// A service as it is now, if it is there; fails when it is not its owner's.
     async fn owned(&self, id: &str, uid: &str) -> Result<Option<Value>, ActError> {
         let live = match self.engine.raw_service(id).await {
@@ -262,36 +221,28 @@ impl Act<'_> {
         Ok(Some(live))
     }
 
-    /// The ids of the files that a service refers to. Networks are found by the engine itself.
+    /// The ids of the files that a service refers to: ours alone. Networks are found by the engine itself.
     async fn ids(&self, spec: &ServiceSpec) -> Result<Ids, ActError> {
         let (secrets, configs) = (&spec.container.secrets, &spec.container.configs);
         let mut ids = Ids::default();
         if !secrets.is_empty() {
-            ids.secrets = by_name(
-                self.engine
-                    .secrets()
-                    .await
-                    .map_err(|error| self.failed_read(error))?,
-            );
+            let all = self.engine.secrets().await;
+            ids.secrets = ours(all.map_err(|error| self.failed_read(error))?, &spec.labels);
         }
         if !configs.is_empty() {
-            ids.configs = by_name(
-                self.engine
-                    .configs()
-                    .await
-                    .map_err(|error| self.failed_read(error))?,
-            );
+            let all = self.engine.configs().await;
+            ids.configs = ours(all.map_err(|error| self.failed_read(error))?, &spec.labels);
         }
-        let missing_secret = secrets
+        let no_secret = secrets
             .iter()
             .find(|file| !ids.secrets.contains_key(&file.source));
-        let missing_config = configs
+        let no_config = configs
             .iter()
             .find(|file| !ids.configs.contains_key(&file.source));
-        match missing_secret.or(missing_config) {
+        match no_secret.or(no_config) {
             Some(file) => Err(ActError::NotFound {
                 what: self.what.to_owned(),
-                message: format!("{} is not in the Swarm", file.source),
+                message: format!("{} is not in the Swarm, or not ours", file.source),
             }),
             None => Ok(ids),
         }
@@ -314,43 +265,7 @@ impl Act<'_> {
         })
     }
 
-    /// Ids become parts of paths: the engine would take `../x` for another path, bollard for another request.
-    fn names_one_object(&self, action: &Action) -> Result<(), ActError> {
-        let id = match action {
-            Action::UpdateService { id, .. }
-            | Action::ReleaseService { id, .. }
-            | Action::RemoveService { id, .. }
-            | Action::RemoveNetwork { id, .. }
-            | Action::RemoveSecret { id, .. }
-            | Action::RemoveConfig { id, .. } => id,
-            Action::CreateNetwork { .. }
-            | Action::CreateSecret { .. }
-            | Action::CreateConfig { .. }
-            | Action::CreateService { .. } => return Ok(()),
-        };
-        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(self.refused(&format!("{id:?} is no engine id")));
-        }
-        Ok(())
-    }
-
-    /// What agents may never have, whatever a plan says: the host's files.
-    fn allowed(&self, spec: &ServiceSpec) -> Result<(), ActError> {
-        match spec
-            .container
-            .mounts
-            .iter()
-            .find(|mount| !matches!(mount.mount_type.as_str(), "volume" | "tmpfs"))
-        {
-            Some(mount) => Err(self.refused(&format!(
-                "{} is a {} mount; agents have volumes and tmpfs alone",
-                mount.target, mount.mount_type
-            ))),
-            None => Ok(()),
-        }
-    }
-
-    fn failed(&self, error: SwarmError) -> ActError {
+    pub(super) fn failed(&self, error: SwarmError) -> ActError {
         ActError::from_engine(self.what, error)
     }
 
@@ -377,44 +292,9 @@ impl Act<'_> {
     }
 }
 
-fn by_name(blobs: Vec<SeenBlob>) -> BTreeMap<String, String> {
-    blobs.into_iter().map(|blob| (blob.name, blob.blob.id)).collect()
-}
-
-/// Standard base64 with padding, as Go reads bytes from JSON.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let index = (bits >> (18 - 6 * place) & 63) as usize;
-            text.push(if place <= group.len() {
-                char::from(ALPHABET[index])
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_is_written_as_go_reads_it() {
-        for (text, expect) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("\u{fb}\u{ff}", "w7vDvw=="),
-        ] {
-            assert_eq!(base64(text.as_bytes()), expect, "{text:?}");
-        }
-    }
+/// Of all secrets or configs those of the installation that `labels` name, ids by name.
+fn ours(blobs: Vec<SeenBlob>, labels: &Labels) -> BTreeMap<String, String> {
+    let is_ours = |blob: &SeenBlob| blob.blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE);
+    let ours = blobs.into_iter().filter(is_ours);
+    ours.map(|blob| (blob.name, blob.blob.id)).collect()
 }

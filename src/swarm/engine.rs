@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::EngineVersion;
+use super::classify::classify;
 use super::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask};
-use super::error::{SwarmError, classify};
+use super::error::SwarmError;
 use super::transport::{Call, READ_LIMIT, Transport, bounded, escape, filters};
 use super::wire;
 use crate::resource::names::label;

@@ -5,7 +5,9 @@
 //! word. bollard itself makes and removes by id, and asks about images.
 
 mod act;
+mod blobs;
 mod cache;
+mod classify;
 mod decode;
 mod engine;
 mod error;
@@ -14,6 +16,7 @@ mod images;
 mod ledger;
 mod logs;
 mod networks;
+mod policy;
 mod polls;
 mod secrets;
 mod spec;
@@ -62,22 +65,10 @@ pub struct CallCounts {
 impl CallCounts {
     /// How many requests changed something (everything but GET and HEAD).
     pub fn mutations(&self) -> u64 {
-        self.sum(|route| !is_read(route))
+        let reads = |route: &str| route.starts_with("GET ") || route.starts_with("HEAD ");
+        let changes = self.by_route.iter().filter(|(route, _)| !reads(route));
+        changes.map(|(_, count)| count).sum()
     }
-
-    /// How many requests only read.
-    pub fn reads(&self) -> u64 {
-        self.sum(is_read)
-    }
-
-    fn sum(&self, select: impl Fn(&str) -> bool) -> u64 {
-        let selected = self.by_route.iter().filter(|(route, _)| select(route));
-        selected.map(|(_, count)| count).sum()
-    }
-}
-
-fn is_read(route: &str) -> bool {
-    route.starts_with("GET ") || route.starts_with("HEAD ")
 }
 
 impl Swarm {

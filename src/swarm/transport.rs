@@ -24,7 +24,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::error::{SwarmError, classify};
+use super::classify::classify;
+use super::error::SwarmError;
 
 /// How long a request that only reads may take.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(10);

@@ -28,6 +28,8 @@ use crate::resource::object::Key;
 
 /// The shortest time between two tries to reach an engine that is away.
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
+/// How long a batch of events is gathered: a deployment's come in bursts, and a batch costs one read.
+const GATHER: Duration = Duration::from_millis(10);
 /// How many events are taken together at most.
 const BATCH: usize = 256;
 
@@ -77,7 +79,7 @@ impl Inner {
         tokio::select! {
             ended = self.hear(events, triggers) => ended,
             ended = self.relist(triggers) => ended,
-            ended = self.poll(triggers) => ended,
+            never = self.poll(triggers) => match never {},
         }
     }
 
@@ -137,7 +139,7 @@ impl Inner {
         }
     }
 
-    async fn poll(&self, triggers: &mpsc::Sender<Trigger>) -> Result<Never, SwarmError> {
+    async fn poll(&self, triggers: &mpsc::Sender<Trigger>) -> Never {
         loop {
             let next = lock(&self.polls).next().map(|(owner, due)| (owner.clone(), due));
             let Some((owner, due)) = next else {
@@ -148,7 +150,11 @@ impl Inner {
                 () = sleep_until(due) => {}
                 () = self.earlier_poll.notified() => continue,
             }
-            let has_changed = self.read_tasks(&owner).await?;
+            let has_changed = self.read_tasks(&owner).await.unwrap_or_else(|error| {
+                // One owner's trouble is not everybody's: the stream and the lists tell whether the engine is away.
+                tracing::debug!(%owner, error = &error as &dyn std::error::Error, "cannot read its tasks now");
+                false
+            });
             lock(&self.polls).polled(&owner, has_changed, Instant::now());
             if has_changed {
                 tell(triggers, [Trigger::Owner(owner)]).await;
@@ -266,26 +272,27 @@ impl Hints {
     }
 }
 
-/// Waits for an event, and takes with it those that have arrived already.
+/// Waits for an event, and takes with it those that follow at once.
 async fn next_hints(events: &mut Events<impl AsyncRead + Unpin>) -> Result<Hints, SwarmError> {
     let mut hints = Hints::default();
-    let mut line = events.next_line().await;
-    for _ in 0..BATCH {
-        match line {
-            Ok(Some(text)) => hints.add(parse(&text)?),
-            Ok(None) => return Err(lost(std::io::ErrorKind::UnexpectedEof.into())),
-            Err(error) => return Err(lost(error)),
-        }
+    hints.add(parse(events.next_line().await)?);
+    sleep(GATHER).await;
+    for _ in 1..BATCH {
         match events.next_line().now_or_never() {
-            Some(next) => line = next,
+            Some(line) => hints.add(parse(line)?),
             None => break,
         }
     }
     Ok(hints)
 }
 
-fn parse(text: &str) -> Result<wire::Event, SwarmError> {
-    serde_json::from_str(text).map_err(|source| SwarmError::Unreadable {
+fn parse(line: std::io::Result<Option<String>>) -> Result<wire::Event, SwarmError> {
+    let text = match line {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(lost(std::io::ErrorKind::UnexpectedEof.into())),
+        Err(error) => return Err(lost(error)),
+    };
+    serde_json::from_str(&text).map_err(|source| SwarmError::Unreadable {
         what: EVENTS.to_owned(),
         source,
     })
@@ -320,8 +327,8 @@ mod tests {
 {"Type":"node","Action":"update","Actor":{"ID":"n"}}
 "#;
 
-    #[tokio::test]
-    async fn events_that_arrived_together_are_taken_together() {
+    #[tokio::test(start_paused = true)]
+    async fn events_that_come_together_are_taken_together() {
         let mut events = BufReader::new(EVENTS.as_bytes()).lines();
         let error = next_hints(&mut events).await.unwrap_err();
         assert!(

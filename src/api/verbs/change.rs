@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::api::admission::{Admitted, admit};
 use crate::api::caller::Caller;
+use crate::api::options::{Params, WriteOptions};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::resource::{Key, Object, lifecycle};
@@ -49,7 +50,26 @@ pub(in crate::api) struct Change<'a> {
     pub(in crate::api) dry_run: bool,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    /// A change that a client asks for with these query parameters.
+    ///
+    /// # Errors
+    /// 400 when a parameter says what is not offered.
+    pub(in crate::api) fn new(
+        key: &'a Key,
+        caller: &'a Caller,
+        reason: &'static str,
+        params: &Params,
+    ) -> Result<Self, ApiError> {
+        let WriteOptions { dry_run } = WriteOptions::try_from(params)?;
+        Ok(Self {
+            key,
+            caller,
+            reason,
+            dry_run,
+        })
+    }
+
     /// Stores what `decide` makes of the present object. When the object changes in between, `decide` is asked
     /// anew, so it is also the place to refuse a state that the client has not seen.
     ///

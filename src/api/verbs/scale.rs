@@ -11,7 +11,7 @@ use super::write;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_scale;
-use crate::api::options::{Params, WriteOptions};
+use crate::api::options::Params;
 use crate::api::paths::Target;
 use crate::api::payload::{Document, MergePatch};
 use crate::api::state::Api;
@@ -39,12 +39,7 @@ pub(in crate::api) async fn update(
     Document(raw): Document,
 ) -> Result<Answer<Scale>, ApiError> {
     offered(has_scale(key.kind))?;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "scale",
-        dry_run: WriteOptions::try_from(&params)?.dry_run,
-    };
+    let change = Change::new(&key, &caller, "scale", &params)?;
     replace(&api, change, |_| Ok(raw.clone())).await
 }
 
@@ -57,12 +52,7 @@ pub(in crate::api) async fn patch(
     MergePatch(patch): MergePatch,
 ) -> Result<Answer<Scale>, ApiError> {
     offered(has_scale(key.kind))?;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "scale",
-        dry_run: WriteOptions::try_from(&params)?.dry_run,
-    };
+    let change = Change::new(&key, &caller, "scale", &params)?;
     let merged = |old: &Object| {
         let mut scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
         json_patch::merge(&mut scale, &patch);

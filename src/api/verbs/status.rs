@@ -9,7 +9,7 @@ use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
-use crate::api::options::{Params, WriteOptions};
+use crate::api::options::Params;
 use crate::api::paths::Target;
 use crate::api::payload::{Document, MergePatch};
 use crate::api::state::Api;
@@ -34,12 +34,7 @@ pub(in crate::api) async fn update(
     Document(raw): Document,
 ) -> Result<Answer<Object>, ApiError> {
     offered(has_status(key.kind))?;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "update status",
-        dry_run: WriteOptions::try_from(&params)?.dry_run,
-    };
+    let change = Change::new(&key, &caller, "update status", &params)?;
     replace(&api, change, |_| Ok(raw.clone())).await
 }
 
@@ -52,12 +47,7 @@ pub(in crate::api) async fn patch(
     MergePatch(patch): MergePatch,
 ) -> Result<Answer<Object>, ApiError> {
     offered(has_status(key.kind))?;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "patch status",
-        dry_run: WriteOptions::try_from(&params)?.dry_run,
-    };
+    let change = Change::new(&key, &caller, "patch status", &params)?;
     replace(&api, change, |old| merged(old, &patch)).await
 }
 

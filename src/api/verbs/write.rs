@@ -52,13 +52,7 @@ pub(in crate::api) async fn update(
     caller: Caller,
     Document(raw): Document,
 ) -> Result<Answer<Object>, ApiError> {
-    let dry_run = WriteOptions::try_from(&params)?.dry_run;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "update",
-        dry_run,
-    };
+    let change = Change::new(&key, &caller, "update", &params)?;
     replace(&api, change, |_| Ok(raw.clone())).await
 }
 
@@ -71,13 +65,7 @@ pub(in crate::api) async fn patch(
     caller: Caller,
     MergePatch(patch): MergePatch,
 ) -> Result<Answer<Object>, ApiError> {
-    let dry_run = WriteOptions::try_from(&params)?.dry_run;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "patch",
-        dry_run,
-    };
+    let change = Change::new(&key, &caller, "patch", &params)?;
     replace(&api, change, |old| merged(old, &patch)).await
 }
 

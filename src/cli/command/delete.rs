@@ -10,8 +10,7 @@ use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
 use crate::cli::duration::{Patience, parse_patience};
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::target::{self, Target};
-use crate::cli::{files, object, talk, waiting};
+use crate::cli::{files, object, talk, target, waiting};
 use crate::resource::{Key, Kind};
 
 /// Arguments of `delete`.
@@ -148,28 +147,15 @@ async fn keys(ctx: &Context, args: &DeleteArgs) -> Result<Vec<Key>, CliError> {
     let mut keys = Vec::new();
     let targets = target::parse(&args.what)?;
     let views_only = targets.iter().all(|target| !target.kind.is_stored());
-    for Target { kind, name } in targets {
-        if !kind.is_stored() {
+    for target in targets {
+        if !target.kind.is_stored() {
             // `all` means what is declared; the rest follows.
-            if name.is_none() && !views_only {
+            if target.name.is_none() && !views_only {
                 continue;
             }
-            return Err(views_stay(kind));
+            return Err(views_stay(target.kind));
         }
-        match name {
-            Some(name) => keys.push(ctx.key(kind, &name)?),
-            None if args.all || args.selector.is_some() => {
-                let selection = ctx.selection(kind, args.selector.as_deref());
-                let items = ctx.client.list(&selection).await?.items;
-                keys.extend(items.iter().filter_map(object::key));
-            }
-            None => {
-                return Err(CliError::Usage(format!(
-                    "which {} are meant? name them, or use -l LABELS or --all",
-                    kind.plural()
-                )));
-            }
-        }
+        keys.extend(ctx.keys(target, args.selector.as_deref(), args.all).await?);
     }
     Ok(keys)
 }

@@ -56,8 +56,7 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
 
 async fn owners(ctx: &Context, args: &TreeArgs) -> Result<Vec<Value>, CliError> {
     let targets = if args.what.is_empty() {
-        let kinds = Kind::ALL.into_iter().filter(|kind| kind.owns_agents());
-        kinds.map(|kind| Target { kind, name: None }).collect()
+        Kind::owners().map(|kind| Target { kind, name: None }).collect()
     } else {
         target::parse(&args.what)?
     };
@@ -128,20 +127,13 @@ fn rows(owner: &Value, agents: &[Value]) -> Vec<Vec<Cell>> {
 
 fn agent_row(prefix: &str, agent: &Value) -> Vec<Cell> {
     let text = |pointer| object::text(agent, pointer);
-    let or_none = |text: &str| {
-        if text.is_empty() {
-            "<none>".into()
-        } else {
-            Cell::from(text)
-        }
-    };
     let state = text("/status/state");
     vec![
         format!("{prefix}{}", object::name(agent)).into(),
         "".into(),
         Cell::toned(state, Tone::of_state(state)),
-        or_none(text("/status/taskState")),
-        or_none(text("/status/node")),
+        Cell::or_none(text("/status/taskState")),
+        Cell::or_none(text("/status/node")),
         text("/spec/service").into(),
     ]
 }

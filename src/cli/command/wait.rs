@@ -5,8 +5,7 @@ use crate::cli::complete;
 use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::target::{self, Target};
-use crate::cli::{object, waiting};
+use crate::cli::{object, target, waiting};
 use crate::resource::Key;
 
 /// Arguments of `wait`.
@@ -53,21 +52,8 @@ pub(crate) async fn run(ctx: &Context, args: &WaitArgs) -> Result<Outcome, CliEr
 
 async fn keys(ctx: &Context, args: &WaitArgs) -> Result<Vec<Key>, CliError> {
     let mut keys = Vec::new();
-    for Target { kind, name } in target::parse(&args.what)? {
-        match name {
-            Some(name) => keys.push(ctx.key(kind, &name)?),
-            None if args.all || args.selector.is_some() => {
-                let selection = ctx.selection(kind, args.selector.as_deref());
-                let items = ctx.client.list(&selection).await?.items;
-                keys.extend(items.iter().filter_map(object::key));
-            }
-            None => {
-                return Err(CliError::Usage(format!(
-                    "which {} are meant? name them, or use -l LABELS or --all",
-                    kind.plural()
-                )));
-            }
-        }
+    for target in target::parse(&args.what)? {
+        keys.extend(ctx.keys(target, args.selector.as_deref(), args.all).await?);
     }
     if keys.is_empty() {
         return Err(CliError::Failed(

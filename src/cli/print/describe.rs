@@ -95,7 +95,7 @@ fn identity(object: &Value, now: Timestamp) -> Table {
 fn summary(object: &Value, status: &WorkloadStatus, table: &mut Table) {
     let state = Cell::toned(&status.state, Tone::of_state(&status.state));
     table.row([Cell::from("Status:"), state]);
-    table.row(["Message:", or_none(&status.message)]);
+    table.row(["Message:".into(), Cell::or_none(&status.message)]);
     let suspended = object.pointer("/spec/suspend") == Some(&Value::Bool(true));
     table.row(["Suspended:", if suspended { "true" } else { "false" }]);
     table.row(["Agents:".to_owned(), counts(status)]);
@@ -136,22 +136,17 @@ fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
         vec![
             object::name(agent).into(),
             Cell::toned(state, Tone::of_state(state)),
-            or_none(object::text(agent, "/status/node")).into(),
+            Cell::or_none(object::text(agent, "/status/node")),
             restarts.into(),
-            or_none(
+            Cell::or_none(
                 &object::created(agent)
                     .map(|then| age(then, now))
                     .unwrap_or_default(),
-            )
-            .into(),
-            or_none(object::text(agent, "/status/error")).into(),
+            ),
+            Cell::or_none(object::text(agent, "/status/error")),
         ]
     });
     std::iter::once(headings).chain(rows).collect()
-}
-
-fn or_none(text: &str) -> &str {
-    if text.is_empty() { "<none>" } else { text }
 }
 
 fn spec(object: &Value) -> String {

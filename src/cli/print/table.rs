@@ -22,6 +22,11 @@ impl Cell {
             tone,
         }
     }
+
+    /// The text, or `<none>` when there is none.
+    pub(crate) fn or_none(text: &str) -> Self {
+        Self::from(if text.is_empty() { "<none>" } else { text })
+    }
 }
 
 impl<T: AsRef<str>> From<T> for Cell {

@@ -3,10 +3,11 @@
 use super::model;
 use super::world::{INSTANCE, World};
 use crate::plan::action::{Action, Failure, FailureKind, Outcome, Plan};
-use crate::plan::events::{EventType, events};
+use crate::plan::events::events;
 use crate::plan::round::{Round, Subject};
 use crate::plan::status;
 use crate::resource::condition::{self, ConditionType};
+use crate::resource::event::EventType;
 use crate::resource::kinds::WorkloadStatus;
 
 /// A world whose rounds are told.

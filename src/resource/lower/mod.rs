@@ -64,16 +64,13 @@ impl fmt::Display for MissingTemplate {
         let Self {
             role,
             template,
-            nearest,
+            nearest: near,
         } = self;
         write!(
             f,
-            "role {role} waits for the AgentTemplate \"{template}\", which does not exist"
-        )?;
-        match nearest {
-            Some(near) => write!(f, " (did you mean \"{near}\"?)"),
-            None => Ok(()),
-        }
+            "role {role} waits for the AgentTemplate \"{template}\", which does not exist{}",
+            nearest::did_you_mean(near.as_deref())
+        )
     }
 }
 
@@ -83,6 +80,14 @@ fn lines(missing: &[MissingTemplate]) -> String {
         .map(MissingTemplate::to_string)
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// The name and agent block of an AgentTemplate.
+///
+/// `None` when this version cannot read it: it then counts as missing, and its users say so.
+pub fn template(object: &Object) -> Option<(String, AgentSpec)> {
+    let block = serde_json::from_value(object.spec.clone()).ok()?;
+    Some((object.name().to_owned(), block))
 }
 
 /// The templates that an object's roles name. Empty for kinds without roles.
@@ -109,11 +114,7 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
     if !missing.is_empty() {
         return Err(LowerError::MissingTemplates(missing));
     }
-    let owner = Owner {
-        key: object.key(),
-        uid: object.uid().to_owned(),
-        generation: object.generation(),
-    };
+    let owner = Owner::of(object);
     let network = declared
         .network
         .clone()

@@ -351,9 +351,7 @@ pub(super) fn constraint(text: &str) -> Checked {
 /// A preference: a node label to spread over.
 pub(super) fn preference(text: &str) -> Checked {
     check(label_fact(text), || {
-        let hint = near_label(text)
-            .map(|near| format!(" (did you mean \"{near}\"?)"))
-            .unwrap_or_default();
+        let hint = nearest::did_you_mean(near_label(text).as_deref());
         format!(
             "must be a node label to spread over, like \"node.labels.zone\", got {}{hint}",
             quoted(text)
@@ -366,9 +364,7 @@ fn node_fact(key: &str) -> Checked {
         let near = nearest::nearest(key, NODE_FACTS)
             .map(str::to_owned)
             .or_else(|| near_label(key));
-        let hint = near
-            .map(|near| format!(" (did you mean \"{near}\"?)"))
-            .unwrap_or_default();
+        let hint = nearest::did_you_mean(near.as_deref());
         format!(
             "{} is nothing that is known of a node{hint}: use {}, node.labels.NAME or engine.labels.NAME",
             quoted(key),

@@ -208,6 +208,8 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         source: "/".into(),
         read_only: true,
     });
+    let mut host_network = base.clone();
+    host_network.networks.insert("host".into());
     let mut constraint = base.clone();
     constraint.constraints = vec!["gibberish".into()];
     constraint.networks = BTreeSet::new();
@@ -217,7 +219,8 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         path: "x".into(),
     });
     for (spec, expect) in [
-        (bind, "refused: /host is a bind mount"),
+        (bind, "refused: /host mounts what is the host's"),
+        (host_network, "refused: the network host is the engine's own"),
         (constraint, "refused: constraint expected one operator"),
         (secret, "no-such-secret is not in the Swarm"),
         (base, "network stage"),

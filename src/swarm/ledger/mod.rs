@@ -6,17 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decode::{HasId, SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
 use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::resource::object::Key;
+use crate::swarm::decode::{HasId, SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
 
 /// When a read began, among all reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ReadNo(u64);
+pub(in crate::swarm) struct ReadNo(u64);
 
 /// Of which services an answer speaks: those of these that it does not hold are gone.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Scope<'a> {
+pub(in crate::swarm) enum Scope<'a> {
     /// All services.
     All,
     /// The services with these ids.
@@ -27,7 +27,7 @@ pub(super) enum Scope<'a> {
 
 /// A list that is only ever read as a whole, by engine id.
 #[derive(Debug)]
-pub(super) struct Shelf<T> {
+pub(in crate::swarm) struct Shelf<T> {
     read: ReadNo,
     items: BTreeMap<String, T>,
 }
@@ -43,7 +43,7 @@ impl<T> Default for Shelf<T> {
 
 impl<T: HasId + PartialEq + Clone> Shelf<T> {
     /// Takes an answer; returns what is new, changed or gone.
-    pub(super) fn replace(&mut self, read: ReadNo, answer: Vec<T>) -> Vec<T> {
+    pub(in crate::swarm) fn replace(&mut self, read: ReadNo, answer: Vec<T>) -> Vec<T> {
         if read < self.read {
             return Vec::new();
         }
@@ -58,18 +58,18 @@ impl<T: HasId + PartialEq + Clone> Shelf<T> {
         new.chain(gone).map(|(_, item)| item.clone()).collect()
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<&T> {
+    pub(in crate::swarm) fn get(&self, id: &str) -> Option<&T> {
         self.items.get(id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(in crate::swarm) fn iter(&self) -> impl Iterator<Item = &T> {
         self.items.values()
     }
 }
 
 /// What a service may refer to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Used {
+pub(in crate::swarm) enum Used {
     /// A network, by id.
     Network(String),
     /// A secret, by name.
@@ -80,7 +80,7 @@ pub(super) enum Used {
 
 /// All that is known.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(in crate::swarm) struct Ledger {
     instance: String,
     reads: u64,
     services: BTreeMap<String, Entry>,
@@ -95,10 +95,10 @@ pub(super) struct Ledger {
     tasks: BTreeMap<Key, OwnerTasks>,
     /// The networks that owners name.
     wanted_networks: BTreeMap<Key, BTreeSet<String>>,
-    pub(super) nodes: Shelf<SeenNode>,
-    pub(super) networks: Shelf<SeenNetwork>,
-    pub(super) secrets: Shelf<SeenBlob>,
-    pub(super) configs: Shelf<SeenBlob>,
+    pub(in crate::swarm) nodes: Shelf<SeenNode>,
+    pub(in crate::swarm) networks: Shelf<SeenNetwork>,
+    pub(in crate::swarm) secrets: Shelf<SeenBlob>,
+    pub(in crate::swarm) configs: Shelf<SeenBlob>,
 }
 
 #[derive(Debug)]
@@ -117,7 +117,7 @@ struct OwnerTasks {
 }
 
 impl Ledger {
-    pub(super) fn new(instance: String) -> Self {
+    pub(in crate::swarm) fn new(instance: String) -> Self {
         Self {
             instance,
             ..Self::default()
@@ -125,13 +125,13 @@ impl Ledger {
     }
 
     /// A read begins.
-    pub(super) fn begin(&mut self) -> ReadNo {
+    pub(in crate::swarm) fn begin(&mut self) -> ReadNo {
         self.reads += 1;
         ReadNo(self.reads)
     }
 
     /// Takes an answer about services; the owners that it tells something new.
-    pub(super) fn services(
+    pub(in crate::swarm) fn services(
         &mut self,
         read: ReadNo,
         scope: Scope<'_>,
@@ -159,7 +159,12 @@ impl Ledger {
     }
 
     /// Takes an answer about all tasks of one owner; says whether it tells something new.
-    pub(super) fn owner_tasks(&mut self, read: ReadNo, owner: &Key, mut answer: Vec<SeenTask>) -> bool {
+    pub(in crate::swarm) fn owner_tasks(
+        &mut self,
+        read: ReadNo,
+        owner: &Key,
+        mut answer: Vec<SeenTask>,
+    ) -> bool {
         answer.sort_by(|a, b| a.task.id.cmp(&b.task.id));
         let known = self.tasks.entry(owner.clone()).or_default();
         if read < known.read {
@@ -179,7 +184,7 @@ impl Ledger {
 
     /// Takes an answer about all tasks of this installation. Those of services that are gone cannot be told
     /// apart by owner here; they are seen when their owner's tasks are read.
-    pub(super) fn all_tasks(&mut self, read: ReadNo, answer: Vec<SeenTask>) {
+    pub(in crate::swarm) fn all_tasks(&mut self, read: ReadNo, answer: Vec<SeenTask>) {
         let mut by_owner: BTreeMap<Key, Vec<SeenTask>> = self
             .by_owner
             .keys()
@@ -197,7 +202,7 @@ impl Ledger {
     }
 
     /// Notes that an owner's tasks may have changed.
-    pub(super) fn doubt_tasks(&mut self, owner: &Key) {
+    pub(in crate::swarm) fn doubt_tasks(&mut self, owner: &Key) {
         if let Some(known) = self.tasks.get_mut(owner) {
             known.stale = true;
         }
@@ -205,12 +210,12 @@ impl Ledger {
 
     /// Whether an owner's tasks were read, and nothing hints that they changed since. An owner without services
     /// may still have tasks that are ending.
-    pub(super) fn knows_tasks(&self, owner: &Key) -> bool {
+    pub(in crate::swarm) fn knows_tasks(&self, owner: &Key) -> bool {
         self.tasks.get(owner).is_some_and(|known| !known.stale)
     }
 
     /// The services of an owner, with the tasks that are known, and the tasks of services that are gone.
-    pub(super) fn owned(&self, owner: &Key) -> (Vec<Service>, Vec<Task>) {
+    pub(in crate::swarm) fn owned(&self, owner: &Key) -> (Vec<Service>, Vec<Task>) {
         let known = self.tasks.get(owner);
         let mut by_service: BTreeMap<&str, Vec<&SeenTask>> = BTreeMap::new();
         for task in known.iter().flat_map(|known| &known.tasks) {
@@ -236,7 +241,7 @@ impl Ledger {
     }
 
     /// A service of somebody else that has a name which `owner` wants: from now on its changes are the owner's, too.
-    pub(super) fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
+    pub(in crate::swarm) fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
         let id = self.by_name.get(name)?;
         let entry = self
             .services
@@ -247,7 +252,7 @@ impl Ledger {
     }
 
     /// Notes which networks an owner names: from now on their changes are its own, too.
-    pub(super) fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
+    pub(in crate::swarm) fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
         if names.is_empty() {
             self.wanted_networks.remove(owner);
         } else if self.wanted_networks.get(owner) != Some(names) {
@@ -256,7 +261,7 @@ impl Ledger {
     }
 
     /// The owners to whom changed networks matter.
-    pub(super) fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
+    pub(in crate::swarm) fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
         let names: BTreeSet<&str> = changed.iter().map(|network| network.name.as_str()).collect();
         let wants = |wanted: &BTreeSet<String>| wanted.iter().any(|name| names.contains(name.as_str()));
         let wanting = self.wanted_networks.iter().filter(|(_, wanted)| wants(wanted));
@@ -267,7 +272,7 @@ impl Ledger {
     }
 
     /// The owners of changed secrets or configs.
-    pub(super) fn makers(&self, changed: &[SeenBlob]) -> BTreeSet<Key> {
+    pub(in crate::swarm) fn makers(&self, changed: &[SeenBlob]) -> BTreeSet<Key> {
         changed
             .iter()
             .filter_map(|blob| owner(&blob.blob.labels, &self.instance))
@@ -275,17 +280,17 @@ impl Ledger {
     }
 
     /// Notes that any task may have changed.
-    pub(super) fn doubt_all_tasks(&mut self) {
+    pub(in crate::swarm) fn doubt_all_tasks(&mut self) {
         self.tasks.values_mut().for_each(|known| known.stale = true);
     }
 
     /// The owner of a service.
-    pub(super) fn owner_of(&self, service: &str) -> Option<&Key> {
+    pub(in crate::swarm) fn owner_of(&self, service: &str) -> Option<&Key> {
         self.services.get(service)?.owner.as_ref()
     }
 
     /// All nodes, by id.
-    pub(super) fn nodes(&self) -> BTreeMap<String, Node> {
+    pub(in crate::swarm) fn nodes(&self) -> BTreeMap<String, Node> {
         self.nodes
             .iter()
             .map(|seen| (seen.id.clone(), seen.node.clone()))
@@ -293,26 +298,26 @@ impl Ledger {
     }
 
     /// Every owner that has services.
-    pub(super) fn service_owners(&self) -> impl Iterator<Item = &Key> {
+    pub(in crate::swarm) fn service_owners(&self) -> impl Iterator<Item = &Key> {
         self.by_owner.keys()
     }
 
     /// Every owner that has services, secrets or configs.
-    pub(super) fn owners(&self) -> BTreeSet<Key> {
+    pub(in crate::swarm) fn owners(&self) -> BTreeSet<Key> {
         let blobs = self.secrets.iter().chain(self.configs.iter());
         let makers = blobs.filter_map(|blob| owner(&blob.blob.labels, &self.instance));
         self.by_owner.keys().cloned().chain(makers).collect()
     }
 
     /// Names of the services that refer to something, whoever owns them.
-    pub(super) fn users(&self, of: &Used) -> BTreeSet<String> {
+    pub(in crate::swarm) fn users(&self, of: &Used) -> BTreeSet<String> {
         let ids = self.users.get(of).into_iter().flatten();
         ids.filter_map(|id| Some(self.services.get(id)?.seen.service.spec.name.clone()))
             .collect()
     }
 
     /// Whether an owner's services are on a network that is not in the list of networks.
-    pub(super) fn lacks_networks(&self, owner: &Key) -> bool {
+    pub(in crate::swarm) fn lacks_networks(&self, owner: &Key) -> bool {
         self.by_owner
             .get(owner)
             .into_iter()
@@ -453,3 +458,6 @@ fn judged(tasks: Vec<&SeenTask>, template: Option<u64>) -> Vec<Task> {
     tasks.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     tasks
 }
+
+#[cfg(test)]
+mod tests;

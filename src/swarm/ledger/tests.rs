@@ -1,0 +1,255 @@
+use serde_json::json;
+
+use super::*;
+use crate::resource::kind::Kind;
+use crate::resource::names::{MANAGER, label};
+
+const INSTANCE: &str = "here";
+
+fn team(name: &str) -> Key {
+    Key::new(Kind::Team, "default", name)
+}
+
+/// A service `id` that is `owner`'s (nobody's for the empty name), at a version.
+fn service(id: &str, version: u64, owner: &str) -> SeenService {
+    let labels = match owner {
+        "" => json!({}),
+        name => json!({
+            label::MANAGED_BY: MANAGER, label::INSTANCE: INSTANCE,
+            label::KIND: "team", label::NAMESPACE: "default", label::NAME: name,
+        }),
+    };
+    let spec = json!({
+        "Name": format!("name-{id}"), "Labels": labels,
+        "TaskTemplate": {"ContainerSpec": {"Image": "i"}, "Networks": [{"Target": "n1"}]},
+    });
+    serde_json::from_value(json!({"ID": id, "Version": {"Index": version}, "Spec": spec})).unwrap()
+}
+
+fn counted(running: u64, service: SeenService) -> SeenService {
+    SeenService {
+        running: Some(running),
+        ..service
+    }
+}
+
+fn task(id: &str, service: &str, state: &str, image: &str) -> SeenTask {
+    let spec = json!({"ContainerSpec": {"Image": image}, "Networks": [{"Target": "n1"}]});
+    serde_json::from_value(json!({
+        "ID": id, "ServiceID": service, "Spec": spec, "Status": {"State": state}, "DesiredState": "running",
+    }))
+    .unwrap()
+}
+
+fn network(id: &str, name: &str) -> SeenNetwork {
+    serde_json::from_value(json!({"Id": id, "Name": name, "Scope": "swarm", "Driver": "overlay"})).unwrap()
+}
+
+fn ledger() -> Ledger {
+    Ledger::new(INSTANCE.to_owned())
+}
+
+/// Ids and versions of an owner's services.
+fn services(ledger: &Ledger, owner: &str) -> Vec<(String, u64)> {
+    let (services, _) = ledger.owned(&team(owner));
+    services
+        .into_iter()
+        .map(|service| (service.id, service.version))
+        .collect()
+}
+
+fn ids(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+#[test]
+fn an_answer_tells_whom_it_concerns() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    let touched = ledger.services(
+        read,
+        Scope::All,
+        vec![service("s1", 1, "a"), service("s2", 1, "b")],
+    );
+    assert_eq!(touched, [team("a"), team("b")].into());
+    let read = ledger.begin();
+    let touched = ledger.services(
+        read,
+        Scope::All,
+        vec![service("s1", 2, "a"), service("s2", 1, "b")],
+    );
+    assert_eq!(touched, [team("a")].into(), "only what changed");
+    let read = ledger.begin();
+    let touched = ledger.services(read, Scope::Ids(&ids(&["s1"])), Vec::new());
+    assert_eq!(touched, [team("a")].into(), "what is gone");
+    assert_eq!(
+        (services(&ledger, "a"), services(&ledger, "b")),
+        (vec![], vec![("s2".into(), 1)])
+    );
+}
+
+#[test]
+fn a_service_that_loses_its_labels_is_told_to_its_old_owner() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    let read = ledger.begin();
+    let touched = ledger.services(read, Scope::Ids(&ids(&["s1"])), vec![service("s1", 2, "")]);
+    assert_eq!((touched, services(&ledger, "a")), ([team("a")].into(), vec![]));
+    let other = Ledger::new("elsewhere".to_owned());
+    assert_eq!(other.owners(), [].into());
+}
+
+#[test]
+fn an_old_answer_does_not_undo_a_new_one() {
+    // The list begins first and is answered last.
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(
+        read,
+        Scope::All,
+        vec![service("old", 1, "a"), service("gone", 1, "a")],
+    );
+    let list = ledger.begin();
+    let event = ledger.begin();
+    let spoken_of = ids(&["old", "new", "gone"]);
+    ledger.services(
+        event,
+        Scope::Ids(&spoken_of),
+        vec![service("old", 5, "a"), service("new", 4, "a")],
+    );
+    let late = vec![service("old", 1, "a"), service("gone", 1, "a")];
+    let touched = ledger.services(list, Scope::All, late);
+    assert_eq!(touched, [].into());
+    assert_eq!(
+        services(&ledger, "a"),
+        [("new".to_owned(), 4), ("old".to_owned(), 5)]
+    );
+    let read = ledger.begin();
+    ledger.services(read, Scope::Owner(&team("a")), vec![service("new", 4, "a")]);
+    assert_eq!(
+        services(&ledger, "a"),
+        [("new".to_owned(), 4)],
+        "a later absence counts"
+    );
+}
+
+#[test]
+fn tasks_are_judged_by_what_their_service_says_now() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    assert!(!ledger.knows_tasks(&team("a")) && ledger.owned(&team("a")).0[0].tasks.is_none());
+    let read = ledger.begin();
+    let tasks = vec![
+        task("t1", "s1", "running", "i"),
+        task("t2", "s1", "failed", "old"),
+        task("t3", "removed", "running", "i"),
+    ];
+    assert!(ledger.owner_tasks(read, &team("a"), tasks.clone()));
+    assert!(ledger.knows_tasks(&team("a")));
+    let (services, leftover) = ledger.owned(&team("a"));
+    let current: Vec<bool> = services[0]
+        .tasks
+        .iter()
+        .flatten()
+        .map(|task| task.current)
+        .collect();
+    assert_eq!(current, [false, true], "newest first");
+    assert_eq!(
+        leftover.iter().map(|task| task.id.as_str()).collect::<Vec<_>>(),
+        ["t3"]
+    );
+
+    let read = ledger.begin();
+    let reordered = tasks.iter().rev().cloned().collect();
+    assert!(!ledger.owner_tasks(read, &team("a"), reordered), "nothing new");
+    let mut changed = service("s1", 2, "a");
+    changed.template += 1;
+    let read = ledger.begin();
+    ledger.services(read, Scope::Ids(&ids(&["s1"])), vec![changed]);
+    let (services, _) = ledger.owned(&team("a"));
+    assert!(services[0].tasks.iter().flatten().all(|task| !task.current));
+}
+
+#[test]
+fn a_count_that_differs_from_what_is_known_is_a_hint() {
+    for (running, hints) in [(1, false), (0, true), (2, true)] {
+        let mut ledger = ledger();
+        let read = ledger.begin();
+        ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+        let read = ledger.begin();
+        ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::All, vec![counted(running, service("s1", 1, "a"))]);
+        assert_eq!(touched.contains(&team("a")), hints, "{running} run");
+        assert_eq!(ledger.knows_tasks(&team("a")), !hints, "{running} run");
+    }
+}
+
+#[test]
+fn a_count_from_before_the_tasks_were_read_says_nothing() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    let list = ledger.begin();
+    let read = ledger.begin();
+    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    let touched = ledger.services(list, Scope::All, vec![counted(0, service("s1", 1, "a"))]);
+    assert_eq!(touched, [].into());
+}
+
+#[test]
+fn who_stands_in_the_way_is_told_about_until_it_goes() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "")]);
+    assert!(ledger.foreign(&team("a"), "name-none").is_none());
+    assert_eq!(ledger.foreign(&team("a"), "name-s1").unwrap().id, "s1");
+    for answer in [vec![service("s1", 2, "")], vec![]] {
+        let read = ledger.begin();
+        assert_eq!(
+            ledger.services(read, Scope::Ids(&ids(&["s1"])), answer),
+            [team("a")].into()
+        );
+    }
+}
+
+#[test]
+fn networks_are_known_by_name_to_those_who_named_them() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    assert!(ledger.lacks_networks(&team("a")));
+    ledger.want_networks(&team("b"), &ids(&["net"]));
+    let read = ledger.begin();
+    let changed = ledger
+        .networks
+        .replace(read, vec![network("n1", "net"), network("n2", "other")]);
+    assert_eq!(ledger.concerned(&changed), [team("b")].into());
+    assert!(!ledger.lacks_networks(&team("a")));
+    assert_eq!(ledger.owned(&team("a")).0[0].spec.networks, ids(&["net"]));
+    assert_eq!(ledger.users(&Used::Network("n1".to_owned())), ids(&["name-s1"]));
+    let read = ledger.begin();
+    assert_eq!(
+        ledger.networks.replace(read, vec![network("n1", "net")]).len(),
+        1,
+        "one is gone"
+    );
+}
+
+#[test]
+fn all_tasks_find_their_owners_by_service() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(
+        read,
+        Scope::All,
+        vec![service("s1", 1, "a"), service("s2", 1, "b"), service("s3", 1, "")],
+    );
+    let read = ledger.begin();
+    let tasks = vec![task("t1", "s1", "running", "i"), task("t3", "s3", "running", "i")];
+    ledger.all_tasks(read, tasks);
+    let count = |owner| ledger.owned(&team(owner)).0[0].tasks.as_ref().map(Vec::len);
+    assert_eq!((count("a"), count("b")), (Some(1), Some(0)));
+}
