@@ -151,16 +151,15 @@ async fn once(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> Re
     }
     match &look.output {
         Output::Table { .. } => print_tables(ctx, &found, look, missing.is_empty())?,
-        Output::CustomColumns(_) => {
-            let all = found.into_iter().flat_map(|(_, items)| items).collect::<Vec<_>>();
-            let mut listing = Listing::new(asked.first().map_or(Kind::Team, |asked| asked.kind), look);
-            ctx.print(&listing.rows(&all, Timestamp::now())?)?;
-        }
-        form => {
-            let one = asked.iter().map(|asked| asked.names.len()).sum::<usize>() == 1;
-            let all = found.into_iter().flat_map(|(_, items)| items).collect::<Vec<_>>();
-            if !(one && all.is_empty()) {
-                ctx.print(&listing::whole(form, all, one)?)?;
+        // The columns are the same for every kind.
+        Output::CustomColumns(_) => print_tables(ctx, &[joined(found)], look, missing.is_empty())?,
+        Output::Document(form) => {
+            let named = asked.iter().map(|asked| asked.names.len()).sum::<usize>();
+            let (_, items) = joined(found);
+            match items.as_slice() {
+                [] if named == 1 => {}
+                [item] if named == 1 => ctx.print(&form.write(item)?)?,
+                items => ctx.print(&form.write_list(items)?)?,
             }
         }
     }
@@ -193,6 +192,11 @@ async fn read(
     Ok(items)
 }
 
+fn joined(found: Vec<(Kind, Vec<Value>)>) -> (Kind, Vec<Value>) {
+    let first = found.first().map_or(Kind::Team, |(kind, _)| *kind);
+    (first, found.into_iter().flat_map(|(_, items)| items).collect())
+}
+
 fn print_tables(
     ctx: &Context,
     found: &[(Kind, Vec<Value>)],
@@ -201,7 +205,7 @@ fn print_tables(
 ) -> Result<(), CliError> {
     let mut tables = Vec::new();
     for (kind, items) in found.iter().filter(|(_, items)| !items.is_empty()) {
-        tables.push(Listing::new(*kind, look).rows(items, Timestamp::now())?);
+        tables.push(Listing::new(*kind, look)?.list(items, Timestamp::now())?);
     }
     if tables.is_empty() && none_missing {
         talk::say(&ctx.nothing_found("resources"));
@@ -213,11 +217,11 @@ async fn watch(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> R
     let mut listings = Vec::new();
     let mut streams = Vec::new();
     for (index, asked) in asked.iter().enumerate() {
-        let mut listing = Listing::new(asked.kind, look);
+        let mut listing = Listing::new(asked.kind, look)?;
         let (items, follower) = Follower::start(ctx.client.clone(), selection(ctx, args, asked)).await?;
         if !args.watch_only {
             let items: Vec<Value> = items.into_iter().filter(|item| asked.wants(item)).collect();
-            ctx.print(&listing.rows(&items, Timestamp::now())?)?;
+            ctx.print(&listing.list(&items, Timestamp::now())?)?;
         }
         listings.push(listing);
         streams.push(follower.changes().map(move |change| (index, change)).boxed());

@@ -161,24 +161,34 @@ impl Office {
         builder.unix_socket(self.desk.socket()).build().unwrap()
     }
 
-    /// Writes a team's next state as an operator would.
-    async fn update(&self, name: &str, change: impl FnOnce(&Object) -> Object) {
+    /// Writes a team's next status as an operator would.
+    async fn set_status(&self, name: &str, status: Value) {
         let old = self.stored(name).await.unwrap();
+        self.write(Op::Update {
+            object: lifecycle::update_status(&old, status),
+            expected: old.revision().unwrap(),
+        })
+        .await;
+    }
+
+    /// Removes a team as an operator would when its agents are gone.
+    async fn remove(&self, name: &str) {
+        let old = self.stored(name).await.unwrap();
+        self.write(Op::Remove {
+            key: old.key(),
+            expected: old.revision().unwrap(),
+        })
+        .await;
+    }
+
+    async fn write(&self, op: Op) {
         let write = Write {
-            op: Op::Update {
-                object: change(&old),
-                expected: old.revision().unwrap(),
-            },
+            op,
             actor: "test".to_owned(),
             reason: "test".to_owned(),
             epoch: None,
         };
         self.store.write(write).await.unwrap();
-    }
-
-    async fn set_status(&self, name: &str, status: Value) {
-        self.update(name, |old| lifecycle::update_status(old, status))
-            .await;
     }
 }
 

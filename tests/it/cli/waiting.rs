@@ -162,28 +162,8 @@ async fn a_deletion_ends_when_the_object_is_gone() {
             "team/pay: its agents are being stopped"
         ]
     );
-    for name in ["pay", "bill"] {
-        office
-            .update(name, |old| {
-                let mut object = old.clone();
-                object.metadata.finalizers = None;
-                object
-            })
-            .await;
-        let key = whoosh::resource::Key::new(whoosh::resource::Kind::Team, "default", name);
-        if let Some(left) = office.store.get(&key).await.unwrap() {
-            let remove = whoosh::store::Write {
-                op: whoosh::store::Op::Remove {
-                    key,
-                    expected: left.revision().unwrap(),
-                },
-                actor: "test".to_owned(),
-                reason: "test".to_owned(),
-                epoch: None,
-            };
-            office.store.write(remove).await.unwrap();
-        }
-    }
+    office.remove("pay").await;
+    office.remove("bill").await;
     let deleted = printed(deleting).await;
     assert_eq!(
         (deleted.out.as_str(), deleted.code),
