@@ -141,20 +141,33 @@ fn look(ctx: &Context, args: &GetArgs, several_kinds: bool) -> Look {
 async fn once(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> Result<Outcome, CliError> {
     let sort_by = args.sort_by.as_deref().map(Path::parse).transpose()?;
     let mut missing = Vec::new();
+    let mut refused = Vec::new();
     let mut found: Vec<(Kind, Vec<Value>)> = Vec::new();
     for asked in asked {
-        let mut items = read(ctx, args, asked, &mut missing).await?;
+        let mut items = match read(ctx, args, asked, &mut missing).await {
+            Ok(items) => items,
+            // One kind that cannot be seen (agents, while Docker is away) does not hide the others.
+            Err(CliError::Client(error)) if error.code().is_some() => {
+                refused.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(path) = &sort_by {
             listing::sort(&mut items, path);
         }
         found.push((asked.kind, items));
     }
+    let named = asked.iter().map(|asked| asked.names.len()).sum::<usize>();
+    let nothing = refused.is_empty() && found.iter().all(|(_, items)| items.is_empty());
+    if nothing && named == 0 && !matches!(look.output, Output::Document(_)) {
+        talk::say(&ctx.nothing_found("resources"));
+    }
     match &look.output {
-        Output::Table { .. } => print_tables(ctx, &found, look, missing.is_empty())?,
+        Output::Table { .. } => print_tables(ctx, &found, look)?,
         // The columns are the same for every kind.
-        Output::CustomColumns(_) => print_tables(ctx, &[joined(found)], look, missing.is_empty())?,
+        Output::CustomColumns(_) => print_tables(ctx, &[joined(found)], look)?,
         Output::Document(form) => {
-            let named = asked.iter().map(|asked| asked.names.len()).sum::<usize>();
             let (_, items) = joined(found);
             match items.as_slice() {
                 [] if named == 1 => {}
@@ -163,13 +176,19 @@ async fn once(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> Re
             }
         }
     }
-    if missing.is_empty() || args.ignore_not_found {
-        return Ok(Outcome::Done);
+    if args.ignore_not_found {
+        missing.clear();
     }
-    for key in missing {
-        talk::say(&format!("error: {}", object::not_found(&key)));
+    let missing = missing.iter().map(object::not_found);
+    let problems: Vec<String> = missing.chain(refused.iter().map(ToString::to_string)).collect();
+    for problem in &problems {
+        talk::say(&format!("error: {problem}"));
     }
-    Err(CliError::Said)
+    if problems.is_empty() {
+        Ok(Outcome::Done)
+    } else {
+        Err(CliError::Said)
+    }
 }
 
 async fn read(
@@ -197,18 +216,10 @@ fn joined(found: Vec<(Kind, Vec<Value>)>) -> (Kind, Vec<Value>) {
     (first, found.into_iter().flat_map(|(_, items)| items).collect())
 }
 
-fn print_tables(
-    ctx: &Context,
-    found: &[(Kind, Vec<Value>)],
-    look: &Look,
-    none_missing: bool,
-) -> Result<(), CliError> {
+fn print_tables(ctx: &Context, found: &[(Kind, Vec<Value>)], look: &Look) -> Result<(), CliError> {
     let mut tables = Vec::new();
     for (kind, items) in found.iter().filter(|(_, items)| !items.is_empty()) {
         tables.push(Listing::new(*kind, look)?.list(items, Timestamp::now())?);
-    }
-    if tables.is_empty() && none_missing {
-        talk::say(&ctx.nothing_found("resources"));
     }
     ctx.print(&tables.join("\n"))
 }
