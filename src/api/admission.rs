@@ -11,6 +11,7 @@ use super::lowering::{self, Shelf};
 use super::state::Api;
 use super::status::ApiError;
 use crate::plan;
+use crate::resource::condition::Reason;
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::lower::LowerError;
 use crate::resource::object::API_VERSION;
@@ -186,7 +187,7 @@ async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
     let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
     let warnings = blocked
         .iter()
-        .map(|one| format!("{:?}: {}", one.reason, one.message));
+        .map(|one| format!("{}: {}", Reason::from(one.reason), one.message));
     warnings.collect()
 }
 

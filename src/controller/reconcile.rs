@@ -54,7 +54,10 @@ impl Reconciler {
 
     async fn turn(&self, key: &Key) -> Result<Next, StepError> {
         match self.store.get(key).await.map_err(StepError::Fetch)? {
-            None => self.sweep(key).await,
+            None => {
+                self.metrics.forget_agents(&super::report::labels(key));
+                self.sweep(key).await
+            }
             Some(object) if object.is_deleting() => self.finalize(&object).await,
             Some(object) => self.converge(&object).await,
         }

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject};
 use crate::resource::kinds::WorkloadStatus;
-use crate::resource::{Object, lifecycle};
+use crate::resource::{Key, Object, lifecycle};
 use crate::store::{EventRecord, Op, StoreError, Write};
 use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
+use crate::telemetry::metrics::OwnerLabels;
 
 use super::Reconciler;
 
@@ -17,6 +18,15 @@ pub const ACTOR: &str = "system:whoosh:controller";
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
 fn status_of(object: &Object) -> Option<WorkloadStatus> {
     serde_json::from_value(object.status.clone()?).ok()
+}
+
+/// What an object is called in the metrics.
+pub(super) fn labels(key: &Key) -> OwnerLabels {
+    OwnerLabels {
+        kind: key.kind.singular(),
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+    }
 }
 
 impl Reconciler {
@@ -43,6 +53,8 @@ impl Reconciler {
         let events = plan::events(old.as_ref(), &status, &round);
         self.save(object, &status).await?;
         self.tell(object, events).await;
+        self.metrics
+            .set_agents(&labels(&object.key()), status.replicas, status.ready_replicas);
         Ok(status)
     }
 
@@ -67,7 +79,7 @@ impl Reconciler {
     }
 
     /// Writes under this leader's epoch: a leader that lost its lease writes nothing more.
-    pub(super) async fn write(&self, op: Op, reason: &str) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, op: Op, reason: &'static str) -> Result<(), StoreError> {
         let write = Write {
             op,
             actor: ACTOR.to_owned(),
@@ -75,7 +87,7 @@ impl Reconciler {
             epoch: Some(self.epoch),
         };
         self.store.write(write).await?;
-        self.metrics.store_written("status");
+        self.metrics.store_written(reason);
         Ok(())
     }
 

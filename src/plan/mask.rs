@@ -2,6 +2,8 @@
 //!
 //! Secrets do not belong into a spec, but people put them there, and a diff must not spread them.
 
+use crate::resource::secrecy::names_a_secret;
+
 /// Stands for a value that is not shown.
 const HIDDEN: &str = "***";
 
@@ -28,13 +30,6 @@ pub(super) fn command(words: &[String]) -> String {
         hide_next = option && !word.contains('=') && names_a_secret(word);
     }
     format!("{shown:?}")
-}
-
-fn names_a_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    ["TOKEN", "SECRET", "PASSWORD", "KEY"]
-        .iter()
-        .any(|word| name.contains(word))
 }
 
 /// Whether some address in it carries a user or a password: `nats://user:pass@host`.

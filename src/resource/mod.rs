@@ -25,6 +25,7 @@ pub mod proposal;
 pub mod quantity;
 pub mod scan;
 pub mod schema;
+pub mod secrecy;
 pub mod selector;
 pub mod validate;
 pub mod workload;

@@ -32,8 +32,19 @@ pub struct Metrics {
     store_writes: Family<OperationLabel, Counter>,
     api_requests: Family<RequestLabels, Counter>,
     leader: Gauge,
-    agents_desired: Gauge,
-    agents_ready: Gauge,
+    agents_desired: Family<OwnerLabels, Gauge>,
+    agents_ready: Family<OwnerLabels, Gauge>,
+}
+
+/// Whose agents are counted.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct OwnerLabels {
+    /// `team`, `council`.
+    pub kind: &'static str,
+    /// The owner's namespace.
+    pub namespace: String,
+    /// The owner's name.
+    pub name: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -79,8 +90,8 @@ impl Metrics {
             store_writes: Family::default(),
             api_requests: Family::default(),
             leader: Gauge::default(),
-            agents_desired: Gauge::default(),
-            agents_ready: Gauge::default(),
+            agents_desired: Family::default(),
+            agents_ready: Family::default(),
         };
         metrics.registry = Arc::new(metrics.register());
         metrics
@@ -187,10 +198,16 @@ impl Metrics {
         self.leader.set(i64::from(leads));
     }
 
-    /// Sets how many agents are asked for, and how many of them are ready.
-    pub fn set_agents(&self, desired: usize, ready: usize) {
-        self.agents_desired.set(gauge_value(desired));
-        self.agents_ready.set(gauge_value(ready));
+    /// Sets how many agents an owner asks for, and how many of them are ready.
+    pub fn set_agents(&self, owner: &OwnerLabels, desired: i64, ready: i64) {
+        self.agents_desired.get_or_create(owner).set(desired);
+        self.agents_ready.get_or_create(owner).set(ready);
+    }
+
+    /// Forgets an owner that is gone.
+    pub fn forget_agents(&self, owner: &OwnerLabels) {
+        self.agents_desired.remove(owner);
+        self.agents_ready.remove(owner);
     }
 
     /// The OpenMetrics text of every metric; serve it as [`CONTENT_TYPE`].
@@ -215,7 +232,7 @@ fn gauge_value(count: usize) -> i64 {
 mod tests {
     use std::time::Duration;
 
-    use super::Metrics;
+    use super::{Metrics, OwnerLabels};
 
     fn check(metrics: &Metrics, line: &str) {
         let text = metrics.encode();
@@ -235,7 +252,12 @@ mod tests {
         metrics.store_written("update");
         metrics.api_answered("get", "teams", 404);
         metrics.set_leader(true);
-        metrics.set_agents(34, 32);
+        let owner = OwnerLabels {
+            kind: "team",
+            namespace: "default".to_owned(),
+            name: "fleet".to_owned(),
+        };
+        metrics.set_agents(&owner, 34, 32);
 
         check(
             &metrics,
@@ -264,8 +286,11 @@ mod tests {
             r#"whoosh_api_requests_total{verb="get",resource="teams",code="404"} 1"#,
         );
         check(&metrics, "whoosh_leader 1");
-        check(&metrics, "whoosh_agents_desired 34");
-        check(&metrics, "whoosh_agents_ready 32");
+        let labels = r#"{kind="team",namespace="default",name="fleet"}"#;
+        check(&metrics, &format!("whoosh_agents_desired{labels} 34"));
+        check(&metrics, &format!("whoosh_agents_ready{labels} 32"));
+        metrics.forget_agents(&owner);
+        assert!(!metrics.encode().contains("fleet"));
         check(&metrics, "# EOF");
         let text = metrics.encode();
         let names: Vec<&str> = text

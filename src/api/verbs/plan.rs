@@ -12,6 +12,7 @@ use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::plan;
 use crate::plan::action::BlockedReason;
+use crate::resource::condition::Reason;
 use crate::resource::lower::LowerError;
 use crate::resource::preview::{Preview, PreviewBlocked};
 use crate::resource::proposal::Proposal;
@@ -138,7 +139,7 @@ async fn preview_of(api: &Api, shelf: &Shelf, object: &Object) -> Result<Preview
 fn unlowered(error: &LowerError) -> Preview {
     let entry = |agent: &str, reason: BlockedReason, message: String| PreviewBlocked {
         agent: agent.to_owned(),
-        reason: format!("{reason:?}"),
+        reason: Reason::from(reason).to_string(),
         message,
     };
     let blocked = match error {

@@ -1,18 +1,8 @@
 //! What is valid and yet probably not meant.
 
 use super::super::object::Object;
+use super::super::secrecy::names_a_secret;
 use super::view::Node;
-
-/// Parts of names that values should not be seen of.
-const SECRET_WORDS: [&str; 7] = [
-    "PASSWORD",
-    "PASSWD",
-    "SECRET",
-    "TOKEN",
-    "CREDENTIAL",
-    "API_KEY",
-    "PRIVATE_KEY",
-];
 
 /// What is valid and yet probably not meant, each in one line for people. No value is repeated.
 pub fn warnings(object: &Object) -> Vec<String> {
@@ -53,8 +43,7 @@ fn of_block(block: &Node<'_>) -> Vec<String> {
 
 /// A name that says where the secret is (`…_FILE`) is as it should be.
 fn looks_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    !name.ends_with("_FILE") && SECRET_WORDS.iter().any(|word| name.contains(word))
+    !name.to_ascii_uppercase().ends_with("_FILE") && names_a_secret(name)
 }
 
 fn has_no_tag(image: &str) -> bool {
