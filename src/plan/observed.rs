@@ -17,11 +17,12 @@ pub struct Observed {
     /// Tasks of services of this owner that are removed, as long as the engine lists them. They are found by
     /// `CHORUS_OWNER_UID` in their environment, for the labels went with the service.
     pub leftover_tasks: Vec<Task>,
-    /// Networks that the owner names, and those of this installation. By name.
+    /// Networks that the owner names, those made for it, and those of this installation that nobody uses. By name.
     pub networks: BTreeMap<String, Network>,
-    /// All Swarm secrets, by name: those of others too, whose names are taken.
+    /// Swarm secrets by name: the owner's, and those of others, whose names are taken. Those of this
+    /// installation's other owners are left out: they have other names.
     pub secrets: BTreeMap<String, Blob>,
-    /// All Swarm configs, by name: those of others too, whose names are taken.
+    /// Swarm configs by name, likewise.
     pub configs: BTreeMap<String, Blob>,
     /// The secrets that the workload names and the operator can read: name in the spec to a fingerprint of
     /// the content, any text that changes with it.

@@ -12,12 +12,12 @@ use super::Swarm;
 use super::engine::Engine;
 use super::error::SwarmError;
 use super::images::Images;
-use super::ledger::{Ledger, ReadNo, Scope, Used};
+use super::ledger::{Ledger, ReadNo, Scope};
 use super::polls::Polls;
 use super::secrets::SecretsDir;
 use super::want::Want;
 use crate::plan::Observed;
-use crate::plan::observed::{Blob, Image, Network, Node, Service};
+use crate::plan::observed::{Image, Network, Node, Service};
 use crate::resource::names::label;
 use crate::resource::object::Key;
 
@@ -78,8 +78,6 @@ pub(super) struct Inner {
     pub(super) earlier_poll: Notify,
     pub(super) health: watch::Sender<Health>,
     ledger: Mutex<Ledger>,
-    /// Owners that were acted on since they were observed last.
-    acted_on: Mutex<BTreeSet<Key>>,
     images: Images,
     instance: String,
     secrets: SecretsDir,
@@ -115,7 +113,6 @@ impl Cache {
             earlier_poll: Notify::new(),
             health: watch::Sender::new(Health::default()),
             ledger: Mutex::new(Ledger::new(instance.clone())),
-            acted_on: Mutex::default(),
             images: Images::default(),
             instance,
             secrets,
@@ -166,7 +163,7 @@ impl Cache {
             inner.know_tasks(want.owner).await?;
         }
         let (images, secret_sources) = tokio::join!(inner.images(&want.images), inner.secret_sources(want));
-        let mut observed = inner.slice(want);
+        let mut observed = inner.ledger().slice(want);
         observed.images = images;
         observed.secret_sources = secret_sources;
         inner.add_attached_containers(&mut observed).await?;
@@ -175,8 +172,7 @@ impl Cache {
 
     /// Says that the owner's services, and what they need, were acted on: the next observation reads them anew.
     pub fn invalidate(&self, owner: &Key) {
-        lock(&self.inner.acted_on).insert(owner.clone());
-        self.inner.ledger().doubt_tasks(owner);
+        self.inner.ledger().acted_on(owner);
     }
 
     /// Says whether an owner waits for its tasks: they are polled until it no longer does.
@@ -265,14 +261,12 @@ impl Inner {
 
     /// Reads anew what the last actions of the owner may have changed, and what its services refer to.
     async fn catch_up(&self, owner: &Key) -> Result<(), SwarmError> {
-        if lock(&self.acted_on).remove(owner) {
-            let result = self.read_slice(owner).await;
-            if result.is_err() {
-                lock(&self.acted_on).insert(owner.clone());
-            }
-            result?;
+        let is_behind = self.ledger().is_behind(owner);
+        if is_behind {
+            self.read_slice(owner).await?;
         }
-        if self.ledger().lacks_networks(owner) {
+        let lacks_networks = self.ledger().lacks_networks(owner);
+        if lacks_networks {
             let read = self.begin();
             let networks = self.engine().networks().await?;
             self.ledger().networks.replace(read, networks);
@@ -341,60 +335,6 @@ impl Inner {
         tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
 
-    fn slice(&self, want: &Want<'_>) -> Observed {
-        let mut ledger = self.ledger();
-        ledger.want_networks(want.owner, &want.networks);
-        let (own, leftover_tasks) = ledger.owned(want.owner);
-        let mut services: BTreeMap<String, Service> = own
-            .into_iter()
-            .map(|service| (service.spec.name.clone(), service))
-            .collect();
-        for name in want
-            .service_names
-            .iter()
-            .filter(|name| !services.contains_key(*name))
-            .collect::<Vec<_>>()
-        {
-            services.extend(
-                ledger
-                    .foreign(want.owner, name)
-                    .map(|service| (name.clone(), service)),
-            );
-        }
-        Observed {
-            services,
-            leftover_tasks,
-            nodes: ledger.nodes(),
-            networks: self.networks(&ledger, &want.networks),
-            secrets: blobs(&ledger, ledger.secrets.iter(), Used::Secret),
-            configs: blobs(&ledger, ledger.configs.iter(), Used::Config),
-            secret_sources: BTreeMap::new(),
-            images: BTreeMap::new(),
-        }
-    }
-
-    /// The networks that are named, and ours. One of ours that the managers gave no addresses does not exist
-    /// for the planner: making it again is what helps.
-    fn networks(&self, ledger: &Ledger, named: &BTreeSet<String>) -> BTreeMap<String, Network> {
-        let mut networks = BTreeMap::new();
-        for seen in ledger.networks.iter() {
-            let is_ours = self.is_ours(&seen.network);
-            let is_shown = (is_ours && seen.allocated) || (!is_ours && named.contains(&seen.name));
-            // A Swarm's network hides a local one of the same name, as it does for the engine.
-            if is_shown && (seen.swarm || !networks.contains_key(&seen.name)) {
-                let in_use = ledger.users(&Used::Network(seen.network.id.clone()));
-                networks.insert(
-                    seen.name.clone(),
-                    Network {
-                        in_use,
-                        ..seen.network.clone()
-                    },
-                );
-            }
-        }
-        networks
-    }
-
     fn is_ours(&self, network: &Network) -> bool {
         network
             .labels
@@ -415,24 +355,6 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn blobs<'a>(
-    ledger: &Ledger,
-    seen: impl Iterator<Item = &'a super::decode::SeenBlob>,
-    used: impl Fn(String) -> Used,
-) -> BTreeMap<String, Blob> {
-    seen.map(|seen| {
-        let in_use = ledger.users(&used(seen.name.clone()));
-        (
-            seen.name.clone(),
-            Blob {
-                in_use,
-                ..seen.blob.clone()
-            },
-        )
-    })
-    .collect()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -289,8 +289,6 @@ mod tests {
         let labels = r#"{kind="team",namespace="default",name="fleet"}"#;
         check(&metrics, &format!("whoosh_agents_desired{labels} 34"));
         check(&metrics, &format!("whoosh_agents_ready{labels} 32"));
-        metrics.forget_agents(&owner);
-        assert!(!metrics.encode().contains("fleet"));
         check(&metrics, "# EOF");
         let text = metrics.encode();
         let names: Vec<&str> = text
@@ -301,6 +299,8 @@ mod tests {
             names.len() == 10 && names.iter().all(|name| name.starts_with("whoosh_")),
             "{names:?}"
         );
+        metrics.forget_agents(&owner);
+        assert!(!metrics.encode().contains("fleet"));
     }
 
     #[test]

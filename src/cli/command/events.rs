@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::output::Output;
+use crate::cli::output::Document;
+use crate::cli::print::events;
 use crate::cli::print::table::{Cell, Table};
-use crate::cli::print::{events, listing};
 use crate::cli::{talk, target};
 use crate::resource::Key;
 
@@ -44,7 +44,7 @@ pub struct EventsArgs {
     watch: bool,
     /// Form: json, yaml, jsonpath='{…}'
     #[arg(short, long, value_name = "FORM", conflicts_with = "watch")]
-    output: Option<Output>,
+    output: Option<Document>,
     /// Print the table without headings
     #[arg(long)]
     no_headers: bool,
@@ -75,10 +75,10 @@ pub(crate) async fn run(ctx: &Context, args: &EventsArgs) -> Result<Outcome, Cli
         None => None,
     };
     let events = read(ctx, args, about.as_ref()).await?;
-    if let Some(form @ (Output::Json | Output::Yaml | Output::JsonPath(_))) = &args.output {
+    if let Some(form) = &args.output {
         let items: Result<Vec<Value>, _> = events.iter().map(serde_json::to_value).collect();
         let items = items.map_err(|error| CliError::Failed(error.to_string()))?;
-        ctx.print(&listing::whole(form, items, false)?)?;
+        ctx.print(&form.write_list(&items)?)?;
         return Ok(Outcome::Done);
     }
     let mut shown = Shown::new(ctx, args);

@@ -141,36 +141,54 @@ fn look(ctx: &Context, args: &GetArgs, several_kinds: bool) -> Look {
 async fn once(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> Result<Outcome, CliError> {
     let sort_by = args.sort_by.as_deref().map(Path::parse).transpose()?;
     let mut missing = Vec::new();
+    let mut refused = Vec::new();
     let mut found: Vec<(Kind, Vec<Value>)> = Vec::new();
     for asked in asked {
-        let mut items = read(ctx, args, asked, &mut missing).await?;
+        let mut items = match read(ctx, args, asked, &mut missing).await {
+            Ok(items) => items,
+            // One kind that cannot be seen (agents, while Docker is away) does not hide the others.
+            Err(CliError::Client(error)) if error.code().is_some() => {
+                refused.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(path) = &sort_by {
             listing::sort(&mut items, path);
         }
         found.push((asked.kind, items));
     }
+    let named = asked.iter().map(|asked| asked.names.len()).sum::<usize>();
+    let nothing = refused.is_empty() && found.iter().all(|(_, items)| items.is_empty());
+    if nothing && named == 0 && !matches!(look.output, Output::Document(_)) {
+        talk::say(&ctx.nothing_found("resources"));
+    }
     match &look.output {
-        Output::Table { .. } => print_tables(ctx, &found, look, missing.is_empty())?,
-        Output::CustomColumns(_) => {
-            let all = found.into_iter().flat_map(|(_, items)| items).collect::<Vec<_>>();
-            let mut listing = Listing::new(asked.first().map_or(Kind::Team, |asked| asked.kind), look);
-            ctx.print(&listing.rows(&all, Timestamp::now())?)?;
-        }
-        form => {
-            let one = asked.iter().map(|asked| asked.names.len()).sum::<usize>() == 1;
-            let all = found.into_iter().flat_map(|(_, items)| items).collect::<Vec<_>>();
-            if !(one && all.is_empty()) {
-                ctx.print(&listing::whole(form, all, one)?)?;
+        Output::Table { .. } => print_tables(ctx, &found, look)?,
+        // The columns are the same for every kind.
+        Output::CustomColumns(_) => print_tables(ctx, &[joined(found)], look)?,
+        Output::Document(form) => {
+            let (_, items) = joined(found);
+            match items.as_slice() {
+                [] if named == 1 => {}
+                [item] if named == 1 => ctx.print(&form.write(item)?)?,
+                items => ctx.print(&form.write_list(items)?)?,
             }
         }
     }
-    if missing.is_empty() || args.ignore_not_found {
-        return Ok(Outcome::Done);
+    if args.ignore_not_found {
+        missing.clear();
     }
-    for key in missing {
-        talk::say(&format!("error: {}", object::not_found(&key)));
+    let missing = missing.iter().map(object::not_found);
+    let problems: Vec<String> = missing.chain(refused.iter().map(ToString::to_string)).collect();
+    for problem in &problems {
+        talk::say(&format!("error: {problem}"));
     }
-    Err(CliError::Said)
+    if problems.is_empty() {
+        Ok(Outcome::Done)
+    } else {
+        Err(CliError::Said)
+    }
 }
 
 async fn read(
@@ -193,18 +211,15 @@ async fn read(
     Ok(items)
 }
 
-fn print_tables(
-    ctx: &Context,
-    found: &[(Kind, Vec<Value>)],
-    look: &Look,
-    none_missing: bool,
-) -> Result<(), CliError> {
+fn joined(found: Vec<(Kind, Vec<Value>)>) -> (Kind, Vec<Value>) {
+    let first = found.first().map_or(Kind::Team, |(kind, _)| *kind);
+    (first, found.into_iter().flat_map(|(_, items)| items).collect())
+}
+
+fn print_tables(ctx: &Context, found: &[(Kind, Vec<Value>)], look: &Look) -> Result<(), CliError> {
     let mut tables = Vec::new();
     for (kind, items) in found.iter().filter(|(_, items)| !items.is_empty()) {
-        tables.push(Listing::new(*kind, look).rows(items, Timestamp::now())?);
-    }
-    if tables.is_empty() && none_missing {
-        talk::say(&ctx.nothing_found("resources"));
+        tables.push(Listing::new(*kind, look)?.list(items, Timestamp::now())?);
     }
     ctx.print(&tables.join("\n"))
 }
@@ -213,11 +228,11 @@ async fn watch(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> R
     let mut listings = Vec::new();
     let mut streams = Vec::new();
     for (index, asked) in asked.iter().enumerate() {
-        let mut listing = Listing::new(asked.kind, look);
+        let mut listing = Listing::new(asked.kind, look)?;
         let (items, follower) = Follower::start(ctx.client.clone(), selection(ctx, args, asked)).await?;
         if !args.watch_only {
             let items: Vec<Value> = items.into_iter().filter(|item| asked.wants(item)).collect();
-            ctx.print(&listing.rows(&items, Timestamp::now())?)?;
+            ctx.print(&listing.list(&items, Timestamp::now())?)?;
         }
         listings.push(listing);
         streams.push(follower.changes().map(move |change| (index, change)).boxed());

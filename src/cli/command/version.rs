@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::output::Output;
-use crate::cli::print::{escape, listing};
+use crate::cli::output::Document;
+use crate::cli::print::escape;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -21,7 +21,7 @@ pub struct VersionArgs {
     client: bool,
     /// Form: json or yaml
     #[arg(short, long, value_name = "FORM")]
-    output: Option<Output>,
+    output: Option<Document>,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, CliError> {
@@ -37,9 +37,9 @@ pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, Cl
     Ok(Outcome::Done)
 }
 
-fn render(server: Option<&Value>, output: Option<&Output>) -> Result<String, CliError> {
+fn render(server: Option<&Value>, output: Option<&Document>) -> Result<String, CliError> {
     match output {
-        None | Some(Output::Table { .. }) => {
+        None => {
             let server = server.map(|server| format!("Server version: {}\n", escape::cell(&words(server))));
             Ok(format!(
                 "Client version: {VERSION}\n{}",
@@ -51,7 +51,7 @@ fn render(server: Option<&Value>, output: Option<&Output>) -> Result<String, Cli
             if let (Value::Object(all), Some(server)) = (&mut versions, server) {
                 all.insert("serverVersion".to_owned(), server.clone());
             }
-            listing::document(form, &versions)
+            form.write(&versions)
         }
     }
 }

@@ -1,20 +1,18 @@
-//! Objects in the form that `-o` asks for.
+//! Objects of one kind, one after another, in the form that `-o` asks for.
 
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::columns::{Columns, Extras};
-use super::escape;
 use super::paint::Paint;
 use super::table::{Cell, Table};
 use crate::cli::error::CliError;
-use crate::cli::follow::Change;
-use crate::cli::jsonpath::Path;
-use crate::cli::object;
-use crate::cli::output::{Output, as_list};
-use crate::resource::{Kind, yaml};
+use crate::cli::follow::{Change, Happened};
+use crate::cli::jsonpath::{Path, plain};
+use crate::cli::output::{CustomColumns, Document, Output};
+use crate::resource::Kind;
 
 /// How a listing looks.
 #[derive(Clone, Debug)]
@@ -33,116 +31,78 @@ pub(crate) struct Look {
 
 /// Prints the objects of one kind, and later their changes.
 pub(crate) struct Listing {
-    look: Look,
-    kind: Kind,
+    form: Form,
     table: Table,
-    begun: bool,
+    /// Whether headings are still to be printed.
+    headings: bool,
+    events: bool,
+    paint: Paint,
+}
+
+enum Form {
+    Columns(Columns),
+    Custom(CustomColumns),
+    Document(Document),
 }
 
 impl Listing {
     /// Begins the listing of a kind.
-    pub(crate) fn new(kind: Kind, look: &Look) -> Self {
-        Self {
-            look: look.clone(),
-            kind,
-            table: Table::default(),
-            begun: false,
-        }
-    }
-
-    /// Several objects as rows of a table, or one after another in forms without rows.
     ///
     /// # Errors
-    /// When an object cannot be written in that form.
-    pub(crate) fn rows(&mut self, items: &[Value], now: Timestamp) -> Result<String, CliError> {
+    /// When the kind's columns cannot be read, which none of ours has.
+    pub(crate) fn new(kind: Kind, look: &Look) -> Result<Self, CliError> {
+        let form = match &look.output {
+            Output::Table { .. } => Form::Columns(Columns::of(kind, &look.extras)?),
+            Output::CustomColumns(columns) => Form::Custom(columns.clone()),
+            Output::Document(document) => Form::Document(document.clone()),
+        };
+        Ok(Self {
+            form,
+            table: Table::default(),
+            headings: look.headings,
+            events: look.events,
+            paint: look.paint,
+        })
+    }
+
+    /// The objects of a list.
+    ///
+    /// # Errors
+    /// When an object cannot be written in the form.
+    pub(crate) fn list(&mut self, items: &[Value], now: Timestamp) -> Result<String, CliError> {
         let mut text = String::new();
         for item in items {
-            text.push_str(&self.put(None, item, now)?);
+            text.push_str(&self.put(Happened::Added, item, now)?);
         }
-        text.push_str(&self.table.take(self.look.paint));
-        Ok(text)
+        Ok(text + &self.table.take(self.paint))
     }
 
     /// One change.
     ///
     /// # Errors
-    /// When the object cannot be written in that form.
+    /// When the object cannot be written in the form.
     pub(crate) fn change(&mut self, change: &Change, now: Timestamp) -> Result<String, CliError> {
-        let word = match self.look.events {
-            true => Some(change.happened.word()),
-            false => None,
+        let text = self.put(change.happened, &change.object, now)?;
+        Ok(text + &self.table.take(self.paint))
+    }
+
+    /// A row for the table, or the text of a form without rows.
+    fn put(&mut self, happened: Happened, item: &Value, now: Timestamp) -> Result<String, CliError> {
+        let event = Some(happened.word()).filter(|_| self.events);
+        let (headings, cells): (Vec<Cell>, Vec<Cell>) = match &self.form {
+            Form::Document(document) => return document.write_change(event, item),
+            Form::Columns(columns) => (columns.headings(), columns.row(item, now)),
+            Form::Custom(columns) => (
+                columns.headings().map(Cell::from).collect(),
+                columns.row(item).map(Cell::from).collect(),
+            ),
         };
-        let text = self.put(word, &change.object, now)?;
-        Ok(text + &self.table.take(self.look.paint))
-    }
-
-    fn put(&mut self, event: Option<&str>, item: &Value, now: Timestamp) -> Result<String, CliError> {
-        // The rows of the first list are events, too, once changes say what happened.
-        let event = event.or(Some("ADDED").filter(|_| self.look.events));
-        match self.look.output.clone() {
-            Output::Table { .. } => {
-                let columns = Columns::of(self.kind, &self.look.extras)?;
-                let headings = columns.headings();
-                self.row(event, headings, columns.row(item, now));
-                Ok(String::new())
-            }
-            Output::CustomColumns(columns) => {
-                let headings = columns.iter().map(|column| Cell::from(&column.heading)).collect();
-                self.row(
-                    event,
-                    headings,
-                    columns.iter().map(|column| column.cell(item).into()).collect(),
-                );
-                Ok(String::new())
-            }
-            form => match event {
-                Some(type_) if !matches!(form, Output::Name | Output::JsonPath(_)) => {
-                    document(&form, &json!({"type": type_, "object": item}))
-                }
-                _ => document(&form, item),
-            },
+        if std::mem::take(&mut self.headings) {
+            let first = event.map(|_| Cell::from("EVENT"));
+            self.table.row(first.into_iter().chain(headings));
         }
-    }
-
-    fn row(&mut self, event: Option<&str>, headings: Vec<Cell>, cells: Vec<Cell>) {
-        let with_event = |first: Option<&str>, cells: Vec<Cell>| {
-            first.map(Cell::from).into_iter().chain(cells).collect::<Vec<_>>()
-        };
-        if !self.begun && self.look.headings {
-            self.table.row(with_event(event.map(|_| "EVENT"), headings));
-        }
-        self.begun = true;
-        self.table.row(with_event(event, cells));
-    }
-}
-
-/// Everything that was asked for as one document: the object itself when one was named, or a list.
-///
-/// # Errors
-/// When it cannot be written in that form.
-pub(crate) fn whole(form: &Output, mut items: Vec<Value>, one: bool) -> Result<String, CliError> {
-    match items.pop() {
-        Some(item) if one && items.is_empty() => document(form, &item),
-        last => {
-            items.extend(last);
-            document(form, &as_list(items))
-        }
-    }
-}
-
-/// One value in a form without rows; the table forms have none here.
-///
-/// # Errors
-/// When it cannot be written in that form.
-pub(crate) fn document(form: &Output, value: &Value) -> Result<String, CliError> {
-    match form {
-        Output::Json => serde_json::to_string_pretty(value)
-            .map(|text| text + "\n")
-            .map_err(|error| CliError::Failed(error.to_string())),
-        Output::Yaml => yaml::to_yaml(value).map_err(|error| CliError::Failed(error.to_string())),
-        Output::JsonPath(template) => Ok(template.fill(value)),
-        Output::Name => Ok(names(value)),
-        Output::Table { .. } | Output::CustomColumns(_) => Ok(String::new()),
+        self.table.row(event.map(Cell::from).into_iter().chain(cells));
+        Ok(String::new())
     }
 }
 
@@ -153,39 +113,20 @@ pub(crate) fn sort(items: &mut [Value], path: &Path) {
         (Some(Value::Number(a)), Some(Value::Number(b))) => {
             a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal)
         }
-        (Some(a), Some(b)) => crate::cli::jsonpath::plain(&a).cmp(&crate::cli::jsonpath::plain(&b)),
+        (Some(a), Some(b)) => plain(&a).cmp(&plain(&b)),
         (a, b) => a.is_some().cmp(&b.is_some()),
     });
 }
 
-fn names(value: &Value) -> String {
-    if let Some(items) = value.get("items").and_then(Value::as_array) {
-        return items.iter().map(names).collect();
-    }
-    match object::key(value) {
-        Some(key) => format!("{}\n", escape::cell(&object::slashed(&key))),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::follow::Happened;
+    use serde_json::json;
 
-    fn look(output: &str, events: bool) -> Look {
-        Look {
-            output: output.parse().unwrap(),
-            extras: Extras::default(),
-            headings: true,
-            events,
-            paint: Paint::never(),
-        }
-    }
+    use super::*;
+    use crate::cli::object;
 
     fn template(name: &str, generation: i64) -> Value {
         json!({
-            "apiVersion": "chorus.services/v1", "kind": "AgentTemplate",
             "metadata": {"name": name, "generation": generation, "creationTimestamp": "2026-01-01T00:00:00Z"},
             "spec": {"image": "i"},
         })
@@ -193,10 +134,17 @@ mod tests {
 
     #[test]
     fn changes_stand_under_the_rows_of_the_list() {
+        let look = Look {
+            output: Output::default(),
+            extras: Extras::default(),
+            headings: true,
+            events: true,
+            paint: Paint::never(),
+        };
         let now = "2026-01-01T00:00:07Z".parse().unwrap();
-        let mut listing = Listing::new(Kind::AgentTemplate, &look("wide", true));
+        let mut listing = Listing::new(Kind::AgentTemplate, &look).unwrap();
         assert_eq!(
-            listing.rows(&[template("reviewer", 1)], now).unwrap(),
+            listing.list(&[template("reviewer", 1)], now).unwrap(),
             "EVENT   NAME       IMAGE   MODEL    GENERATION   AGE\n\
              ADDED   reviewer   i       <none>   1            7s\n"
         );
@@ -208,20 +156,6 @@ mod tests {
             listing.change(&change, now).unwrap(),
             "DELETED   x          i       <none>   2            7s\n"
         );
-    }
-
-    #[test]
-    fn forms_of_the_whole_are_kubectls() {
-        let check = |form: &str, count: usize, one: bool, expected: &str| {
-            let items = ["a", "b"][..count].iter().map(|name| template(name, 1)).collect();
-            let text = whole(&form.parse().unwrap(), items, one).unwrap();
-            assert_eq!(text, expected, "{form} of {count}");
-        };
-        check("name", 2, false, "agenttemplate/a\nagenttemplate/b\n");
-        check("name", 1, true, "agenttemplate/a\n");
-        check("jsonpath={.metadata.name}", 1, true, "a");
-        check("jsonpath={.items[*].metadata.name}", 1, false, "a");
-        check("jsonpath={.kind}", 0, false, "List");
     }
 
     #[test]

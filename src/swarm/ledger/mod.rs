@@ -4,6 +4,10 @@
 //! An answer never overwrites what a later read has shown: neither a newer version, nor an absence, nor an
 //! object that was made after the read began. Engine ids are never used twice.
 
+mod slice;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::observed::{Node, Service, Task, TaskState};
@@ -69,7 +73,7 @@ impl<T: HasId + PartialEq + Clone> Shelf<T> {
 
 /// What a service may refer to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::swarm) enum Used {
+enum Used {
     /// A network, by id.
     Network(String),
     /// A secret, by name.
@@ -93,6 +97,8 @@ pub(in crate::swarm) struct Ledger {
     /// Owners that found a service of somebody else under a name that they want, by its id.
     waiting: BTreeMap<String, BTreeSet<Key>>,
     tasks: BTreeMap<Key, OwnerTasks>,
+    /// Owners that were acted on, and that no read has looked at since.
+    acted_on: BTreeMap<Key, ReadNo>,
     /// The networks that owners name.
     wanted_networks: BTreeMap<Key, BTreeSet<String>>,
     pub(in crate::swarm) nodes: Shelf<SeenNode>,
@@ -110,10 +116,11 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct OwnerTasks {
+    /// When they were read; zero when they never were.
     read: ReadNo,
     tasks: Vec<SeenTask>,
-    /// Whether there is reason to believe that they changed since.
-    stale: bool,
+    /// When there was reason to believe that they change.
+    doubted: ReadNo,
 }
 
 impl Ledger {
@@ -151,9 +158,19 @@ impl Ledger {
         for id in missing {
             self.miss(read, &id, &mut touched);
         }
-        if let Scope::All = scope {
-            // Reads are bounded in time far below the interval of full lists.
-            self.gone.retain(|_, found| found.0 + 1000 > read.0);
+        match scope {
+            Scope::All => {
+                // Reads are bounded in time far below the interval of full lists.
+                self.gone.retain(|_, found| found.0 + 1000 > read.0);
+                self.acted_on.retain(|_, acted| *acted > read);
+                let by_owner = &self.by_owner;
+                self.tasks
+                    .retain(|owner, known| by_owner.contains_key(owner) || !known.tasks.is_empty());
+            }
+            Scope::Owner(owner) if self.acted_on.get(owner).is_some_and(|acted| *acted < read) => {
+                self.acted_on.remove(owner);
+            }
+            Scope::Owner(_) | Scope::Ids(_) => {}
         }
         touched
     }
@@ -171,11 +188,8 @@ impl Ledger {
             return false;
         }
         let is_new = known.tasks != answer;
-        *known = OwnerTasks {
-            read,
-            tasks: answer,
-            stale: false,
-        };
+        known.read = read;
+        known.tasks = answer;
         if known.tasks.is_empty() && !self.by_owner.contains_key(owner) {
             self.tasks.remove(owner);
         }
@@ -201,22 +215,32 @@ impl Ledger {
         }
     }
 
-    /// Notes that an owner's tasks may have changed.
-    pub(in crate::swarm) fn doubt_tasks(&mut self, owner: &Key) {
-        if let Some(known) = self.tasks.get_mut(owner) {
-            known.stale = true;
-        }
+    /// Notes that an owner was acted on: what was read before, or is being read now, may be no longer true.
+    pub(in crate::swarm) fn acted_on(&mut self, owner: &Key) {
+        let now = self.begin();
+        self.acted_on.insert(owner.clone(), now);
+        self.tasks.entry(owner.clone()).or_default().doubted = now;
+    }
+
+    /// Whether nobody has read the services of an owner since it was acted on.
+    pub(in crate::swarm) fn is_behind(&self, owner: &Key) -> bool {
+        self.acted_on.contains_key(owner)
     }
 
     /// Whether an owner's tasks were read, and nothing hints that they changed since. An owner without services
     /// may still have tasks that are ending.
     pub(in crate::swarm) fn knows_tasks(&self, owner: &Key) -> bool {
-        self.tasks.get(owner).is_some_and(|known| !known.stale)
+        self.tasks
+            .get(owner)
+            .is_some_and(|known| known.read > known.doubted)
     }
 
     /// The services of an owner, with the tasks that are known, and the tasks of services that are gone.
     pub(in crate::swarm) fn owned(&self, owner: &Key) -> (Vec<Service>, Vec<Task>) {
-        let known = self.tasks.get(owner);
+        let known = self
+            .tasks
+            .get(owner)
+            .filter(|known| known.read > ReadNo::default());
         let mut by_service: BTreeMap<&str, Vec<&SeenTask>> = BTreeMap::new();
         for task in known.iter().flat_map(|known| &known.tasks) {
             by_service.entry(&task.service).or_default().push(task);
@@ -241,7 +265,7 @@ impl Ledger {
     }
 
     /// A service of somebody else that has a name which `owner` wants: from now on its changes are the owner's, too.
-    pub(in crate::swarm) fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
+    fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
         let id = self.by_name.get(name)?;
         let entry = self
             .services
@@ -252,7 +276,7 @@ impl Ledger {
     }
 
     /// Notes which networks an owner names: from now on their changes are its own, too.
-    pub(in crate::swarm) fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
+    fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
         if names.is_empty() {
             self.wanted_networks.remove(owner);
         } else if self.wanted_networks.get(owner) != Some(names) {
@@ -281,7 +305,8 @@ impl Ledger {
 
     /// Notes that any task may have changed.
     pub(in crate::swarm) fn doubt_all_tasks(&mut self) {
-        self.tasks.values_mut().for_each(|known| known.stale = true);
+        let now = self.begin();
+        self.tasks.values_mut().for_each(|known| known.doubted = now);
     }
 
     /// The owner of a service.
@@ -310,7 +335,7 @@ impl Ledger {
     }
 
     /// Names of the services that refer to something, whoever owns them.
-    pub(in crate::swarm) fn users(&self, of: &Used) -> BTreeSet<String> {
+    fn users(&self, of: &Used) -> BTreeSet<String> {
         let ids = self.users.get(of).into_iter().flatten();
         ids.filter_map(|id| Some(self.services.get(id)?.seen.service.spec.name.clone()))
             .collect()
@@ -337,7 +362,7 @@ impl Ledger {
         };
         let is_running = |task: &&SeenTask| task.service == *id && task.task.state == TaskState::Running;
         if known.read < read && known.tasks.iter().filter(is_running).count() as u64 != running {
-            known.stale = true;
+            known.doubted = known.doubted.max(read);
             touched.insert(owner.clone());
         }
     }
@@ -367,8 +392,8 @@ impl Ledger {
         self.gone.insert(id.to_owned(), read);
         touched.extend(self.waiting.remove(id).into_iter().flatten());
         if let Some(entry) = self.unlink(id) {
-            if let Some(owner) = &entry.owner {
-                self.doubt_tasks(owner);
+            if let Some(known) = entry.owner.as_ref().and_then(|owner| self.tasks.get_mut(owner)) {
+                known.doubted = known.doubted.max(read);
             }
             touched.extend(entry.owner);
         }
@@ -458,6 +483,3 @@ fn judged(tasks: Vec<&SeenTask>, template: Option<u64>) -> Vec<Task> {
     tasks.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.id.cmp(&a.id)));
     tasks
 }
-
-#[cfg(test)]
-mod tests;

@@ -253,3 +253,84 @@ fn all_tasks_find_their_owners_by_service() {
     let count = |owner| ledger.owned(&team(owner)).0[0].tasks.as_ref().map(Vec::len);
     assert_eq!((count("a"), count("b")), (Some(1), Some(0)));
 }
+
+#[test]
+fn an_owner_sees_what_concerns_it() {
+    let ours = |name: &str, options: serde_json::Value| {
+        json!({
+            "Id": name, "Name": name, "Scope": "swarm", "Driver": "overlay", "Options": options,
+            "Labels": {label::MANAGED_BY: MANAGER, label::INSTANCE: INSTANCE},
+        })
+    };
+    let allocated = json!({"com.docker.network.driver.overlay.vxlanid_list": "1"});
+    let networks: Vec<SeenNetwork> = serde_json::from_value(json!([
+        ours("n1", allocated.clone()),
+        ours("idle", allocated),
+        ours("stillborn", json!({})),
+        {"Id": "1", "Name": "named", "Scope": "local", "Driver": "bridge"},
+        {"Id": "2", "Name": "named", "Scope": "swarm", "Driver": "overlay"},
+        {"Id": "3", "Name": "other", "Scope": "swarm", "Driver": "overlay"},
+    ]))
+    .unwrap();
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.networks.replace(read, networks);
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    for (named, expect) in [
+        (&["named"][..], &["idle", "named"][..]),
+        (&["n1", "stillborn"], &["idle", "n1"]),
+        (&[], &["idle"]),
+    ] {
+        let owner = team("b");
+        let mut want = crate::swarm::Want::own(&owner);
+        want.networks = ids(named);
+        let seen = ledger.slice(&want).networks;
+        assert_eq!(seen.keys().collect::<Vec<_>>(), expect, "{named:?}");
+        assert!(seen.get("named").is_none_or(|network| network.overlay));
+    }
+}
+
+#[test]
+fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
+    let labels = |name: &str| service("x", 1, name).service.labels;
+    let blobs = json!([
+        {"ID": "1", "Spec": {"Name": "own", "Labels": labels("a")}},
+        {"ID": "2", "Spec": {"Name": "others", "Labels": labels("b")}},
+        {"ID": "3", "Spec": {"Name": "foreign", "Labels": null}},
+    ]);
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger
+        .secrets
+        .replace(read, serde_json::from_value(blobs).unwrap());
+    let owner = team("a");
+    let seen = ledger.slice(&crate::swarm::Want::own(&owner)).secrets;
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
+    assert_eq!(ledger.owners(), [team("a"), team("b")].into());
+}
+
+#[test]
+fn what_was_being_read_when_an_owner_was_acted_on_is_read_again() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    let under_way = ledger.begin();
+    ledger.acted_on(&team("a"));
+    ledger.owner_tasks(under_way, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    ledger.services(under_way, Scope::Owner(&team("a")), vec![service("s1", 1, "a")]);
+    assert!(ledger.is_behind(&team("a")) && !ledger.knows_tasks(&team("a")));
+    let read = ledger.begin();
+    ledger.services(read, Scope::Owner(&team("a")), vec![service("s1", 2, "a")]);
+    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    assert!(!ledger.is_behind(&team("a")) && ledger.knows_tasks(&team("a")));
+}
+
+#[test]
+fn what_was_noted_of_owners_that_are_gone_is_forgotten() {
+    let mut ledger = ledger();
+    ledger.acted_on(&team("a"));
+    assert!(ledger.owned(&team("a")).1.is_empty());
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, Vec::new());
+    assert!(ledger.acted_on.is_empty() && ledger.tasks.is_empty());
+}

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
 use whoosh::resource::lifecycle;
@@ -91,7 +92,13 @@ async fn printed(child: Child) -> Printed {
 struct Office {
     desk: Desk,
     store: Store,
-    closing: CancellationToken,
+    api: Api,
+    serving: JoinHandle<()>,
+}
+
+fn serve(desk: &Desk, api: &Api) -> JoinHandle<()> {
+    let socket = Socket::bind(&desk.socket()).unwrap();
+    tokio::spawn(socket.serve(api::router(api.clone()), api.closing.clone()))
 }
 
 impl Office {
@@ -101,22 +108,37 @@ impl Office {
         store.migrate().await.unwrap();
         let instance = store.instance_id().await.unwrap();
         let swarm = Swarm::connect("unix:///nowhere/docker.sock").unwrap();
-        let socket = Socket::bind(&desk.socket()).unwrap();
-        let closing = CancellationToken::new();
         let cache = Cache::new(swarm, instance.clone(), SecretsDir::default());
         let (hints, _) = mpsc::channel(1);
         let observing = cache.clone();
         tokio::spawn(async move { observing.run(hints).await });
-        let app = api::router(Api {
+        let api = Api {
             store: store.clone(),
             cache,
             endpoints: Endpoints::default(),
             instance,
             metrics: Metrics::new(),
-            closing: closing.clone(),
-        });
-        tokio::spawn(socket.serve(app, closing.clone()));
-        Self { desk, store, closing }
+            closing: CancellationToken::new(),
+        };
+        let serving = serve(&desk, &api);
+        Self {
+            desk,
+            store,
+            api,
+            serving,
+        }
+    }
+
+    /// Nobody answers any more.
+    async fn close(&mut self) {
+        self.api.closing.cancel();
+        (&mut self.serving).await.unwrap();
+    }
+
+    /// Answers again.
+    fn reopen(&mut self) {
+        self.api.closing = CancellationToken::new();
+        self.serving = serve(&self.desk, &self.api);
     }
 
     async fn whoosh(&self, arguments: &[&str]) -> Printed {
@@ -139,30 +161,40 @@ impl Office {
         builder.unix_socket(self.desk.socket()).build().unwrap()
     }
 
-    /// Writes a team's next state as an operator would.
-    async fn update(&self, name: &str, change: impl FnOnce(&Object) -> Object) {
+    /// Writes a team's next status as an operator would.
+    async fn set_status(&self, name: &str, status: Value) {
         let old = self.stored(name).await.unwrap();
+        self.write(Op::Update {
+            object: lifecycle::update_status(&old, status),
+            expected: old.revision().unwrap(),
+        })
+        .await;
+    }
+
+    /// Removes a team as an operator would when its agents are gone.
+    async fn remove(&self, name: &str) {
+        let old = self.stored(name).await.unwrap();
+        self.write(Op::Remove {
+            key: old.key(),
+            expected: old.revision().unwrap(),
+        })
+        .await;
+    }
+
+    async fn write(&self, op: Op) {
         let write = Write {
-            op: Op::Update {
-                object: change(&old),
-                expected: old.revision().unwrap(),
-            },
+            op,
             actor: "test".to_owned(),
             reason: "test".to_owned(),
             epoch: None,
         };
         self.store.write(write).await.unwrap();
     }
-
-    async fn set_status(&self, name: &str, status: Value) {
-        self.update(name, |old| lifecycle::update_status(old, status))
-            .await;
-    }
 }
 
 impl Drop for Office {
     fn drop(&mut self) {
-        self.closing.cancel();
+        self.api.closing.cancel();
     }
 }
 

@@ -195,6 +195,14 @@ async fn objects_are_shown_in_every_form() {
         (&json!("Team"), &json!("pay"))
     );
 
+    let partly = office.whoosh(&["get", "teams,agents", "-o", "name"]).await;
+    assert_eq!(
+        (partly.out.as_str(), partly.code),
+        ("team/bill\nteam/pay\n", 1),
+        "{partly:?}"
+    );
+    assert!(partly.err.starts_with("error: "), "{}", partly.err);
+
     let missing = office
         .whoosh(&["get", "team", "pay", "nobody", "-o", "name"])
         .await;

@@ -104,6 +104,21 @@ async fn what_was_stalled_and_recovers_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_operator_that_restarts_is_waited_for() {
+    let mut office = Office::open().await;
+    office.apply(&team("pay", ""), &[]).await.ok();
+    let mut waiting = office
+        .desk
+        .start(&["wait", "team/pay", "--for=condition=Ready", "--timeout=10m"]);
+    let mut progress = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    progress.next_line().await.unwrap();
+    office.close().await;
+    office.set_status("pay", status(1, "True", "False")).await;
+    office.reopen();
+    assert_eq!(printed(waiting).await.ok(), "team/pay condition met\n");
+}
+
+#[tokio::test]
 async fn time_runs_out_with_the_reason() {
     let office = Office::open().await;
     office.apply(&team("pay", ""), &[]).await.ok();
@@ -147,28 +162,8 @@ async fn a_deletion_ends_when_the_object_is_gone() {
             "team/pay: its agents are being stopped"
         ]
     );
-    for name in ["pay", "bill"] {
-        office
-            .update(name, |old| {
-                let mut object = old.clone();
-                object.metadata.finalizers = None;
-                object
-            })
-            .await;
-        let key = whoosh::resource::Key::new(whoosh::resource::Kind::Team, "default", name);
-        if let Some(left) = office.store.get(&key).await.unwrap() {
-            let remove = whoosh::store::Write {
-                op: whoosh::store::Op::Remove {
-                    key,
-                    expected: left.revision().unwrap(),
-                },
-                actor: "test".to_owned(),
-                reason: "test".to_owned(),
-                epoch: None,
-            };
-            office.store.write(remove).await.unwrap();
-        }
-    }
+    office.remove("pay").await;
+    office.remove("bill").await;
     let deleted = printed(deleting).await;
     assert_eq!(
         (deleted.out.as_str(), deleted.code),
