@@ -66,10 +66,14 @@ pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
         println!("The database is not WHOOSH's own: what is declared stays there, and its agents run on.");
     }
     dev::down(&home).await?;
-    println!(
-        "Down: the operator, its servers and {} are gone.",
-        home.root().display()
-    );
+    let (root, secrets) = (home.root().display(), home.secrets());
+    match secrets.exists() {
+        true => println!(
+            "Down: the operator and its servers are gone; your secrets stay in {}.",
+            secrets.display()
+        ),
+        false => println!("Down: the operator, its servers and {root} are gone."),
+    }
     Ok(())
 }
 
