@@ -109,9 +109,13 @@ impl Office {
         let instance = store.instance_id().await.unwrap();
         let swarm = Swarm::connect("unix:///nowhere/docker.sock").unwrap();
         let cache = Cache::new(swarm, instance.clone(), SecretsDir::default());
-        let (hints, _) = mpsc::channel(1);
+        let (hints, unheard) = mpsc::channel(1);
         let observing = cache.clone();
-        tokio::spawn(async move { observing.run(hints).await });
+        tokio::spawn(async move {
+            observing.run(hints).await;
+            // The cache ends when nobody can hear it.
+            drop(unheard);
+        });
         let api = Api {
             store: store.clone(),
             cache,
