@@ -108,8 +108,8 @@ fn stack(services: &[serde_json::Value]) -> String {
       restart_policy: {{condition: any, delay: 2s}}
       update_config: {{order: stop-first, failure_action: pause}}
       resources:
-        limits: {{cpus: '{limit}', memory: {limit_bytes}}}
-        reservations: {{cpus: '{reserved}', memory: {reserved_bytes}}}
+        limits: {{cpus: '{limit}', memory: '{limit_bytes}'}}
+        reservations: {{cpus: '{reserved}', memory: '{reserved_bytes}'}}
 ",
             image = container["Image"],
             environment = container["Env"],
