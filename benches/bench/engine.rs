@@ -83,6 +83,14 @@ impl Eyes {
         start.elapsed().as_secs_f64()
     }
 
+    /// Seconds from `start` until the engine has a service of that very name, which it has not at the start.
+    pub(crate) async fn until_there(&self, name: &str, start: Instant) -> f64 {
+        while self.get(&format!("/services/{name}")).await.get("ID").is_none() {
+            wait(start).await;
+        }
+        start.elapsed().as_secs_f64()
+    }
+
     /// Seconds from `start` until `count` tasks of them run.
     pub(crate) async fn until_running(&self, prefix: &str, count: usize, start: Instant) -> f64 {
         while self.running(prefix).await != count {

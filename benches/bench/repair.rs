@@ -25,7 +25,7 @@ pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut 
         let name = victim["Spec"]["Name"].as_str().unwrap();
         let start = Instant::now();
         eyes.remove_service(victim["ID"].as_str().unwrap()).await;
-        seconds.push(eyes.until_accepted(name, 1, start).await);
+        seconds.push(eyes.until_there(name, start).await);
         operator
             .whoosh(&["wait", "team/fleet", "--for=condition=Ready", "--timeout=60s"])
             .await

@@ -48,6 +48,6 @@ pub(super) async fn owners(api: &Api, namespace: Option<&str>) -> Result<Vec<Obj
 /// The objects whose roles start from a template.
 pub(super) async fn users(api: &Api, namespace: &str, template: &str) -> Result<Vec<Object>, StoreError> {
     let mut owners = owners(api, Some(namespace)).await?;
-    owners.retain(|object| lower::template_names(object).contains(template));
+    owners.retain(|object| lower::template_names(&object.spec).contains(template));
     Ok(owners)
 }

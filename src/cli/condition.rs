@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::jsonpath::{Path, plain};
 use super::object;
+use super::templates::{SeenTemplate, judge_templates};
 use crate::resource::condition::ConditionType;
 
 /// What is waited for.
@@ -22,6 +23,8 @@ pub(super) enum Wanted {
         /// `True`, `False` or `Unknown`, in any case.
         status: String,
     },
+    /// The status speaks of these states of the templates that the object uses.
+    Templates(Vec<SeenTemplate>),
     /// A field has a value; without one, it only has to be there.
     Field {
         /// What the user wrote.
@@ -87,6 +90,7 @@ impl Wanted {
             (Wanted::Deleted, Some(object)) => Verdict::Waiting(still_there(object)),
             (_, None) => Verdict::Hopeless("it does not exist".to_owned()),
             (Wanted::Condition { type_, status }, Some(object)) => judge_condition(type_, status, object),
+            (Wanted::Templates(seen), Some(object)) => judge_templates(seen, object),
             (Wanted::Field { path, value, text }, Some(object)) => {
                 judge_field(path, value.as_deref(), text, object)
             }
@@ -101,6 +105,7 @@ impl fmt::Display for Wanted {
             Wanted::Deleted => f.write_str("delete"),
             Wanted::Condition { type_, status } if status == "True" => write!(f, "condition {type_}"),
             Wanted::Condition { type_, status } => write!(f, "condition {type_}={status}"),
+            Wanted::Templates(_) => f.write_str("the templates' changes"),
             Wanted::Field { text, .. } => f.write_str(text),
         }
     }

@@ -25,6 +25,7 @@ mod progress;
 mod run;
 mod talk;
 mod target;
+mod templates;
 mod waiting;
 
 pub use args::{

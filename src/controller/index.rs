@@ -16,7 +16,7 @@ impl References {
     pub fn upsert(&mut self, object: &Object) -> BTreeSet<Key> {
         let key = object.key();
         if key.kind.owns_agents() {
-            let templates = lower::template_names(object);
+            let templates = lower::template_names(&object.spec);
             self.replace(
                 &key,
                 templates

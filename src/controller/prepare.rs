@@ -77,7 +77,7 @@ pub async fn prepare(store: &Store, endpoints: &Endpoints, object: &Object) -> R
 /// The templates that `object` names; where one is missing, all of its namespace, so that the nearest name can be told.
 async fn templates(store: &Store, object: &Object) -> Result<Templates, StoreError> {
     let mut found = BTreeMap::new();
-    for name in lower::template_names(object) {
+    for name in lower::template_names(&object.spec) {
         let key = Key::new(Kind::AgentTemplate, object.namespace(), &name);
         let Some(template) = store.get(&key).await? else {
             let all = store.list(Kind::AgentTemplate, Some(object.namespace())).await?;

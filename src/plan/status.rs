@@ -84,6 +84,10 @@ fn finish(counted: WorkloadStatus, facets: Facets, round: &Round<'_>) -> Workloa
             round.now,
         );
     }
+    let templates = match round.subject {
+        Subject::Workload(workload) => workload.templates.clone(),
+        Subject::Blocked { .. } | Subject::Deleting { .. } => counted.templates,
+    };
     WorkloadStatus {
         observed_generation: counted.observed_generation.max(Some(owner.generation)),
         summary: format!("{}/{}", counted.ready_replicas, counted.replicas),
@@ -96,6 +100,7 @@ fn finish(counted: WorkloadStatus, facets: Facets, round: &Round<'_>) -> Workloa
             label::NAME,
             owner.key.name
         ),
+        templates,
         conditions,
         ..counted
     }

@@ -346,6 +346,10 @@ pub struct WorkloadStatus {
     /// Label selector that matches the agents.
     #[serde(default)]
     pub selector: String,
+    /// The AgentTemplates that this status speaks of, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub templates: Vec<TemplateStatus>,
     /// The roles, in the spec's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleStatus>,
@@ -353,6 +357,18 @@ pub struct WorkloadStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// Which state of an AgentTemplate a status speaks of: a template's change moves no generation but its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateStatus {
+    /// The template.
+    pub name: String,
+    /// Its uid: one that is made anew counts its generations anew.
+    pub uid: String,
+    /// Its generation.
+    pub observed_generation: i64,
 }
 
 /// One role's counts.

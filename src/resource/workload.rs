@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::agent_spec::Mount;
+use super::kinds::TemplateStatus;
 use super::object::{Key, Object};
 
 /// A validated Team or Council with its templates merged in.
@@ -17,6 +18,8 @@ pub struct Workload {
     pub network: String,
     /// How long the required roles may take to be ready before the whole is Degraded.
     pub progress_deadline: Duration,
+    /// The templates that were merged in, by name.
+    pub templates: Vec<TemplateStatus>,
     /// The roles, in the spec's order.
     pub roles: Vec<DesiredRole>,
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use whoosh::resource::agent_spec::AgentSpec;
-use whoosh::resource::lower::{Endpoints, Templates, lower};
+use whoosh::resource::lower::{Endpoints, Templates, lower, template};
 use whoosh::resource::manifest::{Source, load};
 use whoosh::resource::workload::Workload;
 use whoosh::resource::{Kind, Object, validate};
@@ -31,12 +30,7 @@ fn workloads() -> BTreeMap<String, Workload> {
     let templates: Templates = objects
         .iter()
         .filter(of_kind)
-        .map(|object| {
-            (
-                object.name().to_owned(),
-                serde_json::from_value::<AgentSpec>(object.spec.clone()).unwrap(),
-            )
-        })
+        .map(|object| template(object).unwrap())
         .collect();
     objects
         .iter()

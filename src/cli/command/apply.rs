@@ -12,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::duration::{Patience, parse_patience};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::files;
+use crate::cli::templates::SeenTemplate;
 use crate::cli::{object, waiting};
 use crate::resource::names::LAST_APPLIED;
 use crate::resource::selector::{LabelSelector, SelectorError};
@@ -58,7 +59,7 @@ pub struct ApplyArgs {
     /// Delete objects with the labels that were applied before and are in no file now
     #[arg(long, requires = "selector")]
     prune: bool,
-    /// Wait until the agents of every team and council are ready
+    /// Wait until the agents of every team and council are ready, also of those that use an applied template
     #[arg(long)]
     wait: bool,
     /// How long to wait for that; 0 looks once, a negative time waits for a week
@@ -125,7 +126,12 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     }
     if args.wait && args.dry_run == DryRun::None {
         let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
-        waiting::until(ctx, &awaited(&items), &[Wanted::ready()], args.timeout, met).await?;
+        let templates = templates(ctx, &items).await?;
+        let mut keys = awaited(&items);
+        keys.extend(users(ctx, &templates).await?);
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let wanted = [Wanted::ready(), Wanted::Templates(templates)];
+        waiting::until(ctx, &keys, &wanted, args.timeout, met).await?;
     }
     Ok(Outcome::Done)
 }
@@ -195,14 +201,48 @@ fn half_done(item: &Item, why: &str) -> CliError {
     CliError::Failed(format!("{name}: {why}; the objects after it were not applied"))
 }
 
-/// Suspended objects are left as they are, so there is nothing to wait for.
-fn awaited(items: &[Item]) -> Vec<Key> {
-    let suspended = |item: &Item| item.source.value.spec["suspend"] == Value::Bool(true);
+/// What was applied. Suspended objects are left as they are, so there is nothing to wait for.
+fn awaited(items: &[Item]) -> BTreeSet<Key> {
     items
         .iter()
-        .filter(|item| item.key.kind.owns_agents() && !suspended(item))
+        .filter(|item| item.key.kind.owns_agents() && !is_suspended(&item.source.value.spec))
         .map(|item| item.key.clone())
         .collect()
+}
+
+fn is_suspended(spec: &Value) -> bool {
+    spec["suspend"] == Value::Bool(true)
+}
+
+/// The applied templates as they are now: whoever uses them has to see this state.
+async fn templates(ctx: &Context, items: &[Item]) -> Result<Vec<SeenTemplate>, CliError> {
+    let mut seen = Vec::new();
+    for item in items.iter().filter(|item| item.key.kind == Kind::AgentTemplate) {
+        let live = ctx.client.find(&item.key).await?;
+        seen.extend(live.as_ref().map(SeenTemplate::of));
+    }
+    Ok(seen)
+}
+
+/// Those who use the templates, in the files or not: the change is theirs, too.
+async fn users(ctx: &Context, templates: &[SeenTemplate]) -> Result<BTreeSet<Key>, CliError> {
+    let namespaces: BTreeSet<&str> = templates.iter().map(SeenTemplate::namespace).collect();
+    let mut users = BTreeSet::new();
+    for namespace in namespaces {
+        for kind in Kind::owners() {
+            let selection = Selection {
+                kind,
+                namespace: Some(namespace.to_owned()),
+                labels: None,
+                fields: None,
+            };
+            let mut live = ctx.client.list(&selection).await?.items;
+            live.retain(|user| templates.iter().any(|seen| seen.is_used_by(user)));
+            live.retain(|user| !object::is_going(user) && !is_suspended(&user["spec"]));
+            users.extend(live.iter().filter_map(object::key));
+        }
+    }
+    Ok(users)
 }
 
 async fn prune(ctx: &Context, args: &ApplyArgs, applied: &[Item]) -> Result<(), CliError> {

@@ -51,6 +51,7 @@ fn any_workload(dice: &mut Dice) -> Workload {
         suspended: dice.chance(12),
         network: dice.pick(&["chorus_net", "other_net"]).to_owned(),
         progress_deadline: Duration::from_secs(600),
+        templates: Vec::new(),
         roles,
     }
 }

@@ -9,7 +9,7 @@ use crate::plan::observed::{Task, TaskState};
 use crate::plan::round::Subject;
 use crate::plan::teardown::Remaining;
 use crate::resource::condition::ConditionType;
-use crate::resource::kinds::RoleStatus;
+use crate::resource::kinds::{RoleStatus, TemplateStatus};
 
 #[test]
 fn a_new_workload_progresses_and_is_ready_when_it_is_seen_to_be() {
@@ -50,6 +50,22 @@ fn a_new_workload_progresses_and_is_ready_when_it_is_seen_to_be() {
         }
     );
     assert_eq!(status.observed_generation, Some(1));
+}
+
+#[test]
+fn a_status_says_which_state_of_a_template_it_speaks_of() {
+    let template = |generation| TemplateStatus {
+        name: "t".into(),
+        uid: "u".into(),
+        observed_generation: generation,
+    };
+    let mut story = Story::new(World::new("writer"));
+    story.world.workload.templates = vec![template(1)];
+    story.round();
+    assert_eq!(story.status.templates, [template(1)]);
+    story.world.workload.templates = vec![template(2)];
+    story.round();
+    assert_eq!(story.status.templates, [template(2)]);
 }
 
 #[test]

@@ -30,6 +30,7 @@ impl World {
             suspended: false,
             network: "chorus_net".to_owned(),
             progress_deadline: Duration::from_secs(600),
+            templates: Vec::new(),
             roles: roles.split_whitespace().map(role).collect(),
         };
         let mut observed = Observed::default();

@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::agent_spec::AgentSpec;
+use super::kinds::TemplateStatus;
 use super::names::DEFAULT_NETWORK;
 use super::nearest;
 use super::object::Object;
@@ -25,8 +26,17 @@ use declared::{Declared, DeclaredRole};
 /// How long agents may take to be ready, when a Council's formation names no deadline.
 const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 
-/// The agent blocks of a namespace's AgentTemplates, by name.
-pub type Templates = BTreeMap<String, AgentSpec>;
+/// A namespace's AgentTemplates, by name.
+pub type Templates = BTreeMap<String, Template>;
+
+/// An AgentTemplate, as roles start from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// Its agent block.
+    pub agent: AgentSpec,
+    /// Which state of it this is.
+    pub status: TemplateStatus,
+}
 
 /// Where agents find the systems around them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +54,7 @@ pub enum LowerError {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// It waits for templates that do not exist (yet).
-    #[error("{}", lines(.0))]
+    #[error("{}", joined(.0))]
     MissingTemplates(Vec<MissingTemplate>),
 }
 
@@ -74,31 +84,36 @@ impl fmt::Display for MissingTemplate {
     }
 }
 
-fn lines(missing: &[MissingTemplate]) -> String {
+fn joined(missing: &[MissingTemplate]) -> String {
     missing
         .iter()
         .map(MissingTemplate::to_string)
         .collect::<Vec<_>>()
-        .join("\n")
+        .join("; ")
 }
 
-/// The name and agent block of an AgentTemplate.
+/// The name and content of an AgentTemplate.
 ///
 /// `None` when this version cannot read it: it then counts as missing, and its users say so.
-pub fn template(object: &Object) -> Option<(String, AgentSpec)> {
-    let block = serde_json::from_value(object.spec.clone()).ok()?;
-    Some((object.name().to_owned(), block))
+pub fn template(object: &Object) -> Option<(String, Template)> {
+    let name = object.name().to_owned();
+    let template = Template {
+        agent: serde_json::from_value(object.spec.clone()).ok()?,
+        status: TemplateStatus {
+            name: name.clone(),
+            uid: object.uid().to_owned(),
+            observed_generation: object.generation(),
+        },
+    };
+    Some((name, template))
 }
 
-/// The templates that an object's roles name. Empty for kinds without roles.
-pub fn template_names(object: &Object) -> BTreeSet<String> {
-    let roles = object
-        .spec
-        .get("roles")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+/// The templates that a spec's roles name. Empty for kinds without roles.
+pub fn template_names(spec: &Value) -> BTreeSet<String> {
+    let roles = spec.get("roles").and_then(Value::as_array);
     roles
+        .into_iter()
+        .flatten()
         .filter_map(|role| role.get("template")?.as_str().map(str::to_owned))
         .collect()
 }
@@ -119,10 +134,12 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
         .network
         .clone()
         .unwrap_or_else(|| DEFAULT_NETWORK.to_owned());
+    let mut used = BTreeSet::new();
     let mut roles = Vec::new();
     let mut causes = Vec::new();
     for role in &declared.roles {
         let template = role.template.as_ref().and_then(|name| templates.get(name));
+        used.extend(template.map(|template| template.status.clone()));
         match lower_role(role, template, &declared, &owner, &network, endpoints) {
             Ok(role) => roles.push(role),
             Err(found) => causes.extend(found),
@@ -136,6 +153,7 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
         suspended: declared.suspended,
         network,
         progress_deadline: declared.deadline.map_or(PROGRESS_DEADLINE, |deadline| deadline.0),
+        templates: used.into_iter().collect(),
         roles,
     })
 }
@@ -158,13 +176,14 @@ fn missing_templates(roles: &[DeclaredRole], templates: &Templates) -> Vec<Missi
 
 fn lower_role(
     role: &DeclaredRole,
-    template: Option<&AgentSpec>,
+    template: Option<&Template>,
     declared: &Declared,
     owner: &Owner,
     network: &str,
     endpoints: &Endpoints,
 ) -> Result<DesiredRole, Vec<Cause>> {
     let layers: Vec<&AgentSpec> = template
+        .map(|template| &template.agent)
         .into_iter()
         .chain([&declared.defaults, &role.agent])
         .collect();

@@ -25,8 +25,17 @@ fn endpoints() -> Endpoints {
 }
 
 fn lowered(kind: Kind, spec: Value, templates: Value) -> Result<Workload, LowerError> {
-    let templates: Templates = serde_json::from_value(templates).unwrap();
+    let templates = templates.as_object().unwrap().iter();
+    let templates = templates.filter_map(|(name, spec)| template(&stored_template(name, spec.clone())));
+    let templates = templates.collect();
     lower(&object(kind, spec), &templates, &endpoints())
+}
+
+fn stored_template(name: &str, spec: Value) -> Object {
+    let mut object = Object::new(&Key::new(Kind::AgentTemplate, "default", name), spec);
+    object.metadata.uid = Some(format!("uid-of-{name}"));
+    object.metadata.generation = Some(7);
+    object
 }
 
 /// The agent of a Team's one role.
@@ -40,8 +49,10 @@ fn agent(defaults: Value, block: Value) -> DesiredAgent {
 }
 
 fn problems(result: Result<Workload, LowerError>) -> Vec<String> {
-    let text = result.unwrap_err().to_string();
-    text.lines().map(str::to_owned).collect()
+    match result.unwrap_err() {
+        LowerError::Invalid(Invalid { causes }) => causes.iter().map(Cause::to_string).collect(),
+        LowerError::MissingTemplates(missing) => missing.iter().map(MissingTemplate::to_string).collect(),
+    }
 }
 
 #[test]
@@ -306,7 +317,7 @@ fn a_template_that_is_not_there_is_waited_for() {
     ]});
     let team = object(Kind::Team, spec.clone());
     assert_eq!(
-        template_names(&team).into_iter().collect::<Vec<_>>(),
+        template_names(&team.spec).into_iter().collect::<Vec<_>>(),
         ["code-reviewer", "code-reviwer", "tester"]
     );
     let result = lowered(Kind::Team, spec, json!({"code-reviewer": {"image": "a:1"}}));
@@ -321,6 +332,23 @@ fn a_template_that_is_not_there_is_waited_for() {
             "role b waits for the AgentTemplate \"tester\", which does not exist",
         ]
     );
+}
+
+#[test]
+fn a_workload_knows_which_state_of_its_templates_it_has() {
+    let spec = json!({"roles": [{"name": "a", "template": "t"}, {"name": "b", "template": "t"}]});
+    let workload = lowered(
+        Kind::Team,
+        spec,
+        json!({"other": {"image": "a:1"}, "t": {"image": "a:1"}}),
+    )
+    .unwrap();
+    let expected = TemplateStatus {
+        name: "t".to_owned(),
+        uid: "uid-of-t".to_owned(),
+        observed_generation: 7,
+    };
+    assert_eq!(workload.templates, [expected]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Everything that is wrong with an object. Displays as one line a cause.
+/// Everything that is wrong with an object. Displays as one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Invalid {
     /// The problems; never empty.
@@ -81,7 +81,7 @@ impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, cause) in self.causes.iter().enumerate() {
             if at > 0 {
-                f.write_str("\n")?;
+                f.write_str("; ")?;
             }
             cause.fmt(f)?;
         }

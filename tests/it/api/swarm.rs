@@ -49,7 +49,7 @@ async fn bring_about(server: &Server, name: &str) {
     let object = server.store.get(&key).await.unwrap().unwrap();
     let small = Key::new(Kind::AgentTemplate, "default", "small");
     let small = server.store.get(&small).await.unwrap().unwrap();
-    let templates = Templates::from([("small".to_owned(), serde_json::from_value(small.spec).unwrap())]);
+    let templates = Templates::from_iter(lower::template(&small));
     let workload = lower::lower(&object, &templates, &Endpoints::default()).unwrap();
     let observed = server.cache.observe(&Want::of(&workload)).await.unwrap();
     let instance = server.store.instance_id().await.unwrap();
