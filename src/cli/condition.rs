@@ -36,8 +36,8 @@ pub(super) enum Wanted {
     },
 }
 
-/// What an object says to what is wanted, the worst last.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What an object says to what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It holds.
     Met,
@@ -98,6 +98,18 @@ impl Wanted {
     }
 }
 
+impl Verdict {
+    /// How bad it is; 0 is well.
+    fn rank(&self) -> u8 {
+        match self {
+            Verdict::Met => 0,
+            Verdict::Waiting(_) => 1,
+            Verdict::Blocked(_) => 2,
+            Verdict::Hopeless(_) => 3,
+        }
+    }
+}
+
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -111,10 +123,11 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// Judges several at once: all must hold; the worst decides.
+/// Judges several at once: all must hold; the worst decides, and the first of those.
 pub(crate) fn judge_all(wanted: &[Wanted], object: Option<&Value>) -> Verdict {
     let verdicts = wanted.iter().map(|one| one.judge(object));
-    verdicts.max().unwrap_or(Verdict::Met)
+    let worse = |worst: Verdict, next: Verdict| if next.rank() > worst.rank() { next } else { worst };
+    verdicts.reduce(worse).unwrap_or(Verdict::Met)
 }
 
 fn parse_field(text: &str) -> Result<Wanted, String> {
