@@ -13,6 +13,7 @@ pub mod finalize;
 pub mod index;
 pub mod leader;
 pub mod next;
+pub mod outages;
 pub mod prepare;
 pub mod reconcile;
 pub mod report;

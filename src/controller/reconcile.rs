@@ -2,17 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
 use crate::resource::lower::Endpoints;
 use crate::resource::{Key, Object};
 use crate::store::{Epoch, Store};
-use crate::swarm::{Cache, SecretsDir, SwarmError};
+use crate::swarm::{Cache, SecretsDir, Want};
 use crate::telemetry::{Chain, Metrics};
 
 use super::StepError;
 use super::act;
 use super::next::{self, Ended};
+use super::outages::{Outages, Unobserved};
 use super::prepare::{self, Prepared};
 
 /// What every turn needs.
@@ -32,6 +35,8 @@ pub struct Reconciler {
     pub epoch: Epoch,
     /// Figures.
     pub metrics: Metrics,
+    /// Since when what is not observed now is not.
+    pub outages: Outages,
 }
 
 impl Reconciler {
@@ -68,7 +73,7 @@ impl Reconciler {
         let prepared = prepare::prepare(&self.store, &self.endpoints, object)
             .await
             .map_err(StepError::Fetch)?;
-        let observed = self.cache.observe(&prepared.want()).await;
+        let observed = self.observe(&prepared.want()).await;
         let plan = self.decide(&prepared, &observed);
         let report = plan.report.clone();
         let outcome = self.act(&key, plan).await;
@@ -78,11 +83,17 @@ impl Reconciler {
             .map_err(StepError::Status)?;
         let settling = next::is_settling(&status);
         self.cache.settling(&key, settling);
-        observed.map_err(StepError::Observe)?;
+        observed?;
         Ok(next::after(ended(settling, &outcome), &outcome))
     }
 
-    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, SwarmError>) -> Plan {
+    /// One owner's slice of the Swarm.
+    pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, Unobserved> {
+        let looked = self.cache.observe(want).await;
+        self.outages.note(want.owner, looked, Timestamp::now())
+    }
+
+    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, Unobserved>) -> Plan {
         match (prepared, observed) {
             (Prepared::Workload(workload), Ok(observed)) => plan::plan(workload, observed, &self.instance),
             _ => Plan::default(),

@@ -13,6 +13,7 @@ use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
+use super::outages::Outages;
 use super::{Reconciler, declared, leader};
 
 /// Keys that are worked on at once.
@@ -90,6 +91,7 @@ async fn lead(controller: &Controller, epoch: Epoch, triggers: &mut mpsc::Receiv
         instance: controller.instance.clone(),
         epoch,
         metrics: controller.metrics.clone(),
+        outages: Outages::default(),
     };
     // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
     controller.cache.ready().await;

@@ -13,8 +13,8 @@ use super::teardown::Remaining;
 pub struct Round<'a> {
     /// What the round was about.
     pub subject: Subject<'a>,
-    /// What was seen before anything was done, or why the engine could not be asked.
-    pub observed: Result<&'a Observed, &'a str>,
+    /// What was seen before anything was done, or why nothing was.
+    pub observed: Result<&'a Observed, Unseen<'a>>,
     /// The plan's report; empty when there was no plan.
     pub report: &'a Report,
     /// What became of the plan; empty when there was none.
@@ -23,6 +23,15 @@ pub struct Round<'a> {
     pub instance: &'a str,
     /// The time of the round.
     pub now: Timestamp,
+}
+
+/// Why the Swarm could not be looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Unseen<'a> {
+    /// The engine's words, or those of the way there.
+    pub why: &'a str,
+    /// When it could not be looked at for the first time in a row.
+    pub since: Timestamp,
 }
 
 /// What a round was about.

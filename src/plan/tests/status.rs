@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::story::Story;
-use super::world::{World, at, errored, failed, node, owner, task};
+use super::world::{World, at, errored, failed, file, node, owner, task};
 use crate::plan::action::{Action, BlockedReason, FailureKind};
 use crate::plan::observed::{Task, TaskState};
 use crate::plan::round::Subject;
@@ -307,9 +307,12 @@ fn suspended_says_so_and_what_is() {
 fn an_engine_that_does_not_answer_leaves_the_counts_and_makes_the_rest_unknown() {
     let mut story = Story::settled("writer reviewer");
     let workload = story.world.workload.clone();
-    story.world.now = at(1100);
-    for told in [1, 0] {
-        story.round_of(Subject::Workload(&workload), Err("connection refused"));
+    for (now, told) in [(1110, 1), (1111, 0)] {
+        story.world.now = at(now);
+        story.round_of(
+            Subject::Workload(&workload),
+            Err(("connection refused", at(1100))),
+        );
         assert_eq!(
             story.shown(),
             "2/2 Unknown Ready=Unknown:EngineUnavailable Progressing=Unknown:EngineUnavailable \
@@ -323,11 +326,39 @@ fn an_engine_that_does_not_answer_leaves_the_counts_and_makes_the_rest_unknown()
         (story.status.state.as_str(), story.since(ConditionType::Ready)),
         ("Ready", 1200)
     );
+}
 
+#[test]
+fn an_engine_that_is_away_for_a_moment_changes_nothing() {
+    let mut story = Story::settled("writer reviewer");
+    let workload = story.world.workload.clone();
+    let before = story.status.clone();
+    for now in [1100, 1101, 1109] {
+        story.world.now = at(now);
+        story.round_of(
+            Subject::Workload(&workload),
+            Err(("connection refused", at(1100))),
+        );
+        assert_eq!((&story.status, story.events.len()), (&before, 0), "{now}");
+    }
+}
+
+#[test]
+fn what_was_never_looked_at_is_unknown_at_once() {
+    let refused = Err(("connection refused", at(1000)));
     let mut story = Story::new(World::new("writer=3"));
     let workload = story.world.workload.clone();
-    story.round_of(Subject::Workload(&workload), Err("connection refused"));
-    assert_eq!(story.status.summary, "0/3");
+    story.round_of(Subject::Workload(&workload), refused);
+    assert_eq!(
+        (story.status.summary.as_str(), story.status.state.as_str()),
+        ("0/3", "Unknown")
+    );
+
+    let mut story = Story::settled("writer");
+    story.world.workload.owner.generation = 2;
+    let workload = story.world.workload.clone();
+    story.round_of(Subject::Workload(&workload), refused);
+    assert_eq!(story.status.state, "Unknown");
 }
 
 #[test]
@@ -410,4 +441,20 @@ fn failures_of_the_engine_are_tried_again_or_need_a_person() {
          Stalled=True:EngineRefused",
         "writer.1: the engine does not want service",
     );
+}
+
+#[test]
+fn an_agent_whose_needs_cannot_be_made_waits_and_the_others_start() {
+    let mut story = Story::new(World::new("writer reviewer"));
+    story.world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    story.fault = |action| matches!(action, Action::CreateConfig { .. }).then_some(FailureKind::Unavailable);
+    story.round();
+    story.round();
+    assert_eq!(
+        story.shown(),
+        "1/2 Progressing Ready=False:AgentsStarting Progressing=True:EngineUnavailable"
+    );
+    story.fault = |_| None;
+    story.round();
+    assert_eq!(story.round().state, "Ready");
 }
