@@ -181,7 +181,8 @@ impl Cache {
         self.inner.earlier_poll.notify_one();
     }
 
-    /// Every owner that the services, secrets or configs of this installation name: to find what a deleted one left.
+    /// Every owner that the services, networks, secrets or configs of this installation name: to find what a
+    /// deleted one left.
     pub fn owners(&self) -> BTreeSet<Key> {
         self.inner.ledger().owners()
     }

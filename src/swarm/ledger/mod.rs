@@ -327,10 +327,12 @@ impl Ledger {
         self.by_owner.keys()
     }
 
-    /// Every owner that has services, secrets or configs.
+    /// Every owner that has services, or for whom a network, secret or config was made.
     pub(in crate::swarm) fn owners(&self) -> BTreeSet<Key> {
+        let networks = self.networks.iter().map(|seen| &seen.network.labels);
         let blobs = self.secrets.iter().chain(self.configs.iter());
-        let makers = blobs.filter_map(|blob| owner(&blob.blob.labels, &self.instance));
+        let made = networks.chain(blobs.map(|seen| &seen.blob.labels));
+        let makers = made.filter_map(|labels| owner(labels, &self.instance));
         self.by_owner.keys().cloned().chain(makers).collect()
     }
 
