@@ -1,7 +1,8 @@
 //! What was made for an owner and no service uses any more.
 //!
 //! Secrets and configs are each owner's own. Networks are shared by name: whoever made one removes it while
-//! it lives, and whoever declares it removes it when it goes.
+//! it lives, and whoever declares it removes it when it goes. Where both have gone by then, it goes when what
+//! was made for its dead maker is swept.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -84,6 +84,21 @@ fn a_shared_network_goes_with_the_last_that_declares_it() {
 }
 
 #[test]
+fn a_network_whose_maker_is_gone_goes_when_its_last_user_has_left_it() {
+    let mut world = World::settled("writer");
+    world.remove("writer.1");
+    let sweep = |world: &World| {
+        let key = &world.workload.owner.key;
+        lines(&teardown(key, &BTreeSet::new(), false, &world.observed, INSTANCE).plan)
+    };
+    let users = &mut world.network("chorus_net").in_use;
+    users.insert("team_default_others_writer_1".into());
+    assert!(sweep(&world).is_empty());
+    world.network("chorus_net").in_use.clear();
+    assert_eq!(sweep(&world), ["1 - network chorus_net"]);
+}
+
+#[test]
 fn a_network_of_others_is_never_removed() {
     let mut world = World::new("writer");
     let mut theirs = super::world::network(labels_of_others(), 0, &[]);

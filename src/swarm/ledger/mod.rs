@@ -336,6 +336,18 @@ impl Ledger {
         self.by_owner.keys().cloned().chain(makers).collect()
     }
 
+    /// The owners for whom networks were made that no service uses any more: whoever left one last does not know
+    /// of that, and its maker may be gone.
+    pub(in crate::swarm) fn makers_of_idle_networks(&self) -> BTreeSet<Key> {
+        let is_idle = |seen: &&SeenNetwork| {
+            let used = Used::Network(seen.network.id.clone());
+            !self.users.contains_key(&used)
+        };
+        let idle = self.networks.iter().filter(is_idle);
+        idle.filter_map(|seen| owner(&seen.network.labels, &self.instance))
+            .collect()
+    }
+
     /// Names of the services that refer to something, whoever owns them.
     fn users(&self, of: &Used) -> BTreeSet<String> {
         let ids = self.users.get(of).into_iter().flatten();
