@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((settings.port, settings.bus), (8080, None));
         assert_eq!(settings.stop_grace, Duration::from_secs(10));
         assert_eq!(settings.heartbeat, Duration::from_secs(10));
-        assert!(!settings.identity.coordinator);
+        assert!(!settings.identity.coordinated);
     }
 
     #[test]
@@ -181,7 +181,7 @@ second line",
         assert_eq!(settings.stop_grace, Duration::from_secs(90));
         let identity = settings.identity;
         assert_eq!(identity.id.as_str(), "payments:reviewer-2");
-        assert_eq!((identity.slot, identity.coordinator), (2, true));
+        assert_eq!((identity.slot, identity.coordinated), (2, true));
         assert_eq!(identity.capabilities, ["review", "test"]);
         assert_eq!(
             identity.task.description.as_deref(),
