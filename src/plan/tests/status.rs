@@ -269,10 +269,10 @@ fn progress_has_a_deadline_that_a_new_generation_restarts() {
     assert_eq!(look(&mut story, 1100), progressing);
     assert_eq!(look(&mut story, 1159), progressing);
     assert_eq!(look(&mut story, 1160), late);
-    assert_eq!(story.status.message, "1 of 2 agents are ready after 60s");
+    assert_eq!(story.status.message, "1 of 2 agents are ready after 1m");
     assert_eq!(
         story.events,
-        ["Warning ProgressDeadlineExceeded: 1 of 2 agents are ready after 60s"]
+        ["Warning ProgressDeadlineExceeded: 1 of 2 agents are ready after 1m"]
     );
     assert_eq!(look(&mut story, 9000), late);
     assert!(story.events.is_empty());
