@@ -90,14 +90,9 @@ impl<K: Ord + Clone> Schedule<K> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Number of keys that wait, due or not.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether no key waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Number of keys that are due and not handed out.
+    pub fn due(&self, now: Instant) -> usize {
+        self.due.iter().take_while(|(at, _)| *at <= now).count()
     }
 }
 
@@ -128,8 +123,11 @@ mod tests {
             for seconds in requests {
                 schedule.request("a", at(start, seconds));
             }
-            assert_eq!(schedule.len(), 1);
             assert_eq!(schedule.take(at(start, 2)), Taken::At(at(start, 3)));
+            assert_eq!(
+                [2, 3, 9].map(|seconds| schedule.due(at(start, seconds))),
+                [0, 1, 1]
+            );
             assert_eq!(schedule.take(at(start, 3)), Taken::Key("a"));
             assert_eq!(schedule.take(at(start, 9)), Taken::Nothing);
         }
