@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use crate::resource::kinds::{AgentStatus, AgentViewSpec};
 use crate::resource::names::{self, label};
 use crate::resource::workload::Workload;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, labels};
 
 use super::assess::{Assessed, assess};
 use super::explain::engine_error;
 use super::health::{Health, Verdict, judge, node_name};
 use super::observed::{Node, Observed, Service};
-use super::ownership::{self, Ownership};
+use super::ownership::Ownership;
 use super::planner;
 
 /// One agent, ready to be shown.
@@ -61,7 +61,7 @@ pub fn views_of_services<'a>(
 ) -> Vec<AgentView> {
     services
         .into_iter()
-        .filter(|live| ownership::is_ours(&live.labels, instance))
+        .filter(|live| labels::is_ours(&live.labels, instance))
         .filter_map(|live| of_service(live, nodes, now))
         .collect()
 }
@@ -87,8 +87,7 @@ fn declared(agent: &Assessed<'_>, nodes: &BTreeMap<String, Node>) -> AgentView {
 /// The agent that a service runs, from its labels; `None` when they do not say.
 fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<AgentView> {
     let label = |name| live.labels.get(name).map(String::as_str);
-    let kind = Kind::find(label(label::KIND)?)?;
-    let owner = Key::new(kind, label(label::NAMESPACE)?, label(label::NAME)?);
+    let owner = labels::owner(&live.labels)?;
     let slot = label(label::SLOT)?.parse().ok()?;
     let health = judge(Some(live), false, nodes, now);
     let mut view = view(

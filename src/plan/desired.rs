@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 
 use crate::resource::agent_spec::{Mount, MountType};
 use crate::resource::env;
+use crate::resource::labels;
 use crate::resource::names::{self, label};
 use crate::resource::workload::{DesiredAgent, DesiredFile, DesiredRole, Owner, Workload};
 
 use super::image::Images;
 use super::observed::Observed;
-use super::ownership;
 use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 
 /// Every ended container is started again, after 2 s and without end. A pause as short as this brings a
@@ -235,7 +235,7 @@ impl<'a> Desired<'a> {
 
 fn labels(slot: Slot<'_>, image: &str, hash: &str, instance: &str) -> BTreeMap<String, String> {
     let Slot { owner, role, number } = slot;
-    let mut labels = ownership::labels(owner, instance);
+    let mut labels = labels::of_owner(owner, instance);
     let own = [
         (label::ROLE, role.name.clone()),
         (label::SLOT, number.to_string()),

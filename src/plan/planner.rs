@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::resource::labels;
 use crate::resource::names::label;
 use crate::resource::workload::{Owner, Workload};
 
@@ -11,7 +12,7 @@ use super::addresses::Addresses;
 use super::desired::{Desired, MissingSecrets, Need, Slot, slots};
 use super::diff::{Difference, diff};
 use super::observed::{Observed, Service};
-use super::ownership::{self, Ownership};
+use super::ownership::Ownership;
 use super::service::ServiceSpec;
 use super::unused;
 
@@ -138,7 +139,7 @@ impl<'a> Planner<'a> {
 
     /// Notes what the service refers to and is not there.
     fn need(&mut self, slot: Slot<'_>, spec: &ServiceSpec) {
-        let labels = || ownership::labels(slot.owner, self.instance);
+        let labels = || labels::of_owner(slot.owner, self.instance);
         let networks = spec.networks.iter();
         let networks = networks.filter(|name| !self.observed.networks.contains_key(*name));
         let networks = networks.map(|name| Action::CreateNetwork {
@@ -226,7 +227,7 @@ pub(super) fn remove(live: &Service) -> Option<Action> {
     Some(Action::RemoveService {
         id: live.id.clone(),
         name: live.spec.name.clone(),
-        uid: ownership::uid(&live.labels)?.to_owned(),
+        uid: labels::uid(&live.labels)?.to_owned(),
     })
 }
 

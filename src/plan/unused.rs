@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::Key;
+use crate::resource::labels::{belongs_to, is_ours};
 use crate::resource::workload::Workload;
 
 use super::action::Action;
 use super::observed::{Blob, Network, Observed};
-use super::ownership::{belongs_to, is_ours};
 use super::service::ServiceSpec;
 
 /// What becomes of services, by name: another spec, or nothing. Those that stay as they are have no entry.

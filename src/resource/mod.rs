@@ -11,6 +11,7 @@ pub mod event;
 pub mod explain;
 pub mod kind;
 pub mod kinds;
+pub mod labels;
 pub mod lifecycle;
 pub mod lower;
 pub mod manifest;
