@@ -9,6 +9,7 @@ pub mod duration;
 pub mod env;
 pub mod event;
 pub mod explain;
+pub mod image;
 pub mod kind;
 pub mod kinds;
 pub mod labels;
