@@ -14,7 +14,7 @@ use crate::telemetry::Chain;
 const AT_ONCE: usize = 8;
 
 /// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on.
-pub async fn act<F>(plan: Plan, act: impl Fn(Action) -> F) -> Outcome
+pub(super) async fn act<F>(plan: Plan, act: impl Fn(Action) -> F) -> Outcome
 where
     F: Future<Output = Result<Done, ActError>>,
 {
@@ -63,7 +63,7 @@ fn kind(error: &ActError) -> FailureKind {
 }
 
 /// An action's name, for metrics.
-pub fn operation(action: &Action) -> &'static str {
+pub(super) fn operation(action: &Action) -> &'static str {
     match action {
         Action::CreateNetwork { .. } => "create-network",
         Action::CreateSecret { .. } => "create-secret",

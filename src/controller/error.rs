@@ -9,7 +9,7 @@ use super::outages::Unobserved;
 
 /// The step that failed; its source says how.
 #[derive(Debug, Error)]
-pub enum StepError {
+pub(super) enum StepError {
     /// The declared objects could not be read.
     #[error("cannot read what is declared now")]
     Fetch(#[source] StoreError),
@@ -32,7 +32,7 @@ impl From<Unobserved> for StepError {
 
 impl StepError {
     /// The step's name, for metrics.
-    pub fn step(&self) -> &'static str {
+    pub(super) fn step(&self) -> &'static str {
         match self {
             Self::Fetch(_) => "fetch",
             Self::Observe(_) => "observe",
@@ -42,7 +42,7 @@ impl StepError {
     }
 
     /// Whether the object merely moved on since it was read: the next turn starts from its new state.
-    pub fn is_conflict(&self) -> bool {
+    pub(super) fn is_conflict(&self) -> bool {
         match self {
             Self::Fetch(source) | Self::Status(source) | Self::Finalize(source) => {
                 matches!(source, StoreError::Conflict { .. } | StoreError::NotFound(_))

@@ -11,22 +11,22 @@ use crate::swarm::SwarmError;
 
 /// Why a slice could not be observed.
 #[derive(Debug)]
-pub struct Unobserved {
+pub(super) struct Unobserved {
     /// What went wrong this time.
-    pub error: SwarmError,
+    pub(super) error: SwarmError,
     /// When it went wrong for the first time since a look that succeeded.
-    pub since: Timestamp,
+    pub(super) since: Timestamp,
 }
 
 /// The owners whose last look failed; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Outages {
+pub(super) struct Outages {
     since: Arc<Mutex<BTreeMap<Key, Timestamp>>>,
 }
 
 impl Outages {
     /// Takes note of what a look at the slice of `owner` came to at `now`.
-    pub fn note(
+    pub(super) fn note(
         &self,
         owner: &Key,
         looked: Result<Observed, SwarmError>,

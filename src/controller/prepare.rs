@@ -12,7 +12,7 @@ use crate::swarm::Want;
 
 /// An object, ready to be planned for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Prepared {
+pub(super) enum Prepared {
     /// It can be brought about.
     Workload(Workload),
     /// It cannot now; its agents are left as they are.
@@ -28,7 +28,7 @@ pub enum Prepared {
 
 impl Prepared {
     /// What status and events call it.
-    pub fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         match self {
             Self::Workload(workload) => Subject::Workload(workload),
             Self::Blocked {
@@ -44,7 +44,7 @@ impl Prepared {
     }
 
     /// What has to be observed for it.
-    pub fn want(&self) -> Want<'_> {
+    pub(super) fn want(&self) -> Want<'_> {
         match self {
             Self::Workload(workload) => Want::of(workload),
             Self::Blocked { owner, .. } => Want::own(&owner.key),
@@ -56,7 +56,11 @@ impl Prepared {
 ///
 /// # Errors
 /// Only those of the store: a missing template or an invalid spec is an answer, not an error.
-pub async fn prepare(store: &Store, endpoints: &Endpoints, object: &Object) -> Result<Prepared, StoreError> {
+pub(super) async fn prepare(
+    store: &Store,
+    endpoints: &Endpoints,
+    object: &Object,
+) -> Result<Prepared, StoreError> {
     let templates = templates(store, object).await?;
     Ok(match lower::lower(object, &templates, endpoints) {
         Ok(workload) => Prepared::Workload(workload),

@@ -20,28 +20,28 @@ use super::prepare::{self, Prepared};
 
 /// What every turn needs.
 #[derive(Clone)]
-pub struct Reconciler {
+pub(super) struct Reconciler {
     /// What is declared.
-    pub store: Store,
+    pub(super) store: Store,
     /// What is observed.
-    pub cache: Cache,
+    pub(super) cache: Cache,
     /// Where secret content comes from.
-    pub secrets: SecretsDir,
+    pub(super) secrets: SecretsDir,
     /// What agents are told of their surroundings.
-    pub endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
     /// The installation's id.
-    pub instance: String,
+    pub(super) instance: String,
     /// The leader's epoch that every write is checked against.
-    pub epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// Figures.
-    pub metrics: Metrics,
+    pub(super) metrics: Metrics,
     /// Since when what is not observed now is not.
-    pub outages: Outages,
+    pub(super) outages: Outages,
 }
 
 impl Reconciler {
     /// Takes one turn and says when the next one is due. Never fails: an error is logged, counted and waited out.
-    pub async fn reconcile(&self, key: Key) -> Next {
+    pub(super) async fn reconcile(&self, key: Key) -> Next {
         let started = Instant::now();
         let result = self.turn(&key).await;
         let (outcome, next) = match &result {

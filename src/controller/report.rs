@@ -13,7 +13,7 @@ use super::Reconciler;
 use super::outages::Unobserved;
 
 /// The name under which the controllers write.
-pub const ACTOR: &str = "system:whoosh:controller";
+pub(super) const ACTOR: &str = "system:whoosh:controller";
 
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
 fn status_of(object: &Object) -> Option<WorkloadStatus> {

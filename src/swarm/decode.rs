@@ -97,7 +97,6 @@ pub(super) fn owner(found: &Labels, instance: &str) -> Option<Key> {
 impl From<wire::Service> for SeenService {
     fn from(from: wire::Service) -> Self {
         let spec = decode(&from.spec);
-        let (update_state, update_message) = from.update.map(|update| (update.state, update.message)).unzip();
         Self {
             template: template_print(&from.spec.task),
             running: from.counts.map(|counts| counts.running),
@@ -106,8 +105,7 @@ impl From<wire::Service> for SeenService {
                 version: from.version.index,
                 labels: from.spec.labels,
                 spec,
-                update_state,
-                update_message,
+                update_state: from.update.map(|update| update.state),
                 created: from.created,
                 updated: from.updated,
                 tasks: None,

@@ -43,7 +43,7 @@ wire! {
         "ServiceStatus" => counts: Option<Counts>,
     }
     struct Version { "Index" => index: u64 }
-    struct UpdateStatus { "State" => state: String, "Message" => message: String }
+    struct UpdateStatus { "State" => state: String }
     /// Only with `status=true`.
     struct Counts { "RunningTasks" => running: u64 }
 
