@@ -65,7 +65,7 @@ impl Reconciler {
         let prepared = prepare::prepare(&self.store, &self.endpoints, object).await?;
         Ok(match prepared {
             Prepared::Workload(_) => prepared.want().networks,
-            Prepared::Blocked { .. } => BTreeSet::new(),
+            Prepared::Invalid { .. } => BTreeSet::new(),
         })
     }
 

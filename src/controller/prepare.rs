@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::Subject;
-use crate::plan::action::BlockedReason;
-use crate::resource::lower::{self, Endpoints, LowerError, Templates};
+use crate::resource::lower::{self, Endpoints, Templates};
 use crate::resource::workload::{Owner, Workload};
 use crate::resource::{Key, Kind, Object};
 use crate::store::{Store, StoreError};
@@ -15,14 +14,12 @@ use crate::swarm::Want;
 pub(super) enum Prepared {
     /// It can be brought about.
     Workload(Workload),
-    /// It cannot now; its agents are left as they are.
-    Blocked {
+    /// It cannot; its agents are left as they are.
+    Invalid {
         /// Whose agents.
         owner: Owner,
-        /// Why.
-        reason: BlockedReason,
-        /// What to know or do next.
-        message: String,
+        /// What is not valid.
+        why: String,
     },
 }
 
@@ -31,15 +28,7 @@ impl Prepared {
     pub(super) fn subject(&self) -> Subject<'_> {
         match self {
             Self::Workload(workload) => Subject::Workload(workload),
-            Self::Blocked {
-                owner,
-                reason,
-                message,
-            } => Subject::Blocked {
-                owner,
-                reason: *reason,
-                message,
-            },
+            Self::Invalid { owner, why } => Subject::Invalid { owner, why },
         }
     }
 
@@ -47,7 +36,7 @@ impl Prepared {
     pub(super) fn want(&self) -> Want<'_> {
         match self {
             Self::Workload(workload) => Want::of(workload),
-            Self::Blocked { owner, .. } => Want::own(&owner.key),
+            Self::Invalid { owner, .. } => Want::own(&owner.key),
         }
     }
 }
@@ -64,17 +53,10 @@ pub(super) async fn prepare(
     let templates = templates(store, object).await?;
     Ok(match lower::lower(object, &templates, endpoints) {
         Ok(workload) => Prepared::Workload(workload),
-        Err(error) => {
-            let reason = match &error {
-                LowerError::MissingTemplates(_) => BlockedReason::TemplateNotFound,
-                LowerError::Invalid(_) => BlockedReason::Invalid,
-            };
-            Prepared::Blocked {
-                owner: Owner::of(object),
-                reason,
-                message: error.to_string(),
-            }
-        }
+        Err(invalid) => Prepared::Invalid {
+            owner: Owner::of(object),
+            why: invalid.to_string(),
+        },
     })
 }
 

@@ -272,8 +272,6 @@ pub enum BlockedReason {
     SecretNotFound,
     /// The network has not enough addresses.
     NetworkFull,
-    /// The stored spec is not valid (it was stored by an older version).
-    Invalid,
 }
 
 /// What became of a plan.

@@ -168,7 +168,7 @@ impl<'a> Look<'a> {
     fn tally(&self) -> String {
         let (all, ready) = (
             self.agents.len(),
-            self.agents.iter().filter(|agent| agent.is_ready()).count(),
+            self.agents.iter().filter(|agent| agent.is_running()).count(),
         );
         match (ready, all) {
             (_, 0) => "no agents are declared".to_owned(),

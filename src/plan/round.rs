@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::resource::workload::{Owner, Workload};
 
-use super::action::{BlockedReason, Outcome, Report};
+use super::action::{Outcome, Report};
 use super::observed::Observed;
 use super::teardown::Remaining;
 
@@ -39,14 +39,12 @@ pub struct Unseen<'a> {
 pub enum Subject<'a> {
     /// A workload was brought nearer to what it declares.
     Workload(&'a Workload),
-    /// The object cannot become a workload now: its agents were left as they are.
-    Blocked {
+    /// The object cannot become a workload: its agents were left as they are.
+    Invalid {
         /// Whose agents.
         owner: &'a Owner,
-        /// Why: `TemplateNotFound` or `Invalid`.
-        reason: BlockedReason,
-        /// What to know or do next, in plain words.
-        message: &'a str,
+        /// What is not valid, in plain words.
+        why: &'a str,
     },
     /// The object is going.
     Deleting {
@@ -62,7 +60,7 @@ impl Subject<'_> {
     pub fn owner(&self) -> &Owner {
         match self {
             Self::Workload(workload) => &workload.owner,
-            Self::Blocked { owner, .. } | Self::Deleting { owner, .. } => owner,
+            Self::Invalid { owner, .. } | Self::Deleting { owner, .. } => owner,
         }
     }
 }

@@ -35,19 +35,12 @@ pub fn status(old: Option<&WorkloadStatus>, round: &Round<'_>) -> WorkloadStatus
             counts::kept(&old, workload),
             facets::of_unknown(workload.suspended, why),
         ),
-        (
-            Subject::Blocked {
-                owner,
-                reason,
-                message,
-            },
-            observed,
-        ) => {
+        (Subject::Invalid { owner, why }, observed) => {
             let counted = match observed {
                 Ok(observed) => counts::of_services(&old, owner, observed, round),
                 Err(_) => old.clone(),
             };
-            (counted, facets::of_blocked(reason.into(), message))
+            (counted, facets::of_invalid(why))
         }
         (Subject::Deleting { remaining, .. }, observed) => (
             counts::none(&old),
@@ -99,7 +92,7 @@ fn finish(counted: WorkloadStatus, facets: Facets, round: &Round<'_>) -> Workloa
     }
     let templates = match round.subject {
         Subject::Workload(workload) => workload.templates.clone(),
-        Subject::Blocked { .. } | Subject::Deleting { .. } => counted.templates,
+        Subject::Invalid { .. } | Subject::Deleting { .. } => counted.templates,
     };
     WorkloadStatus {
         observed_generation: counted.observed_generation.max(Some(owner.generation)),

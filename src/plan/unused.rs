@@ -75,8 +75,8 @@ pub(super) fn without_services(
 }
 
 fn declared_networks(workload: &Workload) -> impl Iterator<Item = &str> {
-    let roles = workload.roles.iter().flat_map(|role| &role.agent.networks);
-    roles.chain([&workload.network]).map(String::as_str)
+    let agents = workload.agents().flat_map(|agent| &agent.networks);
+    agents.chain([&workload.network]).map(String::as_str)
 }
 
 fn references(spec: &ServiceSpec) -> impl Iterator<Item = &str> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::story::Story;
 use super::world::{World, at, errored, failed, file, node, owner, task};
-use crate::plan::action::{Action, BlockedReason, FailureKind};
+use crate::plan::action::{Action, FailureKind};
 use crate::plan::observed::{Task, TaskState};
 use crate::plan::round::Subject;
 use crate::plan::teardown::Remaining;
@@ -83,7 +83,7 @@ fn a_settled_workload_has_the_same_status_for_ever() {
 fn ready_goes_before_an_update_and_not_for_one_in_place() {
     let mut story = Story::settled("writer");
     story.world.workload.owner.generation = 2;
-    story.world.role("writer").agent.user = Some("1000".into());
+    story.world.agent("writer").user = Some("1000".into());
     story.round();
     assert_eq!(
         story.shown(),
@@ -362,19 +362,15 @@ fn what_was_never_looked_at_is_unknown_at_once() {
 }
 
 #[test]
-fn what_cannot_be_lowered_is_stalled_and_its_agents_count_on() {
+fn what_is_not_valid_is_stalled_and_its_agents_count_on() {
     let mut story = Story::settled("writer reviewer");
     story.world.remove("writer.1");
     let owner = owner("uid-1");
-    let blocked = Subject::Blocked {
-        owner: &owner,
-        reason: BlockedReason::TemplateNotFound,
-        message: "template code-reviewer does not exist",
-    };
-    story.round_of(blocked, Ok(()));
+    let why = "spec.roles: is required";
+    story.round_of(Subject::Invalid { owner: &owner, why }, Ok(()));
     assert_eq!(
         story.shown(),
-        "1/2 Stalled Ready=False:TemplateNotFound Progressing=False:TemplateNotFound Stalled=True:TemplateNotFound"
+        "1/2 Stalled Ready=False:InvalidSpec Progressing=False:InvalidSpec Stalled=True:InvalidSpec"
     );
     assert_eq!(
         story
@@ -385,10 +381,28 @@ fn what_cannot_be_lowered_is_stalled_and_its_agents_count_on() {
             .collect::<Vec<_>>(),
         [0, 1]
     );
+    assert_eq!(story.events, ["Warning InvalidSpec: spec.roles: is required"]);
+}
+
+#[test]
+fn a_role_without_its_template_is_told_and_its_agents_count_on() {
+    let mut story = Story::settled("writer reviewer=2");
+    story.world.lose_template("reviewer");
+    story.world.remove("reviewer.2");
+    story.world.remove("writer.1");
+    story.round();
+    story.round();
     assert_eq!(
-        story.events,
-        ["Warning TemplateNotFound: template code-reviewer does not exist"]
+        story.shown(),
+        "2/3 Stalled Ready=False:TemplateNotFound Progressing=False:TemplateNotFound Degraded=True:TemplateNotFound \
+         Stalled=True:TemplateNotFound"
     );
+    assert_eq!(
+        story.status.message,
+        "reviewer.1, reviewer.2: role reviewer waits for the AgentTemplate \"code-reviewer\", which does not exist"
+    );
+    story.world.role("reviewer").required = false;
+    assert_eq!(story.round().state, "Degraded");
 }
 
 #[test]
@@ -446,7 +460,7 @@ fn failures_of_the_engine_are_tried_again_or_need_a_person() {
 #[test]
 fn an_agent_whose_needs_cannot_be_made_waits_and_the_others_start() {
     let mut story = Story::new(World::new("writer reviewer"));
-    story.world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    story.world.agent("writer").configs = vec![file("prompt", Some("be kind"))];
     story.fault = |action| matches!(action, Action::CreateConfig { .. }).then_some(FailureKind::Unavailable);
     story.round();
     story.round();

@@ -35,7 +35,7 @@ fn check(world: &mut World, orphan: bool, remaining: (usize, usize), expected: &
 #[test]
 fn services_go_then_their_tasks_then_what_they_used() {
     let mut world = World::new("writer=2");
-    world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.agent("writer").configs = vec![file("prompt", Some("be kind"))];
     world.converge();
     let services = ["1 - service writer_1", "1 - service writer_2"];
     assert!(!check(&mut world, false, (2, 0), &services));
