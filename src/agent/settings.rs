@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::bus::servers::ServersError;
-use crate::bus::{ClusterId, Servers, Subjects};
+use crate::bus::{ClusterId, Servers, ServersError, Subjects};
 use crate::resource::env;
 
 use super::environment::{Environment, EnvironmentError, Reader};
