@@ -107,7 +107,7 @@ fn an_edit_touches_the_agents_that_it_concerns() {
 fn each_field_is_compared_and_told_by_how_deep_it_cuts() {
     let one = |edit: fn(&mut World), expected: &str| check(edit, &[expected]);
     let agent = |edit: fn(&mut crate::resource::workload::DesiredAgent), field: &str| {
-        check(|world| edit(&mut world.agent("writer")), &[&format!("1 {field}")]);
+        check(|world| edit(world.agent("writer")), &[&format!("1 {field}")]);
     };
     agent(
         |agent| agent.command = vec!["run".into()],
