@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::bus::client::{PublishError, SubscribeError};
-use crate::bus::{AgentId, BeatFrame, Bus, ClusterId, HlcClock, State, StatusClaim};
+use crate::bus::{
+    AgentId, BeatFrame, Bus, ClusterId, HlcClock, PublishError, State, StatusClaim, SubscribeError,
+};
 use crate::telemetry::Chain;
 
 use super::identity::Identity;

@@ -24,8 +24,8 @@ pub struct Identity {
     pub project: Option<String>,
     /// What the team works on.
     pub task: Task,
-    /// Whether it coordinates its team.
-    pub coordinator: bool,
+    /// Whether WHOOSH coordinates it: its team and its task are given, not looked for.
+    pub coordinated: bool,
     /// Where the operator answers.
     pub endpoint: Option<String>,
     /// What it can do.
@@ -67,7 +67,7 @@ impl Identity {
             priority: reader.owned(env::PRIORITY),
             url: reader.parsed(env::EXTERNAL_URL, web_address),
         };
-        let coordinator = reader.parsed(env::COORDINATOR, boolean).unwrap_or(false);
+        let coordinated = reader.parsed(env::COORDINATOR, boolean).unwrap_or(false);
         let endpoint = reader.parsed(env::ENDPOINT, web_address);
         Some(Self {
             id: id?,
@@ -78,7 +78,7 @@ impl Identity {
             team_id: reader.owned(env::TEAM_ID),
             project: reader.owned(env::PROJECT),
             task,
-            coordinator,
+            coordinated,
             endpoint,
             capabilities: reader.list(env::CAPABILITIES),
             expertise: reader.list(env::EXPERTISE),

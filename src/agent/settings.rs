@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::bus::servers::ServersError;
-use crate::bus::{ClusterId, Servers, Subjects};
+use crate::bus::{ClusterId, Servers, ServersError, Subjects};
 use crate::resource::env;
 
 use super::environment::{Environment, EnvironmentError, Reader};
@@ -135,7 +134,7 @@ mod tests {
         assert_eq!((settings.port, settings.bus), (8080, None));
         assert_eq!(settings.stop_grace, Duration::from_secs(10));
         assert_eq!(settings.heartbeat, Duration::from_secs(10));
-        assert!(!settings.identity.coordinator);
+        assert!(!settings.identity.coordinated);
     }
 
     #[test]
@@ -181,7 +180,7 @@ second line",
         assert_eq!(settings.stop_grace, Duration::from_secs(90));
         let identity = settings.identity;
         assert_eq!(identity.id.as_str(), "payments:reviewer-2");
-        assert_eq!((identity.slot, identity.coordinator), (2, true));
+        assert_eq!((identity.slot, identity.coordinated), (2, true));
         assert_eq!(identity.capabilities, ["review", "test"]);
         assert_eq!(
             identity.task.description.as_deref(),

@@ -13,7 +13,6 @@ use super::status::ApiError;
 use crate::plan;
 use crate::resource::condition::Reason;
 use crate::resource::lifecycle::{self, Stamp};
-use crate::resource::lower::LowerError;
 use crate::resource::object::API_VERSION;
 use crate::resource::validate;
 use crate::resource::workload::Workload;
@@ -152,7 +151,7 @@ async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<S
     if object.kind == Kind::AgentTemplate {
         shelf.put(object);
         for user in lowering::users(api, object.namespace(), object.name()).await? {
-            if let Err(LowerError::Invalid(invalid)) = shelf.lower(api, &user) {
+            if let Err(invalid) = shelf.lower(api, &user) {
                 warnings.push(format!("{} would not be valid any more: {invalid}", user.key()));
             }
         }
@@ -160,35 +159,37 @@ async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<S
     if object.kind.owns_agents() {
         match shelf.lower(api, object) {
             Ok(workload) => warnings.extend(obstacles(api, &workload).await),
-            Err(LowerError::Invalid(invalid)) => {
+            Err(invalid) => {
                 return Err(ApiError::Invalid {
                     kind: object.kind,
                     name: object.name().to_owned(),
                     causes: invalid.causes,
                 });
             }
-            Err(error @ LowerError::MissingTemplates(_)) => {
-                warnings.push(format!("TemplateNotFound: {error}"));
-            }
         }
     }
     Ok(warnings)
 }
 
-/// What the planner already knows to stand in the way: a full network, a name that is taken, a missing secret.
+/// What is already known to stand in the way: a missing template or secret, a full network, a name that is taken.
 async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
+    let missing = workload.missing_templates();
+    let mut obstacles: BTreeSet<_> = missing
+        .map(|missing| format!("{}: {missing}", Reason::TemplateNotFound))
+        .collect();
     let mut want = Want::of(workload);
     want.tasks = false;
     // A registry may take its time, and what it says hinders nothing.
     want.images.clear();
     let Ok(Ok(observed)) = tokio::time::timeout(GLANCE, api.cache.observe(&want)).await else {
-        return BTreeSet::new();
+        return obstacles;
     };
     let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
-    let warnings = blocked
+    let blocked = blocked
         .iter()
         .map(|one| format!("{}: {}", Reason::from(one.reason), one.message));
-    warnings.collect()
+    obstacles.extend(blocked);
+    obstacles
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::resource::lower::{self, LowerError, Templates};
+use crate::resource::lower::{self, Templates};
+use crate::resource::validate::Invalid;
 use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
 use crate::store::StoreError;
@@ -29,7 +30,7 @@ impl Shelf {
     }
 
     /// Lowers an object that owns agents.
-    pub(super) fn lower(&self, api: &Api, object: &Object) -> Result<Workload, LowerError> {
+    pub(super) fn lower(&self, api: &Api, object: &Object) -> Result<Workload, Invalid> {
         let none = Templates::new();
         let templates = self.0.get(object.namespace()).unwrap_or(&none);
         lower::lower(object, templates, &api.endpoints)

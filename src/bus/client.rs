@@ -15,9 +15,9 @@ use super::servers::Servers;
 use super::subjects::Subjects;
 
 /// The header that names a message's contract.
-pub const SCHEMA_HEADER: &str = "Chorus-Schema";
+const SCHEMA_HEADER: &str = "Chorus-Schema";
 /// The header that tells when a message was sent (RFC 3339).
-pub const PUBLISHED_AT_HEADER: &str = "Published-At";
+const PUBLISHED_AT_HEADER: &str = "Published-At";
 
 /// A dead peer is noticed after three of these; async-nats would take a minute for each.
 const PING_INTERVAL: Duration = Duration::from_secs(10);

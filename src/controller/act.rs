@@ -1,5 +1,6 @@
 //! Carries a plan out: stage after stage, the actions of one stage side by side.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use futures::stream::{self, StreamExt};
@@ -12,15 +13,21 @@ use crate::telemetry::Chain;
 /// Requests that one plan has under way at once. More do not help: a Swarm's writes pass through one raft log.
 const AT_ONCE: usize = 8;
 
-/// Does what `plan` says, by `act`. A failure ends the plan after its stage: what follows may need it.
-pub async fn act<F>(plan: Plan, act: impl Fn(Action) -> F) -> Outcome
+/// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on.
+pub(super) async fn act<F>(plan: Plan, act: impl Fn(Action) -> F) -> Outcome
 where
     F: Future<Output = Result<Done, ActError>>,
 {
     let mut outcome = Outcome::default();
     for stage in plan.stages {
         let act = &act;
-        let turns = stage.into_iter().map(|action| async move {
+        let failed: BTreeSet<_> = outcome
+            .failed
+            .iter()
+            .map(|failure| failure.what.clone())
+            .collect();
+        let possible = stage.into_iter().filter(|action| !action.waits_for(&failed));
+        let turns = possible.map(|action| async move {
             let result = act(action.clone()).await;
             (action, result)
         });
@@ -30,9 +37,6 @@ where
                 Ok(_) => outcome.done.push(action),
                 Err(error) => outcome.failed.push(failure(&action, &error)),
             }
-        }
-        if !outcome.failed.is_empty() {
-            break;
         }
     }
     outcome
@@ -59,7 +63,7 @@ fn kind(error: &ActError) -> FailureKind {
 }
 
 /// An action's name, for metrics.
-pub fn operation(action: &Action) -> &'static str {
+pub(super) fn operation(action: &Action) -> &'static str {
     match action {
         Action::CreateNetwork { .. } => "create-network",
         Action::CreateSecret { .. } => "create-secret",
@@ -71,5 +75,71 @@ pub fn operation(action: &Action) -> &'static str {
         Action::RemoveNetwork { .. } => "remove-network",
         Action::RemoveSecret { .. } => "remove-secret",
         Action::RemoveConfig { .. } => "remove-config",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::future::ready;
+
+    use futures::FutureExt;
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::{self, Observed};
+    use crate::resource::lower::{Endpoints, lower};
+    use crate::resource::{Key, Kind, Object};
+
+    /// The plan of a Team whose writer needs a secret; a config of its past goes last.
+    fn plan() -> Plan {
+        let key = Key::new(Kind::Team, "default", "payments");
+        let agent = json!({"secrets": [{"name": "token"}]});
+        let spec = json!({
+            "defaults": {"image": "agent:dev"},
+            "roles": [{"name": "writer", "agent": agent}, {"name": "reviewer"}],
+        });
+        let workload = lower(&Object::new(&key, spec), &BTreeMap::new(), &Endpoints::default()).unwrap();
+        let observed = Observed {
+            secret_sources: BTreeMap::from([("token".to_owned(), "1".to_owned())]),
+            ..Observed::default()
+        };
+        let mut plan = plan::plan(&workload, &observed, "here");
+        plan.stages.push(vec![Action::RemoveConfig {
+            id: "c1".to_owned(),
+            name: "old".to_owned(),
+        }]);
+        plan
+    }
+
+    fn check(failing: &str, done: &[&str]) {
+        let fail = |action: Action| {
+            let what = action.target().to_string();
+            ready(match operation(&action) {
+                failed if failed == failing => Err(ActError::NameTaken { what }),
+                _ => Ok(Done::Removed),
+            })
+        };
+        let outcome = act(plan(), fail).now_or_never().unwrap();
+        let told: Vec<_> = outcome
+            .done
+            .iter()
+            .map(|action| action.target().to_string())
+            .collect();
+        let same =
+            told.len() == done.len() && told.iter().zip(done).all(|(told, done)| told.starts_with(done));
+        assert!(same, "{failing}: {told:?}");
+    }
+
+    #[test]
+    fn a_failure_holds_up_what_needs_it_and_nothing_else() {
+        let (network, secret) = ("network chorus_net", "secret whoosh_default_token_");
+        let writer = "service team_default_payments_writer_1";
+        let reviewer = "service team_default_payments_reviewer_1";
+        check("none", &[network, secret, writer, reviewer, "config old"]);
+        check("create-secret", &[network, reviewer]);
+        check("create-network", &[secret]);
+        check("create-service", &[network, secret]);
+        check("remove-config", &[network, secret, writer, reviewer]);
     }
 }

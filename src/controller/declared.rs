@@ -17,7 +17,7 @@ use super::index::References;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Asks for every object, then for each that changes. Never ends: after an error it lists again.
-pub async fn follow(store: &Store, queue: &Queue<Key>) {
+pub(super) async fn follow(store: &Store, queue: &Queue<Key>) {
     loop {
         let mut references = References::default();
         match list(store, &mut references, queue).await {

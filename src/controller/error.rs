@@ -5,9 +5,11 @@ use thiserror::Error;
 use crate::store::StoreError;
 use crate::swarm::SwarmError;
 
+use super::outages::Unobserved;
+
 /// The step that failed; its source says how.
 #[derive(Debug, Error)]
-pub enum StepError {
+pub(super) enum StepError {
     /// The declared objects could not be read.
     #[error("cannot read what is declared now")]
     Fetch(#[source] StoreError),
@@ -22,9 +24,15 @@ pub enum StepError {
     Finalize(#[source] StoreError),
 }
 
+impl From<Unobserved> for StepError {
+    fn from(unobserved: Unobserved) -> Self {
+        Self::Observe(unobserved.error)
+    }
+}
+
 impl StepError {
     /// The step's name, for metrics.
-    pub fn step(&self) -> &'static str {
+    pub(super) fn step(&self) -> &'static str {
         match self {
             Self::Fetch(_) => "fetch",
             Self::Observe(_) => "observe",
@@ -34,7 +42,7 @@ impl StepError {
     }
 
     /// Whether the object merely moved on since it was read: the next turn starts from its new state.
-    pub fn is_conflict(&self) -> bool {
+    pub(super) fn is_conflict(&self) -> bool {
         match self {
             Self::Fetch(source) | Self::Status(source) | Self::Finalize(source) => {
                 matches!(source, StoreError::Conflict { .. } | StoreError::NotFound(_))

@@ -22,7 +22,7 @@ impl Reconciler {
         }
         let key = object.key();
         let networks = self.networks_of(object).await.map_err(StepError::Fetch)?;
-        let observed = self.cache.observe(&Want::own(&key)).await;
+        let observed = self.observe(&Want::own(&key)).await;
         let orphan = object.has_finalizer(ORPHAN_FINALIZER);
         let teardown = match &observed {
             Ok(observed) => plan::teardown(&key, &networks, orphan, observed, &self.instance),
@@ -42,17 +42,13 @@ impl Reconciler {
             .await
             .map_err(StepError::Status)?;
         self.cache.settling(&key, true);
-        observed.map_err(StepError::Observe)?;
+        observed?;
         Ok(next::after(Ended::Removing, &outcome))
     }
 
     /// A turn of a key without an object: what carries our labels for it is left over and goes.
     pub(super) async fn sweep(&self, key: &Key) -> Result<Next, StepError> {
-        let observed = self
-            .cache
-            .observe(&Want::own(key))
-            .await
-            .map_err(StepError::Observe)?;
+        let observed = self.observe(&Want::own(key)).await?;
         let teardown = plan::teardown(key, &BTreeSet::new(), false, &observed, &self.instance);
         let outcome = self.act(key, teardown.plan.clone()).await;
         let ended = if teardown.finished(&outcome) {
@@ -69,7 +65,7 @@ impl Reconciler {
         let prepared = prepare::prepare(&self.store, &self.endpoints, object).await?;
         Ok(match prepared {
             Prepared::Workload(_) => prepared.want().networks,
-            Prepared::Blocked { .. } => BTreeSet::new(),
+            Prepared::Invalid { .. } => BTreeSet::new(),
         })
     }
 

@@ -6,14 +6,14 @@ use crate::resource::{Key, Kind, Object, lower};
 
 /// Who uses which template. Pure memory; its size is the number of references.
 #[derive(Debug, Default)]
-pub struct References {
+pub(super) struct References {
     templates_of: BTreeMap<Key, BTreeSet<Key>>,
     users_of: BTreeMap<Key, BTreeSet<Key>>,
 }
 
 impl References {
     /// Takes note of an object's present state and returns every key to reconcile because of it.
-    pub fn upsert(&mut self, object: &Object) -> BTreeSet<Key> {
+    pub(super) fn upsert(&mut self, object: &Object) -> BTreeSet<Key> {
         let key = object.key();
         if key.kind.owns_agents() {
             let templates = lower::template_names(&object.spec);
@@ -29,7 +29,7 @@ impl References {
     }
 
     /// Takes note that an object is gone and returns every key to reconcile because of it.
-    pub fn remove(&mut self, key: &Key) -> BTreeSet<Key> {
+    pub(super) fn remove(&mut self, key: &Key) -> BTreeSet<Key> {
         self.replace(key, BTreeSet::new());
         self.concerned(key)
     }

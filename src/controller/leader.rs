@@ -10,15 +10,15 @@ use crate::store::{LEADER_LEASE, Lease, Store, StoreError};
 use crate::telemetry::Chain;
 
 /// How long a lease lasts without renewal.
-pub const TTL: Duration = Duration::from_secs(15);
+pub(super) const TTL: Duration = Duration::from_secs(15);
 /// How often it is renewed, and how often the others ask for it.
-pub const PERIOD: Duration = Duration::from_secs(3);
+pub(super) const PERIOD: Duration = Duration::from_secs(3);
 /// A leader stops acting this long before its lease ends, so that what it has sent lands within the lease.
-pub const MARGIN: Duration = Duration::from_secs(5);
+pub(super) const MARGIN: Duration = Duration::from_secs(5);
 
 /// Why this process leads no longer.
 #[derive(Debug, Error)]
-pub enum LeaderError {
+pub(super) enum LeaderError {
     /// Another process took the lease, or the database took it back.
     #[error("another operator leads now")]
     Taken,
@@ -32,7 +32,7 @@ pub enum LeaderError {
 }
 
 /// Waits until this process leads.
-pub async fn acquire(store: &Store, holder: &str) -> Lease {
+pub(super) async fn acquire(store: &Store, holder: &str) -> Lease {
     loop {
         match store.acquire_lease(LEADER_LEASE, holder, TTL).await {
             Ok(Some(lease)) => return lease,
@@ -47,7 +47,7 @@ pub async fn acquire(store: &Store, holder: &str) -> Lease {
 ///
 /// # Errors
 /// [`LeaderError`] when this process leads no longer; `work` has been dropped by then.
-pub async fn while_leading<T>(
+pub(super) async fn while_leading<T>(
     store: &Store,
     lease: Lease,
     work: impl Future<Output = T>,

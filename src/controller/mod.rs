@@ -6,18 +6,20 @@
 //! sweep (what owners left) +                 +-> finalize, when the object is being deleted or gone
 //! ```
 
-pub mod act;
-pub mod declared;
-pub mod error;
-pub mod finalize;
-pub mod index;
-pub mod leader;
-pub mod next;
-pub mod prepare;
-pub mod reconcile;
-pub mod report;
-pub mod run;
+mod act;
+mod declared;
+mod error;
+mod finalize;
+mod index;
+mod leader;
+mod next;
+mod outages;
+mod prepare;
+mod reconcile;
+mod report;
+mod run;
 
-pub use error::StepError;
-pub use reconcile::Reconciler;
+use error::StepError;
+use reconcile::Reconciler;
+
 pub use run::{Controller, run};

@@ -8,7 +8,7 @@ use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
 
 /// A settled object is looked at again after this, whatever events were lost.
-pub const RESYNC: Duration = Duration::from_secs(60);
+pub(super) const RESYNC: Duration = Duration::from_secs(60);
 /// After acting: the engine's answer to what was done is a task that starts.
 const AFTER_ACTING: Duration = Duration::from_millis(100);
 /// While agents start, on top of the task polls' hints: deadlines pass without any.
@@ -17,7 +17,7 @@ const WHILE_SETTLING: Duration = Duration::from_secs(5);
 const WHILE_REMOVING: Duration = Duration::from_millis(250);
 
 /// Whether agents are on their way: their tasks, which have no events, are polled until they are not.
-pub fn is_settling(status: &WorkloadStatus) -> bool {
+pub(super) fn is_settling(status: &WorkloadStatus) -> bool {
     let holds = |type_| condition::holds(&status.conditions, type_);
     if holds(ConditionType::Suspended) {
         return false;
@@ -27,7 +27,7 @@ pub fn is_settling(status: &WorkloadStatus) -> bool {
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(super) enum Ended {
     /// All is as declared.
     Settled,
     /// Something was done, or is under way in the Swarm.
@@ -42,7 +42,7 @@ pub enum Ended {
 }
 
 /// When to look again after a turn that did all it could.
-pub fn after(ended: Ended, outcome: &Outcome) -> Next {
+pub(super) fn after(ended: Ended, outcome: &Outcome) -> Next {
     if outcome
         .failed
         .iter()

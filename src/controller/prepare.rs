@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::Subject;
-use crate::plan::action::BlockedReason;
-use crate::resource::lower::{self, Endpoints, LowerError, Templates};
+use crate::resource::lower::{self, Endpoints, Templates};
 use crate::resource::workload::{Owner, Workload};
 use crate::resource::{Key, Kind, Object};
 use crate::store::{Store, StoreError};
@@ -12,42 +11,32 @@ use crate::swarm::Want;
 
 /// An object, ready to be planned for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Prepared {
+pub(super) enum Prepared {
     /// It can be brought about.
     Workload(Workload),
-    /// It cannot now; its agents are left as they are.
-    Blocked {
+    /// It cannot; its agents are left as they are.
+    Invalid {
         /// Whose agents.
         owner: Owner,
-        /// Why.
-        reason: BlockedReason,
-        /// What to know or do next.
-        message: String,
+        /// What is not valid.
+        why: String,
     },
 }
 
 impl Prepared {
     /// What status and events call it.
-    pub fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         match self {
             Self::Workload(workload) => Subject::Workload(workload),
-            Self::Blocked {
-                owner,
-                reason,
-                message,
-            } => Subject::Blocked {
-                owner,
-                reason: *reason,
-                message,
-            },
+            Self::Invalid { owner, why } => Subject::Invalid { owner, why },
         }
     }
 
     /// What has to be observed for it.
-    pub fn want(&self) -> Want<'_> {
+    pub(super) fn want(&self) -> Want<'_> {
         match self {
             Self::Workload(workload) => Want::of(workload),
-            Self::Blocked { owner, .. } => Want::own(&owner.key),
+            Self::Invalid { owner, .. } => Want::own(&owner.key),
         }
     }
 }
@@ -56,21 +45,18 @@ impl Prepared {
 ///
 /// # Errors
 /// Only those of the store: a missing template or an invalid spec is an answer, not an error.
-pub async fn prepare(store: &Store, endpoints: &Endpoints, object: &Object) -> Result<Prepared, StoreError> {
+pub(super) async fn prepare(
+    store: &Store,
+    endpoints: &Endpoints,
+    object: &Object,
+) -> Result<Prepared, StoreError> {
     let templates = templates(store, object).await?;
     Ok(match lower::lower(object, &templates, endpoints) {
         Ok(workload) => Prepared::Workload(workload),
-        Err(error) => {
-            let reason = match &error {
-                LowerError::MissingTemplates(_) => BlockedReason::TemplateNotFound,
-                LowerError::Invalid(_) => BlockedReason::Invalid,
-            };
-            Prepared::Blocked {
-                owner: Owner::of(object),
-                reason,
-                message: error.to_string(),
-            }
-        }
+        Err(invalid) => Prepared::Invalid {
+            owner: Owner::of(object),
+            why: invalid.to_string(),
+        },
     })
 }
 

@@ -2,41 +2,46 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
 use crate::resource::lower::Endpoints;
 use crate::resource::{Key, Object};
 use crate::store::{Epoch, Store};
-use crate::swarm::{Cache, SecretsDir, SwarmError};
+use crate::swarm::{Cache, SecretsDir, Want};
 use crate::telemetry::{Chain, Metrics};
 
 use super::StepError;
 use super::act;
 use super::next::{self, Ended};
+use super::outages::{Outages, Unobserved};
 use super::prepare::{self, Prepared};
 
 /// What every turn needs.
 #[derive(Clone)]
-pub struct Reconciler {
+pub(super) struct Reconciler {
     /// What is declared.
-    pub store: Store,
+    pub(super) store: Store,
     /// What is observed.
-    pub cache: Cache,
+    pub(super) cache: Cache,
     /// Where secret content comes from.
-    pub secrets: SecretsDir,
+    pub(super) secrets: SecretsDir,
     /// What agents are told of their surroundings.
-    pub endpoints: Endpoints,
+    pub(super) endpoints: Endpoints,
     /// The installation's id.
-    pub instance: String,
+    pub(super) instance: String,
     /// The leader's epoch that every write is checked against.
-    pub epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// Figures.
-    pub metrics: Metrics,
+    pub(super) metrics: Metrics,
+    /// Since when what is not observed now is not.
+    pub(super) outages: Outages,
 }
 
 impl Reconciler {
     /// Takes one turn and says when the next one is due. Never fails: an error is logged, counted and waited out.
-    pub async fn reconcile(&self, key: Key) -> Next {
+    pub(super) async fn reconcile(&self, key: Key) -> Next {
         let started = Instant::now();
         let result = self.turn(&key).await;
         let (outcome, next) = match &result {
@@ -68,7 +73,7 @@ impl Reconciler {
         let prepared = prepare::prepare(&self.store, &self.endpoints, object)
             .await
             .map_err(StepError::Fetch)?;
-        let observed = self.cache.observe(&prepared.want()).await;
+        let observed = self.observe(&prepared.want()).await;
         let plan = self.decide(&prepared, &observed);
         let report = plan.report.clone();
         let outcome = self.act(&key, plan).await;
@@ -78,11 +83,17 @@ impl Reconciler {
             .map_err(StepError::Status)?;
         let settling = next::is_settling(&status);
         self.cache.settling(&key, settling);
-        observed.map_err(StepError::Observe)?;
+        observed?;
         Ok(next::after(ended(settling, &outcome), &outcome))
     }
 
-    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, SwarmError>) -> Plan {
+    /// One owner's slice of the Swarm.
+    pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, Unobserved> {
+        let looked = self.cache.observe(want).await;
+        self.outages.note(want.owner, looked, Timestamp::now())
+    }
+
+    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, Unobserved>) -> Plan {
         match (prepared, observed) {
             (Prepared::Workload(workload), Ok(observed)) => plan::plan(workload, observed, &self.instance),
             _ => Plan::default(),

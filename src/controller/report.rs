@@ -2,18 +2,18 @@
 
 use jiff::Timestamp;
 
-use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject};
+use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject, Unseen};
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::{Key, Object, lifecycle};
 use crate::store::{EventRecord, Op, StoreError, Write};
-use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
 use crate::telemetry::metrics::OwnerLabels;
 
 use super::Reconciler;
+use super::outages::Unobserved;
 
 /// The name under which the controllers write.
-pub const ACTOR: &str = "system:whoosh:controller";
+pub(super) const ACTOR: &str = "system:whoosh:controller";
 
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
 fn status_of(object: &Object) -> Option<WorkloadStatus> {
@@ -35,14 +35,19 @@ impl Reconciler {
         &self,
         object: &Object,
         subject: Subject<'_>,
-        observed: &Result<Observed, SwarmError>,
+        observed: &Result<Observed, Unobserved>,
         report: &Report,
         outcome: &Outcome,
     ) -> Result<WorkloadStatus, StoreError> {
-        let observed = observed.as_ref().map_err(|error| Chain(error).to_string());
+        let observed = observed
+            .as_ref()
+            .map_err(|unobserved| (Chain(&unobserved.error).to_string(), unobserved.since));
         let round = Round {
             subject,
-            observed: observed.as_ref().copied().map_err(String::as_str),
+            observed: observed
+                .as_ref()
+                .copied()
+                .map_err(|(why, since)| Unseen { why, since: *since }),
             report,
             outcome,
             instance: &self.instance,

@@ -13,6 +13,7 @@ use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
+use super::outages::Outages;
 use super::{Reconciler, declared, leader};
 
 /// Keys that are worked on at once.
@@ -58,13 +59,15 @@ pub async fn run(
             lease = leader::acquire(&controller.store, &controller.holder) => lease,
         };
         tracing::info!(holder = controller.holder, epoch = lease.epoch.0, "leading");
-        controller.metrics.set_leader(true);
-        let work = lead(controller, lease.epoch, &mut triggers);
+        let queue = Queue::new(Backoff::default());
+        let waiting = queue.clone();
+        controller.metrics.leads(move || waiting.due());
+        let work = lead(controller, lease.epoch, &queue, &mut triggers);
         let ended = tokio::select! {
             () = &mut stop => None,
             ended = leader::while_leading(&controller.store, lease.clone(), work) => Some(ended),
         };
-        controller.metrics.set_leader(false);
+        controller.metrics.follows();
         match ended {
             None => {
                 if let Err(error) = controller.store.release_lease(&lease).await {
@@ -80,8 +83,12 @@ pub async fn run(
     }
 }
 
-async fn lead(controller: &Controller, epoch: Epoch, triggers: &mut mpsc::Receiver<Trigger>) {
-    let queue = Queue::new(Backoff::default());
+async fn lead(
+    controller: &Controller,
+    epoch: Epoch,
+    queue: &Queue<Key>,
+    triggers: &mut mpsc::Receiver<Trigger>,
+) {
     let reconciler = Reconciler {
         store: controller.store.clone(),
         cache: controller.cache.clone(),
@@ -90,12 +97,13 @@ async fn lead(controller: &Controller, epoch: Epoch, triggers: &mut mpsc::Receiv
         instance: controller.instance.clone(),
         epoch,
         metrics: controller.metrics.clone(),
+        outages: Outages::default(),
     };
     // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
     controller.cache.ready().await;
     tokio::select! {
-        () = declared::follow(&controller.store, &queue) => {}
-        () = hear(controller, triggers, &queue) => {}
+        () = declared::follow(&controller.store, queue) => {}
+        () = hear(controller, triggers, queue) => {}
         () = keep_house(&controller.store) => {}
         () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}
     }
@@ -112,7 +120,6 @@ async fn hear(controller: &Controller, triggers: &mut mpsc::Receiver<Trigger>, q
                 ask_for_all(&controller.store, queue).await;
             }
         }
-        controller.metrics.set_queue_depth(queue.len());
     }
     // Nobody hints any more: the resync alone keeps things right.
     std::future::pending().await

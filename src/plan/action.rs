@@ -1,6 +1,6 @@
 //! What the planner hands over: actions without choices, and a report that says why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::service::ServiceSpec;
@@ -110,6 +110,40 @@ impl Action {
             }
         }
     }
+
+    /// Whether it has to wait because of what failed in the stages before it: a service waits for its name and
+    /// for what it refers to, and what nobody uses any more goes last of all.
+    pub fn waits_for(&self, failed: &BTreeSet<Target>) -> bool {
+        match self {
+            Self::CreateService { spec } | Self::UpdateService { spec, .. } => {
+                let ServiceSpec {
+                    container, networks, ..
+                } = spec.as_ref();
+                let networks = networks.iter().cloned().map(Target::Network);
+                let secrets = container
+                    .secrets
+                    .iter()
+                    .map(|file| Target::Secret(file.source.clone()));
+                let configs = container
+                    .configs
+                    .iter()
+                    .map(|file| Target::Config(file.source.clone()));
+                networks
+                    .chain(secrets)
+                    .chain(configs)
+                    .chain([self.target()])
+                    .any(|target| failed.contains(&target))
+            }
+            Self::RemoveNetwork { .. } | Self::RemoveSecret { .. } | Self::RemoveConfig { .. } => {
+                !failed.is_empty()
+            }
+            Self::CreateNetwork { .. }
+            | Self::CreateSecret { .. }
+            | Self::CreateConfig { .. }
+            | Self::RemoveService { .. }
+            | Self::ReleaseService { .. } => false,
+        }
+    }
 }
 
 /// Something in the Swarm that an action changes, by name.
@@ -150,7 +184,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// What is to be done, in stages: all of a stage may be done at once; the next waits for it.
+/// What is to be done, in stages: all of a stage may be done at once; the next begins when it has ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The stages: what services need, services, what they needed.
@@ -238,8 +272,6 @@ pub enum BlockedReason {
     SecretNotFound,
     /// The network has not enough addresses.
     NetworkFull,
-    /// The stored spec is not valid (it was stored by an older version).
-    Invalid,
 }
 
 /// What became of a plan.
@@ -247,7 +279,7 @@ pub enum BlockedReason {
 pub struct Outcome {
     /// The actions that the engine accepted, in plan order.
     pub done: Vec<Action>,
-    /// Those that it did not. Actions of the stages after a failure are in neither.
+    /// Those that it did not. Actions that wait for one of these are in neither.
     pub failed: Vec<Failure>,
 }
 

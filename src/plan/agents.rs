@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use crate::resource::kinds::{AgentStatus, AgentViewSpec};
 use crate::resource::names::{self, label};
 use crate::resource::workload::Workload;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, labels};
 
 use super::assess::{Assessed, assess};
 use super::explain::engine_error;
 use super::health::{Health, Verdict, judge, node_name};
 use super::observed::{Node, Observed, Service};
-use super::ownership::{self, Ownership};
+use super::ownership::Ownership;
 use super::planner;
 
 /// One agent, ready to be shown.
@@ -51,8 +51,8 @@ pub fn views(workload: &Workload, observed: &Observed, instance: &str, now: Time
     views
 }
 
-/// The agents of `instance` among `services`, for owners whose declaration is not known: a template is
-/// missing, or the owner is gone.
+/// The agents of `instance` among `services`, for owners whose declaration is not known: it is not valid, or the
+/// owner is gone.
 pub fn views_of_services<'a>(
     services: impl IntoIterator<Item = &'a Service>,
     nodes: &BTreeMap<String, Node>,
@@ -61,7 +61,7 @@ pub fn views_of_services<'a>(
 ) -> Vec<AgentView> {
     services
         .into_iter()
-        .filter(|live| ownership::is_ours(&live.labels, instance))
+        .filter(|live| labels::is_ours(&live.labels, instance))
         .filter_map(|live| of_service(live, nodes, now))
         .collect()
 }
@@ -75,8 +75,13 @@ fn declared(agent: &Assessed<'_>, nodes: &BTreeMap<String, Node>) -> AgentView {
         agent.live,
         status(&agent.health, nodes),
     );
-    view.spec.image = role.agent.image.clone();
-    view.spec.model = role.agent.model.clone();
+    match &role.agent {
+        Ok(declared) => {
+            view.spec.image = declared.image.clone();
+            view.spec.model = declared.model.clone();
+        }
+        Err(_) => view.spec.image = agent.live.map(requested_image).unwrap_or_default(),
+    }
     view.status.error = match agent.blocked {
         Some(blocked) => Some(blocked.message.clone()),
         None => view.status.error,
@@ -87,8 +92,7 @@ fn declared(agent: &Assessed<'_>, nodes: &BTreeMap<String, Node>) -> AgentView {
 /// The agent that a service runs, from its labels; `None` when they do not say.
 fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<AgentView> {
     let label = |name| live.labels.get(name).map(String::as_str);
-    let kind = Kind::find(label(label::KIND)?)?;
-    let owner = Key::new(kind, label(label::NAMESPACE)?, label(label::NAME)?);
+    let owner = labels::owner(&live.labels)?;
     let slot = label(label::SLOT)?.parse().ok()?;
     let health = judge(Some(live), false, nodes, now);
     let mut view = view(
@@ -99,8 +103,13 @@ fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) ->
         status(&health, nodes),
     );
     view.spec.service.clone_from(&live.spec.name);
-    view.spec.image = label(label::IMAGE).unwrap_or_default().to_owned();
+    view.spec.image = requested_image(live);
     Some(view)
+}
+
+/// The image of a service as the spec named it.
+fn requested_image(live: &Service) -> String {
+    live.labels.get(label::IMAGE).cloned().unwrap_or_default()
 }
 
 fn view(owner: &Key, role: &str, slot: u32, live: Option<&Service>, status: AgentStatus) -> AgentView {

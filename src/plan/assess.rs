@@ -73,6 +73,11 @@ impl Assessed<'_> {
         self.updated && self.health.verdict == Verdict::Ready
     }
 
+    /// Whether it is healthy, and runs what is declared, or what was before something came in its way.
+    pub(super) fn is_running(&self) -> bool {
+        self.is_ready() || (self.blocked.is_some() && self.health.verdict == Verdict::Ready)
+    }
+
     /// What is wrong with it; `None` when it is ready or on its way.
     pub(super) fn problem(&self, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<Problem> {
         let (reason, stalled) = match (self.blocked, &self.health.verdict) {
@@ -108,9 +113,10 @@ impl Assessed<'_> {
 
     /// What to know of it, in plain words.
     pub(super) fn message(&self, nodes: &BTreeMap<String, Node>) -> String {
-        match self.blocked {
-            Some(blocked) => blocked.message.clone(),
-            None => explain(&self.health, &self.slot.role.agent, nodes),
+        match (self.blocked, &self.slot.role.agent) {
+            (Some(blocked), _) => blocked.message.clone(),
+            (None, Err(missing)) => missing.to_string(),
+            (None, Ok(agent)) => explain(&self.health, agent, nodes),
         }
     }
 }
@@ -122,7 +128,6 @@ impl From<BlockedReason> for Reason {
             BlockedReason::TemplateNotFound => Self::TemplateNotFound,
             BlockedReason::SecretNotFound => Self::SecretNotFound,
             BlockedReason::NetworkFull => Self::NetworkFull,
-            BlockedReason::Invalid => Self::InvalidSpec,
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn of_agents(
     workload: &Workload,
     agents: &[Assessed<'_>],
 ) -> WorkloadStatus {
-    let ready = number(agents.iter().filter(|agent| agent.is_ready()).count());
+    let ready = number(agents.iter().filter(|agent| agent.is_running()).count());
     let roles = workload.roles.iter().map(|role| RoleStatus {
         name: role.name.clone(),
         required: role.required,
@@ -24,7 +24,7 @@ pub(super) fn of_agents(
         ready: number(
             agents
                 .iter()
-                .filter(|agent| agent.slot.role.name == role.name && agent.is_ready())
+                .filter(|agent| agent.slot.role.name == role.name && agent.is_running())
                 .count(),
         ),
     });

@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 
 use crate::resource::agent_spec::{Mount, MountType};
 use crate::resource::env;
+use crate::resource::labels;
 use crate::resource::names::{self, label};
 use crate::resource::workload::{DesiredAgent, DesiredFile, DesiredRole, Owner, Workload};
 
 use super::image::Images;
 use super::observed::Observed;
-use super::ownership;
 use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 
 /// Every ended container is started again, after 2 s and without end. A pause as short as this brings a
@@ -104,8 +104,12 @@ impl<'a> Desired<'a> {
         }
     }
 
-    /// The service that runs `slot`.
-    pub(super) fn service(&self, slot: Slot<'_>) -> Result<ServiceSpec, MissingSecrets> {
+    /// The service that runs `agent` in `slot`.
+    pub(super) fn service(
+        &self,
+        slot: Slot<'_>,
+        agent: &DesiredAgent,
+    ) -> Result<ServiceSpec, MissingSecrets> {
         let DesiredAgent {
             image,
             command,
@@ -123,7 +127,7 @@ impl<'a> Desired<'a> {
             user,
             networks,
             model: _,
-        } = &slot.role.agent;
+        } = agent;
         let name = slot.service();
         let mut env: BTreeMap<_, _> = env
             .iter()
@@ -168,15 +172,14 @@ impl<'a> Desired<'a> {
         Ok(spec)
     }
 
-    /// The secrets and configs that the service of `slot` refers to; those whose source is missing are left
-    /// out.
-    pub(super) fn needs(&self, slot: Slot<'_>) -> Vec<Need> {
-        let DesiredAgent { secrets, configs, .. } = &slot.role.agent;
+    /// The secrets and configs that a service of `agent` refers to; those whose source is missing are left out.
+    pub(super) fn needs(&self, agent: &DesiredAgent) -> Vec<Need> {
+        let DesiredAgent { secrets, configs, .. } = agent;
         let secret = |file: &DesiredFile| {
             let fingerprint = self.observed.secret_sources.get(&file.name)?;
             Some(Need::Secret {
                 name: self.blob_name(&file.name, fingerprint),
-                source: (slot.owner.key.namespace.clone(), file.name.clone()),
+                source: (self.workload.owner.key.namespace.clone(), file.name.clone()),
             })
         };
         let config = |file: &DesiredFile| {
@@ -235,7 +238,7 @@ impl<'a> Desired<'a> {
 
 fn labels(slot: Slot<'_>, image: &str, hash: &str, instance: &str) -> BTreeMap<String, String> {
     let Slot { owner, role, number } = slot;
-    let mut labels = ownership::labels(owner, instance);
+    let mut labels = labels::of_owner(owner, instance);
     let own = [
         (label::ROLE, role.name.clone()),
         (label::SLOT, number.to_string()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::resource::duration::Duration;
 use crate::resource::names::label;
 use crate::resource::workload::{Amount, DesiredHealthCheck};
 
@@ -184,7 +185,7 @@ fn container(found: &mut Difference, live: &ContainerSpec, desired: &ContainerSp
     );
     let grace = &desired.stop_grace_period;
     found.task("container.stopGracePeriod", stop_grace_period, grace, |time| {
-        words::duration(*time)
+        Duration(*time).to_string()
     });
     found.task("container.readOnly", read_only, &desired.read_only, shown);
     found.task("container.init", init, &desired.init, |init| {
@@ -217,11 +218,11 @@ fn restart_policy(found: &mut Difference, live: RestartPolicy, desired: RestartP
     } = live;
     found.task("restart.always", &always, &desired.always, shown);
     found.task("restart.delay", &delay, &desired.delay, |time| {
-        words::duration(*time)
+        Duration(*time).to_string()
     });
     found.task("restart.maxAttempts", &max_attempts, &desired.max_attempts, shown);
     found.task("restart.window", &window, &desired.window, |time| {
-        words::duration(*time)
+        Duration(*time).to_string()
     });
 }
 
@@ -289,9 +290,9 @@ fn describe_check(check: &DesiredHealthCheck) -> String {
     format!(
         "{} every {}, at most {}, after {}, {retries} retries",
         mask::command(command),
-        words::duration(*interval),
-        words::duration(*timeout),
-        words::duration(*start_period),
+        Duration(*interval),
+        Duration(*timeout),
+        Duration(*start_period),
     )
 }
 

@@ -125,16 +125,17 @@ pub(super) fn of_unknown(is_suspended: bool, why: &str) -> Facets {
     }
 }
 
-/// Of an object that cannot become a workload now. Its agents, if it has any, are left as they are.
-pub(super) fn of_blocked(reason: Reason, message: &str) -> Facets {
+/// Of an object that cannot become a workload. Its agents, if it has any, are left as they are.
+pub(super) fn of_invalid(why: &str) -> Facets {
+    let facet = |holds: bool| Facet::new(holds, Reason::InvalidSpec, why);
     Facets {
-        ready: Facet::new(false, reason, message),
-        progressing: Facet::new(false, reason, message),
+        ready: facet(false),
+        progressing: facet(false),
         degraded: Facet::well(),
-        stalled: Facet::new(true, reason, message),
+        stalled: facet(true),
         suspended: Facet::kept(),
         state: "Stalled",
-        message: message.to_owned(),
+        message: why.to_owned(),
     }
 }
 

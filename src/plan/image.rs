@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::resource::image::ImageRef;
 use crate::resource::names::label;
 use crate::resource::workload::Owner;
 
@@ -23,7 +24,7 @@ impl<'a> Images<'a> {
         let all = observed.services.values();
         for (requested, image) in all.filter_map(|live| runs(live, owner, instance)) {
             let known: &mut &str = running.entry(requested).or_insert(image);
-            if image.contains('@') && !known.contains('@') {
+            if ImageRef::new(image).has_digest() && !ImageRef::new(known).has_digest() {
                 *known = image;
             }
         }
@@ -59,51 +60,5 @@ fn runs<'a>(live: &'a Service, owner: &Owner, instance: &str) -> Option<(&'a str
     let requested = live.labels.get(label::IMAGE)?;
     let image = &live.spec.container.image;
     let own = Ownership::of(&live.labels, owner, instance) == Ownership::Own;
-    (own && resolves(requested, image)).then_some((requested, image))
-}
-
-/// Whether `reference` is `requested`, or that with a digest.
-fn resolves(requested: &str, reference: &str) -> bool {
-    match reference.split_once('@') {
-        Some((tagged, _)) if !requested.contains('@') => full(tagged) == full(requested),
-        _ => reference == requested,
-    }
-}
-
-/// `docker.io/library/nginx` and `nginx` are both `nginx:latest`.
-fn full(image: &str) -> String {
-    let short = image.strip_prefix("docker.io/").unwrap_or(image);
-    let short = short.strip_prefix("library/").unwrap_or(short);
-    let file = short.rsplit('/').next().unwrap_or(short);
-    if file.contains(':') {
-        short.to_owned()
-    } else {
-        format!("{short}:latest")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_belongs_to_the_tag_that_it_was_resolved_from() {
-        for (requested, reference, expected) in [
-            ("agent:dev", "agent:dev", true),
-            ("agent:dev", "agent:dev@sha256:1", true),
-            ("agent:dev", "agent:prod@sha256:1", false),
-            ("agent:dev", "agent:prod", false),
-            ("nginx", "nginx:latest@sha256:1", true),
-            ("docker.io/library/nginx", "nginx:latest@sha256:1", true),
-            ("host:5000/nginx", "host:5000/nginx:latest@sha256:1", true),
-            ("agent@sha256:1", "agent@sha256:1", true),
-            ("agent@sha256:1", "agent@sha256:2", false),
-        ] {
-            assert_eq!(
-                resolves(requested, reference),
-                expected,
-                "{requested} {reference}"
-            );
-        }
-    }
+    (own && ImageRef::new(image).resolves(&ImageRef::new(requested))).then_some((requested, image))
 }

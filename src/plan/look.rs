@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::resource::condition::{self, ConditionType, Reason};
+use crate::resource::duration::Duration;
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::workload::Workload;
 
@@ -15,7 +16,6 @@ use super::health::Verdict;
 use super::observed::Observed;
 use super::problem::{self, Problem};
 use super::round::Round;
-use super::words;
 
 /// The agents of a workload, and the troubles among them.
 pub(super) struct Look<'a> {
@@ -93,7 +93,7 @@ impl<'a> Look<'a> {
             };
         }
         if self.is_late(old) {
-            let deadline = words::duration(self.workload.progress_deadline);
+            let deadline = Duration(self.workload.progress_deadline);
             let message = format!("{} after {deadline}", self.tally());
             return Facet::new(false, Reason::ProgressDeadlineExceeded, message);
         }
@@ -168,7 +168,7 @@ impl<'a> Look<'a> {
     fn tally(&self) -> String {
         let (all, ready) = (
             self.agents.len(),
-            self.agents.iter().filter(|agent| agent.is_ready()).count(),
+            self.agents.iter().filter(|agent| agent.is_running()).count(),
         );
         match (ready, all) {
             (_, 0) => "no agents are declared".to_owned(),

@@ -43,7 +43,7 @@ pub use events::{EventDraft, events};
 pub use observed::Observed;
 pub use planner::plan;
 pub use preview::preview;
-pub use round::{Round, Subject};
+pub use round::{Round, Subject, Unseen};
 pub use status::status;
 pub use teardown::{Teardown, teardown};
 

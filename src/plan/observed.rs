@@ -44,8 +44,6 @@ pub struct Service {
     pub spec: ServiceSpec,
     /// State of the engine's last update of it, for example `rollback_completed`; `None` when there was none.
     pub update_state: Option<String>,
-    /// The engine's message on that update.
-    pub update_message: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// When its spec last changed.

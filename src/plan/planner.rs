@@ -3,15 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::resource::labels;
 use crate::resource::names::label;
-use crate::resource::workload::{Owner, Workload};
+use crate::resource::workload::{DesiredAgent, MissingTemplate, Owner, Workload};
 
 use super::action::{Action, Blocked, BlockedReason, Change, ChangeKind, Plan, Report, Target};
 use super::addresses::Addresses;
 use super::desired::{Desired, MissingSecrets, Need, Slot, slots};
 use super::diff::{Difference, diff};
 use super::observed::{Observed, Service};
-use super::ownership::{self, Ownership};
+use super::ownership::Ownership;
 use super::service::ServiceSpec;
 use super::unused;
 
@@ -97,12 +98,13 @@ impl<'a> Planner<'a> {
 
     fn try_settle(&mut self, slot: Slot<'_>) -> Result<(), Obstacle> {
         let live = self.live(slot)?;
+        let agent = slot.role.agent.as_ref().map_err(template_missing)?;
         let spec = self
             .desired
-            .service(slot)
+            .service(slot, agent)
             .map_err(|missing| secrets_missing(slot, &missing))?;
         self.addresses.take(&spec.name, &spec.networks)?;
-        self.need(slot, &spec);
+        self.need(slot, agent, &spec);
         let spec = Box::new(spec);
         let Some(live) = live else {
             self.services.push(Action::CreateService { spec });
@@ -137,8 +139,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Notes what the service refers to and is not there.
-    fn need(&mut self, slot: Slot<'_>, spec: &ServiceSpec) {
-        let labels = || ownership::labels(slot.owner, self.instance);
+    fn need(&mut self, slot: Slot<'_>, agent: &DesiredAgent, spec: &ServiceSpec) {
+        let labels = || labels::of_owner(slot.owner, self.instance);
         let networks = spec.networks.iter();
         let networks = networks.filter(|name| !self.observed.networks.contains_key(*name));
         let networks = networks.map(|name| Action::CreateNetwork {
@@ -147,7 +149,7 @@ impl<'a> Planner<'a> {
         });
         let blobs = self
             .desired
-            .needs(slot)
+            .needs(agent)
             .into_iter()
             .filter_map(|need| match need {
                 Need::Secret { name, source } if !self.observed.secrets.contains_key(&name) => {
@@ -226,7 +228,7 @@ pub(super) fn remove(live: &Service) -> Option<Action> {
     Some(Action::RemoveService {
         id: live.id.clone(),
         name: live.spec.name.clone(),
-        uid: ownership::uid(&live.labels)?.to_owned(),
+        uid: labels::uid(&live.labels)?.to_owned(),
     })
 }
 
@@ -253,6 +255,10 @@ pub(super) fn describe(action: &Action, edit: Option<&Edit>) -> Change {
             .unwrap_or_default(),
         drift: edit.is_some_and(|edit| edit.drift),
     }
+}
+
+fn template_missing(missing: &MissingTemplate) -> Obstacle {
+    (BlockedReason::TemplateNotFound, missing.to_string())
 }
 
 fn name_taken(service: &str, owner: &Owner) -> String {

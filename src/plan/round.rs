@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::resource::workload::{Owner, Workload};
 
-use super::action::{BlockedReason, Outcome, Report};
+use super::action::{Outcome, Report};
 use super::observed::Observed;
 use super::teardown::Remaining;
 
@@ -13,8 +13,8 @@ use super::teardown::Remaining;
 pub struct Round<'a> {
     /// What the round was about.
     pub subject: Subject<'a>,
-    /// What was seen before anything was done, or why the engine could not be asked.
-    pub observed: Result<&'a Observed, &'a str>,
+    /// What was seen before anything was done, or why nothing was.
+    pub observed: Result<&'a Observed, Unseen<'a>>,
     /// The plan's report; empty when there was no plan.
     pub report: &'a Report,
     /// What became of the plan; empty when there was none.
@@ -25,19 +25,26 @@ pub struct Round<'a> {
     pub now: Timestamp,
 }
 
+/// Why the Swarm could not be looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Unseen<'a> {
+    /// The engine's words, or those of the way there.
+    pub why: &'a str,
+    /// When it could not be looked at for the first time in a row.
+    pub since: Timestamp,
+}
+
 /// What a round was about.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// A workload was brought nearer to what it declares.
     Workload(&'a Workload),
-    /// The object cannot become a workload now: its agents were left as they are.
-    Blocked {
+    /// The object cannot become a workload: its agents were left as they are.
+    Invalid {
         /// Whose agents.
         owner: &'a Owner,
-        /// Why: `TemplateNotFound` or `Invalid`.
-        reason: BlockedReason,
-        /// What to know or do next, in plain words.
-        message: &'a str,
+        /// What is not valid, in plain words.
+        why: &'a str,
     },
     /// The object is going.
     Deleting {
@@ -53,7 +60,7 @@ impl Subject<'_> {
     pub fn owner(&self) -> &Owner {
         match self {
             Self::Workload(workload) => &workload.owner,
-            Self::Blocked { owner, .. } | Self::Deleting { owner, .. } => owner,
+            Self::Invalid { owner, .. } | Self::Deleting { owner, .. } => owner,
         }
     }
 }

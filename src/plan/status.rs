@@ -1,5 +1,7 @@
 //! The status of a Team or Council, from one round.
 
+use jiff::SignedDuration;
+
 use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::names::label;
@@ -7,13 +9,17 @@ use crate::resource::names::label;
 use super::assess::assess;
 use super::counts;
 use super::facets::{self, Facets};
-use super::round::{Round, Subject};
+use super::round::{Round, Subject, Unseen};
+
+/// An engine that restarts, and managers that elect a leader, are back within this: what was seen last is still
+/// the best that is known.
+const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What people are told after a round. Equal to `old` when nothing but the time has moved, so that a settled
 /// workload is never written.
 ///
 /// Ready never runs ahead of reality: what was done in this round counts when it is seen in a later one. When
-/// the engine could not be asked, the counts stay what they were, and what depends on them is unknown.
+/// the engine could not be asked, the counts stay what they were; what depends on them is unknown after a grace.
 pub fn status(old: Option<&WorkloadStatus>, round: &Round<'_>) -> WorkloadStatus {
     let old = old.cloned().unwrap_or_default();
     let (counted, facets) = match (round.subject, round.observed) {
@@ -24,30 +30,30 @@ pub fn status(old: Option<&WorkloadStatus>, round: &Round<'_>) -> WorkloadStatus
                 facets::of_workload(&old, workload, &agents, observed, round),
             )
         }
-        (Subject::Workload(workload), Err(why)) => (
+        (Subject::Workload(_), Err(unseen)) if holds_on(&old, unseen, round) => return old,
+        (Subject::Workload(workload), Err(Unseen { why, .. })) => (
             counts::kept(&old, workload),
             facets::of_unknown(workload.suspended, why),
         ),
-        (
-            Subject::Blocked {
-                owner,
-                reason,
-                message,
-            },
-            observed,
-        ) => {
+        (Subject::Invalid { owner, why }, observed) => {
             let counted = match observed {
                 Ok(observed) => counts::of_services(&old, owner, observed, round),
                 Err(_) => old.clone(),
             };
-            (counted, facets::of_blocked(reason.into(), message))
+            (counted, facets::of_invalid(why))
         }
         (Subject::Deleting { remaining, .. }, observed) => (
             counts::none(&old),
-            facets::of_deleting(remaining, observed.err(), round.outcome),
+            facets::of_deleting(remaining, observed.err().map(|unseen| unseen.why), round.outcome),
         ),
     };
     finish(counted, facets, round)
+}
+
+/// Whether what is said of this generation is kept, though nothing could be seen just now.
+fn holds_on(old: &WorkloadStatus, unseen: Unseen<'_>, round: &Round<'_>) -> bool {
+    old.observed_generation == Some(round.subject.owner().generation)
+        && round.now.duration_since(unseen.since) < GRACE
 }
 
 /// Dates the conditions and fills in what people read first.
@@ -86,7 +92,7 @@ fn finish(counted: WorkloadStatus, facets: Facets, round: &Round<'_>) -> Workloa
     }
     let templates = match round.subject {
         Subject::Workload(workload) => workload.templates.clone(),
-        Subject::Blocked { .. } | Subject::Deleting { .. } => counted.templates,
+        Subject::Invalid { .. } | Subject::Deleting { .. } => counted.templates,
     };
     WorkloadStatus {
         observed_generation: counted.observed_generation.max(Some(owner.generation)),

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::resource::Key;
+use crate::resource::{Key, labels};
 
 use super::action::{Action, FailureKind, Outcome, Plan, Report};
 use super::observed::{Observed, Service, Task, TaskState};
-use super::ownership;
 use super::planner;
 use super::unused;
 
@@ -59,7 +58,7 @@ pub fn teardown(
 ) -> Teardown {
     let services = observed.services.values();
     let services: Vec<_> = services
-        .filter(|live| ownership::belongs_to(&live.labels, key, instance))
+        .filter(|live| labels::belongs_to(&live.labels, key, instance))
         .collect();
     let stopping = observed
         .leftover_tasks
@@ -100,6 +99,6 @@ fn release(live: &Service) -> Option<Action> {
         id: live.id.clone(),
         version: live.version,
         name: live.spec.name.clone(),
-        uid: ownership::uid(&live.labels)?.to_owned(),
+        uid: labels::uid(&live.labels)?.to_owned(),
     })
 }

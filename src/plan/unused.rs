@@ -1,16 +1,17 @@
 //! What was made for an owner and no service uses any more.
 //!
 //! Secrets and configs are each owner's own. Networks are shared by name: whoever made one removes it while
-//! it lives, and whoever declares it removes it when it goes.
+//! it lives, and whoever declares it removes it when it goes. Where both have gone by then, it goes when what
+//! was made for its dead maker is swept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::Key;
+use crate::resource::labels::{belongs_to, is_ours};
 use crate::resource::workload::Workload;
 
 use super::action::Action;
 use super::observed::{Blob, Network, Observed};
-use super::ownership::{belongs_to, is_ours};
 use super::service::ServiceSpec;
 
 /// What becomes of services, by name: another spec, or nothing. Those that stay as they are have no entry.
@@ -74,8 +75,8 @@ pub(super) fn without_services(
 }
 
 fn declared_networks(workload: &Workload) -> impl Iterator<Item = &str> {
-    let roles = workload.roles.iter().flat_map(|role| &role.agent.networks);
-    roles.chain([&workload.network]).map(String::as_str)
+    let agents = workload.agents().flat_map(|agent| &agent.networks);
+    agents.chain([&workload.network]).map(String::as_str)
 }
 
 fn references(spec: &ServiceSpec) -> impl Iterator<Item = &str> {

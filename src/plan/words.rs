@@ -1,6 +1,4 @@
-//! Amounts, times and lists as people write them.
-
-use std::time::Duration;
+//! Amounts and lists as people write them.
 
 use crate::resource::workload::Amount;
 
@@ -37,15 +35,6 @@ pub(super) fn amount(amount: Amount) -> String {
         (nano, 0) => format!("{} CPU", cpu(nano)),
         (0, bytes) => format!("{} memory", memory(bytes)),
         (nano, bytes) => format!("{} CPU and {} memory", cpu(nano), memory(bytes)),
-    }
-}
-
-/// `10s`, `1500ms`, as `WHOOSH_STOP_GRACE` and the specs have it.
-pub(super) fn duration(duration: Duration) -> String {
-    match duration.subsec_nanos() {
-        0 => format!("{}s", duration.as_secs()),
-        nanos if nanos % 1_000_000 == 0 => format!("{}ms", duration.as_millis()),
-        _ => format!("{}ns", duration.as_nanos()),
     }
 }
 
@@ -86,9 +75,6 @@ mod tests {
             (1000, "1000"),
         ] {
             assert_eq!(memory(bytes), expected);
-        }
-        for (millis, expected) in [(0, "0s"), (10_000, "10s"), (1_500, "1500ms")] {
-            assert_eq!(duration(Duration::from_millis(millis)), expected);
         }
     }
 

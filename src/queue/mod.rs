@@ -6,9 +6,9 @@
 //! - Of several requests for a key, the earliest due one wins.
 //! - Failures of a key delay that key alone: exponential backoff with jitter, forgotten on success.
 
-pub mod backoff;
-pub mod schedule;
-pub mod workers;
+mod backoff;
+mod schedule;
+mod workers;
 
 pub use backoff::Backoff;
 pub use workers::{Next, Queue};

@@ -9,7 +9,7 @@ use super::Backoff;
 
 /// Keys, each at most once, with the time from which it may be handed out.
 #[derive(Debug)]
-pub struct Schedule<K> {
+pub(super) struct Schedule<K> {
     /// Waiting keys in the order in which they are due.
     due: BTreeSet<(Instant, K)>,
     /// When each waiting key is due.
@@ -33,7 +33,7 @@ impl<K> Default for Schedule<K> {
 
 impl<K: Ord + Clone> Schedule<K> {
     /// Asks for `key` at `at`, or earlier where it was asked for earlier.
-    pub fn request(&mut self, key: K, at: Instant) {
+    pub(super) fn request(&mut self, key: K, at: Instant) {
         if let Some(again) = self.active.get_mut(&key) {
             *again = Some(again.map_or(at, |before| before.min(at)));
             return;
@@ -50,7 +50,7 @@ impl<K: Ord + Clone> Schedule<K> {
     }
 
     /// Hands out the key that has been due longest, or says when the next one will be.
-    pub fn take(&mut self, now: Instant) -> Taken<K> {
+    pub(super) fn take(&mut self, now: Instant) -> Taken<K> {
         match self.due.first() {
             None => Taken::Nothing,
             Some((at, _)) if *at > now => Taken::At(*at),
@@ -66,7 +66,7 @@ impl<K: Ord + Clone> Schedule<K> {
     }
 
     /// Ends the work on `key`. What was asked for meanwhile, or `again`, whichever is earlier, is its next turn.
-    pub fn finish(&mut self, key: &K, again: Option<Instant>) {
+    pub(super) fn finish(&mut self, key: &K, again: Option<Instant>) {
         let meanwhile = self.active.remove(key).flatten();
         if let Some(at) = [meanwhile, again].into_iter().flatten().min() {
             self.request(key.clone(), at);
@@ -74,36 +74,31 @@ impl<K: Ord + Clone> Schedule<K> {
     }
 
     /// Counts a failure of `key`; returns how long it should wait.
-    pub fn failed(&mut self, key: &K, backoff: &Backoff, random: f64) -> Duration {
+    pub(super) fn failed(&mut self, key: &K, backoff: &Backoff, random: f64) -> Duration {
         let failures = self.failures.entry(key.clone()).or_default();
         *failures = failures.saturating_add(1);
         backoff.delay(*failures, random)
     }
 
     /// Forgets the failures of `key`.
-    pub fn succeeded(&mut self, key: &K) {
+    pub(super) fn succeeded(&mut self, key: &K) {
         self.failures.remove(key);
     }
 
     /// When the first waiting key is due.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Number of keys that wait, due or not.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether no key waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Number of keys that are due and not handed out.
+    pub(super) fn due(&self, now: Instant) -> usize {
+        self.due.iter().take_while(|(at, _)| *at <= now).count()
     }
 }
 
 /// What [`Schedule::take`] found.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Taken<K> {
+pub(super) enum Taken<K> {
     /// This key is due; it is now being worked on.
     Key(K),
     /// No key is due before this.
@@ -128,8 +123,11 @@ mod tests {
             for seconds in requests {
                 schedule.request("a", at(start, seconds));
             }
-            assert_eq!(schedule.len(), 1);
             assert_eq!(schedule.take(at(start, 2)), Taken::At(at(start, 3)));
+            assert_eq!(
+                [2, 3, 9].map(|seconds| schedule.due(at(start, seconds))),
+                [0, 1, 1]
+            );
             assert_eq!(schedule.take(at(start, 3)), Taken::Key("a"));
             assert_eq!(schedule.take(at(start, 9)), Taken::Nothing);
         }

@@ -68,14 +68,9 @@ impl<K: Ord + Clone + Debug> Queue<K> {
         self.shared.changed.notify_one();
     }
 
-    /// Number of keys that wait, due or not.
-    pub fn len(&self) -> usize {
-        self.schedule().len()
-    }
-
-    /// Whether no key waits.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Number of keys that are due and wait for a worker.
+    pub fn due(&self) -> usize {
+        self.schedule().due(Instant::now())
     }
 
     /// Works on keys as they become due, up to `workers` at a time, until dropped.

@@ -37,7 +37,7 @@ pub const MODEL: &str = "CHORUS_MODEL";
 /// The system prompt that the agent gives its model.
 pub const SYSTEM_PROMPT: &str = "CHORUS_SYSTEM_PROMPT";
 
-/// `true` for the agent that coordinates its team.
+/// `true` when WHOOSH coordinates the agent: its team and its task are given, not looked for.
 pub const COORDINATOR: &str = "WHOOSH_COORDINATOR";
 /// Where the operator answers (http or https).
 pub const ENDPOINT: &str = "WHOOSH_ENDPOINT";

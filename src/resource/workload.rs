@@ -1,13 +1,15 @@
 //! What a Team or Council comes down to: a list of desired agents. One planner serves every kind.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use super::agent_spec::Mount;
 use super::kinds::TemplateStatus;
+use super::nearest;
 use super::object::{Key, Object};
 
-/// A validated Team or Council with its templates merged in.
+/// A validated Team or Council with its templates merged in, as far as they exist.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
     /// Whose agents these are.
@@ -22,6 +24,18 @@ pub struct Workload {
     pub templates: Vec<TemplateStatus>,
     /// The roles, in the spec's order.
     pub roles: Vec<DesiredRole>,
+}
+
+impl Workload {
+    /// What its roles wait for.
+    pub fn missing_templates(&self) -> impl Iterator<Item = &MissingTemplate> {
+        self.roles.iter().filter_map(|role| role.agent.as_ref().err())
+    }
+
+    /// How the agents run of those roles that wait for no template.
+    pub fn agents(&self) -> impl Iterator<Item = &DesiredAgent> {
+        self.roles.iter().filter_map(|role| role.agent.as_ref().ok())
+    }
 }
 
 /// The object that agents belong to.
@@ -55,8 +69,34 @@ pub struct DesiredRole {
     pub replicas: u32,
     /// Whether the whole is not ready before it is.
     pub required: bool,
-    /// How each of its agents runs.
-    pub agent: DesiredAgent,
+    /// How each of its agents runs, once its template is there.
+    pub agent: Result<DesiredAgent, MissingTemplate>,
+}
+
+/// A role's template that does not exist (yet).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingTemplate {
+    /// The role.
+    pub role: String,
+    /// The template that it names.
+    pub template: String,
+    /// The existing template that was perhaps meant.
+    pub nearest: Option<String>,
+}
+
+impl fmt::Display for MissingTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            role,
+            template,
+            nearest: near,
+        } = self;
+        write!(
+            f,
+            "role {role} waits for the AgentTemplate \"{template}\", which does not exist{}",
+            nearest::did_you_mean(near.as_deref())
+        )
+    }
 }
 
 /// How an agent runs, with every default filled in and every quantity in the engine's units.

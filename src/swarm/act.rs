@@ -14,9 +14,8 @@ use super::transport::{Call, WRITE_LIMIT, escape};
 use super::{Swarm, networks, policy, wire};
 use crate::plan::Action;
 use crate::plan::service::ServiceSpec;
+use crate::resource::labels::Labels;
 use crate::resource::names::{MANAGER, label};
-
-type Labels = BTreeMap<String, String>;
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use super::polls::Polls;
 use super::secrets::SecretsDir;
 use super::want::Want;
 use crate::plan::Observed;
-use crate::plan::observed::{Image, Network, Node, Service};
-use crate::resource::names::label;
+use crate::plan::observed::{Image, Node, Service};
+use crate::resource::labels;
 use crate::resource::object::Key;
 
 /// A hint that something may be worth reconciling; never a fact.
@@ -181,7 +181,8 @@ impl Cache {
         self.inner.earlier_poll.notify_one();
     }
 
-    /// Every owner that the services, secrets or configs of this installation name: to find what a deleted one left.
+    /// Every owner that the services, networks, secrets or configs of this installation name: to find what a
+    /// deleted one left.
     pub fn owners(&self) -> BTreeSet<Key> {
         self.inner.ledger().owners()
     }
@@ -335,17 +336,10 @@ impl Inner {
         tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
 
-    fn is_ours(&self, network: &Network) -> bool {
-        network
-            .labels
-            .get(label::INSTANCE)
-            .is_some_and(|instance| *instance == self.instance)
-    }
-
     /// No service uses it, so it may go: unless containers were attached to it by hand.
     async fn add_attached_containers(&self, observed: &mut Observed) -> Result<(), SwarmError> {
         for network in observed.networks.values_mut() {
-            if self.is_ours(network) && network.in_use.is_empty() {
+            if labels::is_ours(&network.labels, &self.instance) && network.in_use.is_empty() {
                 match self.engine().network(&network.id).await {
                     Ok(seen) => network.in_use = seen.containers,
                     Err(SwarmError::NotFound { .. }) => {}

@@ -7,16 +7,31 @@ const NO_LEADER: &[&str] = &[
     "no leader",
     "code = Unavailable",
     "lost quorum",
+    "no elected cluster leader",
 ];
+/// A leader that loses its office does not know whether the next one commits what it was asked for.
 const GAVE_UP: &[&str] = &[
     "DeadlineExceeded",
     "context deadline exceeded",
     "context canceled",
+    "lost leader status",
+];
+/// A manager's complaints about the request itself. It passes most on as errors of unknown kind, along with its
+/// own failures, so that only the text tells.
+const COMPLAINTS: &[&str] = &[
+    "code = InvalidArgument",
+    "code = Unimplemented",
+    "constraint expected one operator",
+    "desc = key '",
+    "desc = value '",
+    "raft message is too large",
+    "message larger than max",
 ];
 
 /// Tells from status code and text what the engine means.
 ///
-/// Many of a Swarm's refusals arrive as a 500 and differ in their text alone.
+/// Many of a Swarm's refusals arrive as a 500 and differ in their text alone. One whose text is not known is a
+/// failure, which may pass: to stop trying would need a person for what needs none.
 pub(super) fn classify(what: String, status: u16, text: &str) -> SwarmError {
     let message = plain(text).to_owned();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -31,22 +46,17 @@ pub(super) fn classify(what: String, status: u16, text: &str) -> SwarmError {
         500.. if has(NO_LEADER) => SwarmError::NoQuorum { message },
         500.. if has(GAVE_UP) => SwarmError::GaveUp { what, message },
         500 if text.ends_with("not found") => SwarmError::NotFound { message },
-        // A manager's complaint about the request itself, passed on as an error of unknown kind.
-        500 if has(&["code = Unknown", "code = InvalidArgument"]) => refused(what, status, message),
-        500.. => SwarmError::Failed {
+        // Of the engine's own making, or of something between us and it: either may pass.
+        408 | 429 | 500.. if status != 501 && !has(COMPLAINTS) => SwarmError::Failed {
             what,
             status,
             message,
         },
-        _ => refused(what, status, message),
-    }
-}
-
-fn refused(what: String, status: u16, message: String) -> SwarmError {
-    SwarmError::Refused {
-        what,
-        status,
-        message,
+        _ => SwarmError::Refused {
+            what,
+            status,
+            message,
+        },
     }
 }
 
@@ -173,8 +183,53 @@ mod tests {
             ),
             (
                 500,
+                "rpc error: code = Unknown desc = raft: failed to process the request: node lost leader status",
+                "Indeterminate: the Swarm's managers did not complete POST /x in time",
+            ),
+            (
+                500,
+                "rpc error: code = Unknown desc = raft: no elected cluster leader",
+                "Unavailable: the Swarm has no leader",
+            ),
+            (
+                500,
                 "something broke",
                 "Unavailable: the Docker engine failed at POST /x (500): something broke",
+            ),
+            (
+                500,
+                "rpc error: code = Unknown desc = raft: failed to process the request: node is stopped",
+                "Unavailable: the Docker engine failed at POST /x (500): raft: failed",
+            ),
+            (
+                500,
+                "rpc error: code = Internal desc = transport is closing",
+                "Unavailable: the Docker engine failed at POST /x (500): transport is closing",
+            ),
+            (
+                503,
+                "upstream is down",
+                "Unavailable: the Docker engine failed at POST /x (503): upstream is down",
+            ),
+            (
+                429,
+                "slow down",
+                "Unavailable: the Docker engine failed at POST /x (429): slow down",
+            ),
+            (
+                500,
+                "rpc error: code = Unknown desc = value 'a b' is invalid",
+                "Refused: service s was refused: value 'a b' is invalid",
+            ),
+            (
+                500,
+                "rpc error: code = Unknown desc = raft: raft message is too large and can't be sent",
+                "Refused: service s was refused: raft: raft message is too large",
+            ),
+            (
+                501,
+                "rpc error: code = Unimplemented desc = no such thing",
+                "Refused: service s was refused: no such thing",
             ),
         ] {
             let error = ActError::from_engine("service s", classify("POST /x".to_owned(), status, text));

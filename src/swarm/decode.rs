@@ -8,8 +8,7 @@ use super::spec::{decode, template_print};
 use super::subnet::Subnet;
 use super::wire;
 use crate::plan::observed::{Blob, Network, Node, Service, Task, TaskState};
-use crate::resource::kind::Kind;
-use crate::resource::names::{MANAGER, label};
+use crate::resource::labels::{self, Labels};
 use crate::resource::object::Key;
 
 /// Set by the managers on an overlay network once it has its addresses; without it, its services never start.
@@ -91,24 +90,13 @@ impl HasId for SeenBlob {
 }
 
 /// The owner that labels name, if it is one of this installation.
-pub(super) fn owner(labels: &BTreeMap<String, String>, instance: &str) -> Option<Key> {
-    let is = |key: &str, value: &str| labels.get(key).is_some_and(|found| found == value);
-    if !is(label::MANAGED_BY, MANAGER) || !is(label::INSTANCE, instance) {
-        return None;
-    }
-    let kind = labels.get(label::KIND)?;
-    let kind = Kind::ALL.into_iter().find(|known| known.singular() == kind)?;
-    Some(Key::new(
-        kind,
-        labels.get(label::NAMESPACE)?,
-        labels.get(label::NAME)?,
-    ))
+pub(super) fn owner(found: &Labels, instance: &str) -> Option<Key> {
+    labels::owner(found).filter(|_| labels::is_ours(found, instance))
 }
 
 impl From<wire::Service> for SeenService {
     fn from(from: wire::Service) -> Self {
         let spec = decode(&from.spec);
-        let (update_state, update_message) = from.update.map(|update| (update.state, update.message)).unzip();
         Self {
             template: template_print(&from.spec.task),
             running: from.counts.map(|counts| counts.running),
@@ -117,8 +105,7 @@ impl From<wire::Service> for SeenService {
                 version: from.version.index,
                 labels: from.spec.labels,
                 spec,
-                update_state,
-                update_message,
+                update_state: from.update.map(|update| update.state),
                 created: from.created,
                 updated: from.updated,
                 tasks: None,

@@ -17,6 +17,7 @@ use super::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask};
 use super::error::SwarmError;
 use super::transport::{Call, READ_LIMIT, Transport, bounded, escape, filters};
 use super::wire;
+use crate::resource::labels;
 use crate::resource::names::label;
 use crate::resource::object::Key;
 
@@ -176,13 +177,7 @@ impl Engine {
 }
 
 fn owner_labels(owner: &Key, instance: &str) -> [String; 4] {
-    [
-        (label::INSTANCE, instance),
-        (label::KIND, owner.kind.singular()),
-        (label::NAMESPACE, &owner.namespace),
-        (label::NAME, &owner.name),
-    ]
-    .map(|(key, value)| format!("{key}={value}"))
+    labels::selector(owner, instance).map(|(name, value)| format!("{name}={value}"))
 }
 
 fn from_bollard(what: String, error: bollard::errors::Error) -> SwarmError {

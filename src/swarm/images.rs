@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::error::SwarmError;
 use super::transport::READ_LIMIT;
 use crate::plan::observed::Image;
+use crate::resource::image::ImageRef;
 
 /// How long a registry may take: deployments wait for it.
 const REGISTRY_LIMIT: Duration = Duration::from_secs(3);
@@ -40,10 +41,11 @@ struct Known {
 impl Images {
     /// What is known of an image; asks at most once in a while, and never fails.
     pub(super) async fn resolve(&self, engine: &Engine, reference: &str) -> Image {
-        if reference.contains('@') {
+        let parsed = ImageRef::new(reference);
+        if parsed.has_digest() {
             return Image::Resolved(reference.to_owned());
         }
-        if !is_reference(reference) {
+        if !parsed.is_valid() {
             return Image::Unknown {
                 why: format!("{reference:?} is no image reference"),
             };
@@ -77,7 +79,12 @@ async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, 
         return (Image::Local, BAD_FOR);
     }
     let why = match registry_digest(engine, reference).await {
-        Ok(digest) => return (Image::Resolved(pinned(reference, &digest)), GOOD_FOR),
+        Ok(digest) => {
+            return (
+                Image::Resolved(ImageRef::new(reference).pinned(&digest)),
+                GOOD_FOR,
+            );
+        }
         Err(error) => error.to_string(),
     };
     let pulled = local
@@ -86,7 +93,7 @@ async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, 
         .and_then(|digests| own_digest(reference, digests));
     let image = match (last, pulled, &local) {
         (Some(resolved @ Image::Resolved(_)), _, _) => resolved,
-        (_, Some(digest), _) => Image::Resolved(pinned(reference, digest)),
+        (_, Some(digest), _) => Image::Resolved(ImageRef::new(reference).pinned(digest)),
         (_, None, Ok(_)) => Image::Local,
         (_, None, Err(_)) => Image::Unknown { why },
     };
@@ -111,66 +118,21 @@ async fn registry_digest(engine: &Engine, reference: &str) -> Result<String, Swa
     })
 }
 
-/// `name:tag@digest`, as `docker service create` sends it.
-fn pinned(reference: &str, digest: &str) -> String {
-    let (_, tag) = split_tag(reference);
-    let tagged = if tag.is_some() {
-        reference.to_owned()
-    } else {
-        format!("{reference}:latest")
-    };
-    format!("{tagged}@{digest}")
-}
-
 /// Of `name@digest` lines, the digest for the reference's own name.
 fn own_digest<'a>(reference: &str, digests: &'a [String]) -> Option<&'a str> {
-    let name = familiar(split_tag(reference).0);
+    let image = ImageRef::new(reference);
     digests
         .iter()
         .filter_map(|line| line.split_once('@'))
-        .find_map(|(repository, digest)| (familiar(repository) == name).then_some(digest))
-}
-
-/// `docker.io/library/x` and `x` are one name.
-fn familiar(name: &str) -> &str {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    name.strip_prefix("library/").unwrap_or(name)
-}
-
-fn split_tag(reference: &str) -> (&str, Option<&str>) {
-    match reference.rsplit_once(':') {
-        // A port: `host:5000/name`.
-        Some((_, tag)) if tag.contains('/') => (reference, None),
-        Some((name, tag)) => (name, Some(tag)),
-        None => (reference, None),
-    }
-}
-
-/// Whether it can be part of a path as it is: references hold slashes, which the engine wants unescaped.
-fn is_reference(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:".contains(&byte);
-    text.len() <= 512
-        && text.bytes().all(allowed)
-        && text
-            .split('/')
-            .all(|part| !part.is_empty() && !part.chars().all(|c| c == '.'))
+        .find_map(|(repository, digest)| {
+            let is_own = ImageRef::new(repository).is_of_repository(&image);
+            is_own.then_some(digest)
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_digest_is_added_to_the_tag() {
-        for (reference, expect) in [
-            ("chorus-agent:dev", "chorus-agent:dev@sha256:1"),
-            ("chorus-agent", "chorus-agent:latest@sha256:1"),
-            ("host:5000/a/b", "host:5000/a/b:latest@sha256:1"),
-            ("host:5000/a/b:2", "host:5000/a/b:2@sha256:1"),
-        ] {
-            assert_eq!(pinned(reference, "sha256:1"), expect);
-        }
-    }
 
     #[test]
     fn only_the_digest_of_the_same_repository_counts() {
@@ -182,22 +144,6 @@ mod tests {
             ("host:5000/agent:1", None),
         ] {
             assert_eq!(own_digest(reference, &digests), expect, "{reference}");
-        }
-    }
-
-    #[test]
-    fn nothing_that_leads_elsewhere_gets_into_a_path() {
-        for (text, expect) in [
-            ("chorus-agent:dev", true),
-            ("host:5000/a_b/c.d:1", true),
-            ("../../info", false),
-            ("a/../b", false),
-            ("a//b", false),
-            ("a?b", false),
-            ("a%2fb", false),
-            ("", false),
-        ] {
-            assert_eq!(is_reference(text), expect, "{text:?}");
         }
     }
 }

@@ -44,10 +44,12 @@ impl<'a> Want<'a> {
             let slots = 1..=role.replicas;
             want.service_names
                 .extend(slots.map(|slot| names::service_name(owner, &role.name, slot)));
-            want.networks.extend(role.agent.networks.iter().cloned());
+        }
+        for agent in workload.agents() {
+            want.networks.extend(agent.networks.iter().cloned());
             want.secrets
-                .extend(role.agent.secrets.iter().map(|secret| secret.name.clone()));
-            want.images.insert(role.agent.image.clone());
+                .extend(agent.secrets.iter().map(|secret| secret.name.clone()));
+            want.images.insert(agent.image.clone());
         }
         want
     }

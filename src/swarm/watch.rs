@@ -103,7 +103,7 @@ impl Inner {
         Ok(BufReader::new(reader(body)).lines())
     }
 
-    /// Reads everything but tasks; the owners for whom something changed, and whether nodes did.
+    /// Reads everything but tasks; the owners for whom something changed or is left over, and whether nodes changed.
     async fn list(&self) -> Result<BTreeSet<Trigger>, SwarmError> {
         let read = self.begin();
         let engine = self.engine();
@@ -121,6 +121,7 @@ impl Inner {
         let mut changed = ledger.secrets.replace(read, secrets);
         changed.extend(ledger.configs.replace(read, configs));
         owners.extend(ledger.makers(&changed));
+        owners.extend(ledger.makers_of_idle_networks());
         let mut triggers: BTreeSet<Trigger> = owners.into_iter().map(Trigger::Owner).collect();
         if !ledger.nodes.replace(read, nodes).is_empty() {
             ledger.doubt_all_tasks();

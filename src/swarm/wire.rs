@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::resource::labels::Labels;
+
 /// Reads `null` like a missing field.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
@@ -29,8 +31,6 @@ macro_rules! wire {
     )* };
 }
 
-type Labels = BTreeMap<String, String>;
-
 wire! {
     /// `GET /services`, `GET /services/{id}`.
     struct Service {
@@ -43,7 +43,7 @@ wire! {
         "ServiceStatus" => counts: Option<Counts>,
     }
     struct Version { "Index" => index: u64 }
-    struct UpdateStatus { "State" => state: String, "Message" => message: String }
+    struct UpdateStatus { "State" => state: String }
     /// Only with `status=true`.
     struct Counts { "RunningTasks" => running: u64 }
 

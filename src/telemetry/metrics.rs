@@ -1,6 +1,7 @@
 //! The operator's metrics in the OpenMetrics text format. Every name starts with `whoosh_`.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -27,6 +28,7 @@ pub struct Metrics {
     reconciles: Family<ReconcileLabels, Counter>,
     reconcile_duration: Family<KindLabel, Histogram>,
     queue_depth: Gauge,
+    queue: Arc<Mutex<Option<Probe>>>,
     engine_calls: Family<CallLabels, Counter>,
     engine_call_duration: Family<OperationLabel, Histogram>,
     store_writes: Family<OperationLabel, Counter>,
@@ -34,6 +36,15 @@ pub struct Metrics {
     leader: Gauge,
     agents_desired: Family<OwnerLabels, Gauge>,
     agents_ready: Family<OwnerLabels, Gauge>,
+}
+
+/// Tells how many keys wait for a worker.
+struct Probe(Box<dyn Fn() -> usize + Send>);
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
 }
 
 /// Whose agents are counted.
@@ -85,6 +96,7 @@ impl Metrics {
             reconciles: Family::default(),
             reconcile_duration: Family::new_with_constructor(durations),
             queue_depth: Gauge::default(),
+            queue: Arc::default(),
             engine_calls: Family::default(),
             engine_call_duration: Family::new_with_constructor(durations),
             store_writes: Family::default(),
@@ -164,11 +176,6 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Sets how many keys are due and wait for a worker.
-    pub fn set_queue_depth(&self, keys: usize) {
-        self.queue_depth.set(gauge_value(keys));
-    }
-
     /// Counts one call to the Docker Engine.
     pub fn engine_called(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         self.engine_calls
@@ -193,9 +200,21 @@ impl Metrics {
             .inc();
     }
 
-    /// Says whether this operator leads.
-    pub fn set_leader(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+    /// Says that this operator leads. `due` tells how many keys wait for a worker; it is asked whenever somebody
+    /// reads the metrics, for keys become due by time alone.
+    pub fn leads(&self, due: impl Fn() -> usize + Send + 'static) {
+        self.leader.set(1);
+        *self.probe() = Some(Probe(Box::new(due)));
+    }
+
+    /// Says that this operator does not lead: it has no keys to work on.
+    pub fn follows(&self) {
+        self.leader.set(0);
+        *self.probe() = None;
+    }
+
+    fn probe(&self) -> MutexGuard<'_, Option<Probe>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets how many agents an owner asks for, and how many of them are ready.
@@ -212,6 +231,8 @@ impl Metrics {
 
     /// The OpenMetrics text of every metric; serve it as [`CONTENT_TYPE`].
     pub fn encode(&self) -> String {
+        let due = self.probe().as_ref().map_or(0, |Probe(due)| due());
+        self.queue_depth.set(gauge_value(due));
         let mut out = String::new();
         // A String takes every write, so there is no error to pass on.
         text::encode(&mut out, &self.registry).map_or_else(|_| String::new(), |()| out)
@@ -247,11 +268,10 @@ mod tests {
         let metrics = Metrics::new();
         metrics.reconciled("Team", "settled", Duration::from_millis(3));
         metrics.reconciled("Team", "settled", Duration::from_secs(120));
-        metrics.set_queue_depth(7);
         metrics.engine_called("create_service", "ok", Duration::from_millis(4));
         metrics.store_written("update");
         metrics.api_answered("get", "teams", 404);
-        metrics.set_leader(true);
+        metrics.leads(|| 7);
         let owner = OwnerLabels {
             kind: "team",
             namespace: "default".to_owned(),
@@ -307,9 +327,10 @@ mod tests {
     fn clones_count_into_one_registry() {
         let metrics = Metrics::new();
         metrics.clone().store_written("create");
-        metrics.set_leader(true);
-        metrics.clone().set_leader(false);
+        metrics.leads(|| 7);
+        metrics.clone().follows();
         check(&metrics, r#"whoosh_store_writes_total{operation="create"} 1"#);
         check(&metrics, "whoosh_leader 0");
+        check(&metrics, "whoosh_queue_depth 0");
     }
 }

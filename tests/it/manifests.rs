@@ -87,7 +87,7 @@ fn examples_declare_the_agents_that_they_promise() {
             .find(|one| one.name == role)
             .unwrap();
         assert_eq!(
-            role.agent.model.as_deref(),
+            role.agent.as_ref().unwrap().model.as_deref(),
             Some("llama3.1:8b"),
             "{owner} uses the template"
         );
@@ -98,13 +98,15 @@ fn examples_declare_the_agents_that_they_promise() {
 #[test]
 fn examples_fit_a_small_machine() {
     let workloads = workloads();
-    let roles = || workloads.values().flat_map(|workload| &workload.roles);
-    let nano_cpus: i64 = roles()
-        .map(|role| role.agent.reservations.nano_cpus * i64::from(role.replicas))
-        .sum();
-    let bytes: i64 = roles()
-        .map(|role| role.agent.reservations.memory_bytes * i64::from(role.replicas))
-        .sum();
+    let reserved = || {
+        let roles = workloads.values().flat_map(|workload| &workload.roles);
+        roles.map(|role| {
+            let each = role.agent.as_ref().unwrap().reservations;
+            (each, i64::from(role.replicas))
+        })
+    };
+    let nano_cpus: i64 = reserved().map(|(each, number)| each.nano_cpus * number).sum();
+    let bytes: i64 = reserved().map(|(each, number)| each.memory_bytes * number).sum();
     assert!(
         nano_cpus < 1_000_000_000 && bytes < 1 << 30,
         "{nano_cpus} nano-CPUs, {bytes} bytes"

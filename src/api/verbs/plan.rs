@@ -11,11 +11,10 @@ use crate::api::payload::Document;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::plan;
-use crate::plan::action::BlockedReason;
 use crate::resource::condition::Reason;
-use crate::resource::lower::LowerError;
 use crate::resource::preview::{Preview, PreviewBlocked};
 use crate::resource::proposal::Proposal;
+use crate::resource::validate::{Cause, Invalid};
 use crate::resource::{Kind, Object};
 use crate::swarm::Want;
 
@@ -129,35 +128,21 @@ async fn of_users(api: &Api, shelf: &Shelf, template: &Object) -> Result<Preview
 async fn preview_of(api: &Api, shelf: &Shelf, object: &Object) -> Result<Preview, ApiError> {
     let workload = match shelf.lower(api, object) {
         Ok(workload) => workload,
-        Err(error) => return Ok(unlowered(&error)),
+        Err(invalid) => return Ok(unplanned(&invalid)),
     };
     let observed = api.cache.observe(&Want::of(&workload)).await?;
     Ok(plan::preview(&plan::plan(&workload, &observed, &api.instance)))
 }
 
 /// The preview of what cannot be planned: its agents are left as they are.
-fn unlowered(error: &LowerError) -> Preview {
-    let entry = |agent: &str, reason: BlockedReason, message: String| PreviewBlocked {
-        agent: agent.to_owned(),
-        reason: Reason::from(reason).to_string(),
-        message,
-    };
-    let blocked = match error {
-        LowerError::MissingTemplates(missing) => missing
-            .iter()
-            .map(|missing| {
-                let only = LowerError::MissingTemplates(vec![missing.clone()]);
-                entry(&missing.role, BlockedReason::TemplateNotFound, only.to_string())
-            })
-            .collect(),
-        LowerError::Invalid(invalid) => invalid
-            .causes
-            .iter()
-            .map(|cause| entry(&cause.field, BlockedReason::Invalid, cause.message.clone()))
-            .collect(),
+fn unplanned(invalid: &Invalid) -> Preview {
+    let blocked = |cause: &Cause| PreviewBlocked {
+        agent: cause.field.clone(),
+        reason: Reason::InvalidSpec.to_string(),
+        message: cause.message.clone(),
     };
     Preview {
-        blocked,
+        blocked: invalid.causes.iter().map(blocked).collect(),
         ..Preview::default()
     }
 }

@@ -25,7 +25,7 @@ fn every_slot_has_a_row_and_so_has_what_is_still_to_go() {
     );
     world.remove("reviewer.1");
     world.service("reviewer.2").labels = labels_of_others();
-    world.role("editor").agent.user = Some("1000".into());
+    world.agent("editor").user = Some("1000".into());
     let views = views(&world.workload, &world.observed, INSTANCE, at(1060));
     let mut rows = rows(&views);
     assert!(
@@ -50,7 +50,7 @@ fn every_slot_has_a_row_and_so_has_what_is_still_to_go() {
 #[test]
 fn a_row_says_where_the_agent_is_and_what_it_runs() {
     let mut world = World::settled("writer");
-    world.role("writer").agent.model = Some("llama3.1:8b".into());
+    world.agent("writer").model = Some("llama3.1:8b".into());
     world.tasks(
         "writer.1",
         &[Task {
@@ -99,4 +99,20 @@ fn agents_of_owners_that_are_not_known_are_told_from_their_labels() {
     let views = views_of_services(services, &world.observed.nodes, INSTANCE, world.now);
     assert_eq!(rows(&views), ["team.payments.writer.1 Ready alpha 0 -"]);
     assert_eq!(views[0].spec.image, "agent:dev");
+}
+
+#[test]
+fn an_agent_whose_template_is_gone_is_shown_as_it_runs() {
+    let mut world = World::settled("writer");
+    world.lose_template("writer");
+    let views = views(&world.workload, &world.observed, INSTANCE, world.now);
+    let [AgentView { spec, status, .. }] = views.as_slice() else {
+        panic!("one agent");
+    };
+    assert_eq!(
+        (spec.image.as_str(), status.state.as_str()),
+        ("agent:dev", "Ready")
+    );
+    let error = status.error.as_deref().unwrap_or_default();
+    assert!(error.contains("code-reviewer"), "{error}");
 }

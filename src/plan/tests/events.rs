@@ -53,7 +53,7 @@ fn an_edit_is_told_with_its_fields() {
         "writer=2",
         |world| {
             world.workload.owner.generation = 2;
-            world.role("writer").agent.user = Some("1000".into());
+            world.agent("writer").user = Some("1000".into());
             world.role("writer").replicas = 1;
         },
         &[

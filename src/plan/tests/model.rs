@@ -55,7 +55,6 @@ fn act(observed: &mut Observed, action: &Action, now: Timestamp) {
                 labels: spec.labels.clone(),
                 spec: *spec,
                 update_state: None,
-                update_message: None,
                 created: now,
                 updated: now,
                 tasks: Some(vec![task(TaskState::Running)]),

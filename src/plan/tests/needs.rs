@@ -37,7 +37,7 @@ fn an_image_tag_is_resolved_once() {
         "what somebody else put there does not stay"
     );
 
-    world.role("writer").agent.image = "agent:prod".into();
+    world.agent("writer").image = "agent:prod".into();
     for (known, expected) in [
         (
             Some(Image::Resolved("agent:prod@sha256:3".into())),
@@ -74,8 +74,8 @@ fn an_image_that_was_never_resolved_stays_when_the_registry_comes_back() {
 #[test]
 fn secrets_and_configs_are_made_by_content_and_collected() {
     let mut world = World::new("writer reviewer");
-    world.role("writer").agent.secrets = vec![file("token", None)];
-    world.role("reviewer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.agent("writer").secrets = vec![file("token", None)];
+    world.agent("reviewer").configs = vec![file("prompt", Some("be kind"))];
     world.observed.secret_sources = BTreeMap::from([("token".to_owned(), "1".to_owned())]);
     world.check(&[
         "1 + network chorus_net",
@@ -87,7 +87,7 @@ fn secrets_and_configs_are_made_by_content_and_collected() {
     world.converge();
 
     world.observed.secret_sources.insert("token".into(), "2".into());
-    world.role("reviewer").agent.configs = vec![file("prompt", Some("be strict"))];
+    world.agent("reviewer").configs = vec![file("prompt", Some("be strict"))];
     world.check(&[
         "1 + secret default_token",
         "1 + config default_prompt",
@@ -106,18 +106,36 @@ fn secrets_and_configs_are_made_by_content_and_collected() {
 #[test]
 fn what_another_service_refers_to_is_not_collected() {
     let mut world = World::new("writer");
-    world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.agent("writer").configs = vec![file("prompt", Some("be kind"))];
     world.converge();
     let config = world.observed.configs.values_mut().next().unwrap();
     config.in_use.insert("somebody".into());
-    world.role("writer").agent.configs.clear();
+    world.agent("writer").configs.clear();
     world.check(&["1 +/- service writer_1: container.configs./run/prompt"]);
+}
+
+#[test]
+fn a_role_without_its_template_is_left_as_it_is() {
+    let mut world = World::new("writer reviewer=2");
+    let prompt = vec![file("prompt", Some("be kind"))];
+    world.agent("reviewer").configs = prompt;
+    world.agent("reviewer").networks = vec!["data_net".into()];
+    world.converge();
+    world.lose_template("reviewer");
+    world.check(&["! reviewer.1 TemplateNotFound", "! reviewer.2 TemplateNotFound"]);
+    world.remove("writer.1");
+    world.role("reviewer").replicas = 1;
+    world.check(&[
+        "1 + service writer_1",
+        "1 - service reviewer_2",
+        "! reviewer.1 TemplateNotFound",
+    ]);
 }
 
 #[test]
 fn a_missing_secret_blocks_the_agents_that_name_it() {
     let mut world = World::new("writer=2 reviewer");
-    world.role("writer").agent.secrets = vec![file("token", None), file("key", None)];
+    world.agent("writer").secrets = vec![file("token", None), file("key", None)];
     world.check(&[
         "1 + network chorus_net",
         "2 + service reviewer_1",
@@ -135,7 +153,7 @@ fn a_missing_secret_blocks_the_agents_that_name_it() {
 #[test]
 fn a_secret_that_vanishes_leaves_the_agent_as_it_is() {
     let mut world = World::new("writer");
-    world.role("writer").agent.secrets = vec![file("token", None)];
+    world.agent("writer").secrets = vec![file("token", None)];
     world.observed.secret_sources = BTreeMap::from([("token".to_owned(), "1".to_owned())]);
     world.converge();
     world.observed.secret_sources.clear();
@@ -145,7 +163,7 @@ fn a_secret_that_vanishes_leaves_the_agent_as_it_is() {
 #[test]
 fn a_network_that_cannot_join_services_blocks_its_agents() {
     let mut world = World::new("writer reviewer");
-    world.role("reviewer").agent.networks = vec!["bridge".into()];
+    world.agent("reviewer").networks = vec!["bridge".into()];
     let mut bridge = network(BTreeMap::new(), 0, &[]);
     bridge.overlay = false;
     world.observed.networks.insert("bridge".into(), bridge);

@@ -82,7 +82,7 @@ fn check(edit: impl FnOnce(&mut World), expected: &[&str]) {
 fn an_edit_touches_the_agents_that_it_concerns() {
     check(|_| {}, &[]);
     check(
-        |world| drop(world.role("writer").agent.env.insert("A".into(), "1".into())),
+        |world| drop(world.agent("writer").env.insert("A".into(), "1".into())),
         &["1 +/- service writer_1: container.env.A"],
     );
     check(
@@ -98,7 +98,7 @@ fn an_edit_touches_the_agents_that_it_concerns() {
         ],
     );
     check(
-        |world| world.role("writer").agent.networks = vec!["data_net".into()],
+        |world| world.agent("writer").networks = vec!["data_net".into()],
         &["1 + network data_net", "2 +/- service writer_1: networks"],
     );
 }
@@ -107,10 +107,7 @@ fn an_edit_touches_the_agents_that_it_concerns() {
 fn each_field_is_compared_and_told_by_how_deep_it_cuts() {
     let one = |edit: fn(&mut World), expected: &str| check(edit, &[expected]);
     let agent = |edit: fn(&mut crate::resource::workload::DesiredAgent), field: &str| {
-        check(
-            |world| edit(&mut world.role("writer").agent),
-            &[&format!("1 {field}")],
-        );
+        check(|world| edit(world.agent("writer")), &[&format!("1 {field}")]);
     };
     agent(
         |agent| agent.command = vec!["run".into()],
@@ -205,7 +202,7 @@ fn each_field_is_compared_and_told_by_how_deep_it_cuts() {
 #[test]
 fn order_is_no_difference_where_it_means_nothing() {
     let mut world = World::new("writer");
-    let agent = &mut world.role("writer").agent;
+    let agent = &mut world.agent("writer");
     agent.constraints = vec!["node.role==worker".into(), "node.labels.a==b".into()];
     agent.configs = vec![file("one", Some("1")), file("two", Some("2"))];
     world.converge();
@@ -224,7 +221,7 @@ fn bookkeeping_labels_alone_touch_nobody_and_go_along_with_a_change() {
         .labels
         .insert(label::SPEC_HASH.into(), "other".into());
     world.check(&[]);
-    world.role("writer").agent.user = Some("1000".into());
+    world.agent("writer").user = Some("1000".into());
     world.converge();
     let generation = |world: &mut World, agent| world.service(agent).labels.get(label::GENERATION).cloned();
     assert_eq!(generation(&mut world, "writer.1").as_deref(), Some("2"));
@@ -307,7 +304,7 @@ fn a_suspended_workload_is_left_as_it_is() {
 #[test]
 fn an_update_that_the_engine_took_back_is_made_again() {
     let mut world = World::settled("writer");
-    world.role("writer").agent.user = Some("1000".into());
+    world.agent("writer").user = Some("1000".into());
     world.service("writer.1").update_state = Some("rollback_completed".into());
     world.check(&["1 +/- service writer_1: container.user"]);
 }
@@ -316,11 +313,7 @@ fn an_update_that_the_engine_took_back_is_made_again() {
 fn braces_in_a_variable_reach_the_agent_as_they_are() {
     let mut world = World::settled("reviewer=1");
     let said = "Fill {{ .Values.x }} and {{{y}}}";
-    world
-        .role("reviewer")
-        .agent
-        .env
-        .insert("SAID".into(), said.into());
+    world.agent("reviewer").env.insert("SAID".into(), said.into());
     world.converge();
     let spec = world.spec("reviewer.1");
     let expected = r#"Fill {{"{{"}} .Values.x }} and {{"{{"}}{y}}}"#;
@@ -330,9 +323,11 @@ fn braces_in_a_variable_reach_the_agent_as_they_are() {
 #[test]
 fn a_preview_masks_secrets_and_counts_interruptions() {
     let mut world = World::settled("writer=3");
-    let role = world.role("writer");
-    role.replicas = 2;
-    role.agent.env.insert("API_TOKEN".into(), "s3cret".into());
+    world.role("writer").replicas = 2;
+    world
+        .agent("writer")
+        .env
+        .insert("API_TOKEN".into(), "s3cret".into());
     let preview = preview(&world.plan());
     assert_eq!(preview.interrupted, 3);
     let text = preview.to_string();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::world::{INSTANCE, World, agent, file, labels_of_others, network, owner, task};
+use super::world::{INSTANCE, World, agent, file, labels_of_others, missing_template, network, owner, task};
 use super::{model, world};
 use crate::plan::action::{Action, Plan};
 use crate::plan::observed::{Image, Observed, Service, TaskState};
@@ -69,6 +69,11 @@ fn any_role(name: String, dice: &mut Dice) -> DesiredRole {
     if dice.chance(3) {
         agent.configs = vec![file("prompt", Some(dice.pick(&["kind", "strict"])))];
     }
+    let agent = if dice.chance(8) {
+        Err(missing_template(&name))
+    } else {
+        Ok(agent)
+    };
     DesiredRole {
         name,
         replicas: dice.roll(4) as u32,

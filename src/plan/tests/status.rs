@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::story::Story;
-use super::world::{World, at, errored, failed, node, owner, task};
-use crate::plan::action::{Action, BlockedReason, FailureKind};
+use super::world::{World, at, errored, failed, file, node, owner, task};
+use crate::plan::action::{Action, FailureKind};
 use crate::plan::observed::{Task, TaskState};
 use crate::plan::round::Subject;
 use crate::plan::teardown::Remaining;
@@ -83,7 +83,7 @@ fn a_settled_workload_has_the_same_status_for_ever() {
 fn ready_goes_before_an_update_and_not_for_one_in_place() {
     let mut story = Story::settled("writer");
     story.world.workload.owner.generation = 2;
-    story.world.role("writer").agent.user = Some("1000".into());
+    story.world.agent("writer").user = Some("1000".into());
     story.round();
     assert_eq!(
         story.shown(),
@@ -269,10 +269,10 @@ fn progress_has_a_deadline_that_a_new_generation_restarts() {
     assert_eq!(look(&mut story, 1100), progressing);
     assert_eq!(look(&mut story, 1159), progressing);
     assert_eq!(look(&mut story, 1160), late);
-    assert_eq!(story.status.message, "1 of 2 agents are ready after 60s");
+    assert_eq!(story.status.message, "1 of 2 agents are ready after 1m");
     assert_eq!(
         story.events,
-        ["Warning ProgressDeadlineExceeded: 1 of 2 agents are ready after 60s"]
+        ["Warning ProgressDeadlineExceeded: 1 of 2 agents are ready after 1m"]
     );
     assert_eq!(look(&mut story, 9000), late);
     assert!(story.events.is_empty());
@@ -307,9 +307,12 @@ fn suspended_says_so_and_what_is() {
 fn an_engine_that_does_not_answer_leaves_the_counts_and_makes_the_rest_unknown() {
     let mut story = Story::settled("writer reviewer");
     let workload = story.world.workload.clone();
-    story.world.now = at(1100);
-    for told in [1, 0] {
-        story.round_of(Subject::Workload(&workload), Err("connection refused"));
+    for (now, told) in [(1110, 1), (1111, 0)] {
+        story.world.now = at(now);
+        story.round_of(
+            Subject::Workload(&workload),
+            Err(("connection refused", at(1100))),
+        );
         assert_eq!(
             story.shown(),
             "2/2 Unknown Ready=Unknown:EngineUnavailable Progressing=Unknown:EngineUnavailable \
@@ -323,27 +326,51 @@ fn an_engine_that_does_not_answer_leaves_the_counts_and_makes_the_rest_unknown()
         (story.status.state.as_str(), story.since(ConditionType::Ready)),
         ("Ready", 1200)
     );
-
-    let mut story = Story::new(World::new("writer=3"));
-    let workload = story.world.workload.clone();
-    story.round_of(Subject::Workload(&workload), Err("connection refused"));
-    assert_eq!(story.status.summary, "0/3");
 }
 
 #[test]
-fn what_cannot_be_lowered_is_stalled_and_its_agents_count_on() {
+fn an_engine_that_is_away_for_a_moment_changes_nothing() {
+    let mut story = Story::settled("writer reviewer");
+    let workload = story.world.workload.clone();
+    let before = story.status.clone();
+    for now in [1100, 1101, 1109] {
+        story.world.now = at(now);
+        story.round_of(
+            Subject::Workload(&workload),
+            Err(("connection refused", at(1100))),
+        );
+        assert_eq!((&story.status, story.events.len()), (&before, 0), "{now}");
+    }
+}
+
+#[test]
+fn what_was_never_looked_at_is_unknown_at_once() {
+    let refused = Err(("connection refused", at(1000)));
+    let mut story = Story::new(World::new("writer=3"));
+    let workload = story.world.workload.clone();
+    story.round_of(Subject::Workload(&workload), refused);
+    assert_eq!(
+        (story.status.summary.as_str(), story.status.state.as_str()),
+        ("0/3", "Unknown")
+    );
+
+    let mut story = Story::settled("writer");
+    story.world.workload.owner.generation = 2;
+    let workload = story.world.workload.clone();
+    story.round_of(Subject::Workload(&workload), refused);
+    assert_eq!(story.status.state, "Unknown");
+}
+
+#[test]
+fn what_is_not_valid_is_stalled_and_its_agents_count_on() {
     let mut story = Story::settled("writer reviewer");
     story.world.remove("writer.1");
     let owner = owner("uid-1");
-    let blocked = Subject::Blocked {
-        owner: &owner,
-        reason: BlockedReason::TemplateNotFound,
-        message: "template code-reviewer does not exist",
-    };
-    story.round_of(blocked, Ok(()));
+    let why = "spec.roles: is required";
+    story.round_of(Subject::Invalid { owner: &owner, why }, Ok(()));
     assert_eq!(
         story.shown(),
-        "1/2 Stalled Ready=False:TemplateNotFound Progressing=False:TemplateNotFound Stalled=True:TemplateNotFound"
+        "1/2 Stalled Ready=False:InvalidSpec Progressing=False:InvalidSpec Stalled=True:InvalidSpec"
     );
     assert_eq!(
         story
@@ -354,10 +381,28 @@ fn what_cannot_be_lowered_is_stalled_and_its_agents_count_on() {
             .collect::<Vec<_>>(),
         [0, 1]
     );
+    assert_eq!(story.events, ["Warning InvalidSpec: spec.roles: is required"]);
+}
+
+#[test]
+fn a_role_without_its_template_is_told_and_its_agents_count_on() {
+    let mut story = Story::settled("writer reviewer=2");
+    story.world.lose_template("reviewer");
+    story.world.remove("reviewer.2");
+    story.world.remove("writer.1");
+    story.round();
+    story.round();
     assert_eq!(
-        story.events,
-        ["Warning TemplateNotFound: template code-reviewer does not exist"]
+        story.shown(),
+        "2/3 Stalled Ready=False:TemplateNotFound Progressing=False:TemplateNotFound Degraded=True:TemplateNotFound \
+         Stalled=True:TemplateNotFound"
     );
+    assert_eq!(
+        story.status.message,
+        "reviewer.1, reviewer.2: role reviewer waits for the AgentTemplate \"code-reviewer\", which does not exist"
+    );
+    story.world.role("reviewer").required = false;
+    assert_eq!(story.round().state, "Degraded");
 }
 
 #[test]
@@ -410,4 +455,20 @@ fn failures_of_the_engine_are_tried_again_or_need_a_person() {
          Stalled=True:EngineRefused",
         "writer.1: the engine does not want service",
     );
+}
+
+#[test]
+fn an_agent_whose_needs_cannot_be_made_waits_and_the_others_start() {
+    let mut story = Story::new(World::new("writer reviewer"));
+    story.world.agent("writer").configs = vec![file("prompt", Some("be kind"))];
+    story.fault = |action| matches!(action, Action::CreateConfig { .. }).then_some(FailureKind::Unavailable);
+    story.round();
+    story.round();
+    assert_eq!(
+        story.shown(),
+        "1/2 Progressing Ready=False:AgentsStarting Progressing=True:EngineUnavailable"
+    );
+    story.fault = |_| None;
+    story.round();
+    assert_eq!(story.round().state, "Ready");
 }

@@ -1,10 +1,14 @@
 //! Rounds of a reconcile, one after another, and what people are told of each.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
 use super::model;
 use super::world::{INSTANCE, World};
 use crate::plan::action::{Action, Failure, FailureKind, Outcome, Plan};
 use crate::plan::events::events;
-use crate::plan::round::{Round, Subject};
+use crate::plan::round::{Round, Subject, Unseen};
 use crate::plan::status;
 use crate::resource::condition::{self, ConditionType};
 use crate::resource::event::EventType;
@@ -54,12 +58,17 @@ impl Story {
         })
     }
 
-    /// A round without a plan.
-    pub(super) fn round_of(&mut self, subject: Subject<'_>, observed: Result<(), &str>) -> &WorkloadStatus {
+    /// A round without a plan; one that saw nothing has a reason, and the time since when nothing is seen.
+    pub(super) fn round_of(
+        &mut self,
+        subject: Subject<'_>,
+        observed: Result<(), (&str, Timestamp)>,
+    ) -> &WorkloadStatus {
         let seen = self.world.observed.clone();
+        let unseen = |(why, since)| Unseen { why, since };
         self.tell(&Round {
             subject,
-            observed: observed.map(|()| &seen),
+            observed: observed.map(|()| &seen).map_err(unseen),
             report: &Default::default(),
             outcome: &Outcome::default(),
             instance: INSTANCE,
@@ -85,7 +94,12 @@ impl Story {
     fn act(&mut self, plan: &Plan) -> Outcome {
         let mut outcome = Outcome::default();
         for stage in &plan.stages {
-            for action in stage {
+            let failed: BTreeSet<_> = outcome
+                .failed
+                .iter()
+                .map(|failure| failure.what.clone())
+                .collect();
+            for action in stage.iter().filter(|action| !action.waits_for(&failed)) {
                 match (self.fault)(action) {
                     Some(kind) => outcome.failed.push(Failure {
                         what: action.target(),
@@ -101,9 +115,6 @@ impl Story {
                         outcome.done.push(action.clone());
                     }
                 }
-            }
-            if !outcome.failed.is_empty() {
-                break;
             }
         }
         outcome

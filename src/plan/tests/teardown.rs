@@ -35,7 +35,7 @@ fn check(world: &mut World, orphan: bool, remaining: (usize, usize), expected: &
 #[test]
 fn services_go_then_their_tasks_then_what_they_used() {
     let mut world = World::new("writer=2");
-    world.role("writer").agent.configs = vec![file("prompt", Some("be kind"))];
+    world.agent("writer").configs = vec![file("prompt", Some("be kind"))];
     world.converge();
     let services = ["1 - service writer_1", "1 - service writer_2"];
     assert!(!check(&mut world, false, (2, 0), &services));
@@ -81,6 +81,21 @@ fn a_shared_network_goes_with_the_last_that_declares_it() {
     assert!(check(&mut world, false, (0, 0), &[]));
     world.network("chorus_net").in_use.clear();
     assert!(check(&mut world, false, (0, 0), &["1 - network chorus_net"]));
+}
+
+#[test]
+fn a_network_whose_maker_is_gone_goes_when_its_last_user_has_left_it() {
+    let mut world = World::settled("writer");
+    world.remove("writer.1");
+    let sweep = |world: &World| {
+        let key = &world.workload.owner.key;
+        lines(&teardown(key, &BTreeSet::new(), false, &world.observed, INSTANCE).plan)
+    };
+    let users = &mut world.network("chorus_net").in_use;
+    users.insert("team_default_others_writer_1".into());
+    assert!(sweep(&world).is_empty());
+    world.network("chorus_net").in_use.clear();
+    assert_eq!(sweep(&world), ["1 - network chorus_net"]);
 }
 
 #[test]

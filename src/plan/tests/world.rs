@@ -10,7 +10,9 @@ use crate::plan::observed::{Image, Network, Node, Observed, Service, Task, TaskS
 use crate::plan::service::ServiceSpec;
 use crate::plan::{plan, tests::model};
 use crate::resource::names::{MANAGER, label};
-use crate::resource::workload::{Amount, DesiredAgent, DesiredFile, DesiredRole, Owner, Workload};
+use crate::resource::workload::{
+    Amount, DesiredAgent, DesiredFile, DesiredRole, MissingTemplate, Owner, Workload,
+};
 use crate::resource::{Key, Kind};
 
 pub(super) const INSTANCE: &str = "here";
@@ -70,6 +72,16 @@ impl World {
     pub(super) fn role(&mut self, name: &str) -> &mut DesiredRole {
         let roles = &mut self.workload.roles;
         roles.iter_mut().find(|role| role.name == name).unwrap()
+    }
+
+    /// How the agents of a role run.
+    pub(super) fn agent(&mut self, role: &str) -> &mut DesiredAgent {
+        self.role(role).agent.as_mut().unwrap()
+    }
+
+    /// Takes a role's template away.
+    pub(super) fn lose_template(&mut self, role: &str) {
+        self.role(role).agent = Err(missing_template(role));
     }
 
     /// The service of `reviewer.2`.
@@ -164,7 +176,7 @@ fn role(text: &str) -> DesiredRole {
         name: name.to_owned(),
         replicas: replicas.parse().unwrap(),
         required: true,
-        agent: agent(),
+        agent: Ok(agent()),
     }
 }
 
@@ -189,6 +201,14 @@ pub(super) fn agent() -> DesiredAgent {
         user: None,
         networks: Vec::new(),
         model: None,
+    }
+}
+
+pub(super) fn missing_template(role: &str) -> MissingTemplate {
+    MissingTemplate {
+        role: role.to_owned(),
+        template: "code-reviewer".to_owned(),
+        nearest: None,
     }
 }
 

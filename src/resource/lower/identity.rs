@@ -75,7 +75,6 @@ pub(super) fn environment(
         (env::EXPERTISE, list(&agent.expertise)),
         (env::MODEL, agent.model.clone()),
         (env::SYSTEM_PROMPT, agent.system_prompt.clone()),
-        // The seeds' word for "WHOOSH coordinates this agent".
         (env::COORDINATOR, Some("true".to_owned())),
         (env::ENDPOINT, endpoints.whoosh_endpoint.clone()),
         (env::STOP_GRACE, Some(grace.to_string())),

@@ -9,7 +9,6 @@ mod tests;
 pub(super) use identity::RESERVED_ENV;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,7 +19,7 @@ use super::names::DEFAULT_NETWORK;
 use super::nearest;
 use super::object::Object;
 use super::validate::{Cause, CauseReason, Invalid, merged};
-use super::workload::{DesiredRole, Owner, Workload};
+use super::workload::{DesiredAgent, DesiredRole, MissingTemplate, Owner, Workload};
 use declared::{Declared, DeclaredRole};
 
 /// How long agents may take to be ready, when a Council's formation names no deadline.
@@ -45,51 +44,6 @@ pub struct Endpoints {
     pub nats_url: Option<String>,
     /// The operator's address, as agents reach it.
     pub whoosh_endpoint: Option<String>,
-}
-
-/// Why an object cannot be run now.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LowerError {
-    /// It will not be until somebody edits it or one of its templates.
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// It waits for templates that do not exist (yet).
-    #[error("{}", joined(.0))]
-    MissingTemplates(Vec<MissingTemplate>),
-}
-
-/// A role's template that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingTemplate {
-    /// The role.
-    pub role: String,
-    /// The template that it names.
-    pub template: String,
-    /// The existing template that was perhaps meant.
-    pub nearest: Option<String>,
-}
-
-impl fmt::Display for MissingTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            role,
-            template,
-            nearest: near,
-        } = self;
-        write!(
-            f,
-            "role {role} waits for the AgentTemplate \"{template}\", which does not exist{}",
-            nearest::did_you_mean(near.as_deref())
-        )
-    }
-}
-
-fn joined(missing: &[MissingTemplate]) -> String {
-    missing
-        .iter()
-        .map(MissingTemplate::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 /// The name and content of an AgentTemplate.
@@ -118,17 +72,13 @@ pub fn template_names(spec: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Lowers a valid Team or Council: every default filled in, every quantity in the engine's units.
+/// Lowers a valid Team or Council: every default filled in, every quantity in the engine's units. A role whose
+/// template is not among `templates` says so.
 ///
 /// # Errors
-/// [`LowerError::MissingTemplates`] names every role whose template is not among `templates`.
-/// [`LowerError::Invalid`] has every problem that only shows after merging.
-pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> Result<Workload, LowerError> {
+/// Every problem that only shows after merging. It stays until somebody edits the object or one of its templates.
+pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> Result<Workload, Invalid> {
     let declared = declared::read(object)?;
-    let missing = missing_templates(&declared.roles, templates);
-    if !missing.is_empty() {
-        return Err(LowerError::MissingTemplates(missing));
-    }
     let owner = Owner::of(object);
     let network = declared
         .network
@@ -138,15 +88,21 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
     let mut roles = Vec::new();
     let mut causes = Vec::new();
     for role in &declared.roles {
-        let template = role.template.as_ref().and_then(|name| templates.get(name));
-        used.extend(template.map(|template| template.status.clone()));
+        let template = find_template(role, templates);
+        used.extend(
+            template
+                .iter()
+                .copied()
+                .flatten()
+                .map(|template| template.status.clone()),
+        );
         match lower_role(role, template, &declared, &owner, &network, endpoints) {
             Ok(role) => roles.push(role),
             Err(found) => causes.extend(found),
         }
     }
     if !causes.is_empty() {
-        return Err(Invalid { causes }.into());
+        return Err(Invalid { causes });
     }
     Ok(Workload {
         owner,
@@ -158,30 +114,53 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
     })
 }
 
-fn missing_templates(roles: &[DeclaredRole], templates: &Templates) -> Vec<MissingTemplate> {
-    let missing = |role: &DeclaredRole| {
-        let template = role
-            .template
-            .as_ref()
-            .filter(|name| !templates.contains_key(*name))?;
-        let near = nearest::nearest(template, templates.keys().map(String::as_str));
-        Some(MissingTemplate {
-            role: role.name.clone(),
-            template: template.clone(),
-            nearest: near.map(str::to_owned),
-        })
+/// The template that a role names, if it names one.
+fn find_template<'a>(
+    role: &DeclaredRole,
+    templates: &'a Templates,
+) -> Result<Option<&'a Template>, MissingTemplate> {
+    let Some(name) = &role.template else {
+        return Ok(None);
     };
-    roles.iter().filter_map(missing).collect()
+    templates.get(name).map(Some).ok_or_else(|| MissingTemplate {
+        role: role.name.clone(),
+        template: name.clone(),
+        nearest: nearest::nearest(name, templates.keys().map(String::as_str)).map(str::to_owned),
+    })
 }
 
 fn lower_role(
+    role: &DeclaredRole,
+    template: Result<Option<&Template>, MissingTemplate>,
+    declared: &Declared,
+    owner: &Owner,
+    network: &str,
+    endpoints: &Endpoints,
+) -> Result<DesiredRole, Vec<Cause>> {
+    let replicas = u32::try_from(role.replicas).map_err(|_| {
+        let message = format!("role {} cannot have {} agents", role.name, role.replicas);
+        vec![Cause::new("spec.roles", CauseReason::Invalid, message)]
+    })?;
+    let agent = match template {
+        Ok(template) => Ok(lower_agent(role, template, declared, owner, network, endpoints)?),
+        Err(missing) => Err(missing),
+    };
+    Ok(DesiredRole {
+        name: role.name.clone(),
+        replicas,
+        required: role.required,
+        agent,
+    })
+}
+
+fn lower_agent(
     role: &DeclaredRole,
     template: Option<&Template>,
     declared: &Declared,
     owner: &Owner,
     network: &str,
     endpoints: &Endpoints,
-) -> Result<DesiredRole, Vec<Cause>> {
+) -> Result<DesiredAgent, Vec<Cause>> {
     let layers: Vec<&AgentSpec> = template
         .map(|template| &template.agent)
         .into_iter()
@@ -190,14 +169,5 @@ fn lower_role(
     let agent = merged::check(&layers, false, &role.path)?;
     let grace = agent::stop_grace_period(&agent);
     let env = identity::environment(owner, &role.name, &agent, &declared.work, endpoints, grace);
-    let replicas = u32::try_from(role.replicas).map_err(|_| {
-        let message = format!("role {} cannot have {} agents", role.name, role.replicas);
-        vec![Cause::new("spec.roles", CauseReason::Invalid, message)]
-    })?;
-    Ok(DesiredRole {
-        name: role.name.clone(),
-        replicas,
-        required: role.required,
-        agent: agent::lower(agent, env, network, &role.path)?,
-    })
+    agent::lower(agent, env, network, &role.path)
 }

@@ -24,7 +24,7 @@ fn endpoints() -> Endpoints {
     }
 }
 
-fn lowered(kind: Kind, spec: Value, templates: Value) -> Result<Workload, LowerError> {
+fn lowered(kind: Kind, spec: Value, templates: Value) -> Result<Workload, Invalid> {
     let templates = templates.as_object().unwrap().iter();
     let templates = templates.filter_map(|(name, spec)| template(&stored_template(name, spec.clone())));
     let templates = templates.collect();
@@ -46,13 +46,12 @@ fn agent(defaults: Value, block: Value) -> DesiredAgent {
         .roles
         .remove(0)
         .agent
+        .unwrap()
 }
 
-fn problems(result: Result<Workload, LowerError>) -> Vec<String> {
-    match result.unwrap_err() {
-        LowerError::Invalid(Invalid { causes }) => causes.iter().map(Cause::to_string).collect(),
-        LowerError::MissingTemplates(missing) => missing.iter().map(MissingTemplate::to_string).collect(),
-    }
+fn problems(result: Result<Workload, Invalid>) -> Vec<String> {
+    let Invalid { causes } = result.unwrap_err();
+    causes.iter().map(Cause::to_string).collect()
 }
 
 #[test]
@@ -104,7 +103,7 @@ fn a_bare_team_gets_every_default() {
         networks: Vec::new(),
         model: None,
     };
-    assert_eq!(role.agent, expected);
+    assert_eq!(role.agent, Ok(expected));
 }
 
 #[test]
@@ -140,7 +139,7 @@ fn a_council_has_core_roles_first() {
                 role.name.as_str(),
                 role.replicas,
                 role.required,
-                role.agent.image.as_str(),
+                role.agent.as_ref().unwrap().image.as_str(),
             )
         })
         .collect();
@@ -155,7 +154,7 @@ fn a_council_has_core_roles_first() {
         ]
     );
     assert_eq!(
-        workload.roles[0].agent.env[env::EXTERNAL_URL],
+        workload.agents().next().unwrap().env[env::EXTERNAL_URL],
         "https://git.example/1"
     );
     let few = json!({"coreRoles": ["quality-lead"], "defaults": {"image": "a:1"}});
@@ -221,6 +220,7 @@ fn an_agent_learns_who_it_is() {
         .roles
         .remove(0)
         .agent
+        .unwrap()
         .env;
     let expected = [
         ("CHORUS_CAPABILITIES", "review,test"),
@@ -299,7 +299,8 @@ fn a_template_lies_under_the_defaults() {
         .unwrap()
         .roles
         .remove(0)
-        .agent;
+        .agent
+        .unwrap();
     assert_eq!(
         (agent.image.as_str(), agent.model.as_deref()),
         ("template:1", Some("defaults"))
@@ -320,13 +321,11 @@ fn a_template_that_is_not_there_is_waited_for() {
         template_names(&team.spec).into_iter().collect::<Vec<_>>(),
         ["code-reviewer", "code-reviwer", "tester"]
     );
-    let result = lowered(Kind::Team, spec, json!({"code-reviewer": {"image": "a:1"}}));
-    let Err(LowerError::MissingTemplates(missing)) = &result else {
-        panic!("templates are missing");
-    };
-    assert_eq!(missing[0].nearest.as_deref(), Some("code-reviewer"));
+    let workload = lowered(Kind::Team, spec, json!({"code-reviewer": {"image": "a:1"}})).unwrap();
+    let missing: Vec<_> = workload.missing_templates().map(ToString::to_string).collect();
+    assert_eq!(workload.agents().count(), 1, "the others are not held up");
     assert_eq!(
-        problems(result),
+        missing,
         [
             "role a waits for the AgentTemplate \"code-reviwer\", which does not exist (did you mean \"code-reviewer\"?)",
             "role b waits for the AgentTemplate \"tester\", which does not exist",

@@ -1,5 +1,6 @@
 //! The rules for single texts. Each says what is wrong and how it is right.
 
+use super::super::image::ImageRef;
 use super::super::nearest;
 use super::super::schema::quoted;
 
@@ -158,9 +159,9 @@ pub(super) fn url(text: &str) -> Checked {
 
 /// An image reference: `[registry[:port]/]name[:tag][@digest]`.
 pub(super) fn image(text: &str) -> Checked {
-    check(is_image(text), || {
+    check(ImageRef::new(text).is_valid(), || {
         let lower = text.to_lowercase();
-        let hint = if is_image(&lower) {
+        let hint = if ImageRef::new(&lower).is_valid() {
             format!("; try \"{lower}\"")
         } else {
             String::new()
@@ -170,50 +171,6 @@ pub(super) fn image(text: &str) -> Checked {
             quoted(text)
         )
     })
-}
-
-fn is_image(text: &str) -> bool {
-    let (rest, digest) = match text.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (text, None),
-    };
-    // A colon before the last slash belongs to the registry's port.
-    let (name, tag) = match rest.rfind(':').filter(|colon| !rest[*colon..].contains('/')) {
-        Some(colon) => (&rest[..colon], Some(&rest[colon + 1..])),
-        None => (rest, None),
-    };
-    let (registry, repository) = match name.split_once('/') {
-        Some((head, tail)) if head.contains(['.', ':']) || head == "localhost" => (Some(head), tail),
-        _ => (None, name),
-    };
-    name.len() <= 255
-        && registry.is_none_or(is_registry)
-        && repository.split('/').all(is_repository_part)
-        && tag.is_none_or(|tag| {
-            tag.len() <= 128 && is_word(tag, |c| c.is_ascii_alphanumeric() || c == '_', is_name)
-        })
-        && digest.is_none_or(is_digest)
-}
-
-fn is_registry(text: &str) -> bool {
-    let (host, port) = text.split_once(':').unwrap_or((text, "5000"));
-    let part = |part: &str| is_word(part, is_alphanumeric, |c| c.is_ascii_alphanumeric() || c == '-');
-    host.split('.').all(part) && port.parse::<u16>().is_ok()
-}
-
-fn is_repository_part(text: &str) -> bool {
-    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let separators = ["..", "._", "_.", "-.", ".-", "___"];
-    text.starts_with(ends)
-        && text.ends_with(ends)
-        && text.chars().all(|c| ends(c) || matches!(c, '.' | '_' | '-'))
-        && !separators.iter().any(|bad| text.contains(bad))
-}
-
-fn is_digest(text: &str) -> bool {
-    let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    text.strip_prefix("sha256:")
-        .is_some_and(|hash| hash.len() == 64 && hash.chars().all(hex))
 }
 
 /// The name of an environment variable.

@@ -1,5 +1,6 @@
 //! What is valid and yet probably not meant.
 
+use super::super::image::ImageRef;
 use super::super::object::Object;
 use super::super::secrecy::names_a_secret;
 use super::view::Node;
@@ -32,7 +33,7 @@ fn of_block(block: &Node<'_>) -> Vec<String> {
         }
     }
     let image = block.field("image");
-    if let Some(text) = image.text().filter(|text| has_no_tag(text)) {
+    if let Some(text) = image.text().filter(|text| ImageRef::new(text).is_open()) {
         found.push(format!(
             "{}: {text} has no tag, so \"latest\" is run, whatever that is: name one",
             image.path
@@ -44,9 +45,4 @@ fn of_block(block: &Node<'_>) -> Vec<String> {
 /// A name that says where the secret is (`…_FILE`) is as it should be.
 fn looks_secret(name: &str) -> bool {
     !name.to_ascii_uppercase().ends_with("_FILE") && names_a_secret(name)
-}
-
-fn has_no_tag(image: &str) -> bool {
-    let last = image.rsplit('/').next().unwrap_or(image);
-    !last.contains([':', '@'])
 }

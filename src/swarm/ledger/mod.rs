@@ -327,11 +327,25 @@ impl Ledger {
         self.by_owner.keys()
     }
 
-    /// Every owner that has services, secrets or configs.
+    /// Every owner that has services, or for whom a network, secret or config was made.
     pub(in crate::swarm) fn owners(&self) -> BTreeSet<Key> {
+        let networks = self.networks.iter().map(|seen| &seen.network.labels);
         let blobs = self.secrets.iter().chain(self.configs.iter());
-        let makers = blobs.filter_map(|blob| owner(&blob.blob.labels, &self.instance));
+        let made = networks.chain(blobs.map(|seen| &seen.blob.labels));
+        let makers = made.filter_map(|labels| owner(labels, &self.instance));
         self.by_owner.keys().cloned().chain(makers).collect()
+    }
+
+    /// The owners for whom networks were made that no service uses any more: whoever left one last does not know
+    /// of that, and its maker may be gone.
+    pub(in crate::swarm) fn makers_of_idle_networks(&self) -> BTreeSet<Key> {
+        let is_idle = |seen: &&SeenNetwork| {
+            let used = Used::Network(seen.network.id.clone());
+            !self.users.contains_key(&used)
+        };
+        let idle = self.networks.iter().filter(is_idle);
+        idle.filter_map(|seen| owner(&seen.network.labels, &self.instance))
+            .collect()
     }
 
     /// Names of the services that refer to something, whoever owns them.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Ledger, Used};
 use crate::plan::Observed;
 use crate::plan::observed::{Blob, Network, Service};
-use crate::resource::names::label;
+use crate::resource::labels::is_ours;
 use crate::resource::object::Key;
 use crate::swarm::decode::{SeenBlob, owner};
 use crate::swarm::want::Want;
@@ -47,7 +47,7 @@ impl Ledger {
         let mut networks = BTreeMap::new();
         for seen in self.networks.iter() {
             let labels = &seen.network.labels;
-            let is_ours = labels.get(label::INSTANCE) == Some(&self.instance);
+            let is_ours = is_ours(labels, &self.instance);
             let used = Used::Network(seen.network.id.clone());
             let is_its_own = || owner(labels, &self.instance).as_ref() == Some(key);
             let is_idle = || is_ours && !self.users.contains_key(&used);

@@ -310,6 +310,21 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
 }
 
 #[test]
+fn the_maker_of_a_network_is_asked_for_when_its_last_user_has_left() {
+    let mut ledger = ledger();
+    let mut made = network("n1", "net");
+    made.network.labels = service("x", 1, "gone").service.labels;
+    let read = ledger.begin();
+    ledger.networks.replace(read, vec![made, network("n2", "theirs")]);
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    assert_eq!(ledger.makers_of_idle_networks(), [].into());
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, Vec::new());
+    assert_eq!(ledger.makers_of_idle_networks(), [team("gone")].into());
+    assert_eq!(ledger.owners(), [team("gone")].into());
+}
+
+#[test]
 fn what_was_being_read_when_an_owner_was_acted_on_is_read_again() {
     let mut ledger = ledger();
     let read = ledger.begin();

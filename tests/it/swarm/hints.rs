@@ -171,6 +171,41 @@ async fn a_network_is_told_to_those_who_named_it() {
     .await;
 }
 
+#[tokio::test]
+async fn a_network_that_its_last_user_has_left_is_told_to_its_maker() {
+    let engine = Engine::shared().await;
+    load_image(engine).await;
+    let mut stage = Stage::new(&super::stage::host(engine), EAGER, SecretsDir::default()).await;
+    stage.create_network().await;
+    let name = format!("{}-user", stage.network);
+    let options = ["--detach", "--no-resolve-image", "--endpoint-mode", "dnsrr"];
+    let user = [
+        "--name",
+        &name,
+        "--network",
+        &stage.network,
+        IMAGE,
+        "-c",
+        "exit 0",
+    ];
+    engine
+        .docker(&[&["service", "create"], &options[..], &user[..]].concat())
+        .await;
+    eventually(PATIENCE, "the network is seen in use", async || {
+        let networks = stage.observe().await.networks;
+        match networks.get(&stage.network) {
+            Some(network) if network.in_use.contains(&name) => Ok(()),
+            _ => Err(format!("{networks:?}")),
+        }
+    })
+    .await;
+    stage.drain();
+    engine.docker(&["service", "rm", &name]).await;
+    let own = stage.own();
+    stage.until_triggered(&own).await;
+    stage.clear().await;
+}
+
 /// Lists so often that a test can wait for several.
 const EAGER: Tuning = Tuning {
     relist: Duration::from_millis(100),
