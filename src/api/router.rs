@@ -5,6 +5,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
+use super::limits::{MAX_REQUESTS, Places};
 use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete, history, plan, read, scale, status, write};
@@ -17,7 +18,7 @@ pub fn router(api: Api) -> Router {
         .merge(text())
         .fallback(unknown)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(limits::bounded))
+        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
         .with_state(api)
 }

@@ -76,6 +76,12 @@ pub(super) enum ApiError {
         /// Every problem.
         causes: Vec<Cause>,
     },
+    /// 429: this many requests are being answered.
+    #[error(
+        "the operator answers {0} requests and watches already, as many as it will; end some of the watches, or \
+         try again later"
+    )]
+    TooManyRequests(usize),
     /// 503: something that the answer needs is away.
     #[error("{what}; {advice}")]
     Unavailable {
@@ -115,6 +121,7 @@ impl ApiError {
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -134,6 +141,7 @@ impl ApiError {
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Invalid { .. } => "Invalid",
+            Self::TooManyRequests(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
             Self::Timeout(_) => "Timeout",
             Self::Internal(_) => "InternalError",
@@ -162,7 +170,7 @@ impl ApiError {
                 causes: Some(causes.iter().map(status_cause).collect()),
                 ..details(kind.name(), name)
             }),
-            Self::Unavailable { .. } => Some(StatusDetails {
+            Self::TooManyRequests(_) | Self::Unavailable { .. } => Some(StatusDetails {
                 retry_after_seconds: Some(RETRY_AFTER_SECONDS),
                 ..StatusDetails::default()
             }),
@@ -181,9 +189,14 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.code(), Json(self.status())).into_response();
-        if matches!(self, Self::Unavailable { .. }) {
-            let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
+        let status = self.status();
+        let retry_after = status
+            .details
+            .as_ref()
+            .and_then(|details| details.retry_after_seconds);
+        let mut response = (self.code(), Json(status)).into_response();
+        if let Some(seconds) = retry_after {
+            let seconds = HeaderValue::from(seconds);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
