@@ -45,17 +45,17 @@ fn json() -> Router<Api> {
         .route(
             &one("{plural}/{name}"),
             get(read::get)
-                .put(write::update)
-                .patch(write::patch)
+                .put(write::change)
+                .patch(write::change)
                 .delete(delete::delete),
         )
         .route(
             &one("{plural}/{name}/status"),
-            get(status::get).put(status::update).patch(status::patch),
+            get(status::get).put(status::change).patch(status::change),
         )
         .route(
             &one("{plural}/{name}/scale"),
-            get(scale::get).put(scale::update).patch(scale::patch),
+            get(scale::get).put(scale::change).patch(scale::change),
         )
         .route(
             &one("{plural}/{name}/plan"),
