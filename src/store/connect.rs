@@ -1,7 +1,7 @@
 //! Connecting to Postgres, and bringing its tables to this version.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -48,6 +48,7 @@ impl Store {
                 options,
                 pool,
                 wake: listen::start(session),
+                on_write: OnceLock::new(),
             }),
         })
     }

@@ -51,6 +51,10 @@ async fn requests_are_counted_by_known_words() {
     let server = server().await;
     server.create("payments").await;
     server.get(&at("nobody")).await.refused(404, "NotFound");
+    let label = json!({"metadata": {"labels": {"tier": "web"}}});
+    for _ in 0..2 {
+        server.patch(&at("payments"), &label).await.ok(200);
+    }
     server
         .get(&TEAMS.replace("teams", "secrets-of-mine"))
         .await
@@ -60,6 +64,9 @@ async fn requests_are_counted_by_known_words() {
         r#"whoosh_api_requests_total{verb="create",resource="teams",code="201"} 1"#,
         r#"whoosh_api_requests_total{verb="get",resource="teams",code="404"} 1"#,
         r#"whoosh_api_requests_total{verb="list",resource="unknown",code="404"} 1"#,
+        r#"whoosh_store_writes_total{operation="create"} 1"#,
+        // The second of the two had nothing to change.
+        r#"whoosh_store_writes_total{operation="update"} 1"#,
     ] {
         assert!(
             metrics.lines().any(|found| found == line),
