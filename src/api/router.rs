@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::get;
 
 use super::limits::{MAX_REQUESTS, Places};
@@ -11,8 +11,14 @@ use super::status::ApiError;
 use super::verbs::{delete, history, plan, read, scale, status, write};
 use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
 
-/// Everything that the operator serves.
+/// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {
+    Router::new()
+        .fallback_service(table(api))
+        .layer(map_request(paths::without_slash))
+}
+
+fn table(api: Api) -> Router {
     Router::new()
         .merge(json())
         .merge(text())

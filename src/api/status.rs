@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, Status
 use crate::resource::nearest::did_you_mean;
 use crate::resource::object::GROUP;
 use crate::resource::validate::Cause;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, Kind, Revision};
 
 /// When a client may ask again after a failure that passes.
 const RETRY_AFTER_SECONDS: i32 = 1;
@@ -93,6 +93,14 @@ pub(super) enum ApiError {
     /// 504: the request took too long. It may have been carried out.
     #[error("the request took longer than {0} seconds; it may still be carried out")]
     Timeout(u64),
+    /// 504: the client has seen a revision that there is not, or not yet: the store was restored from a backup.
+    #[error("Timeout: Too large resource version: {asked}, current: {current}; list without one")]
+    TooLargeRevision {
+        /// What the client has seen.
+        asked: Revision,
+        /// What there is.
+        current: Revision,
+    },
     /// 500: a fault of ours.
     #[error("Internal error occurred: {0}")]
     Internal(String),
@@ -123,7 +131,7 @@ impl ApiError {
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Timeout(_) | Self::TooLargeRevision { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -143,7 +151,7 @@ impl ApiError {
             Self::Invalid { .. } => "Invalid",
             Self::TooManyRequests(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
-            Self::Timeout(_) => "Timeout",
+            Self::Timeout(_) | Self::TooLargeRevision { .. } => "Timeout",
             Self::Internal(_) => "InternalError",
         }
     }
@@ -171,6 +179,16 @@ impl ApiError {
                 ..details(kind.name(), name)
             }),
             Self::TooManyRequests(_) | Self::Unavailable { .. } => Some(StatusDetails {
+                retry_after_seconds: Some(RETRY_AFTER_SECONDS),
+                ..StatusDetails::default()
+            }),
+            // Kubernetes clients know this failure by its cause.
+            Self::TooLargeRevision { .. } => Some(StatusDetails {
+                causes: Some(vec![StatusCause {
+                    reason: Some("ResourceVersionTooLarge".to_owned()),
+                    message: Some("Too large resource version".to_owned()),
+                    field: None,
+                }]),
                 retry_after_seconds: Some(RETRY_AFTER_SECONDS),
                 ..StatusDetails::default()
             }),

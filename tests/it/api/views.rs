@@ -31,6 +31,42 @@ async fn kubernetes_clients_discover_what_there_is() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_changes_nothing() {
+    let server = server().await;
+    server.create("payments").await;
+    for path in [
+        "/api/",
+        "/apis/",
+        "/apis/chorus.services/",
+        "/apis/chorus.services/v1/",
+        "/version/",
+    ] {
+        let plain = server.get(path.trim_end_matches('/')).await.ok(200);
+        assert_eq!(server.get(path).await.ok(200), plain, "{path}");
+    }
+    let list = server.get(&format!("{TEAMS}/?labelSelector=tier%3Dweb")).await;
+    assert_eq!(list.ok(200)["items"], json!([]), "the query is kept");
+}
+
+#[tokio::test]
+async fn a_list_is_never_older_than_what_its_client_has_seen() {
+    let server = server().await;
+    server.create("payments").await;
+    let seen = server.get(&format!("{TEAMS}?resourceVersion=1&limit=1")).await;
+    assert_eq!(names(&seen.ok(200)), ["payments"]);
+    let ahead = server.get(&format!("{TEAMS}?resourceVersion=9")).await;
+    assert_eq!(
+        ahead.body["details"]["causes"][0]["reason"],
+        "ResourceVersionTooLarge"
+    );
+    let ahead = ahead.refused(504, "Timeout");
+    assert!(
+        ahead.contains("Too large resource version: 9, current: 1"),
+        "{ahead}"
+    );
+}
+
+#[tokio::test]
 async fn readiness_names_what_is_missing() {
     let server = server().await;
     assert_eq!(server.get("/healthz").await.text, "ok");
