@@ -189,16 +189,14 @@ impl View {
     /// Whether the object matched before `revision`. Where the log no longer tells, the client is taken to have it:
     /// an event too many is harmless, one too few is not.
     async fn matched_before(&self, api: &Api, key: &Key, revision: Revision) -> bool {
-        let history = match api.store.history(key).await {
-            Ok(history) => history,
+        match api.store.before(key, revision).await {
+            Ok(Some((change, object))) => change != ChangeKind::Deleted && self.selection.matches(&object),
+            Ok(None) => true,
             Err(error) => {
                 tracing::debug!(%key, %error, "cannot look an object's past up for a watch");
-                return true;
+                true
             }
-        };
-        let before = history.iter().rev().find(|entry| entry.revision < revision);
-        before
-            .is_none_or(|entry| entry.change != ChangeKind::Deleted && self.selection.matches(&entry.object))
+        }
     }
 }
 
