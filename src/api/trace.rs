@@ -30,16 +30,19 @@ pub(super) async fn record(State(metrics): State<Metrics>, request: Request, nex
     let response = next.run(request).await;
     let code = response.status().as_u16();
     metrics.api_answered(verb, resource, code);
-    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    let ms = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
     let key = named.as_ref().or_else(|| response.extensions().get::<Key>());
     let key = key.map(tracing::field::display);
+    let subresource = template
+        .rsplit_once("{name}/")
+        .map(|(_, subresource)| subresource);
     // A probe reads for itself what is not well, and asks every few seconds.
     if response.status().is_server_error() && resource != "health" {
-        warn!(verb, key, template, %actor, code, ms, "request failed");
-    } else if method.is_safe() || template.ends_with("/plan") {
-        debug!(verb, key, template, %actor, code, ms, "request");
+        warn!(verb, resource, key, subresource, %actor, code, ms, "request failed");
+    } else if method.is_safe() || subresource == Some("plan") {
+        debug!(verb, resource, key, subresource, %actor, code, ms, "request");
     } else {
-        info!(verb, key, template, %actor, code, ms, "request");
+        info!(verb, resource, key, subresource, %actor, code, ms, "request");
     }
     response
 }
