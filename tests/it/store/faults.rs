@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use whoosh::resource::{Kind, Object, Revision};
 use whoosh::store::{Op, Store, StoreError};
 
@@ -135,6 +136,24 @@ async fn more_writers_than_connections_wait_for_a_limited_time() {
     }
     assert_eq!(store.list(Kind::Team, None).await.unwrap().items, []);
     drop(blocked);
+    assert_eq!(create(&store, "next").await.revision(), Some(Revision(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_takes_too_long_is_stopped_and_did_nothing() {
+    let (database, store) = store().await;
+    database
+        .query(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM pg_sleep_for('1 hour'); RETURN NEW; END $$;
+             CREATE TRIGGER linger BEFORE INSERT ON objects
+                 FOR EACH ROW WHEN (NEW.name = 'slow') EXECUTE FUNCTION linger()",
+        )
+        .await
+        .unwrap();
+    let slow = store.write(write(Op::Create(team("slow", json!({})))));
+    let error = timeout(PATIENCE, slow).await.unwrap().unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
     assert_eq!(create(&store, "next").await.revision(), Some(Revision(1)));
 }
 
