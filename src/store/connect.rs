@@ -15,7 +15,7 @@ use super::{Shared, Store, StoreError, listen};
 /// What brings a database to this version, embedded in the binary.
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// Connections that one process keeps at most, beside the one that listens.
+/// Connections that one process keeps at most, beside the one that listens and the one for leases.
 const CONNECTIONS_MAX: u32 = 16;
 /// How long a call waits for a free connection, or for the server to come back.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,19 +41,14 @@ impl Store {
     pub async fn connect(url: &str) -> Result<Store, StoreError> {
         let options = parse(url)?;
         let session = options.clone().options(SESSION);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(is_alive(connection)))
-            .after_release(|connection, _| Box::pin(is_alive(connection)))
-            .connect_with(session.clone())
-            .await?;
+        let pool = pool_of(CONNECTIONS_MAX).connect_with(session.clone()).await?;
+        let leases = pool_of(1).connect_lazy_with(session.clone());
         Ok(Store {
             shared: Arc::new(Shared {
                 server: describe(&options),
                 options,
                 pool,
+                leases,
                 wake: listen::start(session),
                 on_write: OnceLock::new(),
             }),
@@ -91,6 +86,15 @@ impl Store {
         let query = sqlx::query_scalar!(r#"SELECT instance_id::text AS "id!" FROM head"#);
         super::ask(query.fetch_one(self.pool())).await
     }
+}
+
+fn pool_of(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(is_alive(connection)))
+        .after_release(|connection, _| Box::pin(is_alive(connection)))
 }
 
 /// Whether a connection still answers. The driver itself would wait for an answer without end, and each connection that

@@ -55,6 +55,8 @@ struct Shared {
     server: String,
     options: sqlx::postgres::PgConnectOptions,
     pool: PgPool,
+    /// One connection: however busy the others are, a leader stays one.
+    leases: PgPool,
     wake: Wake,
     on_write: OnceLock<Box<dyn Fn(&'static str) + Send + Sync>>,
 }

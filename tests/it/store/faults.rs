@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use whoosh::resource::{Kind, Object, Revision};
-use whoosh::store::{Op, Store, StoreError};
+use whoosh::store::{LEADER_LEASE, Op, Store, StoreError};
 
 use super::{PATIENCE, Watch, create, key, store, team, write};
 use crate::harness::eventually::eventually;
@@ -137,6 +137,17 @@ async fn more_writers_than_connections_wait_for_a_limited_time() {
     assert_eq!(store.list(Kind::Team, None).await.unwrap().items, []);
     drop(blocked);
     assert_eq!(create(&store, "next").await.revision(), Some(Revision(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_stays_one_while_every_connection_is_taken() {
+    let (database, store) = store().await;
+    let lease = store.acquire_lease(LEADER_LEASE, "ann", PATIENCE).await.unwrap();
+    let _blocked = block_writes(&database).await;
+    let writers = stuck_writers(&database, &store, CONNECTIONS).await;
+    let renewed = store.renew_lease(&lease.unwrap()).await;
+    assert!(renewed.unwrap().is_some());
+    assert!(writers.iter().all(|writer| !writer.is_finished()), "at once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
