@@ -1,28 +1,88 @@
-//! What one request may cost: bytes of its body, and time until its answer starts.
+//! What one request may cost: a place among those that are answered, bytes of its body, time until its answer starts.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::Request;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::Semaphore;
 use tracing::{Instrument, error};
 
+use super::paths;
 use super::status::ApiError;
 
+/// Requests that are answered at a time, watches and logs included. `/healthz` and its like need no place.
+pub const MAX_REQUESTS: usize = 960;
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// How long a request may take until its answer starts; what is streamed (watches, logs) then goes on.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Middleware: reads the body within its limit, then runs the handler to its end in a task of its own.
+/// The places of the requests that are answered.
+#[derive(Clone, Debug)]
+pub(super) struct Places(Arc<Semaphore>);
+
+impl Places {
+    pub(super) fn new(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
+    }
+}
+
+/// Middleware: answers a request within its limits, or refuses it when too many are under way.
+pub(super) async fn bounded(State(Places(places)): State<Places>, request: Request, next: Next) -> Response {
+    if paths::resource(request.uri().path()) == "health" {
+        return in_time(request, next).await;
+    }
+    match places.try_acquire_owned() {
+        Ok(place) => hold(in_time(request, next).await, place),
+        Err(_) => ApiError::TooManyRequests(MAX_REQUESTS).into_response(),
+    }
+}
+
+/// Keeps `held` until the answer was sent to its end, or given up.
+pub(super) fn hold(response: Response, held: impl Send + Unpin + 'static) -> Response {
+    response.map(|body| Body::new(Holding { body, _held: held }))
+}
+
+/// A body that keeps something else, and is as long as it was.
+struct Holding<T> {
+    body: Body,
+    _held: T,
+}
+
+impl<T: Unpin> hyper::body::Body for Holding<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Reads the body within its limit, then runs the handler to its end in a task of its own.
 ///
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
 /// of its `BEGIN` would poison its pooled connection.
-pub(super) async fn bounded(request: Request, next: Next) -> Response {
+async fn in_time(request: Request, next: Next) -> Response {
     let answer = async {
         let (parts, body) = request.into_parts();
         let body = read(&parts.headers, body).await?;
@@ -58,11 +118,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::sync::Arc;
 
     use axum::Router;
     use axum::http::StatusCode;
-    use axum::middleware::from_fn;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::post;
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
@@ -71,7 +130,7 @@ mod tests {
     use super::*;
 
     async fn send(app: Router, body: Body) -> StatusCode {
-        let app = TowerToHyperService::new(app.layer(from_fn(bounded)));
+        let app = TowerToHyperService::new(app.layer(from_fn_with_state(Places::new(1), bounded)));
         let request = Request::post("/").body(body).unwrap();
         app.call(request).await.unwrap().status()
     }

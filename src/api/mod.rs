@@ -1,7 +1,7 @@
 //! The Kubernetes-conventions API, health and metrics: the only room that knows axum.
 //!
 //! ```text
-//! server (Unix socket) -> trace -> limits -> router -> paths, options, payload
+//! server (Unix socket) -> connections -> trace -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history} -> admission -> store
 //!    -> agents, logs, events (views) · discovery · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
@@ -11,6 +11,7 @@ mod admission;
 mod agents;
 mod answer;
 mod caller;
+mod connections;
 mod discovery;
 mod events;
 mod health;
@@ -29,7 +30,8 @@ mod stream;
 mod trace;
 mod verbs;
 
-pub use limits::{MAX_BODY, TIMEOUT};
+pub use connections::MAX_CONNECTIONS;
+pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};
 pub use router::router;
-pub use server::{MAX_CONNECTIONS, ServeError, Socket};
+pub use server::{ServeError, Socket};
 pub use state::Api;

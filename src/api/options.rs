@@ -1,5 +1,7 @@
 //! The query parameters that Kubernetes clients send, typed.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -117,8 +119,39 @@ pub(super) struct ListOptions {
     pub(super) watch: bool,
     /// What a watch resumes after; `None`, and 0, mean the present state first.
     pub(super) from: Option<Revision>,
+    /// Whether a watch begins with the present state and says when that is complete; `None` leaves it to `from`.
+    initial_events: Option<bool>,
     pub(super) bookmarks: bool,
-    pub(super) timeout_seconds: Option<u64>,
+    /// How long a watch lasts; `None` for as long as it can.
+    pub(super) timeout: Option<Duration>,
+}
+
+impl ListOptions {
+    /// What a watch goes on from; `None` when the present state comes first, or is where it starts.
+    pub(super) fn resumes(&self) -> Option<Revision> {
+        self.from.filter(|_| self.initial_events != Some(true))
+    }
+
+    /// Whether a watch tells the present state first.
+    pub(super) fn shows_present(&self) -> bool {
+        self.initial_events.unwrap_or(self.from.is_none())
+    }
+
+    /// Whether a watch says when it has told the present state.
+    pub(super) fn marks_present(&self) -> bool {
+        self.bookmarks && self.initial_events == Some(true)
+    }
+
+    /// Fails when a client has seen more than there is.
+    ///
+    /// # Errors
+    /// 504, after which Kubernetes clients list again without a revision.
+    pub(super) fn not_older_than_asked(&self, current: Revision) -> Result<(), ApiError> {
+        match self.from {
+            Some(asked) if asked > current => Err(ApiError::TooLargeRevision { asked, current }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl TryFrom<&Params> for ListOptions {
@@ -126,19 +159,38 @@ impl TryFrom<&Params> for ListOptions {
 
     /// `limit` is ignored: every list is whole, which the convention allows.
     fn try_from(params: &Params) -> Result<Self, ApiError> {
-        let refused =
-            |name: &str, why: &str| Err(ApiError::BadRequest(format!("{name} is not offered: {why}")));
         if params.text("continue").is_some() {
-            return refused("continue", "every list is whole");
+            return refused("continue is not offered: every list is whole");
         }
-        if params.text("resourceVersionMatch") == Some("Exact") {
-            return refused("resourceVersionMatch=Exact", "only the newest state is listed");
+        if let Some(text) = params.text("limit").filter(|text| text.parse::<i64>().is_err()) {
+            return refused(&format!("the parameter limit is \"{text}\"; it must be a number"));
         }
-        if params.flag("sendInitialEvents")? {
-            return refused(
-                "sendInitialEvents",
-                "watch without a resourceVersion to get the present state first",
-            );
+        let watch = params.flag("watch")?;
+        let from = params.revision()?.filter(|revision| revision.0 > 0);
+        let initial_events = match params.text("sendInitialEvents") {
+            Some(_) => Some(params.flag("sendInitialEvents")?),
+            None => None,
+        };
+        let oldest = params.text("resourceVersionMatch");
+        match oldest {
+            None | Some("NotOlderThan") => {}
+            Some("Exact") => {
+                return refused("resourceVersionMatch=Exact is not offered: only the newest state is listed");
+            }
+            Some(other) => {
+                return refused(&format!(
+                    "the parameter resourceVersionMatch is \"{other}\"; it must be NotOlderThan"
+                ));
+            }
+        }
+        match (initial_events, oldest) {
+            (Some(_), _) if !watch => return refused("sendInitialEvents is for watches"),
+            (Some(_), None) => return refused("sendInitialEvents needs resourceVersionMatch=NotOlderThan"),
+            (None, Some(_)) if watch => return refused("resourceVersionMatch is for lists"),
+            (None, Some(_)) if params.text("resourceVersion").is_none() => {
+                return refused("resourceVersionMatch needs a resourceVersion");
+            }
+            _ => {}
         }
         let unreadable = |error: &dyn std::fmt::Display| ApiError::BadRequest(error.to_string());
         let labels = params.text("labelSelector").unwrap_or_default();
@@ -148,12 +200,20 @@ impl TryFrom<&Params> for ListOptions {
                 labels: labels.parse().map_err(|error| unreadable(&error))?,
                 fields: fields.parse().map_err(|error| unreadable(&error))?,
             },
-            watch: params.flag("watch")?,
-            from: params.revision()?.filter(|revision| revision.0 > 0),
+            watch,
+            from,
+            initial_events,
             bookmarks: params.flag("allowWatchBookmarks")?,
-            timeout_seconds: params.number("timeoutSeconds")?,
+            timeout: params
+                .number("timeoutSeconds")?
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
         })
     }
+}
+
+fn refused<T>(why: &str) -> Result<T, ApiError> {
+    Err(ApiError::BadRequest(why.to_owned()))
 }
 
 /// How something is written.
@@ -236,8 +296,13 @@ mod tests {
         let watch =
             list("watch=1&resourceVersion=7&allowWatchBookmarks=true&timeoutSeconds=3&limit=5").unwrap();
         assert!(watch.watch && watch.bookmarks);
-        assert_eq!((watch.from, watch.timeout_seconds), (Some(Revision(7)), Some(3)));
+        assert_eq!(
+            (watch.from, watch.timeout),
+            (Some(Revision(7)), Some(Duration::from_secs(3)))
+        );
         assert_eq!(list("resourceVersion=0&watch=false").unwrap().from, None);
+        assert_eq!(list("watch=true&timeoutSeconds=0").unwrap().timeout, None);
+        assert!(list("resourceVersion=0&resourceVersionMatch=NotOlderThan").is_ok());
         for (query, part) in [
             ("watch=perhaps", "must be true or false"),
             (
@@ -250,12 +315,47 @@ mod tests {
             ),
             ("timeoutSeconds=-3", "must be a number"),
             ("continue=abc", "every list is whole"),
+            ("limit=many", "it must be a number"),
+            (
+                "resourceVersion=7&resourceVersionMatch=Exact",
+                "only the newest state",
+            ),
+            (
+                "resourceVersion=7&resourceVersionMatch=Newer",
+                "it must be NotOlderThan",
+            ),
+            ("resourceVersionMatch=NotOlderThan", "needs a resourceVersion"),
+            ("watch=1&resourceVersionMatch=NotOlderThan", "is for lists"),
+            ("sendInitialEvents=true", "is for watches"),
+            (
+                "watch=1&sendInitialEvents=true",
+                "needs resourceVersionMatch=NotOlderThan",
+            ),
             ("labelSelector=a%20b", "label selector"),
             ("fieldSelector=name%3Dx", "field selector"),
         ] {
             let refused = list(query).unwrap_err();
             assert_eq!(refused.code(), 400, "{query}");
             assert!(refused.to_string().contains(part), "{query}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_watch_starts_where_it_is_told_to() {
+        let seven = Some(Revision(7));
+        let initial = "allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents";
+        for (query, resumes, shows_present, marks_present) in [
+            (String::new(), None, true, false),
+            ("resourceVersion=7".to_owned(), seven, false, false),
+            (format!("{initial}=true"), None, true, true),
+            (format!("{initial}=true&resourceVersion=7"), None, true, true),
+            (format!("{initial}=false"), None, false, false),
+            (format!("{initial}=false&resourceVersion=7"), seven, false, false),
+        ] {
+            let options = ListOptions::try_from(&params(&format!("watch=true&{query}"))).unwrap();
+            assert_eq!(options.resumes(), resumes, "{query}");
+            assert_eq!(options.shows_present(), shows_present, "{query}");
+            assert_eq!(options.marks_present(), marks_present, "{query}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
 
@@ -117,6 +117,32 @@ pub(super) fn resource(path: &str) -> &'static str {
     Kind::from_plural(plural).map_or("unknown", Kind::plural)
 }
 
+/// Takes the `/` off the end of a request's path.
+pub(super) async fn without_slash(mut request: Request) -> Request {
+    let uri = request.uri();
+    let path = uri.path().trim_end_matches('/');
+    if !path.is_empty() && path != uri.path() {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = format!("{path}{query}").parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// The object that a path names, if it names one of a known kind.
+pub(super) fn key(path: &str) -> Option<Key> {
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match segments.as_slice() {
+        ["apis", _, _, "namespaces", namespace, plural, name, ..] => {
+            Kind::from_plural(plural).map(|kind| Key::new(kind, *namespace, *name))
+        }
+        _ => None,
+    }
+}
+
 /// The failure of a path that is not served, with the served one that is nearest.
 pub(super) fn unknown(uri: &Uri) -> ApiError {
     let path = uri.path();
@@ -155,6 +181,21 @@ mod tests {
             ("/../etc/passwd", "unknown"),
         ] {
             assert_eq!(resource(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_names_an_object_or_none() {
+        let teams = "/apis/chorus.services/v1/namespaces/prod/teams";
+        for (path, expected) in [
+            (format!("{teams}/payments/scale"), Some("team/prod/payments")),
+            (format!("{teams}/payments"), Some("team/prod/payments")),
+            (teams.to_owned(), None),
+            (teams.replace("teams", "pods/x"), None),
+            ("/healthz".to_owned(), None),
+        ] {
+            let key = key(&path).map(|key| key.to_string());
+            assert_eq!(key.as_deref(), expected, "{path}");
         }
     }
 

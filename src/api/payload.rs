@@ -2,7 +2,7 @@
 
 use axum::body::{self, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -26,8 +26,24 @@ pub(super) struct Document(pub(super) Value);
 /// A body that may be missing.
 pub(super) struct MaybeDocument(pub(super) Option<Value>);
 
-/// A JSON merge patch (RFC 7396).
-pub(super) struct MergePatch(pub(super) Value);
+/// What is to become of an object: the body of a PUT or a PATCH.
+pub(super) enum Edit {
+    /// It is replaced by this.
+    Replace(Value),
+    /// This JSON merge patch (RFC 7396) is applied to it.
+    Merge(Value),
+}
+
+impl Edit {
+    /// What becomes of `old`.
+    pub(super) fn of(&self, mut old: Value) -> Value {
+        match self {
+            Self::Replace(new) => return new.clone(),
+            Self::Merge(patch) => json_patch::merge(&mut old, patch),
+        }
+        old
+    }
+}
 
 impl<S: Send + Sync> FromRequest<S> for Document {
     type Rejection = ApiError;
@@ -61,23 +77,31 @@ impl<S: Send + Sync> FromRequest<S> for MaybeDocument {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for MergePatch {
+impl<S: Send + Sync> FromRequest<S> for Edit {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (media, bytes) = read(request).await?;
-        if media != MERGE_PATCH {
-            return Err(ApiError::UnsupportedMediaType {
-                got: media,
-                supported: MERGE_PATCH,
-            });
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.method() == Method::PATCH {
+            return merge_patch(request).await.map(Self::Merge);
         }
-        match json(&bytes)? {
-            patch @ Value::Object(_) => Ok(Self(patch)),
-            _ => Err(ApiError::BadRequest(
-                "a merge patch must be a JSON object".to_owned(),
-            )),
-        }
+        let Document(new) = Document::from_request(request, state).await?;
+        Ok(Self::Replace(new))
+    }
+}
+
+async fn merge_patch(request: Request) -> Result<Value, ApiError> {
+    let (media, bytes) = read(request).await?;
+    if media != MERGE_PATCH {
+        return Err(ApiError::UnsupportedMediaType {
+            got: media,
+            supported: MERGE_PATCH,
+        });
+    }
+    match json(&bytes)? {
+        patch @ Value::Object(_) => Ok(patch),
+        _ => Err(ApiError::BadRequest(
+            "a merge patch must be a JSON object".to_owned(),
+        )),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use super::answer::Answer;
 use super::options::ListOptions;
@@ -24,6 +24,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows(Vec<Value>);
 
+/// Rows by namespace and name.
+type ByName = BTreeMap<(String, String), Value>;
+
 impl Rows {
     pub(super) fn new(mut rows: Vec<Value>) -> Self {
         for row in &mut rows {
@@ -36,7 +39,7 @@ impl Rows {
         Self(rows)
     }
 
-    fn by_name(self) -> BTreeMap<(String, String), Value> {
+    fn by_name(self) -> ByName {
         let text = |row: &Value, field: &str| {
             let text = row.pointer(field).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()
@@ -52,7 +55,7 @@ impl Rows {
 /// content has changed since, the watch is answered with a 410, and the client lists again.
 pub(super) async fn answer<F>(
     api: &Api,
-    (api_version, kind): (&'static str, &'static str),
+    kind: (&'static str, &'static str),
     options: &ListOptions,
     look: impl Fn() -> F + Send + 'static,
 ) -> Result<Response, ApiError>
@@ -62,27 +65,29 @@ where
     let now = look().await?;
     let revision = digest(&now.0);
     if !options.watch {
-        return Ok(Answer::ok(List::new(api_version, kind, revision, now.0)).into_response());
+        return Ok(Answer::ok(List::new(kind.0, kind.1, revision, now.0)).into_response());
     }
-    let from = options.from.map(|from| from.0);
-    let limit = options.timeout_seconds.map(Duration::from_secs);
-    let closing = api.closing.clone();
+    let is_old = options.resumes().is_some_and(|from| from.0 != revision);
+    let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
+    let limit = options.timeout;
     Ok(stream::respond(
         "application/json",
-        closing,
+        api.closing.clone(),
         move |lines| async move {
-            if from.is_some_and(|from| from != revision) {
+            if is_old {
                 let expired = ApiError::Expired(format!(
-                    "too old resource version: the {kind}s changed since; list again"
+                    "too old resource version: the {}s changed since; list again",
+                    kind.1
                 ));
                 return lines.event("ERROR", &expired.status()).await;
             }
-            let shown = if from.is_some() {
-                now.clone()
-            } else {
-                Rows::default()
-            };
-            tell(&lines, &shown.by_name(), &now.clone().by_name()).await?;
+            let now = now.by_name();
+            if shows_present {
+                tell(&lines, &BTreeMap::new(), &now).await?;
+            }
+            if marks_present {
+                lines.bookmark(kind, revision, true).await?;
+            }
             tokio::select! {
                 ended = follow(&lines, now, look) => ended,
                 () = stream::over(limit) => Ok(()),
@@ -91,15 +96,12 @@ where
     ))
 }
 
-async fn follow<F>(lines: &Lines, shown: Rows, look: impl Fn() -> F) -> Result<(), Gone>
+async fn follow<F>(lines: &Lines, mut shown: ByName, look: impl Fn() -> F) -> Result<(), Gone>
 where
     F: Future<Output = Result<Rows, ApiError>>,
 {
-    let mut shown = shown.by_name();
-    let mut ticks = interval(PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        sleep(PERIOD).await;
         match look().await {
             Ok(rows) => {
                 let now = rows.by_name();
@@ -111,21 +113,14 @@ where
     }
 }
 
-async fn tell(
-    lines: &Lines,
-    old: &BTreeMap<(String, String), Value>,
-    new: &BTreeMap<(String, String), Value>,
-) -> Result<(), Gone> {
+async fn tell(lines: &Lines, old: &ByName, new: &ByName) -> Result<(), Gone> {
     for (word, row) in differences(old, new) {
         lines.event(word, row).await?;
     }
     Ok(())
 }
 
-fn differences<'a, K: Ord>(
-    old: &'a BTreeMap<K, Value>,
-    new: &'a BTreeMap<K, Value>,
-) -> Vec<(&'static str, &'a Value)> {
+fn differences<'a>(old: &'a ByName, new: &'a ByName) -> Vec<(&'static str, &'a Value)> {
     let gone = old.iter().filter(|(name, _)| !new.contains_key(name));
     let gone = gone.map(|(_, row)| ("DELETED", row));
     let there = new.iter().filter_map(|(name, row)| match old.get(name) {

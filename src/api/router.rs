@@ -2,22 +2,29 @@
 
 use axum::Router;
 use axum::http::{Method, Uri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::get;
 
+use super::limits::{MAX_REQUESTS, Places};
 use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete, history, plan, read, scale, status, write};
 use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
 
-/// Everything that the operator serves.
+/// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {
+    Router::new()
+        .fallback_service(table(api))
+        .layer(map_request(paths::without_slash))
+}
+
+fn table(api: Api) -> Router {
     Router::new()
         .merge(json())
         .merge(text())
         .fallback(unknown)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(limits::bounded))
+        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
         .with_state(api)
 }
@@ -44,17 +51,17 @@ fn json() -> Router<Api> {
         .route(
             &one("{plural}/{name}"),
             get(read::get)
-                .put(write::update)
-                .patch(write::patch)
+                .put(write::change)
+                .patch(write::change)
                 .delete(delete::delete),
         )
         .route(
             &one("{plural}/{name}/status"),
-            get(status::get).put(status::update).patch(status::patch),
+            get(status::get).put(status::change).patch(status::change),
         )
         .route(
             &one("{plural}/{name}/scale"),
-            get(scale::get).put(scale::update).patch(scale::patch),
+            get(scale::get).put(scale::change).patch(scale::change),
         )
         .route(
             &one("{plural}/{name}/plan"),

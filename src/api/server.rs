@@ -1,34 +1,16 @@
-//! The Unix socket: ours alone, bounded in connections and headers, and closed in order.
+//! The Unix socket: ours alone, and gone with us.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::task::JoinSet;
+use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::caller::Caller;
-
-/// Connections that are served at a time; more wait in the socket's queue.
-pub const MAX_CONNECTIONS: usize = 1024;
-/// How long requests that are under way may take to end after the server was told to close.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long a client may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-const MAX_HEADERS: usize = 64;
-const MAX_HEAD_BYTES: usize = 64 * 1024;
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+use super::connections;
 
 /// Why the API cannot be served on a socket.
 #[derive(Debug, thiserror::Error)]
@@ -100,27 +82,7 @@ impl Socket {
 
     /// Serves `app` until `closing`, then lets requests that are under way end, for a few seconds at most.
     pub async fn serve(self, app: Router, closing: CancellationToken) {
-        let service = TowerToHyperService::new(app);
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = closing.cancelled() => break,
-                accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(connection(stream, service.clone(), closing.clone()));
-                    }
-                    Err(error) => {
-                        warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(ACCEPT_RETRY).await;
-                    }
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
-        let ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
-            warn!("some requests did not end in time and were cut");
-        }
+        connections::serve(&self.listener, app, &closing).await;
     }
 }
 
@@ -213,31 +175,6 @@ fn clear(path: &Path) -> Result<(), ServeError> {
         return Err(ServeError::AlreadyRunning(path.to_owned()));
     }
     std::fs::remove_file(path).map_err(failed)
-}
-
-async fn connection(stream: UnixStream, app: TowerToHyperService<Router>, closing: CancellationToken) {
-    let caller = Caller::of(&stream);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(caller.clone());
-        app.call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        debug!(%error, "a connection ended early");
-    }
 }
 
 #[cfg(test)]

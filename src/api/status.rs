@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, Status
 use crate::resource::nearest::did_you_mean;
 use crate::resource::object::GROUP;
 use crate::resource::validate::Cause;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, Kind, Revision};
 
 /// When a client may ask again after a failure that passes.
 const RETRY_AFTER_SECONDS: i32 = 1;
@@ -76,6 +76,12 @@ pub(super) enum ApiError {
         /// Every problem.
         causes: Vec<Cause>,
     },
+    /// 429: this many requests are being answered.
+    #[error(
+        "the operator answers {0} requests and watches already, as many as it will; end some of the watches, or \
+         try again later"
+    )]
+    TooManyRequests(usize),
     /// 503: something that the answer needs is away.
     #[error("{what}; {advice}")]
     Unavailable {
@@ -87,6 +93,14 @@ pub(super) enum ApiError {
     /// 504: the request took too long. It may have been carried out.
     #[error("the request took longer than {0} seconds; it may still be carried out")]
     Timeout(u64),
+    /// 504: the client has seen a revision that there is not, or not yet: the store was restored from a backup.
+    #[error("Timeout: Too large resource version: {asked}, current: {current}; list without one")]
+    TooLargeRevision {
+        /// What the client has seen.
+        asked: Revision,
+        /// What there is.
+        current: Revision,
+    },
     /// 500: a fault of ours.
     #[error("Internal error occurred: {0}")]
     Internal(String),
@@ -115,8 +129,9 @@ impl ApiError {
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Timeout(_) | Self::TooLargeRevision { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -134,8 +149,9 @@ impl ApiError {
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Invalid { .. } => "Invalid",
+            Self::TooManyRequests(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
-            Self::Timeout(_) => "Timeout",
+            Self::Timeout(_) | Self::TooLargeRevision { .. } => "Timeout",
             Self::Internal(_) => "InternalError",
         }
     }
@@ -162,7 +178,17 @@ impl ApiError {
                 causes: Some(causes.iter().map(status_cause).collect()),
                 ..details(kind.name(), name)
             }),
-            Self::Unavailable { .. } => Some(StatusDetails {
+            Self::TooManyRequests(_) | Self::Unavailable { .. } => Some(StatusDetails {
+                retry_after_seconds: Some(RETRY_AFTER_SECONDS),
+                ..StatusDetails::default()
+            }),
+            // Kubernetes clients know this failure by its cause.
+            Self::TooLargeRevision { .. } => Some(StatusDetails {
+                causes: Some(vec![StatusCause {
+                    reason: Some("ResourceVersionTooLarge".to_owned()),
+                    message: Some("Too large resource version".to_owned()),
+                    field: None,
+                }]),
                 retry_after_seconds: Some(RETRY_AFTER_SECONDS),
                 ..StatusDetails::default()
             }),
@@ -181,9 +207,14 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.code(), Json(self.status())).into_response();
-        if matches!(self, Self::Unavailable { .. }) {
-            let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
+        let status = self.status();
+        let retry_after = status
+            .details
+            .as_ref()
+            .and_then(|details| details.retry_after_seconds);
+        let mut response = (self.code(), Json(status)).into_response();
+        if let Some(seconds) = retry_after {
+            let seconds = HeaderValue::from(seconds);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use futures::stream;
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +45,22 @@ impl Lines {
     pub(super) async fn fail(&self, why: &str) -> Result<(), Gone> {
         let broken = Broken(why.to_owned());
         self.0.send(Err(broken)).await.map_err(|_| Gone)
+    }
+
+    /// Tells a watcher of `kind` that it knows everything up to `revision`, and, with `is_present`, that this was the
+    /// present state that it asked for.
+    pub(super) async fn bookmark(
+        &self,
+        (api_version, kind): (&str, &str),
+        revision: impl ToString,
+        is_present: bool,
+    ) -> Result<(), Gone> {
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if is_present {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+        self.event("BOOKMARK", &object).await
     }
 
     /// Sends a watch event: `{"type": …, "object": …}`.

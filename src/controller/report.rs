@@ -92,7 +92,6 @@ impl Reconciler {
             epoch: Some(self.epoch),
         };
         self.store.write(write).await?;
-        self.metrics.store_written(reason);
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! Forgetting the log's older part. Objects are untouched.
 
-use std::time::Duration;
-
 use super::{Store, StoreError, ask};
 use crate::resource::Revision;
 
@@ -21,24 +19,6 @@ impl Store {
         ask(query.execute(self.pool())).await?;
         while self.delete_compacted().await? == BATCH.unsigned_abs() {}
         Ok(())
-    }
-
-    /// Forgets what the log recorded longer than `age` ago; the newest entry always stays.
-    pub async fn compact_older_than(&self, age: Duration) -> Result<(), StoreError> {
-        let query = sqlx::query_scalar!(
-            "
-            SELECT revision
-            FROM revisions
-            WHERE at < now() - make_interval(secs => $1)
-            ORDER BY revision DESC
-            LIMIT 1
-            ",
-            age.as_secs_f64(),
-        );
-        match ask(query.fetch_optional(self.pool())).await? {
-            Some(newest) => self.compact(Revision(newest + 1)).await,
-            None => Ok(()),
-        }
     }
 
     async fn delete_compacted(&self) -> Result<u64, StoreError> {

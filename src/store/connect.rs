@@ -1,11 +1,13 @@
 //! Connecting to Postgres, and bringing its tables to this version.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use tokio::time::timeout;
 
 use super::error::Cause;
 use super::{Shared, Store, StoreError, listen};
@@ -13,10 +15,12 @@ use super::{Shared, Store, StoreError, listen};
 /// What brings a database to this version, embedded in the binary.
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// Connections that one process keeps at most, beside the one that listens.
+/// Connections that one process keeps at most, beside the one that listens and the one for leases.
 const CONNECTIONS_MAX: u32 = 16;
 /// How long a call waits for a free connection, or for the server to come back.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an unused connection may take to answer before it is given up: less than a call waits for one.
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a connection needs for the store to be right, whatever the server's defaults are.
 const SESSION: [(&str, &str); 4] = [
@@ -37,17 +41,16 @@ impl Store {
     pub async fn connect(url: &str) -> Result<Store, StoreError> {
         let options = parse(url)?;
         let session = options.clone().options(SESSION);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(session.clone())
-            .await?;
+        let pool = pool_of(CONNECTIONS_MAX).connect_with(session.clone()).await?;
+        let leases = pool_of(1).connect_lazy_with(session.clone());
         Ok(Store {
             shared: Arc::new(Shared {
                 server: describe(&options),
                 options,
                 pool,
+                leases,
                 wake: listen::start(session),
+                on_write: OnceLock::new(),
             }),
         })
     }
@@ -82,6 +85,27 @@ impl Store {
     pub async fn instance_id(&self) -> Result<String, StoreError> {
         let query = sqlx::query_scalar!(r#"SELECT instance_id::text AS "id!" FROM head"#);
         super::ask(query.fetch_one(self.pool())).await
+    }
+}
+
+fn pool_of(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(is_alive(connection)))
+        .after_release(|connection, _| Box::pin(is_alive(connection)))
+}
+
+/// Whether a connection still answers. The driver itself would wait for an answer without end, and each connection that
+/// hangs would be one less to use.
+///
+/// # Errors
+/// When it does not answer in time: it is dropped then, without a word that might hang, too.
+async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match timeout(PING_TIMEOUT, connection.ping()).await {
+        Ok(answer) => Ok(answer.is_ok()),
+        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
     }
 }
 

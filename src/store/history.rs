@@ -29,6 +29,33 @@ pub struct HistoryEntry {
 }
 
 impl Store {
+    /// What an object was right before `revision`, as far as the log still tells; and what had happened to it.
+    pub async fn before(
+        &self,
+        key: &Key,
+        revision: Revision,
+    ) -> Result<Option<(ChangeKind, Object)>, StoreError> {
+        let query = sqlx::query!(
+            r#"
+            SELECT revision, change, object AS "object: Json<Object>"
+            FROM revisions
+            WHERE kind = $1 AND namespace = $2 AND name = $3 AND revision < $4
+            ORDER BY revision DESC
+            LIMIT 1
+            "#,
+            key.kind.name(),
+            key.namespace,
+            key.name,
+            revision.0,
+        );
+        let found = ask(query.fetch_optional(self.pool())).await?;
+        let state = found.map(|row| {
+            let object = row::at(row.object.0, Revision(row.revision));
+            row::change_kind(&row.change).map(|change| (change, object))
+        });
+        state.transpose()
+    }
+
     /// What the log still knows of every object that ever had this key, oldest first; at most 1,000 entries.
     pub async fn history(&self, key: &Key) -> Result<Vec<HistoryEntry>, StoreError> {
         let query = sqlx::query!(

@@ -72,7 +72,7 @@ impl Store {
             ttl.as_secs_f64(),
             LEADER_LEASE,
         );
-        let epoch = ask(query.fetch_optional(self.pool())).await?;
+        let epoch = ask(query.fetch_optional(&self.shared.leases)).await?;
         Ok(epoch.map(|epoch| Lease {
             name: name.to_owned(),
             holder: holder.to_owned(),
@@ -95,7 +95,7 @@ impl Store {
             lease.epoch.0,
             lease.ttl.as_secs_f64(),
         );
-        let renewed = ask(query.execute(self.pool())).await?.rows_affected() == 1;
+        let renewed = ask(query.execute(&self.shared.leases)).await?.rows_affected() == 1;
         Ok(renewed.then(|| Lease {
             deadline: asked + lease.ttl,
             ..lease.clone()
@@ -110,7 +110,7 @@ impl Store {
             lease.holder,
             lease.epoch.0,
         );
-        ask(query.execute(self.pool())).await?;
+        ask(query.execute(&self.shared.leases)).await?;
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ mod write;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -55,7 +55,10 @@ struct Shared {
     server: String,
     options: sqlx::postgres::PgConnectOptions,
     pool: PgPool,
+    /// One connection: however busy the others are, a leader stays one.
+    leases: PgPool,
     wake: Wake,
+    on_write: OnceLock<Box<dyn Fn(&'static str) + Send + Sync>>,
 }
 
 impl fmt::Debug for Store {
@@ -65,6 +68,12 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
+    /// Has `tell` told of each write that happened from now on: `create`, `update` or `remove`. The first one to ask is
+    /// told, for all clones.
+    pub fn on_write(&self, tell: impl Fn(&'static str) + Send + Sync + 'static) {
+        self.shared.on_write.get_or_init(|| Box::new(tell));
+    }
+
     fn pool(&self) -> &PgPool {
         &self.shared.pool
     }

@@ -79,9 +79,29 @@ impl Store {
             epoch: epoch.map(|Epoch(epoch)| epoch),
         };
         match op {
-            Op::Create(object) => self.create(object, &by).await,
-            Op::Update { object, expected } => self.update(object, expected, &by).await,
-            Op::Remove { key, expected } => self.remove(&key, expected, &by).await,
+            Op::Create(object) => {
+                let created = self.create(object, &by).await?;
+                self.wrote("create");
+                Ok(created)
+            }
+            Op::Update { object, expected } => {
+                let updated = self.update(object, expected, &by).await?;
+                if updated.revision() != Some(expected) {
+                    self.wrote("update");
+                }
+                Ok(updated)
+            }
+            Op::Remove { key, expected } => {
+                let removed = self.remove(&key, expected, &by).await?;
+                self.wrote("remove");
+                Ok(removed)
+            }
+        }
+    }
+
+    fn wrote(&self, operation: &'static str) {
+        if let Some(tell) = self.shared.on_write.get() {
+            tell(operation);
         }
     }
 

@@ -75,6 +75,7 @@ pub(in crate::api) async fn list(
         .store
         .list(collection.kind, collection.namespace.as_deref())
         .await?;
+    options.not_older_than_asked(listed.revision)?;
     listed.items.retain(|object| options.selection.matches(object));
     Ok(Answer::ok(List::of(collection.kind, listed.revision, listed.items)).into_response())
 }

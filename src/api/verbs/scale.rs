@@ -13,7 +13,7 @@ use crate::api::caller::Caller;
 use crate::api::discovery::has_scale;
 use crate::api::options::Params;
 use crate::api::paths::Target;
-use crate::api::payload::{Document, MergePatch};
+use crate::api::payload::Edit;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::resource::Object;
@@ -30,44 +30,21 @@ pub(in crate::api) async fn get(
     Ok(Answer::ok(scale_of(&api.object(&key).await?)))
 }
 
-/// `PUT …/{name}/scale`
-pub(in crate::api) async fn update(
+/// `PUT` and `PATCH …/{name}/scale`
+pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
     params: Params,
     caller: Caller,
-    Document(raw): Document,
+    edit: Edit,
 ) -> Result<Answer<Scale>, ApiError> {
     offered(has_scale(key.kind))?;
     let change = Change::new(&key, &caller, "scale", &params)?;
-    replace(&api, change, |_| Ok(raw.clone())).await
-}
-
-/// `PATCH …/{name}/scale`
-pub(in crate::api) async fn patch(
-    State(api): State<Api>,
-    Target(key): Target,
-    params: Params,
-    caller: Caller,
-    MergePatch(patch): MergePatch,
-) -> Result<Answer<Scale>, ApiError> {
-    offered(has_scale(key.kind))?;
-    let change = Change::new(&key, &caller, "scale", &params)?;
-    let merged = |old: &Object| {
-        let mut scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
-        json_patch::merge(&mut scale, &patch);
-        Ok(scale)
+    let scaled = |old: &Object| {
+        let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
+        with_scale(write::json(old)?, &edit.of(scale))
     };
-    replace(&api, change, merged).await
-}
-
-async fn replace(
-    api: &Api,
-    change: Change<'_>,
-    make: impl Fn(&Object) -> Result<Value, ApiError>,
-) -> Result<Answer<Scale>, ApiError> {
-    let scaled = |old: &Object| with_scale(write::json(old)?, &make(old)?);
-    let Answer { code, body, warnings } = write::replace(api, change, scaled).await?;
+    let Answer { code, body, warnings } = write::replace(&api, change, scaled).await?;
     Ok(Answer {
         code,
         body: scale_of(&body),

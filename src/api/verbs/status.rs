@@ -4,14 +4,14 @@ use axum::extract::State;
 use serde_json::Value;
 
 use super::change::{Change, Step};
-use super::write::merged;
+use super::write::json;
 use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
 use crate::api::options::Params;
 use crate::api::paths::Target;
-use crate::api::payload::{Document, MergePatch};
+use crate::api::payload::Edit;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::resource::{Object, lifecycle, schema};
@@ -25,45 +25,19 @@ pub(in crate::api) async fn get(
     api.object(&key).await.map(Answer::ok)
 }
 
-/// `PUT …/{name}/status`: everything but the status is ignored.
-pub(in crate::api) async fn update(
+/// `PUT` and `PATCH …/{name}/status`: everything but the status is ignored.
+pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
     params: Params,
     caller: Caller,
-    Document(raw): Document,
+    edit: Edit,
 ) -> Result<Answer<Object>, ApiError> {
     offered(has_status(key.kind))?;
-    let change = Change::new(&key, &caller, "update status", &params)?;
-    replace(&api, change, |_| Ok(raw.clone())).await
-}
-
-/// `PATCH …/{name}/status`: everything but the status is ignored.
-pub(in crate::api) async fn patch(
-    State(api): State<Api>,
-    Target(key): Target,
-    params: Params,
-    caller: Caller,
-    MergePatch(patch): MergePatch,
-) -> Result<Answer<Object>, ApiError> {
-    offered(has_status(key.kind))?;
-    let change = Change::new(&key, &caller, "patch status", &params)?;
-    replace(&api, change, |old| merged(old, &patch)).await
-}
-
-/// Fails for a subresource that the kind does not have.
-pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
-    has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
-}
-
-async fn replace(
-    api: &Api,
-    change: Change<'_>,
-    make: impl Fn(&Object) -> Result<Value, ApiError>,
-) -> Result<Answer<Object>, ApiError> {
+    let change = Change::new(&key, &caller, "status", &params)?;
     let changed = change
-        .carry_out(api, |old| {
-            let mut raw = make(old)?;
+        .carry_out(&api, |old| {
+            let mut raw = edit.of(json(old)?);
             let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
             unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
             let status = checked(old, raw["status"].take())?;
@@ -71,6 +45,11 @@ async fn replace(
         })
         .await?;
     Ok(Answer::ok(changed.object))
+}
+
+/// Fails for a subresource that the kind does not have.
+pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
+    has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
 }
 
 /// The status, if it is one of the object's kind.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::response::Response;
 use futures::StreamExt;
-use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::history::word;
@@ -24,39 +23,45 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 
 /// Starts the answer to a watch of stored objects.
 ///
-/// Without a revision, the present state comes first as ADDED. An old revision is answered with an ERROR event
+/// Without a revision, the present state comes first as ADDED, unless the client does not want it. An old revision is answered with an ERROR event
 /// that holds a 410 Status, before anything else.
 pub(super) async fn start(
     api: Api,
     collection: Collection,
     options: ListOptions,
 ) -> Result<Response, ApiError> {
-    let mut present = Vec::new();
+    let (resumes, shows_present) = (options.resumes(), options.shows_present());
     let mut view = View {
         collection,
-        selection: options.selection,
+        selection: options.selection.clone(),
         shown: BTreeMap::new(),
-        complete: options.from.is_none(),
+        complete: resumes.is_none(),
     };
-    let from = match options.from {
+    let mut present = Vec::new();
+    let from = match resumes {
         Some(from) => from,
         None => {
             let Collection { kind, namespace } = &view.collection;
-            let mut listed = api.store.list(*kind, namespace.as_deref()).await?;
-            listed.items.retain(|object| view.selection.matches(object));
-            view.shown
-                .extend(listed.items.iter().map(|object| (object.key(), true)));
+            let listed = api.store.list(*kind, namespace.as_deref()).await?;
+            options.not_older_than_asked(listed.revision)?;
             present = listed.items;
+            present.retain(|object| view.selection.matches(object));
+            view.shown
+                .extend(present.iter().map(|object| (object.key(), true)));
             listed.revision
         }
     };
+    if !shows_present {
+        present.clear();
+    }
     let closing = api.closing.clone();
     let watch = Watch {
         api,
         view,
         cursor: from,
         bookmarks: options.bookmarks,
-        limit: options.timeout_seconds.map(Duration::from_secs),
+        marks_present: options.marks_present(),
+        limit: options.timeout,
     };
     Ok(stream::respond("application/json", closing, |lines| {
         watch.run(present, lines)
@@ -70,6 +75,8 @@ struct Watch {
     /// How far the log was read.
     cursor: Revision,
     bookmarks: bool,
+    /// Whether the end of the present state is told.
+    marks_present: bool,
     limit: Option<Duration>,
 }
 
@@ -81,6 +88,9 @@ impl Watch {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for object in present {
             lines.event(word(ChangeKind::Added), &object).await?;
+        }
+        if self.marks_present {
+            lines.bookmark(self.view.kind(), self.cursor, true).await?;
         }
         loop {
             tokio::select! {
@@ -109,12 +119,7 @@ impl Watch {
         if !self.bookmarks {
             return Ok(());
         }
-        let bookmark = json!({
-            "kind": self.view.collection.kind,
-            "apiVersion": API_VERSION,
-            "metadata": {"resourceVersion": self.cursor.to_string()},
-        });
-        lines.event("BOOKMARK", &bookmark).await
+        lines.bookmark(self.view.kind(), self.cursor, false).await
     }
 }
 
@@ -138,6 +143,11 @@ struct View {
 }
 
 impl View {
+    /// The apiVersion and kind of what is watched.
+    fn kind(&self) -> (&'static str, &'static str) {
+        (API_VERSION, self.collection.kind.name())
+    }
+
     /// What a change is to the client; `None` when it is nothing to it.
     async fn shows(&mut self, api: &Api, change: &Change) -> Option<ChangeKind> {
         let Change {
@@ -179,16 +189,14 @@ impl View {
     /// Whether the object matched before `revision`. Where the log no longer tells, the client is taken to have it:
     /// an event too many is harmless, one too few is not.
     async fn matched_before(&self, api: &Api, key: &Key, revision: Revision) -> bool {
-        let history = match api.store.history(key).await {
-            Ok(history) => history,
+        match api.store.before(key, revision).await {
+            Ok(Some((change, object))) => change != ChangeKind::Deleted && self.selection.matches(&object),
+            Ok(None) => true,
             Err(error) => {
                 tracing::debug!(%key, %error, "cannot look an object's past up for a watch");
-                return true;
+                true
             }
-        };
-        let before = history.iter().rev().find(|entry| entry.revision < revision);
-        before
-            .is_none_or(|entry| entry.change != ChangeKind::Deleted && self.selection.matches(&entry.object))
+        }
     }
 }
 

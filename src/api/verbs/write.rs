@@ -1,5 +1,6 @@
-//! Create, update and merge patch.
+//! Create, and change: an update replaces an object, a merge patch edits it.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -10,21 +11,21 @@ use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::options::{Params, WriteOptions};
 use crate::api::paths::{Collection, Target};
-use crate::api::payload::{Document, MergePatch};
+use crate::api::payload::{Document, Edit};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::resource::Object;
 use crate::resource::object::DEFAULT_NAMESPACE;
+use crate::resource::{Key, Object};
 use crate::store::Op;
 
-/// `POST …/namespaces/{namespace}/{plural}`
+/// `POST …/namespaces/{namespace}/{plural}`: with the key that the path does not tell, for the log.
 pub(in crate::api) async fn create(
     State(api): State<Api>,
     collection: Collection,
     params: Params,
     caller: Caller,
     Document(raw): Document,
-) -> Result<Answer<Object>, ApiError> {
+) -> Result<(Extension<Key>, Answer<Object>), ApiError> {
     let options = WriteOptions::try_from(&params)?;
     let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let admitted = admit_new(&api, &raw, collection.kind, namespace).await?;
@@ -37,36 +38,29 @@ pub(in crate::api) async fn create(
     } else {
         store(&api, Op::Create(admitted.object), &caller, "create").await?
     };
-    Ok(Answer {
+    let answer = Answer {
         code: StatusCode::CREATED,
         body: object,
         warnings: admitted.warnings,
-    })
+    };
+    Ok((Extension(key), answer))
 }
 
-/// `PUT …/{plural}/{name}`: a resourceVersion in the body must be the present one; without one, the last word wins.
-pub(in crate::api) async fn update(
+/// `PUT` and `PATCH …/{plural}/{name}`: a resourceVersion in the body must be the present one; without one, the last
+/// word wins, and a patch is applied to the present state, whoever else writes.
+pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
     params: Params,
     caller: Caller,
-    Document(raw): Document,
+    edit: Edit,
 ) -> Result<Answer<Object>, ApiError> {
-    let change = Change::new(&key, &caller, "update", &params)?;
-    replace(&api, change, |_| Ok(raw.clone())).await
-}
-
-/// `PATCH …/{plural}/{name}`: an RFC 7396 merge patch. One that names a resourceVersion is refused when it is old;
-/// any other is applied to the present state, whoever else writes.
-pub(in crate::api) async fn patch(
-    State(api): State<Api>,
-    Target(key): Target,
-    params: Params,
-    caller: Caller,
-    MergePatch(patch): MergePatch,
-) -> Result<Answer<Object>, ApiError> {
-    let change = Change::new(&key, &caller, "patch", &params)?;
-    replace(&api, change, |old| merged(old, &patch)).await
+    let reason = match edit {
+        Edit::Replace(_) => "update",
+        Edit::Merge(_) => "patch",
+    };
+    let change = Change::new(&key, &caller, reason, &params)?;
+    replace(&api, change, |old| Ok(edit.of(json(old)?))).await
 }
 
 /// Replaces an object by what `make` turns its present state into, after admission.
@@ -81,13 +75,6 @@ pub(super) async fn replace(
         body: changed.object,
         warnings: changed.warnings,
     })
-}
-
-/// An object as JSON, with a merge patch applied.
-pub(super) fn merged(old: &Object, patch: &Value) -> Result<Value, ApiError> {
-    let mut json = json(old)?;
-    json_patch::merge(&mut json, patch);
-    Ok(json)
 }
 
 /// An object as JSON.

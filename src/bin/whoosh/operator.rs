@@ -1,5 +1,6 @@
 //! `whoosh operator`: wires the rooms together and runs them until SIGTERM or SIGINT.
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
     // First of all, so that a second operator on the same socket changes nothing.
     let socket_path = global.socket.clone().unwrap_or_else(paths::default_socket);
     let socket = Socket::bind(&socket_path)?;
+    allow_many_files();
     let store = Store::connect(args.database_url.as_str()).await?;
     store.migrate().await?;
     let instance = store.instance_id().await?;
@@ -36,6 +38,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         whoosh_endpoint: None,
     };
     let (metrics, closing) = (Metrics::new(), CancellationToken::new());
+    let written = metrics.clone();
+    store.on_write(move |operation| written.store_written(operation));
     let api = Api {
         store: store.clone(),
         cache: cache.clone(),
@@ -76,6 +80,15 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// As many open files as the system allows: each client is one, and the usual limit is below what the API serves.
+fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 fn host_name() -> String {

@@ -4,9 +4,86 @@ use std::time::Instant;
 
 use futures::future::join_all;
 use reqwest::Method;
-use whoosh::api::{MAX_BODY, Socket};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use whoosh::api::{MAX_BODY, MAX_CONNECTIONS, MAX_REQUESTS, Socket};
 
-use super::{PATIENCE, TEAMS, answer, at, client, server};
+use super::{PATIENCE, Server, TEAMS, answer, at, client, server};
+use crate::harness::eventually::eventually;
+
+/// Both ends of many connections are in this process.
+fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+/// Sends a GET and returns its connection once the answer has begun.
+async fn begin(server: &Server, path: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(&server.socket).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut begun = [0; 12];
+    stream.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200", "{path}");
+    stream
+}
+
+#[tokio::test]
+async fn idle_connections_keep_nobody_out() {
+    allow_many_files();
+    let server = server().await;
+    let watch = format!("{TEAMS}?watch=true");
+    let mut watch = server.request(Method::GET, &watch).send().await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..3 * MAX_CONNECTIONS {
+        idle.push(UnixStream::connect(&server.socket).await.unwrap());
+    }
+    let newcomer = client(&server.socket);
+    let answered = newcomer.get(format!("http://localhost{TEAMS}"));
+    let answered = tokio::time::timeout(PATIENCE, answered.send()).await;
+    assert_eq!(answered.expect("an answer in time").unwrap().status(), 200);
+    assert_eq!(
+        idle[0].read(&mut [0]).await.unwrap(),
+        0,
+        "the longest idle was closed"
+    );
+    server.create("payments").await;
+    let told = watch.chunk().await.unwrap().unwrap();
+    assert!(
+        String::from_utf8_lossy(&told).contains("payments"),
+        "watches live on"
+    );
+}
+
+#[tokio::test]
+async fn who_watches_the_operator_is_answered_when_nobody_else_is() {
+    allow_many_files();
+    let server = server().await;
+    let mut watches = Vec::new();
+    for _ in 0..MAX_REQUESTS {
+        watches.push(begin(&server, &format!("{TEAMS}?watch=true&resourceVersion=0")).await);
+    }
+    let refused = server.get(TEAMS).await;
+    assert_eq!(refused.body["details"]["retryAfterSeconds"], 1);
+    let refused = refused.refused(429, "TooManyRequests");
+    assert!(refused.contains("end some of the watches"), "{refused}");
+    for path in ["/healthz", "/livez"] {
+        assert_eq!(server.get(path).await.text, "ok");
+    }
+    let ready = server.get("/readyz").await.text;
+    assert!(ready.contains("[-]docker failed: "), "{ready}");
+
+    watches.truncate(MAX_REQUESTS / 2);
+    eventually(PATIENCE, "places are free again", async || {
+        match server.get(TEAMS).await {
+            answer if answer.code == 200 => Ok(()),
+            answer => Err(answer.text),
+        }
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_not_read() {

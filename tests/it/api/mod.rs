@@ -1,5 +1,6 @@
 //! The API over its Unix socket, in front of a real Postgres.
 
+mod compaction;
 mod errors;
 mod limits;
 mod objects;
@@ -68,13 +69,15 @@ impl Server {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("run/whoosh.sock");
         let socket = Socket::bind(&path).unwrap();
-        let closing = CancellationToken::new();
+        let (metrics, closing) = (Metrics::new(), CancellationToken::new());
+        let written = metrics.clone();
+        store.on_write(move |operation| written.store_written(operation));
         let app = api::router(Api {
             store: store.clone(),
             cache: cache.clone(),
             endpoints: Endpoints::default(),
             instance,
-            metrics: Metrics::new(),
+            metrics,
             closing: closing.clone(),
         });
         Self {

@@ -31,6 +31,42 @@ async fn kubernetes_clients_discover_what_there_is() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_changes_nothing() {
+    let server = server().await;
+    server.create("payments").await;
+    for path in [
+        "/api/",
+        "/apis/",
+        "/apis/chorus.services/",
+        "/apis/chorus.services/v1/",
+        "/version/",
+    ] {
+        let plain = server.get(path.trim_end_matches('/')).await.ok(200);
+        assert_eq!(server.get(path).await.ok(200), plain, "{path}");
+    }
+    let list = server.get(&format!("{TEAMS}/?labelSelector=tier%3Dweb")).await;
+    assert_eq!(list.ok(200)["items"], json!([]), "the query is kept");
+}
+
+#[tokio::test]
+async fn a_list_is_never_older_than_what_its_client_has_seen() {
+    let server = server().await;
+    server.create("payments").await;
+    let seen = server.get(&format!("{TEAMS}?resourceVersion=1&limit=1")).await;
+    assert_eq!(names(&seen.ok(200)), ["payments"]);
+    let ahead = server.get(&format!("{TEAMS}?resourceVersion=9")).await;
+    assert_eq!(
+        ahead.body["details"]["causes"][0]["reason"],
+        "ResourceVersionTooLarge"
+    );
+    let ahead = ahead.refused(504, "Timeout");
+    assert!(
+        ahead.contains("Too large resource version: 9, current: 1"),
+        "{ahead}"
+    );
+}
+
+#[tokio::test]
 async fn readiness_names_what_is_missing() {
     let server = server().await;
     assert_eq!(server.get("/healthz").await.text, "ok");
@@ -51,6 +87,10 @@ async fn requests_are_counted_by_known_words() {
     let server = server().await;
     server.create("payments").await;
     server.get(&at("nobody")).await.refused(404, "NotFound");
+    let label = json!({"metadata": {"labels": {"tier": "web"}}});
+    for _ in 0..2 {
+        server.patch(&at("payments"), &label).await.ok(200);
+    }
     server
         .get(&TEAMS.replace("teams", "secrets-of-mine"))
         .await
@@ -60,6 +100,9 @@ async fn requests_are_counted_by_known_words() {
         r#"whoosh_api_requests_total{verb="create",resource="teams",code="201"} 1"#,
         r#"whoosh_api_requests_total{verb="get",resource="teams",code="404"} 1"#,
         r#"whoosh_api_requests_total{verb="list",resource="unknown",code="404"} 1"#,
+        r#"whoosh_store_writes_total{operation="create"} 1"#,
+        // The second of the two had nothing to change.
+        r#"whoosh_store_writes_total{operation="update"} 1"#,
     ] {
         assert!(
             metrics.lines().any(|found| found == line),

@@ -195,6 +195,39 @@ async fn a_watch_ends_when_its_time_is_over_with_a_bookmark_to_go_on_from() {
 }
 
 #[tokio::test]
+async fn a_watch_tells_when_the_present_state_is_complete() {
+    let server = server().await;
+    server.create("a").await;
+    let initial = "allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents";
+    for from in ["", "&resourceVersion=0", "&resourceVersion=1"] {
+        let mut watch = Watch::start(&server, &format!("{initial}=true{from}")).await;
+        assert_eq!(watch.told(1).await, ["ADDED a@1"], "{from}");
+        let end = watch.next().await.unwrap();
+        assert_eq!(end["type"], "BOOKMARK", "{end}");
+        let metadata = json!({"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}});
+        assert_eq!(end["object"]["metadata"], metadata);
+    }
+    let ahead = server
+        .get(&format!("{TEAMS}?watch=true&{initial}=true&resourceVersion=9"))
+        .await;
+    ahead.refused(504, "Timeout");
+
+    let mut changes = Watch::start(&server, &format!("{initial}=false")).await;
+    server.create("b").await;
+    assert_eq!(changes.told(1).await, ["ADDED b@2"]);
+}
+
+#[tokio::test]
+async fn a_watch_without_a_time_goes_on() {
+    let server = server().await;
+    let mut watch = Watch::start(&server, "timeoutSeconds=0").await;
+    server.create("a").await;
+    assert_eq!(watch.told(1).await, ["ADDED a@1"]);
+    server.create("b").await;
+    assert_eq!(watch.told(1).await, ["ADDED b@2"]);
+}
+
+#[tokio::test]
 async fn a_change_reaches_a_hundred_watchers() {
     let server = server().await;
     let mut watches = Vec::new();

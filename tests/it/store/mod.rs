@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod events;
+mod faults;
 mod leases;
 mod objects;
 mod setting_up;

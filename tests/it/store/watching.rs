@@ -228,24 +228,6 @@ async fn what_was_compacted_is_gone_before_anything_else_is_told() {
 }
 
 #[tokio::test]
-async fn the_log_is_compacted_by_age() {
-    let (database, store) = store().await;
-    for name in ["a", "b", "c"] {
-        create(&store, name).await;
-    }
-    database
-        .query("UPDATE revisions SET at = at - interval '1 hour' WHERE revision <= 2")
-        .await
-        .unwrap();
-    store.compact_older_than(Duration::from_secs(7200)).await.unwrap();
-    Watch::new(&store, 0).take(3).await;
-    store.compact_older_than(Duration::from_secs(1800)).await.unwrap();
-    Watch::new(&store, 2).take(1).await;
-    let gone = Watch::new(&store, 1).next().await;
-    assert!(matches!(gone, Err(WatchError::Gone { .. })), "{gone:?}");
-}
-
-#[tokio::test]
 async fn a_revision_that_the_store_has_not_reached_is_refused() {
     let (_database, store) = store().await;
     create(&store, "a").await;
