@@ -34,9 +34,14 @@ pub struct LogsArgs {
     /// Go on and print lines as they come
     #[arg(short, long)]
     follow: bool,
-    /// Only this many of the last lines of each agent
-    #[arg(long, value_name = "NUMBER")]
-    tail: Option<u64>,
+    /// Only this many of the last lines of each agent; -1 for all
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i64).range(-1..)
+    )]
+    tail: Option<i64>,
     /// Only lines that are younger, for example 10m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     since: Option<Duration>,
@@ -52,7 +57,7 @@ pub(crate) async fn run(ctx: &Context, args: &LogsArgs) -> Result<Outcome, CliEr
     let agents = agents(ctx, args).await?;
     let query = LogQuery {
         follow: args.follow,
-        tail: args.tail,
+        tail: args.tail.and_then(|tail| u64::try_from(tail).ok()),
         since: args.since,
         timestamps: args.timestamps,
     };
@@ -90,7 +95,8 @@ async fn agents(ctx: &Context, args: &LogsArgs) -> Result<Vec<Key>, CliError> {
     }
     if !kind.owns_agents() {
         return Err(CliError::Usage(format!(
-            "a {kind} has no agents that could write logs"
+            "{} has no agents that could write logs",
+            kind.with_article()
         )));
     }
     // An owner that does not exist is an error; one without agents has no logs.
