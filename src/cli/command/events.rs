@@ -42,7 +42,7 @@ pub struct EventsArgs {
     /// Go on and print events as they happen
     #[arg(short, long)]
     watch: bool,
-    /// Form: json, yaml, jsonpath='{…}'
+    /// Form: json, yaml, name, jsonpath='{…}'
     #[arg(short, long, value_name = "FORM", conflicts_with = "watch")]
     output: Option<Document>,
     /// Print the table without headings
