@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIResource, APIResourceList};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -247,12 +248,27 @@ impl Client {
         self.lines(request).await
     }
 
-    /// The operator's version, as it describes itself.
+    /// The operator's version, as Kubernetes' `Info`.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub(super) async fn version(&self) -> Result<Value, ClientError> {
-        self.json(self.request(Method::GET, "version")).await
+        let info: Value = self.json(self.request(Method::GET, "version")).await?;
+        match info["gitVersion"].is_string() {
+            true => Ok(info),
+            false => Err(ClientError::stranger(&self.socket, &info.to_string())),
+        }
+    }
+
+    /// What can be done with each kind and subresource, by its plural name.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(super) async fn resources(&self) -> Result<Vec<APIResource>, ClientError> {
+        let list: APIResourceList = self
+            .json(self.request(Method::GET, &format!("apis/{API_VERSION}")))
+            .await?;
+        Ok(list.resources)
     }
 
     /// The host of the address means nothing on a Unix socket.
@@ -300,7 +316,7 @@ impl Client {
         }
         let code = response.status().as_u16();
         let body = response.bytes().await.map_err(|error| self.failure(error))?;
-        Err(ClientError::from_refusal(code, &body))
+        Err(ClientError::from_refusal(&self.socket, code, &body))
     }
 
     fn failure(&self, source: reqwest::Error) -> ClientError {

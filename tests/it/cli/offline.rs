@@ -1,6 +1,9 @@
 //! Commands that need no operator, and what is said when there is none.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::Desk;
+use crate::harness::docker::Engine;
 
 #[tokio::test]
 async fn an_operator_that_is_away_is_named_with_advice() {
@@ -11,6 +14,46 @@ async fn an_operator_that_is_away_is_named_with_advice() {
         desk.socket().display()
     );
     assert_eq!((printed.err, printed.code), (expected, 1));
+}
+
+#[tokio::test]
+async fn a_socket_of_something_else_is_not_taken_for_an_operator() {
+    let engine = Engine::shared().await;
+    let docker = engine.socket().display().to_string();
+    for arguments in [&["get", "teams"][..], &["get", "team", "x"], &["version"]] {
+        let desk = Desk::new();
+        let all = [arguments, &["--socket", &docker]].concat();
+        let printed = desk.whoosh(&all).await;
+        let told = format!("error: what answers at {docker} is not a WHOOSH operator (");
+        assert!(printed.err.starts_with(&told), "{arguments:?}: {}", printed.err);
+        assert!(
+            printed.err.ends_with("start one with `whoosh up`\n"),
+            "{}",
+            printed.err
+        );
+        assert_eq!(printed.code, 1);
+    }
+    // One speaks no HTTP, the other hangs up.
+    for (greeting, told) in [
+        ("220 mail.example.org ready\r\n", " is not a WHOOSH operator ("),
+        ("", "closed without an answer"),
+    ] {
+        let desk = Desk::new();
+        let path = desk.folder.path().join("s");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            stream.read(&mut request).await.unwrap();
+            stream.write_all(greeting.as_bytes()).await.unwrap();
+        });
+        let printed = desk
+            .whoosh(&["get", "teams", "--socket", path.to_str().unwrap()])
+            .await;
+        answering.await.unwrap();
+        assert!(printed.err.contains(told), "{}", printed.err);
+        assert!(printed.err.contains("`whoosh up`"), "{}", printed.err);
+    }
 }
 
 #[tokio::test]
@@ -35,7 +78,13 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
         (&["wait", "team/x", "--for=ready"], "condition=NAME"),
         (&["wait", "teams", "--for=delete"], "-l LABELS or --all"),
         (&["delete", "agents", "--all"], "cannot be deleted"),
-        (&["logs", "agenttemplate/x"], "no agents"),
+        (
+            &["logs", "agenttemplate/x"],
+            "an AgentTemplate has no agents that could write logs",
+        ),
+        (&["logs", "x.y", "--tail", "-2"], "-2"),
+        (&["version", "-o", "name"], "the forms are json, yaml"),
+        (&["events", "-o", "wide"], "the forms are json, yaml, name"),
         (&["apply"], "--filename"),
         (&["apply", "-f", "x.yaml", "--prune"], "--selector"),
         (&["diff", "-f", "missing.yaml"], "cannot read missing.yaml"),
