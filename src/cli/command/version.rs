@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::object;
 use crate::cli::output::Document;
-use crate::cli::print::escape;
+use crate::resource::escape;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, Cl
 fn render(server: Option<&Value>, output: Option<&Document>) -> Result<String, CliError> {
     match output {
         None => {
-            let version = |server: &Value| escape::cell(object::text(server, "/gitVersion")).into_owned();
+            let version = |server: &Value| escape::line(object::text(server, "/gitVersion")).into_owned();
             let server = server.map(|server| format!("Server version: {}\n", version(server)));
             Ok(format!(
                 "Client version: {VERSION}\n{}",

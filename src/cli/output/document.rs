@@ -8,7 +8,7 @@ use super::unknown;
 use crate::cli::error::CliError;
 use crate::cli::jsonpath::Template;
 use crate::cli::object;
-use crate::cli::print::escape;
+use crate::resource::escape;
 use crate::resource::yaml;
 
 /// A form without rows.
@@ -103,12 +103,12 @@ fn names(value: &Value) -> String {
         return items.iter().map(names).collect();
     }
     match (object::key(value), object::text(value, "/kind")) {
-        (Some(key), _) => format!("{}\n", escape::cell(&object::slashed(&key))),
+        (Some(key), _) => format!("{}\n", escape::line(&object::slashed(&key))),
         (None, "") => String::new(),
         // An event, for example.
         (None, kind) => {
             let name = format!("{}/{}", kind.to_lowercase(), object::name(value));
-            format!("{}\n", escape::cell(&name))
+            format!("{}\n", escape::line(&name))
         }
     }
 }
