@@ -1,9 +1,34 @@
 //! Commands that need no operator, and what is said when there is none.
 
+use std::process::Command;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Desk;
 use crate::harness::docker::Engine;
+
+const COMMANDS: [&str; 20] = [
+    "apply",
+    "diff",
+    "validate",
+    "get",
+    "describe",
+    "tree",
+    "events",
+    "logs",
+    "wait",
+    "scale",
+    "delete",
+    "explain",
+    "api-resources",
+    "crds",
+    "completion",
+    "version",
+    "up",
+    "down",
+    "operator",
+    "migrate",
+];
 
 #[tokio::test]
 async fn an_operator_that_is_away_is_named_with_advice() {
@@ -101,30 +126,8 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
 #[tokio::test]
 async fn every_command_has_help_with_an_example() {
     let desk = Desk::new();
-    let commands = [
-        "apply",
-        "diff",
-        "validate",
-        "get",
-        "describe",
-        "tree",
-        "events",
-        "logs",
-        "wait",
-        "scale",
-        "delete",
-        "explain",
-        "api-resources",
-        "crds",
-        "completion",
-        "version",
-        "up",
-        "down",
-        "operator",
-        "migrate",
-    ];
     let overview = desk.whoosh(&["--help"]).await.ok();
-    for command in commands {
+    for command in COMMANDS {
         assert!(
             overview.contains(&format!("\n  {command} ")),
             "{command} is not listed"
@@ -174,7 +177,7 @@ async fn definitions_are_written_to_a_folder() {
 }
 
 #[tokio::test]
-async fn versions_kinds_and_completion_are_printed() {
+async fn versions_and_kinds_are_printed() {
     let desk = Desk::new();
     let version = desk.whoosh(&["version", "--client", "-o", "json"]).await.ok();
     assert_eq!(
@@ -189,16 +192,43 @@ async fn versions_kinds_and_completion_are_printed() {
         kinds.starts_with("teams            tm   chorus.services/v1   true   Team\n"),
         "{kinds}"
     );
-    for (shell, word) in [
-        ("bash", "complete "),
-        ("zsh", "#compdef whoosh"),
-        ("fish", "complete --"),
-        ("powershell", "Register-ArgumentCompleter"),
+}
+
+#[tokio::test]
+async fn every_shell_is_given_a_script_that_asks_for_the_commands() {
+    let desk = Desk::new();
+    for (shell, word, check) in [
+        ("bash", "complete ", "-n"),
+        ("zsh", "#compdef whoosh", "-n"),
+        ("fish", "complete --", "--no-execute"),
+        ("powershell", "Register-ArgumentCompleter", ""),
     ] {
         let script = desk.whoosh(&["completion", shell]).await.ok();
         assert!(
             script.contains(word) && script.contains("WHOOSH_COMPLETE"),
             "{script}"
         );
+        desk.write("script", &script);
+        let mut parsing = Command::new(shell);
+        parsing.args([check, "script"]).current_dir(desk.folder.path());
+        // Not every machine has every shell; powershell cannot only read.
+        if let Some(Ok(parsed)) = (!check.is_empty()).then(|| parsing.output()) {
+            assert!(parsed.status.success(), "{shell}: {parsed:?}");
+        }
+
+        let mut asking = desk.command(&["--", "whoosh", ""]);
+        asking.envs([
+            ("WHOOSH_COMPLETE", shell),
+            ("_CLAP_COMPLETE_INDEX", "1"),
+            ("_CLAP_IFS", "\n"),
+        ]);
+        let answer = super::printed(asking.spawn().unwrap()).await.ok();
+        let offered: Vec<&str> = answer
+            .lines()
+            .filter_map(|line| line.split([':', '\t']).next())
+            .collect();
+        for command in COMMANDS {
+            assert!(offered.contains(&command), "{shell}: {command}: {answer}");
+        }
     }
 }
