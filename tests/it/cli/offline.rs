@@ -108,6 +108,7 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
             "an AgentTemplate has no agents that could write logs",
         ),
         (&["logs", "x.y", "--tail", "-2"], "-2"),
+        (&["logs", "x.y", "--role", "z"], "x.y is one agent"),
         (&["version", "-o", "name"], "the forms are json, yaml"),
         (&["events", "-o", "wide"], "the forms are json, yaml, name"),
         (&["apply"], "--filename"),
