@@ -302,6 +302,23 @@ async fn events_and_descriptions_tell_the_story() {
         ("No events found in default namespace.\n", 0)
     );
 
+    let mut watching = office
+        .desk
+        .start(&["events", "-w", "--no-headers", "--types=Warning"]);
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut next = async || lines.next_line().await.unwrap().unwrap();
+    assert!(next().await.contains("(x2 over "));
+    let again = EventRecord {
+        regarding: Key::new(Kind::Team, "default", "pay"),
+        uid: stored.uid().to_owned(),
+        type_: EventType::Warning,
+        reason: "CrashLoop".to_owned(),
+        message: "ended \u{1b}[2J".to_owned(),
+    };
+    office.store.record_event(again).await.unwrap();
+    assert!(next().await.contains("(x3 over "));
+    watching.kill().await.unwrap();
+
     let described = office.whoosh(&["describe", "team", "pay"]).await;
     assert!(
         described.err.starts_with("Warning: the agents cannot be shown: "),
