@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::client::{Client, ClientError, LineStream, Selection};
+use super::client::{Client, ClientError, Collection, LineStream};
 use super::object;
 
 /// How soon a lost connection is tried again.
@@ -51,7 +51,7 @@ pub(crate) struct Change {
 /// A place in the history of what is selected.
 pub(crate) struct Follower {
     client: Client,
-    selection: Selection,
+    collection: Collection,
     /// What the reader was told, by namespace and name.
     known: BTreeMap<(String, String), Value>,
     revision: String,
@@ -73,13 +73,14 @@ impl Follower {
     /// When the list cannot be read.
     pub(super) async fn start(
         client: Client,
-        selection: Selection,
+        collection: impl Into<Collection>,
     ) -> Result<(Vec<Value>, Self), ClientError> {
-        let listed = client.list(&selection).await?;
+        let collection = collection.into();
+        let listed = client.list_all(&collection).await?;
         let known = by_name(listed.items.clone());
         let follower = Self {
             client,
-            selection,
+            collection,
             known,
             revision: listed.revision,
             lines: None,
@@ -124,7 +125,7 @@ impl Follower {
     /// Reads one line of the watch, or opens it, or lists once more.
     async fn step(&mut self) -> Result<(), ClientError> {
         let Some(lines) = &mut self.lines else {
-            return match self.client.watch(&self.selection, &self.revision).await {
+            return match self.client.watch(&self.collection, &self.revision).await {
                 Ok(lines) => {
                     self.lines = Some(lines);
                     Ok(())
@@ -157,7 +158,7 @@ impl Follower {
             }
         };
         self.revision = object::revision(&object).to_owned();
-        self.tell(happened, object::typed(object, self.selection.kind));
+        self.tell(happened, self.collection.typed(object));
         Ok(())
     }
 
@@ -175,7 +176,7 @@ impl Follower {
     async fn relist(&mut self) -> Result<(), ClientError> {
         // What changes all the time must not be listed all the time.
         sleep(RETRY).await;
-        let listed = self.client.list(&self.selection).await?;
+        let listed = self.client.list_all(&self.collection).await?;
         self.revision = listed.revision;
         let now = by_name(listed.items);
         for change in differences(&self.known, now) {

@@ -3,6 +3,7 @@
 //! `main` asks [`complete`] first, then [`parse`]s; it hands [`ClientCommand`]s to [`run`] and the commands
 //! that run servers to the rooms that can.
 
+mod agent_log;
 mod agents;
 mod apply;
 mod args;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
-use super::print::escape;
+use crate::resource::escape;
 
 /// Shows how far each of several things is.
 pub(crate) struct Progress {
@@ -30,7 +30,7 @@ impl Progress {
 
     /// Says how one thing stands.
     pub(super) fn set(&mut self, name: &str, state: &str) {
-        let line = escape::cell(&format!("{name}: {state}")).into_owned();
+        let line = escape::line(&format!("{name}: {state}")).into_owned();
         if self.lines.get(name) == Some(&line) {
             return;
         }

@@ -64,7 +64,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Scale(args) => scale::run(ctx, args).await,
         ClientCommand::Delete(args) => delete::run(ctx, args).await,
         ClientCommand::Explain(args) => explain::run(ctx, args),
-        ClientCommand::ApiResources(args) => api_resources::run(ctx, args),
+        ClientCommand::ApiResources(args) => api_resources::run(ctx, args).await,
         ClientCommand::Crds(args) => crds::run(ctx, args),
         ClientCommand::Completion(args) => completion::run(ctx, *args),
         ClientCommand::Version(args) => version::run(ctx, args).await,

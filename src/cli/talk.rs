@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::print::escape;
+use crate::resource::escape;
 
 /// Writes a line, or several, to standard error.
 pub(crate) fn say(text: &str) {

@@ -3,7 +3,7 @@
 use super::nats::Nats;
 use super::operator::Operator;
 use super::postgres::Postgres;
-use super::{DevError, Home};
+use super::{DevError, Turn};
 
 /// Stops the operator, NATS and Postgres, in this order, and deletes the folder.
 ///
@@ -12,22 +12,17 @@ use super::{DevError, Home};
 ///
 /// # Errors
 /// [`DevError`] of the first server that does not end; the folder then stays, so that `down` can be repeated.
-pub async fn down(home: &Home) -> Result<(), DevError> {
-    let _turn = home.lock().await?;
-    stop_all(home).await?;
-    if home.exists() { home.remove() } else { Ok(()) }
+pub async fn down(turn: Turn) -> Result<(), DevError> {
+    stop(&turn).await?;
+    turn.home().remove()
 }
 
 /// Stops the operator, NATS and Postgres, in this order, and keeps their data.
 ///
 /// # Errors
 /// [`DevError`] of the first server that does not end.
-pub async fn stop(home: &Home) -> Result<(), DevError> {
-    let _turn = home.lock().await?;
-    stop_all(home).await
-}
-
-async fn stop_all(home: &Home) -> Result<(), DevError> {
+pub async fn stop(turn: &Turn) -> Result<(), DevError> {
+    let home = turn.home();
     Operator::new(home).down().await?;
     Nats::new(home).down().await?;
     Postgres::new(home).down().await

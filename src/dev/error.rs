@@ -31,6 +31,32 @@ pub enum DevError {
         #[source]
         source: io::Error,
     },
+    /// What `up` was told cannot be read.
+    #[error(
+        "cannot read in {path} what `whoosh up` was told: {source}; run `whoosh up` again, with its flags",
+        path = path.display()
+    )]
+    Settings {
+        /// Where it is kept.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Sockets below the folder would have longer paths than the system takes.
+    #[error(
+        "{path} is too long a path: it has {length} bytes, and sockets below it need it to have at most {most}; set \
+         WHOOSH_HOME to a shorter one",
+        path = path.display()
+    )]
+    TooLong {
+        /// The folder.
+        path: PathBuf,
+        /// Its length in bytes.
+        length: usize,
+        /// The most that it may have.
+        most: usize,
+    },
     /// The folder has files that WHOOSH did not make.
     #[error(
         "{path} holds files that are not WHOOSH's; set WHOOSH_HOME to a new or an empty folder",

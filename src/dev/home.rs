@@ -1,17 +1,18 @@
 //! The folder that holds all that `whoosh up` makes.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use tokio::time::sleep;
 
 use super::DevError;
 use crate::cli::paths;
 
 /// Marks a folder as made by `whoosh up`: `down` deletes no other.
 const MARK: &str = "made-by-whoosh-up";
+/// The most bytes of a Unix socket's path: unix(7) has 108 with the NUL at its end.
+const SOCKET_MAX: usize = 107;
+/// The socket with the longest path below the folder.
+const LONGEST_SOCKET: &str = "/postgres/run/.s.PGSQL.5432";
 
 /// Paths below the folder.
 #[derive(Clone, Debug)]
@@ -20,17 +21,21 @@ pub struct Home {
 }
 
 impl Home {
-    /// The folder at `root`, whether it exists or not.
+    /// The folder at `root`, whether it exists or not. Servers run elsewhere, so it becomes a whole path.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self {
+            root: std::path::absolute(&root).unwrap_or(root),
+        }
     }
 
     /// Makes what is missing. Only the owner may enter `run`, where the sockets are.
     ///
     /// # Errors
-    /// [`DevError::NotOurs`] when somebody else's files are there, which `remove` would delete;
-    /// [`DevError::File`] when a folder cannot be made.
+    /// [`DevError::TooLong`] when the sockets would not fit; [`DevError::NotOurs`] when somebody else's files are
+    /// there, which `remove` would delete; [`DevError::File`] when a folder cannot be made.
     pub fn create(&self) -> Result<(), DevError> {
+        self.fits_sockets()?;
         fs::create_dir_all(&self.root).map_err(DevError::file("create", &self.root))?;
         if !self.exists() && self.holds_others()? {
             return Err(DevError::NotOurs(self.root.clone()));
@@ -44,21 +49,16 @@ impl Home {
         set_mode(&self.secrets(), 0o700)
     }
 
-    /// Waits for its turn to start or stop what is below the folder, for as long as the result lives.
-    ///
-    /// # Errors
-    /// [`DevError::File`] when the folder is not there or cannot be locked.
-    pub async fn lock(&self) -> Result<File, DevError> {
-        let folder = File::open(&self.root).map_err(DevError::file("open", &self.root))?;
-        loop {
-            match folder.try_lock() {
-                Ok(()) => return Ok(folder),
-                Err(fs::TryLockError::WouldBlock) => sleep(Duration::from_millis(50)).await,
-                Err(fs::TryLockError::Error(source)) => {
-                    return Err(DevError::file("lock", &self.root)(source));
-                }
-            }
+    fn fits_sockets(&self) -> Result<(), DevError> {
+        let (length, most) = (self.root.as_os_str().len(), SOCKET_MAX - LONGEST_SOCKET.len());
+        if length <= most {
+            return Ok(());
         }
+        Err(DevError::TooLong {
+            path: self.root.clone(),
+            length,
+            most,
+        })
     }
 
     /// Whether anything but secrets, which stay when the rest goes, is in a folder without a mark.
@@ -160,5 +160,24 @@ mod tests {
         home.create().unwrap();
         home.create().unwrap();
         assert!(home.exists());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_for_sockets_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let of_length = |length: usize| {
+            let missing = length - folder.path().as_os_str().len() - 1;
+            Home::new(folder.path().join("x".repeat(missing)))
+        };
+        of_length(80).create().unwrap();
+        let longest = of_length(80).postgres().join("run/.s.PGSQL.5432");
+        assert_eq!(longest.as_os_str().len(), SOCKET_MAX);
+        let home = of_length(81);
+        let why = home.create().unwrap_err().to_string();
+        assert!(
+            why.contains("has 81 bytes") && why.contains("at most 80"),
+            "{why}"
+        );
+        assert!(!home.root().exists());
     }
 }

@@ -10,15 +10,14 @@ pub mod nats;
 pub mod operator;
 pub mod postgres;
 pub mod process;
+pub mod settings;
+pub mod turn;
 pub mod up;
 pub mod user;
 
 pub use down::{down, stop};
 pub use error::DevError;
 pub use home::Home;
+pub use settings::Settings;
+pub use turn::Turn;
 pub use up::{Options, up};
-
-/// Whether the operator below `home` runs.
-pub fn is_running(home: &Home) -> bool {
-    operator::Operator::new(home).is_running()
-}

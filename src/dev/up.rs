@@ -1,25 +1,20 @@
 //! `whoosh up`: from nothing, or from whatever an earlier run left, to an operator that answers.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::nats::Nats;
 use super::operator::{Operator, Started};
 use super::postgres::Postgres;
-use super::{DevError, Home};
+use super::{DevError, Settings, Turn};
 
-/// Which servers to use instead of private ones.
+/// What is started, and how.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// An existing Postgres.
+    /// An existing Postgres; a private one is started when `None`.
     pub database_url: Option<String>,
-    /// An existing NATS.
-    pub nats_url: Option<String>,
-    /// The Docker Engine, as `DOCKER_HOST` names one.
-    pub docker_host: String,
-    /// The folder of secret files; one below the home when `None`.
-    pub secrets_dir: Option<PathBuf>,
+    /// How the operator is started.
+    pub settings: Settings,
     /// This machine's address as containers see it: where a private NATS listens. Loopback when unknown.
     pub gateway: Option<IpAddr>,
     /// How long the operator may take until it has seen the Swarm.
@@ -30,20 +25,14 @@ pub struct Options {
 ///
 /// # Errors
 /// [`DevError`] of the first server that does not come up; what already runs stays.
-pub async fn up(home: &Home, options: &Options) -> Result<Started, DevError> {
-    let _turn = loop {
-        home.create()?;
-        let turn = home.lock().await?;
-        // A `down` that had its turn before removes what was made.
-        if home.exists() {
-            break turn;
-        }
-    };
+pub async fn up(turn: &Turn, options: &Options) -> Result<Started, DevError> {
+    let home = turn.home();
+    let settings = &options.settings;
     let database_url = match &options.database_url {
         Some(url) => url.clone(),
         None => Postgres::new(home).up().await?,
     };
-    let nats_url = match &options.nats_url {
+    let nats_url = match &settings.nats_url {
         Some(url) => url.clone(),
         None => {
             Nats::new(home)
@@ -51,13 +40,16 @@ pub async fn up(home: &Home, options: &Options) -> Result<Started, DevError> {
                 .await?
         }
     };
-    let secrets = options.secrets_dir.clone().unwrap_or_else(|| home.secrets());
-    let settings = [
+    settings.write(home)?;
+    let secrets = settings.secrets_dir.clone().unwrap_or_else(|| home.secrets());
+    let environment = [
         ("WHOOSH_SOCKET", home.socket().display().to_string()),
         ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
         ("WHOOSH_DATABASE_URL", database_url),
         ("WHOOSH_NATS_URL", nats_url),
-        ("DOCKER_HOST", options.docker_host.clone()),
+        ("DOCKER_HOST", settings.docker_host.clone()),
+        ("WHOOSH_LOG", settings.log.clone()),
+        ("WHOOSH_LOG_FORMAT", settings.log_format.clone()),
     ];
-    Operator::new(home).up(&settings, options.timeout).await
+    Operator::new(home).up(&environment, options.timeout).await
 }

@@ -48,6 +48,17 @@ impl Kind {
         &self.definition().spec.names.kind
     }
 
+    /// `a Team`, `an Agent`.
+    pub fn with_article(self) -> String {
+        let name = self.name();
+        let article = if name.starts_with(['A', 'E', 'I', 'O', 'U']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {name}")
+    }
+
     /// `team`.
     pub fn singular(self) -> &'static str {
         self.definition()
@@ -153,6 +164,12 @@ mod tests {
             assert_eq!(Kind::find(word), Some(kind), "{word}");
         }
         assert_eq!(Kind::find("pod"), None);
+    }
+
+    #[test]
+    fn each_kind_has_its_article() {
+        let all = Kind::ALL.map(Kind::with_article);
+        assert_eq!(all, ["a Team", "a Council", "an AgentTemplate", "an Agent"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod condition;
 pub mod crd;
 pub mod duration;
 pub mod env;
+pub mod escape;
 pub mod event;
 pub mod explain;
 pub mod image;

@@ -41,7 +41,7 @@ pub enum LoggingError {
 
 /// Starts logging to standard error for the whole process.
 ///
-/// `filter` has the syntax of `RUST_LOG`; an empty one means [`DEFAULT_FILTER`].
+/// `filter` has the syntax that Rust programs know from `RUST_LOG`; an empty one means [`DEFAULT_FILTER`].
 ///
 /// # Errors
 /// A filter that cannot be parsed, or a second call.

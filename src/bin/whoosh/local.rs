@@ -3,9 +3,9 @@
 use std::process::Stdio;
 
 use tokio::process::Command;
-use whoosh::cli::{DownArgs, UpArgs, paths};
+use whoosh::cli::{DownArgs, LogArgs, ServerArgs, UpArgs, paths};
 use whoosh::dev::operator::Started;
-use whoosh::dev::{self, DevError, Home};
+use whoosh::dev::{self, DevError, Home, Settings, Turn};
 use whoosh::swarm::Swarm;
 
 use super::Failure;
@@ -17,13 +17,12 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
     swarm.require_manager().await?;
     let options = dev::Options {
         database_url: args.database_url.as_ref().map(|url| url.as_str().to_owned()),
-        nats_url: args.servers.nats_url.as_ref().map(|url| url.as_str().to_owned()),
-        docker_host: args.servers.docker_host.clone(),
-        secrets_dir: args.servers.secrets_dir.clone(),
+        settings: settings(args)?,
         gateway: swarm.gateway().await,
         timeout: args.timeout,
     };
-    match dev::up(&home, &options).await? {
+    let turn = Turn::to_start(&home, say_others_turn).await?;
+    match dev::up(&turn, &options).await? {
         Started::New => println!(
             "The operator runs; its log and data are in {}.",
             home.root().display()
@@ -34,38 +33,44 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+fn settings(args: &UpArgs) -> std::io::Result<Settings> {
+    let ServerArgs {
+        nats_url,
+        docker_host,
+        secrets_dir,
+    } = &args.servers;
+    let LogArgs { log, log_format } = &args.log;
+    Ok(Settings {
+        nats_url: nats_url.as_ref().map(|url| url.as_str().to_owned()),
+        docker_host: docker_host.clone(),
+        // The operator runs in another folder.
+        secrets_dir: secrets_dir.as_ref().map(std::path::absolute).transpose()?,
+        log: log.clone(),
+        log_format: log_format.as_str().to_owned(),
+    })
+}
+
 /// Removes the agents, then everything that `up` made.
 pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
     let home = Home::new(paths::home());
-    if !home.exists() {
+    let Some(turn) = Turn::to_stop(&home, say_others_turn).await? else {
         println!(
             "Nothing is up: {} was not made by `whoosh up`.",
             home.root().display()
         );
         return Ok(());
-    }
+    };
     if args.keep {
-        dev::stop(&home).await?;
+        dev::stop(&turn).await?;
         println!("Stopped. Agents run on; `whoosh up` takes them over again.");
         return Ok(());
     }
     if home.has_database() {
-        // Only the operator knows how its agents go, so it has to run once more.
-        let docker_host = args.docker_host.clone();
-        dev::up(
-            &home,
-            &dev::Options {
-                docker_host,
-                timeout: args.timeout,
-                ..dev::Options::default()
-            },
-        )
-        .await?;
-        delete_agents(&home, args).await?;
+        remove_agents(&turn, args).await?;
     } else {
         println!("The database is not WHOOSH's own: what is declared stays there, and its agents run on.");
     }
-    dev::down(&home).await?;
+    dev::down(turn).await?;
     let (root, secrets) = (home.root().display(), home.secrets());
     match secrets.exists() {
         true => println!(
@@ -75,6 +80,29 @@ pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
         false => println!("Down: the operator, its servers and {root} are gone."),
     }
     Ok(())
+}
+
+/// Removes the agents that the private database declares; there are none when no operator ever ran.
+async fn remove_agents(turn: &Turn, args: &DownArgs) -> Result<(), Failure> {
+    let Some(mut settings) = Settings::read(turn.home())? else {
+        return Ok(());
+    };
+    if let Some(docker_host) = &args.docker_host {
+        settings.docker_host.clone_from(docker_host);
+    }
+    let options = dev::Options {
+        database_url: None,
+        gateway: Swarm::connect(&settings.docker_host)?.gateway().await,
+        settings,
+        timeout: args.timeout,
+    };
+    // Only the operator knows how its agents go, so it has to run once more.
+    dev::up(turn, &options).await?;
+    delete_agents(turn.home(), args).await
+}
+
+fn say_others_turn() {
+    eprintln!("Another `whoosh up` or `whoosh down` is at work; waiting until it is done.");
 }
 
 async fn delete_agents(home: &Home, args: &DownArgs) -> Result<(), Failure> {

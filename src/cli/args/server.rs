@@ -55,7 +55,7 @@ pub struct LogArgs {
     #[arg(
         long,
         value_name = "FILTER",
-        env = "RUST_LOG",
+        env = "WHOOSH_LOG",
         default_value = "",
         hide_default_value = true
     )]
@@ -77,6 +77,16 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+impl LogFormat {
+    /// The word for it on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+    }
 }
 
 /// Arguments of `operator`.
@@ -152,14 +162,9 @@ pub struct DownArgs {
     /// Keep the data and leave the agents running
     #[arg(long)]
     pub keep: bool,
-    /// Docker Engine that is a manager of the Swarm
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "DOCKER_HOST",
-        default_value = "unix:///var/run/docker.sock"
-    )]
-    pub docker_host: String,
+    /// Docker Engine that is a manager of the Swarm [default: the one that `whoosh up` was given]
+    #[arg(long, value_name = "URL")]
+    pub docker_host: Option<String>,
     /// How long to wait until every agent is gone
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
     pub timeout: Duration,

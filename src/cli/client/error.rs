@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
+use serde_json::Value;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,31 @@ pub(crate) enum ClientError {
     /// No answer in time.
     #[error("the operator at {} did not answer in time; wait longer with --request-timeout", socket.display())]
     Timeout {
+        /// The socket.
+        socket: PathBuf,
+        /// The whole of it.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Something else than an operator answers.
+    #[error(
+        "what answers at {} is not a WHOOSH operator ({said}); name the operator's socket with --socket, or start one \
+         with `whoosh up`",
+        socket.display()
+    )]
+    Stranger {
+        /// The socket.
+        socket: PathBuf,
+        /// What it answered.
+        said: String,
+    },
+    /// Somebody listens on the socket and hangs up.
+    #[error(
+        "the connection was closed without an answer; try again, and if that does not help, what listens at {} is not \
+         a WHOOSH operator: start one with `whoosh up`",
+        socket.display()
+    )]
+    HungUp {
         /// The socket.
         socket: PathBuf,
         /// The whole of it.
@@ -52,10 +78,17 @@ impl ClientError {
         if source.is_timeout() {
             return ClientError::Timeout { socket, source };
         }
-        if !source.is_connect() {
+        if source.is_body() || source.is_decode() {
             return ClientError::Lost(io::Error::other(source));
         }
-        let (why, advice) = match io_kind(&source) {
+        if !source.is_connect() {
+            let said = cause::<hyper::Error>(&source).filter(|error| error.is_parse());
+            return match said.map(ToString::to_string) {
+                Some(said) => ClientError::Stranger { socket, said },
+                None => ClientError::HungUp { socket, source },
+            };
+        }
+        let (why, advice) = match cause(&source).map(io::Error::kind) {
             Some(io::ErrorKind::PermissionDenied) => (
                 "permission denied".to_owned(),
                 "run this as the user who started it",
@@ -63,6 +96,10 @@ impl ClientError {
             Some(io::ErrorKind::NotFound) => {
                 ("there is no such socket".to_owned(), "start it with `whoosh up`")
             }
+            Some(io::ErrorKind::InvalidInput) => (
+                "its path is too long".to_owned(),
+                "a socket's path may have at most 107 bytes",
+            ),
             Some(kind) => (kind.to_string(), "start it with `whoosh up`"),
             None => ("it does not answer".to_owned(), "start it with `whoosh up`"),
         };
@@ -74,17 +111,33 @@ impl ClientError {
         }
     }
 
-    /// Reads a refusal, which may not even come from the API.
-    pub(super) fn from_refusal(code: u16, body: &[u8]) -> Self {
-        let mut status = serde_json::from_slice(body).unwrap_or_else(|_| Status {
-            message: Some(format!(
-                "the operator answered {code}: {}",
-                String::from_utf8_lossy(body).trim()
-            )),
-            ..Status::default()
-        });
-        status.code = Some(i32::from(code));
-        ClientError::Refused(Box::new(status))
+    /// Reads a refusal: an operator's is a `Status`.
+    pub(super) fn from_refusal(socket: &Path, code: u16, body: &[u8]) -> Self {
+        let read: Option<Value> = serde_json::from_slice(body).ok();
+        let status = read
+            .filter(|answer| answer["kind"] == "Status")
+            .and_then(|answer| serde_json::from_value(answer).ok());
+        match status {
+            Some(status) => ClientError::Refused(Box::new(Status {
+                code: Some(i32::from(code)),
+                ..status
+            })),
+            None => Self::stranger(
+                socket,
+                &format!("{code}: {}", String::from_utf8_lossy(body).trim()),
+            ),
+        }
+    }
+
+    /// What something else than an operator said, cut where it is long.
+    pub(super) fn stranger(socket: &Path, said: &str) -> Self {
+        const LONGEST: usize = 80;
+        let head: String = said.chars().take(LONGEST).collect();
+        let more = if head.len() < said.len() { "…" } else { "" };
+        ClientError::Stranger {
+            socket: socket.to_owned(),
+            said: format!("{head}{more}"),
+        }
     }
 
     /// The HTTP status code of a refusal.
@@ -114,7 +167,10 @@ impl ClientError {
     pub(crate) fn is_transient(&self) -> bool {
         matches!(
             self,
-            ClientError::Unreachable { .. } | ClientError::Timeout { .. } | ClientError::Lost(_)
+            ClientError::Unreachable { .. }
+                | ClientError::Timeout { .. }
+                | ClientError::HungUp { .. }
+                | ClientError::Lost(_)
         ) || self.code() == Some(503)
     }
 
@@ -130,11 +186,12 @@ impl ClientError {
     }
 }
 
-fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+/// The first error of a type among the causes.
+fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next = error.source();
     while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
+        if let Some(error) = error.downcast_ref::<E>() {
+            return Some(error);
         }
         next = error.source();
     }

@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIResource, APIResourceList};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub(super) use error::ClientError;
 pub(super) use lines::LineStream;
-pub(super) use selection::{Listed, Selection};
+pub(super) use selection::{Collection, Listed, Selection};
 
 use super::talk;
 use crate::resource::object::API_VERSION;
@@ -123,24 +124,31 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub(super) async fn list(&self, selection: &Selection) -> Result<Listed, ClientError> {
-        let path = collection_path(selection.kind, selection.namespace.as_deref());
-        let request = self.request(Method::GET, &path).query(&selection.query());
-        Ok(Listed::from_wire(self.json(request).await?, selection.kind))
+        self.list_all(&selection.clone().into()).await
     }
 
-    /// Follows what is selected from a revision on: one JSON watch event a line.
+    /// Lists a collection, in one snapshot.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(super) async fn list_all(&self, collection: &Collection) -> Result<Listed, ClientError> {
+        let request = self.request(Method::GET, &collection.path);
+        let list = self.json(request.query(&collection.query)).await?;
+        Ok(Listed::from_wire(list, collection))
+    }
+
+    /// Follows a collection from a revision on: one JSON watch event a line.
     ///
     /// # Errors
     /// See [`ClientError`]; 410 when the revision is too old.
     pub(super) async fn watch(
         &self,
-        selection: &Selection,
+        collection: &Collection,
         revision: &str,
     ) -> Result<LineStream, ClientError> {
-        let path = collection_path(selection.kind, selection.namespace.as_deref());
         let request = self
-            .request(Method::GET, &path)
-            .query(&selection.query())
+            .request(Method::GET, &collection.path)
+            .query(&collection.query)
             .query(&[
                 ("watch", "true"),
                 ("allowWatchBookmarks", "true"),
@@ -212,16 +220,9 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub(super) async fn events(&self, namespace: Option<&str>) -> Result<Vec<Event>, ClientError> {
-        #[derive(serde::Deserialize)]
-        struct EventList {
-            items: Vec<Event>,
-        }
-        let path = match namespace {
-            Some(namespace) => format!("api/v1/namespaces/{namespace}/events"),
-            None => "api/v1/events".to_owned(),
-        };
-        let list: EventList = self.json(self.request(Method::GET, &path)).await?;
-        Ok(list.items)
+        let listed = self.list_all(&Collection::events(namespace)).await?;
+        let events = listed.items.into_iter().map(serde_json::from_value);
+        events.collect::<Result<_, _>>().map_err(ClientError::Unreadable)
     }
 
     /// Reads an agent's log.
@@ -247,12 +248,27 @@ impl Client {
         self.lines(request).await
     }
 
-    /// The operator's version, as it describes itself.
+    /// The operator's version, as Kubernetes' `Info`.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub(super) async fn version(&self) -> Result<Value, ClientError> {
-        self.json(self.request(Method::GET, "version")).await
+        let info: Value = self.json(self.request(Method::GET, "version")).await?;
+        match info["gitVersion"].is_string() {
+            true => Ok(info),
+            false => Err(ClientError::stranger(&self.socket, &info.to_string())),
+        }
+    }
+
+    /// What can be done with each kind and subresource, by its plural name.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(super) async fn resources(&self) -> Result<Vec<APIResource>, ClientError> {
+        let list: APIResourceList = self
+            .json(self.request(Method::GET, &format!("apis/{API_VERSION}")))
+            .await?;
+        Ok(list.resources)
     }
 
     /// The host of the address means nothing on a Unix socket.
@@ -300,7 +316,7 @@ impl Client {
         }
         let code = response.status().as_u16();
         let body = response.bytes().await.map_err(|error| self.failure(error))?;
-        Err(ClientError::from_refusal(code, &body))
+        Err(ClientError::from_refusal(&self.socket, code, &body))
     }
 
     fn failure(&self, source: reqwest::Error) -> ClientError {

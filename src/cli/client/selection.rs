@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::collection_path;
 use crate::cli::object;
 use crate::resource::{Key, Kind};
 
@@ -28,11 +29,55 @@ impl Selection {
             fields: Some(format!("metadata.name={}", key.name)),
         }
     }
+}
 
-    pub(super) fn query(&self) -> Vec<(&'static str, &str)> {
-        let labels = self.labels.as_deref().map(|labels| ("labelSelector", labels));
-        let fields = self.fields.as_deref().map(|fields| ("fieldSelector", fields));
-        labels.into_iter().chain(fields).collect()
+/// Where a list or a watch is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Collection {
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    /// The kind of its items, where they need not name it.
+    kind: Option<Kind>,
+}
+
+impl Collection {
+    /// The events of a namespace, or of all.
+    pub(crate) fn events(namespace: Option<&str>) -> Self {
+        let path = match namespace {
+            Some(namespace) => format!("api/v1/namespaces/{namespace}/events"),
+            None => "api/v1/events".to_owned(),
+        };
+        Self {
+            path,
+            query: Vec::new(),
+            kind: None,
+        }
+    }
+
+    /// An item as an object that says what it is.
+    pub(crate) fn typed(&self, item: Value) -> Value {
+        match self.kind {
+            Some(kind) => object::typed(item, kind),
+            None => item,
+        }
+    }
+}
+
+impl From<Selection> for Collection {
+    fn from(selection: Selection) -> Self {
+        let Selection {
+            kind,
+            namespace,
+            labels,
+            fields,
+        } = selection;
+        let labels = labels.map(|labels| ("labelSelector", labels));
+        let fields = fields.map(|fields| ("fieldSelector", fields));
+        Self {
+            path: collection_path(kind, namespace.as_deref()),
+            query: labels.into_iter().chain(fields).collect(),
+            kind: Some(kind),
+        }
     }
 }
 
@@ -47,7 +92,7 @@ pub(crate) struct Listed {
 
 impl Listed {
     /// Reads a list as the API sends it, whose items need not repeat what the list says of them all.
-    pub(super) fn from_wire(mut list: Value, kind: Kind) -> Self {
+    pub(super) fn from_wire(mut list: Value, collection: &Collection) -> Self {
         let revision = list
             .pointer("/metadata/resourceVersion")
             .and_then(Value::as_str)
@@ -57,7 +102,7 @@ impl Listed {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         };
-        let items = items.into_iter().map(|item| object::typed(item, kind)).collect();
+        let items = items.into_iter().map(|item| collection.typed(item)).collect();
         Self { items, revision }
     }
 }

@@ -1,5 +1,7 @@
 //! `whoosh api-resources`: the kinds and how they are named.
 
+use std::collections::BTreeMap;
+
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::table::{Cell, Table};
@@ -13,7 +15,7 @@ Examples:
   whoosh api-resources
   whoosh api-resources -o wide")]
 pub struct ApiResourcesArgs {
-    /// Form: wide adds what can be done with a kind, name prints full names only
+    /// Form: wide adds what can be done with a kind, as the operator tells it; name prints full names only
     #[arg(short, long, value_name = "FORM")]
     output: Option<Form>,
     /// Print the table without headings
@@ -27,7 +29,7 @@ enum Form {
     Name,
 }
 
-pub(crate) fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, CliError> {
+pub(crate) async fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, CliError> {
     if args.output == Some(Form::Name) {
         let names: String = Kind::ALL
             .into_iter()
@@ -37,6 +39,7 @@ pub(crate) fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, Cli
         return Ok(Outcome::Done);
     }
     let wide = args.output == Some(Form::Wide);
+    let verbs = if wide { verbs(ctx).await? } else { BTreeMap::new() };
     let mut table = Table::default();
     if !args.no_headers {
         let more = if wide {
@@ -59,7 +62,7 @@ pub(crate) fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, Cli
             kind.name().into(),
         ];
         if wide {
-            row.push(verbs(kind).into());
+            row.push(Cell::or_none(verbs.get(kind.plural()).map_or("", String::as_str)));
             row.push(kind.categories().join(",").into());
         }
         table.row(row);
@@ -68,10 +71,11 @@ pub(crate) fn run(ctx: &Context, args: &ApiResourcesArgs) -> Result<Outcome, Cli
     Ok(Outcome::Done)
 }
 
-fn verbs(kind: Kind) -> &'static str {
-    if kind.is_stored() {
-        "create,delete,get,list,patch,update,watch"
-    } else {
-        "get,list,watch"
-    }
+/// What can be done with each kind, by its plural.
+async fn verbs(ctx: &Context) -> Result<BTreeMap<String, String>, CliError> {
+    let resources = ctx.client.resources().await?;
+    let verbs = resources
+        .into_iter()
+        .map(|resource| (resource.name, resource.verbs.join(",")));
+    Ok(verbs.collect())
 }

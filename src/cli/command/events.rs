@@ -1,24 +1,20 @@
 //! `whoosh events`: what happened, oldest first, once or as it happens.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
+use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
-use tokio::time::sleep;
 
+use crate::cli::client::{ClientError, Collection};
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::follow::{Change, Follower, Happened};
 use crate::cli::output::Document;
 use crate::cli::print::events;
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::{talk, target};
 use crate::resource::Key;
-
-/// How often the operator is asked for new events.
-const POLL: Duration = Duration::from_secs(1);
 
 /// Arguments of `events`.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +38,7 @@ pub struct EventsArgs {
     /// Go on and print events as they happen
     #[arg(short, long)]
     watch: bool,
-    /// Form: json, yaml, jsonpath='{…}'
+    /// Form: json, yaml, name, jsonpath='{…}'
     #[arg(short, long, value_name = "FORM", conflicts_with = "watch")]
     output: Option<Document>,
     /// Print the table without headings
@@ -74,7 +70,9 @@ pub(crate) async fn run(ctx: &Context, args: &EventsArgs) -> Result<Outcome, Cli
         }
         None => None,
     };
-    let events = read(ctx, args, about.as_ref()).await?;
+    let collection = Collection::events(ctx.scope.as_deref());
+    let (listed, follower) = Follower::start(ctx.client.clone(), collection).await?;
+    let events = chosen(listed, args, about.as_ref())?;
     if let Some(form) = &args.output {
         let items: Result<Vec<Value>, _> = events.iter().map(serde_json::to_value).collect();
         let items = items.map_err(|error| CliError::Failed(error.to_string()))?;
@@ -89,18 +87,23 @@ pub(crate) async fn run(ctx: &Context, args: &EventsArgs) -> Result<Outcome, Cli
     if !args.watch {
         return Ok(Outcome::Done);
     }
-    loop {
-        sleep(POLL).await;
-        match read(ctx, args, about.as_ref()).await {
-            Ok(events) => shown.print(events)?,
-            Err(CliError::Client(error)) if error.is_transient() => {}
-            Err(error) => return Err(error),
+    let mut changes = follower.changes().boxed();
+    while let Some(change) = changes.next().await {
+        let Change { happened, object } = change?;
+        // An event that happens again is printed again; one that the operator forgets is not.
+        if happened != Happened::Deleted {
+            shown.print(chosen(vec![object], args, about.as_ref())?)?;
         }
     }
+    Ok(Outcome::Done)
 }
 
-async fn read(ctx: &Context, args: &EventsArgs, about: Option<&Key>) -> Result<Vec<Event>, CliError> {
-    let mut events = ctx.client.events(ctx.scope.as_deref()).await?;
+/// The events that were asked for, oldest first.
+fn chosen(events: Vec<Value>, args: &EventsArgs, about: Option<&Key>) -> Result<Vec<Event>, CliError> {
+    let events = events.into_iter().map(serde_json::from_value);
+    let mut events: Vec<Event> = events
+        .collect::<Result<_, _>>()
+        .map_err(ClientError::Unreadable)?;
     events.retain(|event| {
         (args.types.is_empty() || args.types.contains(&EventType::of(event)))
             && about.is_none_or(|key| events::is_about(event, key))
@@ -109,12 +112,11 @@ async fn read(ctx: &Context, args: &EventsArgs, about: Option<&Key>) -> Result<V
     Ok(events)
 }
 
-/// What was printed already: an event that happens again is printed again.
+/// The table so far.
 struct Shown<'a> {
     ctx: &'a Context,
     table: Table,
     headings: bool,
-    known: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl<'a> Shown<'a> {
@@ -123,7 +125,6 @@ impl<'a> Shown<'a> {
             ctx,
             table: Table::default(),
             headings: !args.no_headers,
-            known: BTreeMap::new(),
         }
     }
 
@@ -133,30 +134,16 @@ impl<'a> Shown<'a> {
             let first = Some(Cell::from(namespace)).filter(|_| everywhere);
             first.into_iter().chain(row).collect()
         };
-        let mut known = BTreeMap::new();
         for event in events {
-            let id = identity(&event);
-            let seen = events::last_seen(&event);
-            if self.known.get(&id) != Some(&seen) {
-                if std::mem::take(&mut self.headings) {
-                    let headings = ["LAST-SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"];
-                    self.table
-                        .row(with_namespace("NAMESPACE", headings.map(Cell::from).to_vec()));
-                }
-                let namespace = event.metadata.namespace.clone().unwrap_or_default();
+            if std::mem::take(&mut self.headings) {
+                let headings = ["LAST-SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"];
                 self.table
-                    .row(with_namespace(&namespace, events::row(&event, Timestamp::now())));
+                    .row(with_namespace("NAMESPACE", headings.map(Cell::from).to_vec()));
             }
-            known.insert(id, seen);
+            let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+            self.table
+                .row(with_namespace(namespace, events::row(&event, Timestamp::now())));
         }
-        // Events that the operator has forgotten are forgotten here, too.
-        self.known = known;
         self.ctx.print(&self.table.take(self.ctx.paint))
     }
-}
-
-fn identity(event: &Event) -> String {
-    let meta = &event.metadata;
-    let name = || format!("{:?}/{:?}", meta.namespace, meta.name);
-    meta.uid.clone().unwrap_or_else(name)
 }

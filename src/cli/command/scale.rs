@@ -28,14 +28,14 @@ pub struct ScaleArgs {
     #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
     what: Vec<String>,
     /// How many agents there are to be
-    #[arg(long, value_name = "NUMBER")]
-    replicas: u32,
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    replicas: i64,
     /// The role that is scaled; without it, the roles that do not say their own number
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
-    /// Scale only if the number is this one now
-    #[arg(long, value_name = "NUMBER")]
-    current_replicas: Option<u32>,
+    /// Scale only if the number is this one now; -1 does not look
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    current_replicas: Option<i64>,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &ScaleArgs) -> Result<Outcome, CliError> {
@@ -60,7 +60,10 @@ pub(crate) async fn run(ctx: &Context, args: &ScaleArgs) -> Result<Outcome, CliE
 /// The part of the spec that changes.
 fn scaled(spec: &Value, kind: Kind, args: &ScaleArgs) -> Result<Value, String> {
     if !kind.owns_agents() {
-        return Err(format!("a {kind} has no agents of its own to scale"));
+        return Err(format!(
+            "{} has no agents of its own to scale",
+            kind.with_article()
+        ));
     }
     let base = spec["replicas"].as_u64().unwrap_or(1);
     let Some(role) = &args.role else {
@@ -109,7 +112,7 @@ fn scale_all(spec: &Value, kind: Kind, current: u64, args: &ScaleArgs) -> Result
 
 fn check_current(current: u64, args: &ScaleArgs) -> Result<(), String> {
     match args.current_replicas {
-        Some(expected) if u64::from(expected) != current => Err(format!(
+        Some(expected) if expected >= 0 && expected.cast_unsigned() != current => Err(format!(
             "there are {current} agents declared, not {expected}; nothing was changed"
         )),
         _ => Ok(()),
@@ -124,7 +127,7 @@ mod tests {
         kind: Kind,
         spec: Value,
         role: Option<&str>,
-        current: Option<u32>,
+        current: Option<i64>,
         expected: Result<Value, &str>,
     ) {
         let args = ScaleArgs {

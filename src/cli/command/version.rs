@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::object;
 use crate::cli::output::Document;
-use crate::cli::print::escape;
+use crate::resource::escape;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -25,6 +26,11 @@ pub struct VersionArgs {
 }
 
 pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, CliError> {
+    if matches!(args.output, Some(Document::Name)) {
+        return Err(CliError::Usage(
+            "a version has no name; the forms are json, yaml, jsonpath=…".to_owned(),
+        ));
+    }
     // What is known is told even when the operator is away.
     let server = if args.client {
         Ok(None)
@@ -40,7 +46,8 @@ pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, Cl
 fn render(server: Option<&Value>, output: Option<&Document>) -> Result<String, CliError> {
     match output {
         None => {
-            let server = server.map(|server| format!("Server version: {}\n", escape::cell(&words(server))));
+            let version = |server: &Value| escape::line(object::text(server, "/gitVersion")).into_owned();
+            let server = server.map(|server| format!("Server version: {}\n", version(server)));
             Ok(format!(
                 "Client version: {VERSION}\n{}",
                 server.unwrap_or_default()
@@ -54,11 +61,4 @@ fn render(server: Option<&Value>, output: Option<&Document>) -> Result<String, C
             form.write(&versions)
         }
     }
-}
-
-/// The operator's version is a word, or Kubernetes' `Info` object with a `gitVersion`.
-fn words(server: &Value) -> String {
-    let fields = ["version", "gitVersion"];
-    let word = fields.iter().find_map(|field| server.get(*field)?.as_str());
-    word.map_or_else(|| server.to_string(), str::to_owned)
 }

@@ -8,7 +8,7 @@ use super::unknown;
 use crate::cli::error::CliError;
 use crate::cli::jsonpath::Template;
 use crate::cli::object;
-use crate::cli::print::escape;
+use crate::resource::escape;
 use crate::resource::yaml;
 
 /// A form without rows.
@@ -102,9 +102,14 @@ fn names(value: &Value) -> String {
     if let Some(items) = value.get("items").and_then(Value::as_array) {
         return items.iter().map(names).collect();
     }
-    match object::key(value) {
-        Some(key) => format!("{}\n", escape::cell(&object::slashed(&key))),
-        None => String::new(),
+    match (object::key(value), object::text(value, "/kind")) {
+        (Some(key), _) => format!("{}\n", escape::line(&object::slashed(&key))),
+        (None, "") => String::new(),
+        // An event, for example.
+        (None, kind) => {
+            let name = format!("{}/{}", kind.to_lowercase(), object::name(value));
+            format!("{}\n", escape::line(&name))
+        }
     }
 }
 
@@ -126,6 +131,11 @@ mod tests {
             "agenttemplate/a\nagenttemplate/b\n",
         );
         check("name", |form| form.write(&two[0]), "agenttemplate/a\n");
+        check(
+            "name",
+            |form| form.write(&json!({"kind": "Event", "metadata": {"name": "x.1"}})),
+            "event/x.1\n",
+        );
         check("jsonpath={.metadata.name}", |form| form.write(&two[0]), "a");
         check(
             "jsonpath={.items[*].metadata.name}",

@@ -1,21 +1,29 @@
 //! One object in detail: who it is, how its agents stand, what it says, its conditions and events.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::age::age;
-use super::columns::joined;
 use super::events;
+use super::indent;
 use super::paint::{Paint, Tone};
 use super::table::{Cell, Table};
-use super::{escape, indent};
 use crate::cli::jsonpath::plain;
 use crate::cli::object;
 use crate::resource::kinds::{RoleStatus, WorkloadStatus};
 use crate::resource::names::LAST_APPLIED;
-use crate::resource::{Kind, yaml};
+use crate::resource::{Kind, escape, yaml};
+
+/// What stands where there is nothing to show.
+const NONE: &str = "<none>";
+const ROLE: [&str; 3] = ["Name", "Ready", "Required"];
+const AGENT: [&str; 6] = ["Name", "Status", "Node", "Restarts", "Age", "Error"];
+const CONDITION: [&str; 5] = ["Type", "Status", "Reason", "Age", "Message"];
+const EVENT: [&str; 5] = ["Type", "Reason", "Age", "From", "Message"];
 
 /// What is described.
 pub(crate) struct Subject<'a> {
@@ -43,22 +51,53 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
     if let Some(status) = &status {
         summary(object, status, &mut head);
     }
-    let mut text = head.take(paint);
-    if let Some(status) = &status {
-        text.push_str(&section("Roles", roles(&status.roles), paint));
-        text.push_str(&section("Agents", agent_rows(agents, now), paint));
-    }
     if kind == Some(Kind::Agent) {
-        text.push_str(&fields("Declared", object.get("spec")));
-        text.push_str(&fields("Observed", object.get("status")));
-    } else {
-        text.push_str(&spec(object));
+        fields("Declared", object.get("spec"), &mut head);
+        fields("Observed", object.get("status"), &mut head);
+    }
+    let mut page = Page {
+        text: head.take(paint),
+        head,
+        paint,
+    };
+    if let Some(status) = &status {
+        page.section("Roles", &ROLE, roles(&status.roles));
+        page.section("Agents", &AGENT, agent_rows(agents, now));
+    }
+    if kind != Some(Kind::Agent) {
+        page.text.push_str(&spec(object));
     }
     if kind.is_some_and(Kind::owns_agents) {
-        text.push_str(&conditions(object, now, paint));
+        page.section("Conditions", &CONDITION, conditions(object, now));
     }
-    text.push_str(&event_table(events, now, paint));
-    text
+    let events = events.iter().map(|event| events::describe_row(event, now));
+    page.section("Events", &EVENT, events.collect());
+    page.text
+}
+
+/// The text so far, and the width of the keys at its left edge.
+struct Page {
+    text: String,
+    head: Table,
+    paint: Paint,
+}
+
+impl Page {
+    /// A titled table, moved to the right; without rows, a key that says so.
+    fn section(&mut self, title: &str, headings: &[&str], rows: Vec<Vec<Cell>>) {
+        if rows.is_empty() {
+            self.head.row([&format!("{title}:"), NONE]);
+            self.text.push_str(&self.head.take(self.paint));
+            return;
+        }
+        let mut table = Table::default();
+        table.row(headings.iter().copied());
+        for row in rows {
+            table.row(row);
+        }
+        let table = indent(&table.take(self.paint));
+        self.text.push_str(&format!("{title}:\n{table}"));
+    }
 }
 
 fn identity(object: &Value, now: Timestamp) -> Table {
@@ -84,12 +123,24 @@ fn identity(object: &Value, now: Timestamp) -> Table {
             &format!("{}{}", object::generation(object), seen.unwrap_or_default()),
         );
     }
-    line("Labels", &joined(&object::labels(object)));
+    pairs("Labels:", &object::labels(object), '=', &mut table);
     let mut annotations = object::annotations(object);
     // It repeats the spec in one long line.
     annotations.remove(LAST_APPLIED);
-    line("Annotations", &joined(&annotations));
+    pairs("Annotations:", &annotations, ':', &mut table);
     table
+}
+
+/// One pair a line, all of them below the first.
+fn pairs(title: &str, pairs: &BTreeMap<String, String>, sign: char, table: &mut Table) {
+    if pairs.is_empty() {
+        table.row([title, NONE]);
+    }
+    let space = if sign == ':' { " " } else { "" };
+    for (index, (key, value)) in pairs.iter().enumerate() {
+        let title = if index == 0 { title } else { "" };
+        table.row([title, &format!("{key}{sign}{space}{value}")]);
+    }
 }
 
 fn summary(object: &Value, status: &WorkloadStatus, table: &mut Table) {
@@ -109,7 +160,6 @@ fn counts(status: &WorkloadStatus) -> String {
 }
 
 fn roles(roles: &[RoleStatus]) -> Vec<Vec<Cell>> {
-    let headings = ["Name", "Ready", "Required"].map(Cell::from).to_vec();
     let rows = roles.iter().map(|role| {
         let RoleStatus {
             name,
@@ -123,13 +173,10 @@ fn roles(roles: &[RoleStatus]) -> Vec<Vec<Cell>> {
             required.to_string().into(),
         ]
     });
-    std::iter::once(headings).chain(rows).collect()
+    rows.collect()
 }
 
 fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
-    let headings = ["Name", "Status", "Node", "Restarts", "Age", "Error"]
-        .map(Cell::from)
-        .to_vec();
     let rows = agents.iter().map(|agent| {
         let state = object::text(agent, "/status/state");
         let restarts = agent.pointer("/status/restarts").map_or("0".to_owned(), plain);
@@ -146,7 +193,7 @@ fn agent_rows(agents: &[Value], now: Timestamp) -> Vec<Vec<Cell>> {
             Cell::or_none(object::text(agent, "/status/error")),
         ]
     });
-    std::iter::once(headings).chain(rows).collect()
+    rows.collect()
 }
 
 fn spec(object: &Value) -> String {
@@ -157,15 +204,14 @@ fn spec(object: &Value) -> String {
     format!("Spec:\n{}", indent(&escape::block(&yaml)))
 }
 
-/// The plain fields of a part of the object, one a line.
-fn fields(title: &str, part: Option<&Value>) -> String {
+/// The plain fields of a part of the object, one a line, their values below those of all keys.
+fn fields(title: &str, part: Option<&Value>, table: &mut Table) {
     let empty = Map::new();
     let part = part.and_then(Value::as_object).unwrap_or(&empty);
-    let mut table = Table::default();
+    table.row([format!("{title}:")]);
     for (name, value) in part {
-        table.row([format!("{}:", words(name)), plain(value)]);
+        table.row([format!("  {}:", words(name)), plain(value)]);
     }
-    format!("{title}:\n{}", indent(&table.take(Paint::never())))
 }
 
 /// `taskState` as `Task state`.
@@ -184,14 +230,8 @@ fn words(name: &str) -> String {
     words
 }
 
-fn conditions(object: &Value, now: Timestamp, paint: Paint) -> String {
+fn conditions(object: &Value, now: Timestamp) -> Vec<Vec<Cell>> {
     let conditions = object::conditions(object);
-    if conditions.is_empty() {
-        return "Conditions: <none>\n".to_owned();
-    }
-    let headings = ["Type", "Status", "Reason", "Age", "Message"]
-        .map(Cell::from)
-        .to_vec();
     let rows = conditions.iter().map(|condition| {
         vec![
             Cell::from(&condition.type_),
@@ -201,34 +241,7 @@ fn conditions(object: &Value, now: Timestamp, paint: Paint) -> String {
             Cell::from(condition.message.trim()),
         ]
     });
-    section(
-        "Conditions",
-        std::iter::once(headings).chain(rows).collect(),
-        paint,
-    )
-}
-
-fn event_table(all: &[Event], now: Timestamp, paint: Paint) -> String {
-    if all.is_empty() {
-        return "Events: <none>\n".to_owned();
-    }
-    let headings = ["Type", "Reason", "Age", "From", "Message"]
-        .map(Cell::from)
-        .to_vec();
-    let rows = all.iter().map(|event| events::describe_row(event, now));
-    section("Events", std::iter::once(headings).chain(rows).collect(), paint)
-}
-
-/// A titled table; its first row is the headings.
-fn section(title: &str, rows: Vec<Vec<Cell>>, paint: Paint) -> String {
-    if rows.len() < 2 {
-        return format!("{title}: <none>\n");
-    }
-    let mut table = Table::default();
-    for row in rows {
-        table.row(row);
-    }
-    format!("{title}:\n{}", indent(&table.take(paint)))
+    rows.collect()
 }
 
 #[cfg(test)]
@@ -243,7 +256,7 @@ mod tests {
             "kind": "Team",
             "metadata": {
                 "name": "pay", "generation": 2, "creationTimestamp": "2026-01-01T00:00:00Z",
-                "annotations": {LAST_APPLIED: "{}", "note": "x"},
+                "annotations": {LAST_APPLIED: "{}", "note": "x"}, "labels": {"app": "pay", "tier": "web"},
             },
             "spec": {"roles": [{"name": "lead"}]},
             "status": {
@@ -272,8 +285,9 @@ Namespace:     default
 Kind:          Team
 Created:       2026-01-01T00:00:00Z (60s ago)
 Generation:    2 (the operator has seen 2)
-Labels:        <none>
-Annotations:   note=x
+Labels:        app=pay
+               tier=web
+Annotations:   note: x
 Status:        Stalled
 Message:       image x is missing
 Suspended:     false
@@ -290,7 +304,7 @@ Spec:
 Conditions:
   Type    Status   Reason         Age   Message
   Ready   False    ImageMissing   30s   image x is missing
-Events: <none>
+Events:        <none>
 "
         );
     }
@@ -308,13 +322,22 @@ Events: <none>
             events: &[],
         };
         let text = describe(&subject, Timestamp::UNIX_EPOCH, Paint::never());
-        assert!(
-            text.contains("Declared:\n  Owner:   team/pay\n  Slot:    1\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("Observed:\n  State:        Ready\n  Task state:   running\n"),
-            "{text}"
+        assert_eq!(
+            text,
+            "\
+Name:           team.pay.lead.1
+Namespace:      default
+Kind:           Agent
+Labels:         <none>
+Annotations:    <none>
+Declared:
+  Owner:        team/pay
+  Slot:         1
+Observed:
+  State:        Ready
+  Task state:   running
+Events:         <none>
+"
         );
     }
 }

@@ -3,7 +3,6 @@
 pub(super) mod age;
 pub(super) mod columns;
 pub(super) mod describe;
-pub(super) mod escape;
 pub(super) mod events;
 pub(super) mod listing;
 pub(super) mod paint;

@@ -46,6 +46,7 @@ impl Paint {
     }
 
     /// Without colours.
+    #[cfg(test)]
     pub(crate) fn never() -> Self {
         Self { colours: false }
     }

@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::escape;
 use super::paint::{Paint, Tone};
+use crate::resource::escape;
 
 const GAP: usize = 3;
 
@@ -18,7 +18,7 @@ impl Cell {
     /// A cell that is coloured if the reader's terminal shows colours.
     pub(crate) fn toned(text: &str, tone: Tone) -> Self {
         Self {
-            text: escape::cell(text).into_owned(),
+            text: escape::line(text).into_owned(),
             tone,
         }
     }

@@ -10,6 +10,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::escape;
 use super::kind::Kind;
 use super::object::{DEFAULT_NAMESPACE, Key, Object};
 use super::path;
@@ -121,11 +122,11 @@ impl fmt::Display for Problem {
             object,
             cause,
         } = self;
-        f.write_str(file)?;
+        f.write_str(&escape::line(file))?;
         if let Some((document, place)) = at {
             write!(f, ":{} (document {document}", place.line)?;
             if let Some(object) = object {
-                write!(f, ", {object}")?;
+                write!(f, ", {}", escape::line(object))?;
             }
             f.write_str(")")?;
         }

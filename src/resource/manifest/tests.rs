@@ -387,3 +387,21 @@ fn aliases_and_merges_keep_their_places() {
         ]
     );
 }
+
+#[test]
+fn a_problem_is_one_line_whatever_the_keys_hold() {
+    let named = "apiVersion: chorus.services/v1\nkind: Team\nmetadata: {name: \"a\\nb\"}\nspec:\n";
+    check(
+        format!("{named}  \"x\\n\\e[2Jy\": 1\n  \"x\\n\\e[2Jy\": 2\n"),
+        &["team.yaml:6 (document 1): the key \"x\\n\\u{1b}[2Jy\" is there twice, first in line 5"],
+    );
+    let said = load_one(format!("{named}  \"x\\ny\": 1\n"))
+        .unwrap_err()
+        .to_string();
+    for told in [
+        "team.yaml:5 (document 1, team/a\\nb): spec[x\\ny]: unknown field; ",
+        "team.yaml:3 (document 1, team/a\\nb): metadata.name: ",
+    ] {
+        assert!(said.lines().any(|line| line.starts_with(told)), "{said}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::resource::escape;
+
 /// What kind of problem it is, in the words of Kubernetes' Status causes (`FieldValue…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CauseReason {
@@ -61,12 +63,14 @@ impl Cause {
     }
 }
 
+/// One line: keys and values of the object may hold line breaks.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = escape::line(&self.message);
         if self.field.is_empty() {
-            return f.write_str(&self.message);
+            return f.write_str(&message);
         }
-        write!(f, "{}: {}", self.field, self.message)
+        write!(f, "{}: {message}", escape::line(&self.field))
     }
 }
 

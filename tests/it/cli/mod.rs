@@ -3,6 +3,7 @@
 mod bad_input;
 mod objects;
 mod offline;
+mod private;
 mod running;
 mod waiting;
 

@@ -288,11 +288,36 @@ async fn events_and_descriptions_tell_the_story() {
         events.ends_with("ended \\u{1b}[2J\n") && !events.contains("Created"),
         "{events}"
     );
+    let names = office
+        .whoosh(&["events", "--types=Warning", "-o", "name"])
+        .await
+        .ok();
+    assert!(
+        names.starts_with("event/pay.") && names.lines().count() == 1,
+        "{names}"
+    );
     let none = office.whoosh(&["events", "--for", "team/other"]).await;
     assert_eq!(
         (none.err.as_str(), none.code),
         ("No events found in default namespace.\n", 0)
     );
+
+    let mut watching = office
+        .desk
+        .start(&["events", "-w", "--no-headers", "--types=Warning"]);
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut next = async || lines.next_line().await.unwrap().unwrap();
+    assert!(next().await.contains("(x2 over "));
+    let again = EventRecord {
+        regarding: Key::new(Kind::Team, "default", "pay"),
+        uid: stored.uid().to_owned(),
+        type_: EventType::Warning,
+        reason: "CrashLoop".to_owned(),
+        message: "ended \u{1b}[2J".to_owned(),
+    };
+    office.store.record_event(again).await.unwrap();
+    assert!(next().await.contains("(x3 over "));
+    watching.kill().await.unwrap();
 
     let described = office.whoosh(&["describe", "team", "pay"]).await;
     assert!(
@@ -306,6 +331,23 @@ async fn events_and_descriptions_tell_the_story() {
     );
     assert!(text.contains("\nEvents:\n  Type      Reason      Age"), "{text}");
     assert!(!text.contains("last-applied"), "{text}");
+}
+
+#[tokio::test]
+async fn what_can_be_done_with_a_kind_is_the_operators_word() {
+    let office = Office::open().await;
+    let wide = office
+        .whoosh(&["api-resources", "-o", "wide", "--no-headers"])
+        .await
+        .ok();
+    let verbs: Vec<&str> = wide
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .collect();
+    let all = "create,delete,get,list,patch,update,watch";
+    assert_eq!(verbs, [all, all, all, "get,list,watch"]);
+    let version = office.whoosh(&["version"]).await.ok();
+    assert!(version.contains("\nServer version: v"), "{version}");
 }
 
 #[tokio::test]
@@ -344,9 +386,12 @@ async fn scaling_is_guarded() {
         "{}",
         wrong.err
     );
-    let many = scale(&["--replicas", "10000000"]).await;
-    assert_eq!(many.code, 1);
-    assert!(many.err.contains("between 0 and 10000"), "{}", many.err);
+    for number in ["10000000", "-1"] {
+        let refused = scale(&["--current-replicas", "-1", "--replicas", number]).await;
+        assert_eq!(refused.code, 1);
+        let told = format!("spec.replicas: must be between 0 and 10000, got {number}\n");
+        assert!(refused.err.ends_with(&told), "{}", refused.err);
+    }
 }
 
 #[tokio::test]

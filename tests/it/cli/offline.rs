@@ -1,6 +1,34 @@
 //! Commands that need no operator, and what is said when there is none.
 
+use std::process::Command;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::Desk;
+use crate::harness::docker::Engine;
+
+const COMMANDS: [&str; 20] = [
+    "apply",
+    "diff",
+    "validate",
+    "get",
+    "describe",
+    "tree",
+    "events",
+    "logs",
+    "wait",
+    "scale",
+    "delete",
+    "explain",
+    "api-resources",
+    "crds",
+    "completion",
+    "version",
+    "up",
+    "down",
+    "operator",
+    "migrate",
+];
 
 #[tokio::test]
 async fn an_operator_that_is_away_is_named_with_advice() {
@@ -11,6 +39,46 @@ async fn an_operator_that_is_away_is_named_with_advice() {
         desk.socket().display()
     );
     assert_eq!((printed.err, printed.code), (expected, 1));
+}
+
+#[tokio::test]
+async fn a_socket_of_something_else_is_not_taken_for_an_operator() {
+    let engine = Engine::shared().await;
+    let docker = engine.socket().display().to_string();
+    for arguments in [&["get", "teams"][..], &["get", "team", "x"], &["version"]] {
+        let desk = Desk::new();
+        let all = [arguments, &["--socket", &docker]].concat();
+        let printed = desk.whoosh(&all).await;
+        let told = format!("error: what answers at {docker} is not a WHOOSH operator (");
+        assert!(printed.err.starts_with(&told), "{arguments:?}: {}", printed.err);
+        assert!(
+            printed.err.ends_with("start one with `whoosh up`\n"),
+            "{}",
+            printed.err
+        );
+        assert_eq!(printed.code, 1);
+    }
+    // One speaks no HTTP, the other hangs up.
+    for (greeting, told) in [
+        ("220 mail.example.org ready\r\n", " is not a WHOOSH operator ("),
+        ("", "closed without an answer"),
+    ] {
+        let desk = Desk::new();
+        let path = desk.folder.path().join("s");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            stream.write_all(greeting.as_bytes()).await.unwrap();
+        });
+        let printed = desk
+            .whoosh(&["get", "teams", "--socket", path.to_str().unwrap()])
+            .await;
+        answering.await.unwrap();
+        assert!(printed.err.contains(told), "{}", printed.err);
+        assert!(printed.err.contains("`whoosh up`"), "{}", printed.err);
+    }
 }
 
 #[tokio::test]
@@ -35,7 +103,14 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
         (&["wait", "team/x", "--for=ready"], "condition=NAME"),
         (&["wait", "teams", "--for=delete"], "-l LABELS or --all"),
         (&["delete", "agents", "--all"], "cannot be deleted"),
-        (&["logs", "agenttemplate/x"], "no agents"),
+        (
+            &["logs", "agenttemplate/x"],
+            "an AgentTemplate has no agents that could write logs",
+        ),
+        (&["logs", "x.y", "--tail", "-2"], "-2"),
+        (&["logs", "x.y", "--role", "z"], "x.y is one agent"),
+        (&["version", "-o", "name"], "the forms are json, yaml"),
+        (&["events", "-o", "wide"], "the forms are json, yaml, name"),
         (&["apply"], "--filename"),
         (&["apply", "-f", "x.yaml", "--prune"], "--selector"),
         (&["diff", "-f", "missing.yaml"], "cannot read missing.yaml"),
@@ -52,30 +127,8 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
 #[tokio::test]
 async fn every_command_has_help_with_an_example() {
     let desk = Desk::new();
-    let commands = [
-        "apply",
-        "diff",
-        "validate",
-        "get",
-        "describe",
-        "tree",
-        "events",
-        "logs",
-        "wait",
-        "scale",
-        "delete",
-        "explain",
-        "api-resources",
-        "crds",
-        "completion",
-        "version",
-        "up",
-        "down",
-        "operator",
-        "migrate",
-    ];
     let overview = desk.whoosh(&["--help"]).await.ok();
-    for command in commands {
+    for command in COMMANDS {
         assert!(
             overview.contains(&format!("\n  {command} ")),
             "{command} is not listed"
@@ -125,7 +178,7 @@ async fn definitions_are_written_to_a_folder() {
 }
 
 #[tokio::test]
-async fn versions_kinds_and_completion_are_printed() {
+async fn versions_and_kinds_are_printed() {
     let desk = Desk::new();
     let version = desk.whoosh(&["version", "--client", "-o", "json"]).await.ok();
     assert_eq!(
@@ -140,16 +193,43 @@ async fn versions_kinds_and_completion_are_printed() {
         kinds.starts_with("teams            tm   chorus.services/v1   true   Team\n"),
         "{kinds}"
     );
-    for (shell, word) in [
-        ("bash", "complete "),
-        ("zsh", "#compdef whoosh"),
-        ("fish", "complete --"),
-        ("powershell", "Register-ArgumentCompleter"),
+}
+
+#[tokio::test]
+async fn every_shell_is_given_a_script_that_asks_for_the_commands() {
+    let desk = Desk::new();
+    for (shell, word, check) in [
+        ("bash", "complete ", "-n"),
+        ("zsh", "#compdef whoosh", "-n"),
+        ("fish", "complete --", "--no-execute"),
+        ("powershell", "Register-ArgumentCompleter", ""),
     ] {
         let script = desk.whoosh(&["completion", shell]).await.ok();
         assert!(
             script.contains(word) && script.contains("WHOOSH_COMPLETE"),
             "{script}"
         );
+        desk.write("script", &script);
+        let mut parsing = Command::new(shell);
+        parsing.args([check, "script"]).current_dir(desk.folder.path());
+        // Not every machine has every shell; powershell cannot only read.
+        if let Some(Ok(parsed)) = (!check.is_empty()).then(|| parsing.output()) {
+            assert!(parsed.status.success(), "{shell}: {parsed:?}");
+        }
+
+        let mut asking = desk.command(&["--", "whoosh", ""]);
+        asking.envs([
+            ("WHOOSH_COMPLETE", shell),
+            ("_CLAP_COMPLETE_INDEX", "1"),
+            ("_CLAP_IFS", "\n"),
+        ]);
+        let answer = super::printed(asking.spawn().unwrap()).await.ok();
+        let offered: Vec<&str> = answer
+            .lines()
+            .filter_map(|line| line.split([':', '\t']).next())
+            .collect();
+        for command in COMMANDS {
+            assert!(offered.contains(&command), "{shell}: {command}: {answer}");
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! The command line in front of a whole operator, whose agents run in a Swarm.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
 
 use crate::converge;
 use crate::harness::docker::Engine;
@@ -93,6 +97,38 @@ async fn a_team_is_seen_from_its_plan_to_its_logs() {
         "{logs}"
     );
 
+    let mut following = operator.start_command(&["logs", "-n", "cli", "-f", "team/payments", "--tail=1"]);
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut until = async |wanted: &str| {
+        let found = async {
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if line.starts_with(wanted) {
+                    return line;
+                }
+            }
+        };
+        let found = timeout(Duration::from_secs(60), found).await;
+        found.unwrap_or_else(|_| panic!("there is no line of {wanted}"))
+    };
+    let mut following_one = operator.start_command(&["logs", "-n", "cli", "-f", "team.payments.reviewer.2"]);
+    let mut one = BufReader::new(following_one.stdout.take().unwrap()).lines();
+    let line = one.next_line().await.unwrap().unwrap();
+    assert!(line.starts_with('{') && line.contains("serving"), "{line}");
+    let old = until("[team.payments.reviewer.1] ").await;
+    whoosh(&["scale", "team/payments", "--role", "reviewer", "--replicas", "3"])
+        .await
+        .ok();
+    until("[team.payments.reviewer.3] ").await;
+    engine
+        .docker(&["service", "rm", "team_cli_payments_reviewer_1"])
+        .await;
+    let mut new = until("[team.payments.reviewer.1] ").await;
+    while !new.contains("serving") {
+        assert_ne!(new, old, "a line was repeated");
+        new = until("[team.payments.reviewer.1] ").await;
+    }
+
     whoosh(&["scale", "team/payments", "--role", "reviewer", "--replicas", "1"])
         .await
         .ok();
@@ -115,4 +151,11 @@ async fn a_team_is_seen_from_its_plan_to_its_logs() {
         "agenttemplate \"careful\" deleted\nteam \"payments\" deleted\n"
     );
     assert_eq!(converge::services(engine, "cli").await, []);
+    for mut child in [following, following_one] {
+        let ended = timeout(Duration::from_secs(60), child.wait()).await;
+        assert!(
+            ended.is_ok_and(|ended| ended.unwrap().success()),
+            "its agents are gone, and the logs go on"
+        );
+    }
 }

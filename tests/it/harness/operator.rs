@@ -133,16 +133,7 @@ impl Operator {
 
     /// Runs `whoosh` against it with `input` on its standard input.
     pub(crate) async fn whoosh_with(&self, arguments: &[&str], input: &str) -> Printed {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_whoosh"));
-        command
-            .args(arguments)
-            .envs(self.settings.iter().map(|(name, value)| (name, value)));
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
+        let mut child = self.start_command(arguments);
         let mut stdin = child.stdin.take().unwrap();
         // A command that does not read its input ends before all of it is written.
         let _unread = stdin.write_all(input.as_bytes()).await;
@@ -153,6 +144,20 @@ impl Operator {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Starts `whoosh` against it, which goes on until it ends by itself or is dropped.
+    pub(crate) fn start_command(&self, arguments: &[&str]) -> tokio::process::Child {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_whoosh"));
+        command
+            .args(arguments)
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command.spawn().unwrap()
     }
 
     /// `whoosh apply -f - ARGUMENTS` with `yaml`.

@@ -1,14 +1,14 @@
-//! Makes text from elsewhere safe to print: an agent's error may hold anything, also terminal sequences.
+//! Makes text from elsewhere safe to print: a YAML key or an agent's error may hold anything, also terminal sequences.
 
 use std::borrow::Cow;
 
 /// One line, without control characters: they are shown as `\n`, `\t`, `\u{1b}`.
-pub(crate) fn cell(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
-/// Several lines; other control characters are shown as in [`cell`].
-pub(crate) fn block(text: &str) -> Cow<'_, str> {
+/// Several lines; other control characters are shown as in [`line`].
+pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, |c| c == '\n' || c == '\t')
 }
 
@@ -39,10 +39,10 @@ mod tests {
 
     #[test]
     fn control_characters_are_shown_not_sent() {
-        assert_eq!(cell("plain ünïcode"), "plain ünïcode");
-        assert_eq!(cell("a\nb\tc\r"), r"a\nb\tc\r");
-        assert_eq!(cell("\u{1b}[31mred\u{7}"), r"\u{1b}[31mred\u{7}");
-        assert_eq!(cell("\u{202e}drawkcab"), r"\u{202e}drawkcab");
+        assert_eq!(line("plain ünïcode"), "plain ünïcode");
+        assert_eq!(line("a\nb\tc\r"), r"a\nb\tc\r");
+        assert_eq!(line("\u{1b}[31mred\u{7}"), r"\u{1b}[31mred\u{7}");
+        assert_eq!(line("\u{202e}drawkcab"), r"\u{202e}drawkcab");
         assert_eq!(block("two\nlines\u{1b}"), "two\nlines\\u{1b}");
     }
 }
