@@ -20,7 +20,7 @@ const PIECE_MAX: usize = 1 << 20;
 /// What to read of a service's logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogOptions {
-    /// Goes on with what is written from now on; the stream ends only when the service does.
+    /// Goes on with what is written from now on. The engine may never end the stream, even after the service has gone.
     pub follow: bool,
     /// At most this many lines a task from the end; `None` for all.
     pub tail: Option<u64>,

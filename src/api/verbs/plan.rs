@@ -77,8 +77,8 @@ fn unpack(mut body: Value) -> Result<(Value, Vec<Object>), ApiError> {
     match templates.iter().find(|item| item.kind != Kind::AgentTemplate) {
         None => Ok((object, templates)),
         Some(other) => Err(ApiError::BadRequest(format!(
-            "the list has a {} after its first item; only AgentTemplates may stand there",
-            other.kind
+            "the list has {} after its first item; only AgentTemplates may stand there",
+            other.kind.with_article()
         ))),
     }
 }
