@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::resource::condition::Reason;
+
 use super::service::ServiceSpec;
 
 /// One change to the Swarm. The executor does it and decides nothing.
@@ -256,22 +258,9 @@ pub struct Blocked {
     /// Its service.
     pub service: String,
     /// Why.
-    pub reason: BlockedReason,
+    pub reason: Reason,
     /// What to know or do next, in plain words; the same for all agents that are blocked by the same thing.
     pub message: String,
-}
-
-/// Why a step cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum BlockedReason {
-    /// A service or network of that name belongs to somebody else.
-    NameConflict,
-    /// A template that a role names does not exist yet.
-    TemplateNotFound,
-    /// A secret that an agent names is not in the operator's secrets folder.
-    SecretNotFound,
-    /// The network has not enough addresses.
-    NetworkFull,
 }
 
 /// What became of a plan.
