@@ -34,7 +34,13 @@ const ONLY_IN: &[(&str, &str)] = &[
 ];
 
 /// What the API must not do with the swarm room: it observes, and the controllers act.
-const CHANGES: &[&str] = &[".act(", ".invalidate(", ".settling(", ".settled("];
+const CHANGES: &[&str] = &[
+    ".act(",
+    ".invalidate(",
+    ".settling(",
+    ".stop_polling(",
+    ".triggered(",
+];
 
 /// What would make a decision depend on more than its arguments.
 const IMPURE: &[&str] = &[

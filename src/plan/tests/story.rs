@@ -58,17 +58,20 @@ impl Story {
         })
     }
 
-    /// A round without a plan; one that saw nothing has a reason, and the time since when nothing is seen.
+    /// A round without a plan; one that saw nothing has a reason, and the time since when the engine is away.
     pub(super) fn round_of(
         &mut self,
         subject: Subject<'_>,
-        observed: Result<(), (&str, Timestamp)>,
+        observed: Result<(), (&str, Option<Timestamp>)>,
     ) -> &WorkloadStatus {
         let seen = self.world.observed.clone();
-        let unseen = |(why, since)| Unseen { why, since };
+        let observed = observed.map_err(|(why, away_since)| Unseen {
+            why: why.to_owned(),
+            away_since,
+        });
         self.tell(&Round {
             subject,
-            observed: observed.map(|()| &seen).map_err(unseen),
+            observed: observed.as_ref().map(|()| &seen),
             report: &Default::default(),
             outcome: &Outcome::default(),
             instance: INSTANCE,
