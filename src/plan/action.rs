@@ -85,6 +85,8 @@ pub enum Action {
         id: String,
         /// Its name, for people.
         name: String,
+        /// Names of the services that still refer to it when this is planned: the plan changes them before.
+        users: BTreeSet<String>,
     },
     /// Removes a config of ours that nobody uses any more.
     RemoveConfig {
@@ -92,6 +94,8 @@ pub enum Action {
         id: String,
         /// Its name, for people.
         name: String,
+        /// Names of the services that still refer to it when this is planned: the plan changes them before.
+        users: BTreeSet<String>,
     },
 }
 
@@ -113,9 +117,9 @@ impl Action {
         }
     }
 
-    /// Whether it has to wait because of what failed in the stages before it: a service waits for its name and
-    /// for what it refers to, and what nobody uses any more goes last of all.
-    pub fn waits_for(&self, failed: &BTreeSet<Target>) -> bool {
+    /// Whether it has to wait because of what was left undone in the stages before it: a service waits for its
+    /// name and for what it refers to, and a secret or config for the services that still refer to it.
+    pub fn waits_for(&self, undone: &BTreeSet<Target>) -> bool {
         match self {
             Self::CreateService { spec } | Self::UpdateService { spec, .. } => {
                 let ServiceSpec {
@@ -134,16 +138,18 @@ impl Action {
                     .chain(secrets)
                     .chain(configs)
                     .chain([self.target()])
-                    .any(|target| failed.contains(&target))
+                    .any(|target| undone.contains(&target))
             }
-            Self::RemoveNetwork { .. } | Self::RemoveSecret { .. } | Self::RemoveConfig { .. } => {
-                !failed.is_empty()
-            }
+            Self::RemoveSecret { users, .. } | Self::RemoveConfig { users, .. } => users
+                .iter()
+                .any(|user| undone.contains(&Target::Service(user.clone()))),
             Self::CreateNetwork { .. }
             | Self::CreateSecret { .. }
             | Self::CreateConfig { .. }
             | Self::RemoveService { .. }
-            | Self::ReleaseService { .. } => false,
+            | Self::ReleaseService { .. }
+            // It is planned once no service is on it in fact.
+            | Self::RemoveNetwork { .. } => false,
         }
     }
 }
@@ -268,7 +274,8 @@ pub struct Blocked {
 pub struct Outcome {
     /// The actions that the engine accepted, in plan order.
     pub done: Vec<Action>,
-    /// Those that it did not. Actions that wait for one of these are in neither.
+    /// Those that it did not. Actions that wait for one of these are in neither, and neither are those that
+    /// were not begun because the engine was lost.
     pub failed: Vec<Failure>,
 }
 

@@ -96,19 +96,21 @@ impl Story {
 
     fn act(&mut self, plan: &Plan) -> Outcome {
         let mut outcome = Outcome::default();
+        let mut undone = BTreeSet::new();
         for stage in &plan.stages {
-            let failed: BTreeSet<_> = outcome
-                .failed
-                .iter()
-                .map(|failure| failure.what.clone())
-                .collect();
-            for action in stage.iter().filter(|action| !action.waits_for(&failed)) {
+            let (waiting, possible): (Vec<_>, Vec<_>) =
+                stage.iter().partition(|action| action.waits_for(&undone));
+            undone.extend(waiting.into_iter().map(Action::target));
+            for action in possible {
                 match (self.fault)(action) {
-                    Some(kind) => outcome.failed.push(Failure {
-                        what: action.target(),
-                        kind,
-                        message: format!("the engine does not want {}", action.target().kind()),
-                    }),
+                    Some(kind) => {
+                        undone.insert(action.target());
+                        outcome.failed.push(Failure {
+                            what: action.target(),
+                            kind,
+                            message: format!("the engine does not want {}", action.target().kind()),
+                        });
+                    }
                     None => {
                         let only = Plan {
                             stages: vec![vec![action.clone()]],

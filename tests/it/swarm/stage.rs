@@ -271,18 +271,16 @@ impl Stage {
             .into_iter()
             .filter(|(_, blob)| blob.labels == self.labels())
         {
-            self.act(&Action::RemoveSecret { id: blob.id, name })
-                .await
-                .unwrap();
+            let (id, users) = (blob.id, blob.in_use);
+            self.act(&Action::RemoveSecret { id, name, users }).await.unwrap();
         }
         for (name, blob) in observed
             .configs
             .into_iter()
             .filter(|(_, blob)| blob.labels == self.labels())
         {
-            self.act(&Action::RemoveConfig { id: blob.id, name })
-                .await
-                .unwrap();
+            let (id, users) = (blob.id, blob.in_use);
+            self.act(&Action::RemoveConfig { id, name, users }).await.unwrap();
         }
         for (name, network) in observed.networks {
             let remove = Action::RemoveNetwork { id: network.id, name };
