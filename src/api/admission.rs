@@ -199,7 +199,7 @@ async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
     let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
     let blocked = blocked
         .iter()
-        .map(|one| format!("{}: {}", Reason::from(one.reason), one.message));
+        .map(|one| format!("{}: {}", one.reason, one.message));
     obstacles.extend(blocked);
     obstacles
 }
