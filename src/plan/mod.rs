@@ -27,6 +27,7 @@ mod look;
 mod mask;
 pub mod observed;
 mod ownership;
+mod pace;
 mod placement;
 pub mod planner;
 pub mod preview;

@@ -14,6 +14,7 @@ use super::desired::{Desired, MissingSecrets, Need, Slot, slots};
 use super::diff::{Difference, diff};
 use super::observed::{Observed, Service};
 use super::ownership::Ownership;
+use super::pace::Pace;
 use super::service::ServiceSpec;
 use super::unused;
 
@@ -21,8 +22,9 @@ use super::unused;
 ///
 /// Stages: what a dead predecessor left goes, and what services refer to is made; services are made and
 /// changed, and those that are not declared any more go; what no service refers to any more goes. A slot that
-/// cannot be brought about is reported as blocked and left as it is; the others go on. Of a suspended
-/// workload, the report says what would be done, and nothing is.
+/// cannot be brought about is reported as blocked and left as it is; the others go on. Running agents are
+/// replaced some at a time ([`Pace`]); those whose turn has not come are in the report and not in the stages. Of a
+/// suspended workload, the report says what would be done, and nothing is.
 ///
 /// `instance` is the installation's id: what carries another one is never touched.
 pub fn plan(workload: &Workload, observed: &Observed, instance: &str) -> Plan {
@@ -49,6 +51,8 @@ struct Planner<'a> {
     services: Vec<Action>,
     edits: BTreeMap<String, Edit>,
     blocked: Vec<Blocked>,
+    /// The live services of declared slots.
+    live: Vec<&'a Service>,
 }
 
 /// How a live service is changed.
@@ -83,6 +87,7 @@ impl<'a> Planner<'a> {
             services: Vec::new(),
             edits: BTreeMap::new(),
             blocked: Vec::new(),
+            live: Vec::new(),
         }
     }
 
@@ -99,6 +104,7 @@ impl<'a> Planner<'a> {
 
     fn try_settle(&mut self, slot: Slot<'_>) -> Result<(), Obstacle> {
         let live = self.live(slot)?;
+        self.live.extend(live);
         let agent = slot.role.agent.as_ref().map_err(template_missing)?;
         let spec = self
             .desired
@@ -177,6 +183,7 @@ impl<'a> Planner<'a> {
     fn finish(self) -> Plan {
         let garbage = self.predecessors.iter().filter_map(|live| remove(live));
         let surplus = self.surplus.iter().filter_map(|live| remove(live));
+        let held = self.held_back();
         let unused = unused::after(&self.fates(), self.workload, self.observed, self.instance);
         let stages = [
             garbage.chain(self.needs.into_values()).collect(),
@@ -191,13 +198,32 @@ impl<'a> Planner<'a> {
             blocked: self.blocked,
             suspended: self.workload.suspended,
         };
-        let stages = stages
-            .into_iter()
-            .filter(|stage: &Vec<_>| !stage.is_empty() && !report.suspended);
+        let is_due = |action: &Action| {
+            !report.suspended && !held.contains(&action.target()) && !action.waits_for(&held)
+        };
+        let stages = stages.into_iter().map(|mut stage| {
+            stage.retain(is_due);
+            stage
+        });
         Plan {
-            stages: stages.collect(),
+            stages: stages.filter(|stage| !stage.is_empty()).collect(),
             report,
         }
+    }
+
+    /// The services whose running agents are not replaced before others run again.
+    fn held_back(&self) -> BTreeSet<Target> {
+        let mut pace = Pace::of(self.live.iter().copied(), self.observed);
+        let replaced = self.services.iter().map(Action::target).filter(|target| {
+            let edit = self.edits.get(target.name());
+            edit.is_some_and(|edit| edit.difference.replaces)
+        });
+        replaced
+            .filter(|target| {
+                let live = self.observed.services.get(target.name());
+                live.is_some_and(|live| !pace.admits(live))
+            })
+            .collect()
     }
 
     /// What becomes of services, by name: another spec, or nothing. Those that stay as they are have no

@@ -6,6 +6,7 @@ mod events;
 mod health;
 mod model;
 mod needs;
+mod pace;
 mod planner;
 mod properties;
 mod status;

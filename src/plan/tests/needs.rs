@@ -92,9 +92,9 @@ fn secrets_and_configs_are_made_by_content_and_collected() {
         "1 + secret default_token",
         "1 + config default_prompt",
         "2 +/- service writer_1: container.secrets./run/token",
-        "2 +/- service reviewer_1: container.configs./run/prompt",
+        "- +/- service reviewer_1: container.configs./run/prompt",
         "3 - secret default_token",
-        "3 - config default_prompt",
+        "- - config default_prompt",
     ]);
     world.converge();
     assert_eq!(

@@ -94,7 +94,7 @@ fn an_edit_touches_the_agents_that_it_concerns() {
         &[
             "1 + network other_net",
             "2 +/- service writer_1: networks",
-            "2 +/- service reviewer_1: networks",
+            "- +/- service reviewer_1: networks",
         ],
     );
     check(

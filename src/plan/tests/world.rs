@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::plan::action::{ChangeKind, Plan};
+use crate::plan::action::{Change, ChangeKind, Plan, Target};
 use crate::plan::observed::{Image, Network, Node, Observed, Service, Task, TaskState};
 use crate::plan::service::ServiceSpec;
 use crate::plan::{plan, tests::model};
@@ -118,10 +118,20 @@ impl World {
 }
 
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
-    let numbered = plan.stages.iter().enumerate();
-    let stages = numbered.flat_map(|(index, stage)| vec![(index + 1).to_string(); stage.len()]);
-    let stages = stages.chain(std::iter::repeat("-".to_owned()));
-    let changes = plan.report.changes.iter().zip(stages).map(|(change, stage)| {
+    let mut due: Vec<(Target, String)> = Vec::new();
+    for (index, stage) in plan.stages.iter().enumerate() {
+        due.extend(
+            stage
+                .iter()
+                .map(|action| (action.target(), (index + 1).to_string())),
+        );
+    }
+    let mut stage_of = |change: &Change| {
+        let at = due.iter().position(|(target, _)| *target == change.what);
+        at.map_or("-".to_owned(), |at| due.remove(at).1)
+    };
+    let changes = plan.report.changes.iter().map(|change| {
+        let stage = stage_of(change);
         let symbol = match change.kind {
             ChangeKind::Create => "+",
             ChangeKind::Remove => "-",
