@@ -87,8 +87,9 @@ impl Reconciler {
         Ok(next::after(ended(settling, &outcome), &outcome))
     }
 
-    /// One owner's slice of the Swarm.
+    /// One owner's slice of the Swarm. From before the look on, changes of what it names ask for the owner.
     pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, Unobserved> {
+        self.cache.follow(want);
         let looked = self.cache.observe(want).await;
         self.outages.note(want.owner, looked, Timestamp::now())
     }

@@ -24,7 +24,7 @@ use crate::resource::object::Key;
 /// A hint that something may be worth reconciling; never a fact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
-    /// Something of this owner changed, or something that it named when it was observed last.
+    /// Something of this owner changed, or something that it follows.
     Owner(Key),
     /// Something changed that any owner may depend on: a node, or we were without the engine for a time.
     All,
@@ -150,7 +150,14 @@ impl Cache {
         &self.inner.swarm
     }
 
-    /// One owner's slice of the Swarm.
+    /// Says what an owner that is reconciled depends on: from now on, changes of the services and networks that
+    /// `want` names are told to it. What it followed before is forgotten, and [`Want::own`] names nothing.
+    pub fn follow(&self, want: &Want<'_>) {
+        self.inner.ledger().follow(want);
+    }
+
+    /// One owner's slice of the Swarm. A look changes nothing for anybody, so that what is only proposed can be
+    /// looked at.
     ///
     /// # Errors
     /// While the engine is away: old knowledge is not served as new. A secret that cannot be read, or an image

@@ -12,10 +12,7 @@ use crate::swarm::want::Want;
 
 impl Ledger {
     /// One owner's slice, without images and secret sources, which are not of the Swarm.
-    ///
-    /// From now on, changes of what it names are told to it.
-    pub(in crate::swarm) fn slice(&mut self, want: &Want<'_>) -> Observed {
-        self.want_networks(want.owner, &want.networks);
+    pub(in crate::swarm) fn slice(&self, want: &Want<'_>) -> Observed {
         let (own, leftover_tasks) = self.owned(want.owner);
         let mut services: BTreeMap<String, Service> = own
             .into_iter()

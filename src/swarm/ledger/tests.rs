@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::resource::kind::Kind;
 use crate::resource::names::{MANAGER, label};
+use crate::swarm::Want;
 
 const INSTANCE: &str = "here";
 
@@ -199,20 +200,67 @@ fn a_count_from_before_the_tasks_were_read_says_nothing() {
     assert_eq!(touched, [].into());
 }
 
-#[test]
-fn who_stands_in_the_way_is_told_about_until_it_goes() {
-    let mut ledger = ledger();
-    let read = ledger.begin();
-    ledger.services(read, Scope::All, vec![service("s1", 1, "")]);
-    assert!(ledger.foreign(&team("a"), "name-none").is_none());
-    assert_eq!(ledger.foreign(&team("a"), "name-s1").unwrap().id, "s1");
-    for answer in [vec![service("s1", 2, "")], vec![]] {
-        let read = ledger.begin();
-        assert_eq!(
-            ledger.services(read, Scope::Ids(&ids(&["s1"])), answer),
-            [team("a")].into()
-        );
+/// What an owner depends on, by name.
+fn want<'a>(owner: &'a Key, services: &[&str], networks: &[&str]) -> Want<'a> {
+    Want {
+        service_names: ids(services),
+        networks: ids(networks),
+        ..Want::own(owner)
     }
+}
+
+#[test]
+fn who_stands_in_the_way_is_told_about_from_its_coming_to_its_going() {
+    let mut ledger = ledger();
+    let (owner, names) = (team("a"), ["name-none", "name-s1"]);
+    ledger.follow(&want(&owner, &names, &[]));
+    let mut seen: Vec<Vec<u64>> = Vec::new();
+    for answer in [vec![service("s1", 1, "")], vec![service("s1", 2, "")], vec![]] {
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::Ids(&ids(&["s1"])), answer);
+        assert_eq!(touched, [team("a")].into());
+        let services = ledger.slice(&want(&owner, &names, &[])).services;
+        seen.push(services.into_values().map(|service| service.version).collect());
+    }
+    assert_eq!(seen, [vec![1], vec![2], vec![]]);
+}
+
+#[test]
+fn a_look_changes_nothing_of_what_an_owner_is_told() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    ledger.follow(&want(&owner, &["name-s1"], &["net"]));
+    let proposed = team("proposed");
+    for looked_at in [&owner, &proposed] {
+        ledger.slice(&want(looked_at, &["name-s2"], &["other"]));
+    }
+    for (id, name, told) in [("1", "net", Some(&owner)), ("2", "other", None)] {
+        let told: BTreeSet<Key> = told.into_iter().cloned().collect();
+        assert_eq!(ledger.concerned(&[network(id, name)]), told, "network {name}");
+        let (read, id) = (ledger.begin(), format!("s{id}"));
+        let touched = ledger.services(read, Scope::Ids(&ids(&[&id])), vec![service(&id, 1, "")]);
+        assert_eq!(touched, told, "service {id}");
+    }
+}
+
+#[test]
+fn what_an_owner_does_not_follow_any_more_is_forgotten() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    ledger.follow(&want(&owner, &["name-s1", "name-s2"], &["net"]));
+    ledger.follow(&want(&owner, &["name-s2"], &["other"]));
+    let read = ledger.begin();
+    let touched = ledger.services(read, Scope::All, vec![service("s1", 1, "")]);
+    assert_eq!(
+        (touched, ledger.concerned(&[network("1", "net")])),
+        ([].into(), [].into())
+    );
+    assert_eq!(ledger.concerned(&[network("2", "other")]), [team("a")].into());
+    ledger.follow(&Want::own(&owner));
+    assert_eq!(
+        format!("{:?}", ledger.followers),
+        format!("{:?}", Followers::default())
+    );
 }
 
 #[test]
@@ -221,7 +269,7 @@ fn networks_are_known_by_name_to_those_who_named_them() {
     let read = ledger.begin();
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     assert!(ledger.lacks_networks(&team("a")));
-    ledger.want_networks(&team("b"), &ids(&["net"]));
+    ledger.follow(&want(&team("b"), &[], &["net"]));
     let read = ledger.begin();
     let changed = ledger
         .networks
@@ -282,7 +330,7 @@ fn an_owner_sees_what_concerns_it() {
         (&[], &["idle"]),
     ] {
         let owner = team("b");
-        let mut want = crate::swarm::Want::own(&owner);
+        let mut want = Want::own(&owner);
         want.networks = ids(named);
         let seen = ledger.slice(&want).networks;
         assert_eq!(seen.keys().collect::<Vec<_>>(), expect, "{named:?}");
@@ -304,7 +352,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
         .secrets
         .replace(read, serde_json::from_value(blobs).unwrap());
     let owner = team("a");
-    let seen = ledger.slice(&crate::swarm::Want::own(&owner)).secrets;
+    let seen = ledger.slice(&Want::own(&owner)).secrets;
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
     assert_eq!(ledger.owners(), [team("a"), team("b")].into());
 }

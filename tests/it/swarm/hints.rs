@@ -108,6 +108,7 @@ async fn an_owner_sees_its_own_and_who_stands_in_its_way() {
     let mut want = Want::own(&stage.owner);
     want.service_names.extend([taken.clone(), other.spec(1).name]);
     want.networks.insert("ingress".to_owned());
+    stage.cache.follow(&want);
     stage.cache.invalidate(&stage.owner);
     eventually(PATIENCE, "both foreign services are seen", async || {
         let services = stage.cache.observe(&want).await.unwrap().services;
@@ -148,9 +149,14 @@ async fn an_owner_sees_its_own_and_who_stands_in_its_way() {
 }
 
 #[tokio::test]
-async fn a_network_is_told_to_those_who_named_it() {
+async fn a_network_is_told_to_those_who_depend_on_it() {
     let (engine, mut stage) = Stage::shared().await;
-    stage.observe().await;
+    let mut want = Want::own(&stage.owner);
+    want.networks.insert(stage.network.clone());
+    stage.cache.follow(&want);
+    // Somebody asks what another network would mean: that is no wish.
+    want.networks = ["another".to_owned()].into();
+    stage.cache.observe(&want).await.unwrap();
     stage.drain();
     engine
         .docker(&["network", "create", "--driver", "overlay", &stage.network])
