@@ -325,9 +325,10 @@ fn an_owner_sees_what_concerns_it() {
     ledger.networks.replace(read, networks);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     for (named, expect) in [
-        (&["named"][..], &["idle", "named"][..]),
-        (&["n1", "stillborn"], &["idle", "n1"]),
-        (&[], &["idle"]),
+        (&["named"][..], &["named"][..]),
+        (&["n1", "stillborn"], &["n1"]),
+        (&["idle"], &["idle"]),
+        (&[], &[]),
     ] {
         let owner = team("b");
         let mut want = Want::own(&owner);
