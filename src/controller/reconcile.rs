@@ -109,7 +109,7 @@ impl Reconciler {
         let swarm = self.cache.swarm();
         let outcome = act::act(plan, |action| async move {
             let started = Instant::now();
-            let result = swarm.act(&action, &self.secrets).await;
+            let result = swarm.act(&action, &self.instance, &self.secrets).await;
             let answer = if result.is_ok() { "ok" } else { "error" };
             self.metrics
                 .engine_called(act::operation(&action), answer, started.elapsed());
