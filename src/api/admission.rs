@@ -29,7 +29,7 @@ pub(super) struct Admitted {
     pub(super) warnings: Vec<String>,
 }
 
-/// Judges a new object, sent to the collection of `kind` in `namespace`.
+/// Judges a new object, sent to the collection of `kind` in `namespace`, as if the templates `beside` it were stored.
 ///
 /// # Errors
 /// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
@@ -38,6 +38,7 @@ pub(super) async fn admit_new(
     raw: &Value,
     kind: Kind,
     namespace: &str,
+    beside: &[Object],
 ) -> Result<Admitted, ApiError> {
     belongs(raw, kind, namespace, None)?;
     let mut object = validated(raw, kind)?;
@@ -57,15 +58,20 @@ pub(super) async fn admit_new(
         uid: Uuid::new_v4().to_string(),
     };
     let object = lifecycle::create(object, &stamp);
-    let warnings = judge(api, &object, None).await?;
+    let warnings = judge(api, &object, None, beside).await?;
     Ok(Admitted { object, warnings })
 }
 
-/// Judges what is to replace `old`.
+/// Judges what is to replace `old`, as if the templates `beside` it were stored.
 ///
 /// # Errors
 /// 400 and 422 as for a new object; 409 when it names a uid or a resourceVersion that is not the present one.
-pub(super) async fn admit(api: &Api, raw: &Value, old: &Object) -> Result<Admitted, ApiError> {
+pub(super) async fn admit(
+    api: &Api,
+    raw: &Value,
+    old: &Object,
+    beside: &[Object],
+) -> Result<Admitted, ApiError> {
     belongs(raw, old.kind, old.namespace(), Some(old.name()))?;
     let object = validated(raw, old.kind)?;
     let metadata = &object.metadata;
@@ -75,7 +81,7 @@ pub(super) async fn admit(api: &Api, raw: &Value, old: &Object) -> Result<Admitt
         .metadata
         .resource_version
         .clone_from(&old.metadata.resource_version);
-    let warnings = judge(api, &object, Some(old)).await?;
+    let warnings = judge(api, &object, Some(old), beside).await?;
     Ok(Admitted { object, warnings })
 }
 
@@ -142,12 +148,18 @@ pub(super) fn validated(raw: &Value, kind: Kind) -> Result<Object, ApiError> {
 ///
 /// A spec that does not change is not judged again: its template may have become bad since, and its labels
 /// can still be edited.
-async fn judge(api: &Api, object: &Object, old: Option<&Object>) -> Result<Vec<String>, ApiError> {
+async fn judge(
+    api: &Api,
+    object: &Object,
+    old: Option<&Object>,
+    beside: &[Object],
+) -> Result<Vec<String>, ApiError> {
     let mut warnings = validate::warnings(object);
-    if old.is_some_and(|old| old.spec == object.spec) {
+    if beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
         return Ok(warnings);
     }
     let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
+    beside.iter().for_each(|template| shelf.put(template));
     if object.kind == Kind::AgentTemplate {
         shelf.put(object);
         for user in lowering::users(api, object.namespace(), object.name()).await? {
@@ -187,7 +199,7 @@ async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
     let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
     let blocked = blocked
         .iter()
-        .map(|one| format!("{}: {}", Reason::from(one.reason), one.message));
+        .map(|one| format!("{}: {}", one.reason, one.message));
     obstacles.extend(blocked);
     obstacles
 }

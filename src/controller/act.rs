@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, StreamExt};
 
@@ -13,29 +14,37 @@ use crate::telemetry::Chain;
 /// Requests that one plan has under way at once. More do not help: a Swarm's writes pass through one raft log.
 const AT_ONCE: usize = 8;
 
-/// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on.
+/// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on,
+/// unless the engine is lost: then each further action would only wait for it in vain.
 pub(super) async fn act<F>(plan: Plan, act: impl Fn(Action) -> F) -> Outcome
 where
     F: Future<Output = Result<Done, ActError>>,
 {
-    let mut outcome = Outcome::default();
+    let (act, lost) = (&act, &AtomicBool::new(false));
+    let (mut outcome, mut undone) = (Outcome::default(), BTreeSet::new());
     for stage in plan.stages {
-        let act = &act;
-        let failed: BTreeSet<_> = outcome
-            .failed
-            .iter()
-            .map(|failure| failure.what.clone())
-            .collect();
-        let possible = stage.into_iter().filter(|action| !action.waits_for(&failed));
-        let turns = possible.map(|action| async move {
+        let (waiting, possible): (Vec<_>, Vec<_>) =
+            stage.into_iter().partition(|action| action.waits_for(&undone));
+        undone.extend(waiting.iter().map(Action::target));
+        let turns = possible.into_iter().map(|action| async move {
+            if lost.load(Ordering::Relaxed) {
+                return None;
+            }
             let result = act(action.clone()).await;
-            (action, result)
+            if result.as_ref().is_err_and(ActError::is_outage) {
+                lost.store(true, Ordering::Relaxed);
+            }
+            Some((action, result))
         });
         let mut results = stream::iter(turns).buffered(AT_ONCE);
-        while let Some((action, result)) = results.next().await {
-            match result {
-                Ok(_) => outcome.done.push(action),
-                Err(error) => outcome.failed.push(failure(&action, &error)),
+        while let Some(turn) = results.next().await {
+            match turn {
+                Some((action, Ok(_))) => outcome.done.push(action),
+                Some((action, Err(error))) => {
+                    undone.insert(action.target());
+                    outcome.failed.push(failure(&action, &error));
+                }
+                None => {}
             }
         }
     }
@@ -82,16 +91,19 @@ pub(super) fn operation(action: &Action) -> &'static str {
 mod tests {
     use std::collections::BTreeMap;
     use std::future::ready;
+    use std::time::Duration;
 
     use futures::FutureExt;
     use serde_json::json;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::plan::{self, Observed};
     use crate::resource::lower::{Endpoints, lower};
     use crate::resource::{Key, Kind, Object};
+    use crate::swarm::SwarmError;
 
-    /// The plan of a Team whose writer needs a secret; a config of its past goes last.
+    /// The plan of a Team whose writer needs a secret; a config of the writer's past goes last.
     fn plan() -> Plan {
         let key = Key::new(Kind::Team, "default", "payments");
         let agent = json!({"secrets": [{"name": "token"}]});
@@ -108,6 +120,7 @@ mod tests {
         plan.stages.push(vec![Action::RemoveConfig {
             id: "c1".to_owned(),
             name: "old".to_owned(),
+            users: BTreeSet::from(["team_default_payments_writer_1".to_owned()]),
         }]);
         plan
     }
@@ -116,7 +129,7 @@ mod tests {
         let fail = |action: Action| {
             let what = action.target().to_string();
             ready(match operation(&action) {
-                failed if failed == failing => Err(ActError::NameTaken { what }),
+                failed if failed == failing || what.starts_with(failing) => Err(ActError::NameTaken { what }),
                 _ => Ok(Done::Removed),
             })
         };
@@ -140,6 +153,38 @@ mod tests {
         check("create-secret", &[network, reviewer]);
         check("create-network", &[secret]);
         check("create-service", &[network, secret]);
+        check(writer, &[network, secret, reviewer]);
+        check(reviewer, &[network, secret, writer, "config old"]);
         check("remove-config", &[network, secret, writer, reviewer]);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_engine_is_not_waited_for_once_an_action() {
+        let services = |agents: u32| {
+            let mut plan = plan();
+            let create = plan.stages.iter().flatten().find_map(|action| match action {
+                Action::CreateService { spec } => Some(spec.clone()),
+                _ => None,
+            });
+            let create = |number: u32| {
+                let mut spec = create.clone().unwrap();
+                spec.name = format!("agent{number}");
+                Action::CreateService { spec }
+            };
+            plan.stages = vec![
+                (0..agents).map(create).collect(),
+                (0..agents).map(create).collect(),
+            ];
+            plan
+        };
+        let start = Instant::now();
+        let outcome = act(services(100), |action| async move {
+            sleep(Duration::from_secs(30)).await;
+            let what = action.target().to_string();
+            let (request, after) = (what.clone(), Duration::from_secs(30));
+            let source = SwarmError::TimedOut { what: request, after };
+            Err(ActError::Indeterminate { what, source })
+        })
+        .await;
+        assert_eq!((outcome.failed.len(), start.elapsed().as_secs()), (AT_ONCE, 30));
     }
 }

@@ -5,8 +5,6 @@ use thiserror::Error;
 use crate::store::StoreError;
 use crate::swarm::SwarmError;
 
-use super::outages::Unobserved;
-
 /// The step that failed; its source says how.
 #[derive(Debug, Error)]
 pub(super) enum StepError {
@@ -22,12 +20,6 @@ pub(super) enum StepError {
     /// The finalizer could not be taken off.
     #[error("cannot finish the deletion now")]
     Finalize(#[source] StoreError),
-}
-
-impl From<Unobserved> for StepError {
-    fn from(unobserved: Unobserved) -> Self {
-        Self::Observe(unobserved.error)
-    }
 }
 
 impl StepError {

@@ -11,7 +11,7 @@ use crate::store::{Op, StoreError};
 use crate::swarm::Want;
 
 use super::next::{self, Ended};
-use super::prepare::{self, Prepared};
+use super::prepare::Prepared;
 use super::{Reconciler, StepError};
 
 impl Reconciler {
@@ -28,13 +28,13 @@ impl Reconciler {
         let observed = self.observe(&want).await;
         let orphan = object.has_finalizer(ORPHAN_FINALIZER);
         let teardown = match &observed {
-            Ok(observed) => plan::teardown(&key, &want.networks, orphan, observed, &self.instance),
+            Ok(observed) => plan::teardown(&key, &want.networks, orphan, observed, &self.controller.instance),
             Err(_) => Teardown::default(),
         };
         let outcome = self.act(&key, teardown.plan.clone()).await;
         if observed.is_ok() && teardown.finished(&outcome) {
             self.release(object).await.map_err(StepError::Finalize)?;
-            self.cache.settling(&key, false);
+            self.controller.cache.settling(&key, false);
             return Ok(next::after(Ended::Gone, &outcome));
         }
         let subject = Subject::Deleting {
@@ -44,28 +44,28 @@ impl Reconciler {
         self.report(object, subject, &observed, &Report::default(), &outcome)
             .await
             .map_err(StepError::Status)?;
-        self.cache.settling(&key, true);
-        observed?;
+        self.controller.cache.settling(&key, true);
+        observed.map_err(StepError::Observe)?;
         Ok(next::after(Ended::Removing, &outcome))
     }
 
     /// A turn of a key without an object: what carries our labels for it is left over and goes.
     pub(super) async fn sweep(&self, key: &Key) -> Result<Next, StepError> {
-        let observed = self.observe(&Want::own(key)).await?;
-        let teardown = plan::teardown(key, &BTreeSet::new(), false, &observed, &self.instance);
+        let observed = self.observe(&Want::own(key)).await.map_err(StepError::Observe)?;
+        let teardown = plan::teardown(key, &BTreeSet::new(), false, &observed, &self.controller.instance);
         let outcome = self.act(key, teardown.plan.clone()).await;
         let ended = if teardown.finished(&outcome) {
             Ended::Gone
         } else {
             Ended::Removing
         };
-        self.cache.settling(key, ended != Ended::Gone);
+        self.controller.cache.settling(key, ended != Ended::Gone);
         Ok(next::after(ended, &outcome))
     }
 
     /// The networks that the object names, so that those nobody uses any more can go with it.
     async fn networks_of(&self, object: &Object) -> Result<BTreeSet<String>, StoreError> {
-        let prepared = prepare::prepare(&self.store, &self.endpoints, object).await?;
+        let prepared = self.prepare(object).await?;
         Ok(match prepared {
             Prepared::Workload(_) => prepared.want().networks,
             Prepared::Invalid { .. } => BTreeSet::new(),

@@ -35,11 +35,10 @@ impl References {
     }
 
     fn concerned(&self, key: &Key) -> BTreeSet<Key> {
-        match key.kind {
-            Kind::AgentTemplate => self.users_of.get(key).cloned().unwrap_or_default(),
-            Kind::Team | Kind::Council => BTreeSet::from([key.clone()]),
-            Kind::Agent => BTreeSet::new(),
+        if key.kind.owns_agents() {
+            return BTreeSet::from([key.clone()]);
         }
+        self.users_of.get(key).cloned().unwrap_or_default()
     }
 
     fn replace(&mut self, user: &Key, templates: BTreeSet<Key>) {

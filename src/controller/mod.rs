@@ -13,7 +13,6 @@ mod finalize;
 mod index;
 mod leader;
 mod next;
-mod outages;
 mod prepare;
 mod reconcile;
 mod report;

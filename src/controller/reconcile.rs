@@ -2,41 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
-use crate::resource::lower::Endpoints;
 use crate::resource::{Key, Object};
-use crate::store::{Epoch, Store};
-use crate::swarm::{Cache, SecretsDir, Want};
-use crate::telemetry::{Chain, Metrics};
+use crate::store::{Epoch, StoreError};
+use crate::swarm::{SwarmError, Want};
+use crate::telemetry::Chain;
 
-use super::StepError;
 use super::act;
 use super::next::{self, Ended};
-use super::outages::{Outages, Unobserved};
 use super::prepare::{self, Prepared};
+use super::{Controller, StepError};
 
 /// What every turn needs.
-#[derive(Clone)]
 pub(super) struct Reconciler {
-    /// What is declared.
-    pub(super) store: Store,
-    /// What is observed.
-    pub(super) cache: Cache,
-    /// Where secret content comes from.
-    pub(super) secrets: SecretsDir,
-    /// What agents are told of their surroundings.
-    pub(super) endpoints: Endpoints,
-    /// The installation's id.
-    pub(super) instance: String,
+    /// What it works with.
+    pub(super) controller: Controller,
     /// The leader's epoch that every write is checked against.
     pub(super) epoch: Epoch,
-    /// Figures.
-    pub(super) metrics: Metrics,
-    /// Since when what is not observed now is not.
-    pub(super) outages: Outages,
 }
 
 impl Reconciler {
@@ -52,15 +35,16 @@ impl Reconciler {
                 (error.step(), Next::Backoff)
             }
         };
-        self.metrics
+        self.controller
+            .metrics
             .reconciled(key.kind.singular(), outcome, started.elapsed());
         next
     }
 
     async fn turn(&self, key: &Key) -> Result<Next, StepError> {
-        match self.store.get(key).await.map_err(StepError::Fetch)? {
+        match self.controller.store.get(key).await.map_err(StepError::Fetch)? {
             None => {
-                self.metrics.forget_agents(&super::report::labels(key));
+                self.controller.metrics.forget_agents(&super::report::labels(key));
                 self.sweep(key).await
             }
             Some(object) if object.is_deleting() => self.finalize(&object).await,
@@ -70,9 +54,7 @@ impl Reconciler {
 
     async fn converge(&self, object: &Object) -> Result<Next, StepError> {
         let key = object.key();
-        let prepared = prepare::prepare(&self.store, &self.endpoints, object)
-            .await
-            .map_err(StepError::Fetch)?;
+        let prepared = self.prepare(object).await.map_err(StepError::Fetch)?;
         let observed = self.observe(&prepared.want()).await;
         let plan = self.decide(&prepared, &observed);
         let report = plan.report.clone();
@@ -82,21 +64,28 @@ impl Reconciler {
             .await
             .map_err(StepError::Status)?;
         let settling = next::is_settling(&status);
-        self.cache.settling(&key, settling);
-        observed?;
+        self.controller.cache.settling(&key, settling);
+        observed.map_err(StepError::Observe)?;
         Ok(next::after(ended(settling, &outcome), &outcome))
     }
 
-    /// One owner's slice of the Swarm. From before the look on, changes of what it names ask for the owner.
-    pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, Unobserved> {
-        self.cache.follow(want);
-        let looked = self.cache.observe(want).await;
-        self.outages.note(want.owner, looked, Timestamp::now())
+    /// Lowers an object with what it names.
+    pub(super) async fn prepare(&self, object: &Object) -> Result<Prepared, StoreError> {
+        let Controller { store, endpoints, .. } = &self.controller;
+        prepare::prepare(store, endpoints, object).await
     }
 
-    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, Unobserved>) -> Plan {
+    /// One owner's slice of the Swarm. From before the look on, changes of what it names ask for the owner.
+    pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
+        self.controller.cache.follow(want);
+        self.controller.cache.observe(want).await
+    }
+
+    fn decide(&self, prepared: &Prepared, observed: &Result<Observed, SwarmError>) -> Plan {
         match (prepared, observed) {
-            (Prepared::Workload(workload), Ok(observed)) => plan::plan(workload, observed, &self.instance),
+            (Prepared::Workload(workload), Ok(observed)) => {
+                plan::plan(workload, observed, &self.controller.instance)
+            }
             _ => Plan::default(),
         }
     }
@@ -106,17 +95,21 @@ impl Reconciler {
         if plan.is_empty() {
             return Outcome::default();
         }
-        let swarm = self.cache.swarm();
+        let swarm = self.controller.cache.swarm();
         let outcome = act::act(plan, |action| async move {
             let started = Instant::now();
-            let result = swarm.act(&action, &self.instance, &self.secrets).await;
+            let Controller {
+                instance, secrets, ..
+            } = &self.controller;
+            let result = swarm.act(&action, instance, secrets).await;
             let answer = if result.is_ok() { "ok" } else { "error" };
-            self.metrics
+            self.controller
+                .metrics
                 .engine_called(act::operation(&action), answer, started.elapsed());
             result
         });
         let outcome = outcome.await;
-        self.cache.invalidate(key);
+        self.controller.cache.invalidate(key);
         outcome
     }
 }

@@ -6,11 +6,11 @@ use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject, U
 use crate::resource::kinds::WorkloadStatus;
 use crate::resource::{Key, Object, lifecycle};
 use crate::store::{EventRecord, Op, StoreError, Write};
+use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
 use crate::telemetry::metrics::OwnerLabels;
 
 use super::Reconciler;
-use super::outages::Unobserved;
 
 /// The name under which the controllers write.
 pub(super) const ACTOR: &str = "system:whoosh:controller";
@@ -18,6 +18,17 @@ pub(super) const ACTOR: &str = "system:whoosh:controller";
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
 fn status_of(object: &Object) -> Option<WorkloadStatus> {
     serde_json::from_value(object.status.clone()?).ok()
+}
+
+/// What people are told of a look that failed.
+fn unseen(error: &SwarmError) -> Unseen {
+    Unseen {
+        why: Chain(error).to_string(),
+        away_since: match error {
+            SwarmError::Away(outage) => Some(outage.since),
+            _ => None,
+        },
+    }
 }
 
 /// What an object is called in the metrics.
@@ -35,22 +46,17 @@ impl Reconciler {
         &self,
         object: &Object,
         subject: Subject<'_>,
-        observed: &Result<Observed, Unobserved>,
+        observed: &Result<Observed, SwarmError>,
         report: &Report,
         outcome: &Outcome,
     ) -> Result<WorkloadStatus, StoreError> {
-        let observed = observed
-            .as_ref()
-            .map_err(|unobserved| (Chain(&unobserved.error).to_string(), unobserved.since));
+        let observed = observed.as_ref().map_err(unseen);
         let round = Round {
             subject,
-            observed: observed
-                .as_ref()
-                .copied()
-                .map_err(|(why, since)| Unseen { why, since: *since }),
+            observed: observed.as_ref().copied(),
             report,
             outcome,
-            instance: &self.instance,
+            instance: &self.controller.instance,
             now: Timestamp::now(),
         };
         let old = status_of(object);
@@ -58,7 +64,8 @@ impl Reconciler {
         let events = plan::events(old.as_ref(), &status, &round);
         self.save(object, &status).await?;
         self.tell(object, events).await;
-        self.metrics
+        self.controller
+            .metrics
             .set_agents(&labels(&object.key()), status.replicas, status.ready_replicas);
         Ok(status)
     }
@@ -91,7 +98,7 @@ impl Reconciler {
             reason: reason.to_owned(),
             epoch: Some(self.epoch),
         };
-        self.store.write(write).await?;
+        self.controller.store.write(write).await?;
         Ok(())
     }
 
@@ -112,7 +119,7 @@ impl Reconciler {
                 reason: reason.to_string(),
                 message,
             };
-            if let Err(error) = self.store.record_event(event).await {
+            if let Err(error) = self.controller.store.record_event(event).await {
                 tracing::warn!(error = %Chain(&error), object = %object.key(), "cannot record an event");
             }
         }

@@ -3,17 +3,15 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::queue::{Backoff, Queue};
+use crate::resource::Key;
 use crate::resource::lower::Endpoints;
-use crate::resource::{Key, Kind};
 use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
-use super::outages::Outages;
 use super::{Reconciler, declared, leader};
 
 /// Keys that are worked on at once.
@@ -45,13 +43,7 @@ pub struct Controller {
 }
 
 /// Leads when it may, and reconciles while it leads, until `stop`.
-///
-/// `triggers` are the cache's hints; they are read while another leads, too, and then forgotten.
-pub async fn run(
-    controller: &Controller,
-    mut triggers: mpsc::Receiver<Trigger>,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
     loop {
         let lease = tokio::select! {
@@ -62,12 +54,13 @@ pub async fn run(
         let queue = Queue::new(Backoff::default());
         let waiting = queue.clone();
         controller.metrics.leads(move || waiting.due());
-        let work = lead(controller, lease.epoch, &queue, &mut triggers);
+        let work = lead(controller, lease.epoch, &queue);
         let ended = tokio::select! {
             () = &mut stop => None,
             ended = leader::while_leading(&controller.store, lease.clone(), work) => Some(ended),
         };
         controller.metrics.follows();
+        controller.cache.stop_polling();
         match ended {
             None => {
                 if let Err(error) = controller.store.release_lease(&lease).await {
@@ -83,60 +76,40 @@ pub async fn run(
     }
 }
 
-async fn lead(
-    controller: &Controller,
-    epoch: Epoch,
-    queue: &Queue<Key>,
-    triggers: &mut mpsc::Receiver<Trigger>,
-) {
+async fn lead(controller: &Controller, epoch: Epoch, queue: &Queue<Key>) {
     let reconciler = Reconciler {
-        store: controller.store.clone(),
-        cache: controller.cache.clone(),
-        secrets: controller.secrets.clone(),
-        endpoints: controller.endpoints.clone(),
-        instance: controller.instance.clone(),
+        controller: controller.clone(),
         epoch,
-        metrics: controller.metrics.clone(),
-        outages: Outages::default(),
     };
     // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
     controller.cache.ready().await;
     tokio::select! {
         () = declared::follow(&controller.store, queue) => {}
-        () = hear(controller, triggers, queue) => {}
+        () = hear(&controller.cache, queue) => {}
         () = keep_house(&controller.store) => {}
         () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}
     }
 }
 
 /// Turns hints into keys. What owners left behind is swept whenever everything is looked at.
-async fn hear(controller: &Controller, triggers: &mut mpsc::Receiver<Trigger>, queue: &Queue<Key>) {
-    sweep(controller, queue);
-    while let Some(trigger) = triggers.recv().await {
-        match trigger {
+async fn hear(cache: &Cache, queue: &Queue<Key>) {
+    sweep(cache, queue);
+    loop {
+        match cache.triggered().await {
             Trigger::Owner(key) => queue.add(key),
             Trigger::All => {
-                sweep(controller, queue);
-                ask_for_all(&controller.store, queue).await;
+                sweep(cache, queue);
+                // What is declared is in the queue already, or is about to be by its own watch: this needs no
+                // database, which may be away as well.
+                queue.add_all();
             }
         }
     }
-    // Nobody hints any more: the resync alone keeps things right.
-    std::future::pending().await
 }
 
-fn sweep(controller: &Controller, queue: &Queue<Key>) {
-    for owner in controller.cache.owners() {
+fn sweep(cache: &Cache, queue: &Queue<Key>) {
+    for owner in cache.owners() {
         queue.add(owner);
-    }
-}
-
-async fn ask_for_all(store: &Store, queue: &Queue<Key>) {
-    for kind in Kind::owners() {
-        match store.list(kind, None).await {
-            Ok(listed) => listed.items.iter().for_each(|object| queue.add(object.key())),
-            Err(error) => tracing::warn!(error = %Chain(&error), "cannot list what is declared"),
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::resource::condition::Reason;
+
 use super::service::ServiceSpec;
 
 /// One change to the Swarm. The executor does it and decides nothing.
@@ -83,6 +85,8 @@ pub enum Action {
         id: String,
         /// Its name, for people.
         name: String,
+        /// Names of the services that still refer to it when this is planned: the plan changes them before.
+        users: BTreeSet<String>,
     },
     /// Removes a config of ours that nobody uses any more.
     RemoveConfig {
@@ -90,6 +94,8 @@ pub enum Action {
         id: String,
         /// Its name, for people.
         name: String,
+        /// Names of the services that still refer to it when this is planned: the plan changes them before.
+        users: BTreeSet<String>,
     },
 }
 
@@ -111,9 +117,9 @@ impl Action {
         }
     }
 
-    /// Whether it has to wait because of what failed in the stages before it: a service waits for its name and
-    /// for what it refers to, and what nobody uses any more goes last of all.
-    pub fn waits_for(&self, failed: &BTreeSet<Target>) -> bool {
+    /// Whether it has to wait because of what was left undone in the stages before it: a service waits for its
+    /// name and for what it refers to, and a secret or config for the services that still refer to it.
+    pub fn waits_for(&self, undone: &BTreeSet<Target>) -> bool {
         match self {
             Self::CreateService { spec } | Self::UpdateService { spec, .. } => {
                 let ServiceSpec {
@@ -132,16 +138,18 @@ impl Action {
                     .chain(secrets)
                     .chain(configs)
                     .chain([self.target()])
-                    .any(|target| failed.contains(&target))
+                    .any(|target| undone.contains(&target))
             }
-            Self::RemoveNetwork { .. } | Self::RemoveSecret { .. } | Self::RemoveConfig { .. } => {
-                !failed.is_empty()
-            }
+            Self::RemoveSecret { users, .. } | Self::RemoveConfig { users, .. } => users
+                .iter()
+                .any(|user| undone.contains(&Target::Service(user.clone()))),
             Self::CreateNetwork { .. }
             | Self::CreateSecret { .. }
             | Self::CreateConfig { .. }
             | Self::RemoveService { .. }
-            | Self::ReleaseService { .. } => false,
+            | Self::ReleaseService { .. }
+            // It is planned once no service is on it in fact.
+            | Self::RemoveNetwork { .. } => false,
         }
     }
 }
@@ -256,22 +264,9 @@ pub struct Blocked {
     /// Its service.
     pub service: String,
     /// Why.
-    pub reason: BlockedReason,
+    pub reason: Reason,
     /// What to know or do next, in plain words; the same for all agents that are blocked by the same thing.
     pub message: String,
-}
-
-/// Why a step cannot be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum BlockedReason {
-    /// A service or network of that name belongs to somebody else.
-    NameConflict,
-    /// A template that a role names does not exist yet.
-    TemplateNotFound,
-    /// A secret that an agent names is not in the operator's secrets folder.
-    SecretNotFound,
-    /// The network has not enough addresses.
-    NetworkFull,
 }
 
 /// What became of a plan.
@@ -279,7 +274,8 @@ pub enum BlockedReason {
 pub struct Outcome {
     /// The actions that the engine accepted, in plan order.
     pub done: Vec<Action>,
-    /// Those that it did not. Actions that wait for one of these are in neither.
+    /// Those that it did not. Actions that wait for one of these are in neither, and neither are those that
+    /// were not begun because the engine was lost.
     pub failed: Vec<Failure>,
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::BlockedReason;
+use crate::resource::condition::Reason;
+
 use super::observed::{Network, Observed};
 
 /// What the networks have left, as agents are planned one after another.
@@ -39,16 +40,16 @@ impl<'a> Addresses<'a> {
         &mut self,
         service: &str,
         networks: &BTreeSet<String>,
-    ) -> Result<(), (BlockedReason, String)> {
+    ) -> Result<(), (Reason, String)> {
         for name in networks {
             let Some(network) = self.networks.get(name) else {
                 continue;
             };
             if !network.overlay {
-                return Err((BlockedReason::NameConflict, not_an_overlay(name)));
+                return Err((Reason::NameConflict, not_an_overlay(name)));
             }
             if self.free.get(name.as_str()) == Some(&0) && !self.has_one(service, network) {
-                return Err((BlockedReason::NetworkFull, full(name, network)));
+                return Err((Reason::NetworkFull, full(name, network)));
             }
         }
         for name in networks {

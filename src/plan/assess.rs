@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::resource::condition::Reason;
 use crate::resource::workload::Workload;
 
-use super::action::{Blocked, BlockedReason, ChangeKind, Report};
+use super::action::{Blocked, ChangeKind, Report};
 use super::desired::{Slot, slots};
 use super::explain::explain;
 use super::health::{Health, Verdict, judge};
@@ -81,7 +81,7 @@ impl Assessed<'_> {
     /// What is wrong with it; `None` when it is ready or on its way.
     pub(super) fn problem(&self, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<Problem> {
         let (reason, stalled) = match (self.blocked, &self.health.verdict) {
-            (Some(blocked), _) => (blocked.reason.into(), true),
+            (Some(blocked), _) => (blocked.reason, true),
             (None, Verdict::ImageMissing { count, .. }) => (Reason::ImageMissing, *count >= tries(nodes)),
             (None, Verdict::NothingFits { .. }) => {
                 let since = self.health.task.map_or(now, |task| task.created);
@@ -117,17 +117,6 @@ impl Assessed<'_> {
             (Some(blocked), _) => blocked.message.clone(),
             (None, Err(missing)) => missing.to_string(),
             (None, Ok(agent)) => explain(&self.health, agent, nodes),
-        }
-    }
-}
-
-impl From<BlockedReason> for Reason {
-    fn from(reason: BlockedReason) -> Self {
-        match reason {
-            BlockedReason::NameConflict => Self::NameConflict,
-            BlockedReason::TemplateNotFound => Self::TemplateNotFound,
-            BlockedReason::SecretNotFound => Self::SecretNotFound,
-            BlockedReason::NetworkFull => Self::NetworkFull,
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::resource::condition::Reason;
 use crate::resource::labels;
 use crate::resource::names::label;
 use crate::resource::workload::{DesiredAgent, MissingTemplate, Owner, Workload};
 
-use super::action::{Action, Blocked, BlockedReason, Change, ChangeKind, Plan, Report, Target};
+use super::action::{Action, Blocked, Change, ChangeKind, Plan, Report, Target};
 use super::addresses::Addresses;
 use super::desired::{Desired, MissingSecrets, Need, Slot, slots};
 use super::diff::{Difference, diff};
@@ -32,7 +33,7 @@ pub fn plan(workload: &Workload, observed: &Observed, instance: &str) -> Plan {
     planner.finish()
 }
 
-type Obstacle = (BlockedReason, String);
+type Obstacle = (Reason, String);
 
 struct Planner<'a> {
     workload: &'a Workload,
@@ -134,7 +135,7 @@ impl<'a> Planner<'a> {
         match Ownership::of(&live.labels, slot.owner, self.instance) {
             Ownership::Own => Ok(Some(live)),
             Ownership::Predecessor => Ok(None),
-            Ownership::Foreign => Err((BlockedReason::NameConflict, name_taken(&name, slot.owner))),
+            Ownership::Foreign => Err((Reason::NameConflict, name_taken(&name, slot.owner))),
         }
     }
 
@@ -258,7 +259,7 @@ pub(super) fn describe(action: &Action, edit: Option<&Edit>) -> Change {
 }
 
 fn template_missing(missing: &MissingTemplate) -> Obstacle {
-    (BlockedReason::TemplateNotFound, missing.to_string())
+    (Reason::TemplateNotFound, missing.to_string())
 }
 
 fn name_taken(service: &str, owner: &Owner) -> String {
@@ -279,5 +280,5 @@ fn secrets_missing(slot: Slot<'_>, MissingSecrets(names): &MissingSecrets) -> Ob
             files => format!("files {} are", files.join(", ")),
         }
     );
-    (BlockedReason::SecretNotFound, message)
+    (Reason::SecretNotFound, message)
 }

@@ -1,6 +1,5 @@
 //! A plan in the words of the wire.
 
-use crate::resource::condition::Reason;
 use crate::resource::preview::{Preview, PreviewBlocked, PreviewChange, PreviewField, PreviewKind};
 
 use super::action::{Blocked, Change, ChangeKind, FieldChange, Plan, Report, Target};
@@ -66,7 +65,7 @@ fn blocked(blocked: &Blocked) -> PreviewBlocked {
     } = blocked;
     PreviewBlocked {
         agent: agent.clone(),
-        reason: Reason::from(*reason).to_string(),
+        reason: reason.to_string(),
         message: message.clone(),
     }
 }

@@ -14,7 +14,7 @@ pub struct Round<'a> {
     /// What the round was about.
     pub subject: Subject<'a>,
     /// What was seen before anything was done, or why nothing was.
-    pub observed: Result<&'a Observed, Unseen<'a>>,
+    pub observed: Result<&'a Observed, &'a Unseen>,
     /// The plan's report; empty when there was no plan.
     pub report: &'a Report,
     /// What became of the plan; empty when there was none.
@@ -26,12 +26,12 @@ pub struct Round<'a> {
 }
 
 /// Why the Swarm could not be looked at.
-#[derive(Clone, Copy, Debug)]
-pub struct Unseen<'a> {
+#[derive(Clone, Debug)]
+pub struct Unseen {
     /// The engine's words, or those of the way there.
-    pub why: &'a str,
-    /// When it could not be looked at for the first time in a row.
-    pub since: Timestamp,
+    pub why: String,
+    /// Since when the engine is away; `None` when it answers, and the look failed all the same.
+    pub away_since: Option<Timestamp>,
 }
 
 /// What a round was about.

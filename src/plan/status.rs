@@ -13,7 +13,7 @@ use super::round::{Round, Subject, Unseen};
 
 /// An engine that restarts, and managers that elect a leader, are back within this: what was seen last is still
 /// the best that is known.
-const GRACE: SignedDuration = SignedDuration::from_secs(10);
+pub const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What people are told after a round. Equal to `old` when nothing but the time has moved, so that a settled
 /// workload is never written.
@@ -44,16 +44,21 @@ pub fn status(old: Option<&WorkloadStatus>, round: &Round<'_>) -> WorkloadStatus
         }
         (Subject::Deleting { remaining, .. }, observed) => (
             counts::none(&old),
-            facets::of_deleting(remaining, observed.err().map(|unseen| unseen.why), round.outcome),
+            facets::of_deleting(
+                remaining,
+                observed.err().map(|unseen| unseen.why.as_str()),
+                round.outcome,
+            ),
         ),
     };
     finish(counted, facets, round)
 }
 
 /// Whether what is said of this generation is kept, though nothing could be seen just now.
-fn holds_on(old: &WorkloadStatus, unseen: Unseen<'_>, round: &Round<'_>) -> bool {
+fn holds_on(old: &WorkloadStatus, unseen: &Unseen, round: &Round<'_>) -> bool {
+    let is_brief = |since: jiff::Timestamp| round.now.duration_since(since) < GRACE;
     old.observed_generation == Some(round.subject.owner().generation)
-        && round.now.duration_since(unseen.since) < GRACE
+        && unseen.away_since.is_some_and(is_brief)
 }
 
 /// Dates the conditions and fills in what people read first.

@@ -95,6 +95,7 @@ fn remove_secret((name, blob): (&String, &Blob)) -> Action {
     Action::RemoveSecret {
         id: blob.id.clone(),
         name: name.clone(),
+        users: blob.in_use.clone(),
     }
 }
 
@@ -102,5 +103,6 @@ fn remove_config((name, blob): (&String, &Blob)) -> Action {
     Action::RemoveConfig {
         id: blob.id.clone(),
         name: name.clone(),
+        users: blob.in_use.clone(),
     }
 }

@@ -49,6 +49,14 @@ impl<K: Ord + Clone> Schedule<K> {
         self.due.insert((at, key));
     }
 
+    /// Asks for every key that waits or is worked on, at `at`.
+    pub(super) fn request_all(&mut self, at: Instant) {
+        let known: Vec<K> = self.waiting.keys().chain(self.active.keys()).cloned().collect();
+        for key in known {
+            self.request(key, at);
+        }
+    }
+
     /// Hands out the key that has been due longest, or says when the next one will be.
     pub(super) fn take(&mut self, now: Instant) -> Taken<K> {
         match self.due.first() {
@@ -157,6 +165,23 @@ mod tests {
         assert_eq!(schedule.take(start), Taken::Key("a"));
         schedule.finish(&"a", Some(at(start, 60)));
         assert_eq!(schedule.take(start), Taken::At(at(start, 60)));
+    }
+
+    #[test]
+    fn all_keys_are_those_that_wait_and_those_that_run() {
+        let start = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.request("runs", start);
+        assert_eq!(schedule.take(start), Taken::Key("runs"));
+        schedule.request("waits", at(start, 60));
+        schedule.request_all(start);
+        assert_eq!(schedule.take(start), Taken::Key("waits"));
+        schedule.finish(&"runs", None);
+        assert_eq!(schedule.take(start), Taken::Key("runs"));
+        schedule.finish(&"runs", None);
+        schedule.finish(&"waits", None);
+        schedule.request_all(start);
+        assert_eq!(schedule.take(start), Taken::Nothing);
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl<K: Ord + Clone + Debug> Queue<K> {
         self.shared.changed.notify_one();
     }
 
+    /// Asks now for every key that waits or is worked on.
+    pub fn add_all(&self) {
+        self.schedule().request_all(Instant::now());
+        self.shared.changed.notify_one();
+    }
+
     /// Number of keys that are due and wait for a worker.
     pub fn due(&self) -> usize {
         self.schedule().due(Instant::now())

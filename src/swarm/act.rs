@@ -76,8 +76,8 @@ impl Swarm {
             } => act.update(id, *version, uid, None).await,
             Action::RemoveService { id, uid, name: _ } => act.remove_service(id, uid).await,
             Action::RemoveNetwork { id, name: _ } => act.remove("networks", id).await,
-            Action::RemoveSecret { id, name: _ } => act.remove("secrets", id).await,
-            Action::RemoveConfig { id, name: _ } => act.remove("configs", id).await,
+            Action::RemoveSecret { id, .. } => act.remove("secrets", id).await,
+            Action::RemoveConfig { id, .. } => act.remove("configs", id).await,
         }
     }
 }

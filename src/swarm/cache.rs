@@ -5,30 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Swarm;
 use super::engine::Engine;
-use super::error::SwarmError;
+use super::error::{Outage, SwarmError};
 use super::images::Images;
 use super::ledger::{Ledger, ReadNo, Scope};
 use super::polls::Polls;
 use super::secrets::SecretsDir;
+use super::triggers::{Trigger, Triggers};
 use super::want::Want;
 use crate::plan::Observed;
 use crate::plan::observed::{Image, Node, Service};
 use crate::resource::labels;
 use crate::resource::object::Key;
-
-/// A hint that something may be worth reconciling; never a fact.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trigger {
-    /// Something of this owner changed, or something that it follows.
-    Owner(Key),
-    /// Something changed that any owner may depend on: a node, or we were without the engine for a time.
-    All,
-}
 
 /// How often the cache looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +69,7 @@ pub(super) struct Inner {
     pub(super) polls: Mutex<Polls>,
     /// Wakes the polling when somebody's next poll may be earlier than it knows.
     pub(super) earlier_poll: Notify,
+    pub(super) triggers: Triggers,
     pub(super) health: watch::Sender<Health>,
     ledger: Mutex<Ledger>,
     images: Images,
@@ -88,8 +82,17 @@ pub(super) struct Inner {
 pub(super) struct Health {
     /// Whether there was a full list since the start.
     pub(super) listed: bool,
-    /// Why the engine is away, while it is.
-    pub(super) away: Option<Arc<SwarmError>>,
+    /// Why the engine is away and since when, while it is.
+    pub(super) away: Option<Outage>,
+}
+
+impl Health {
+    /// Fails while the engine is away.
+    pub(super) fn check(&self) -> Result<(), SwarmError> {
+        self.away
+            .clone()
+            .map_or(Ok(()), |outage| Err(SwarmError::Away(outage)))
+    }
 }
 
 impl Cache {
@@ -111,6 +114,7 @@ impl Cache {
             tuning,
             polls: Mutex::new(Polls::new(tuning.poll_min, tuning.poll_max)),
             earlier_poll: Notify::new(),
+            triggers: Triggers::default(),
             health: watch::Sender::new(Health::default()),
             ledger: Mutex::new(Ledger::new(instance.clone())),
             images: Images::default(),
@@ -139,10 +143,7 @@ impl Cache {
     /// # Errors
     /// Why the engine is away.
     pub fn health(&self) -> Result<(), SwarmError> {
-        match &self.inner.health.borrow().away {
-            Some(error) => Err(SwarmError::Away(Arc::clone(error))),
-            None => Ok(()),
-        }
+        self.inner.health.borrow().check()
     }
 
     /// The engine behind it.
@@ -163,18 +164,12 @@ impl Cache {
     /// While the engine is away: old knowledge is not served as new. A secret that cannot be read, or an image
     /// that nobody knows, is no error; the one is left out, the other says so.
     pub async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
-        let inner = &self.inner;
-        inner.available().await?;
-        inner.catch_up(want.owner).await?;
-        if want.tasks {
-            inner.know_tasks(want.owner).await?;
+        self.inner.available().await?;
+        match self.inner.look_at(want).await {
+            // Who looks may learn of it before the watch does; what is said of it must not depend on who was first.
+            Err(error) if error.is_outage() => Err(SwarmError::Away(self.inner.lost(error))),
+            looked => looked,
         }
-        let (images, secret_sources) = tokio::join!(inner.images(&want.images), inner.secret_sources(want));
-        let mut observed = inner.ledger().slice(want);
-        observed.images = images;
-        observed.secret_sources = secret_sources;
-        inner.add_attached_containers(&mut observed).await?;
-        Ok(observed)
     }
 
     /// Says that the owner's services, and what they need, were acted on: the next observation reads them anew.
@@ -186,6 +181,17 @@ impl Cache {
     pub fn settling(&self, owner: &Key, is_settling: bool) {
         lock(&self.inner.polls).settling(owner, is_settling, Instant::now());
         self.inner.earlier_poll.notify_one();
+    }
+
+    /// Says that nobody reconciles here any more: no owner's tasks are polled until somebody does again.
+    pub fn stop_polling(&self) {
+        lock(&self.inner.polls).clear();
+    }
+
+    /// Waits for a hint of what to reconcile, and takes it. Hints wait, each once, until they are taken, by one
+    /// listener at a time.
+    pub async fn triggered(&self) -> Trigger {
+        self.inner.triggers.next().await
     }
 
     /// Every owner that the services, networks, secrets or configs of this installation name: to find what a
@@ -251,6 +257,38 @@ impl Inner {
         Ok(self.ledger().owner_tasks(read, owner, tasks))
     }
 
+    /// Takes note that the engine is away; since when, as it was noticed first.
+    pub(super) fn lost(&self, why: SwarmError) -> Outage {
+        let mut outage = Outage {
+            why: Arc::new(why),
+            since: Timestamp::now(),
+        };
+        self.health.send_modify(|health| {
+            match &health.away {
+                Some(before) => outage.since = before.since,
+                None => {
+                    let host = self.swarm.host();
+                    tracing::warn!(%host, error = &outage as &dyn std::error::Error, "lost the Docker engine");
+                }
+            }
+            health.away = Some(outage.clone());
+        });
+        outage
+    }
+
+    async fn look_at(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
+        self.catch_up(want.owner).await?;
+        if want.tasks {
+            self.know_tasks(want.owner).await?;
+        }
+        let (images, secret_sources) = tokio::join!(self.images(&want.images), self.secret_sources(want));
+        let mut observed = self.ledger().slice(want);
+        observed.images = images;
+        observed.secret_sources = secret_sources;
+        self.add_attached_containers(&mut observed).await?;
+        Ok(observed)
+    }
+
     /// Waits until there was a full list, or it is clear that there is none to be had.
     async fn available(&self) -> Result<(), SwarmError> {
         let mut health = self.health.subscribe();
@@ -258,10 +296,7 @@ impl Inner {
             .wait_for(|health| health.listed || health.away.is_some())
             .await
         {
-            Ok(health) => health
-                .away
-                .as_ref()
-                .map_or(Ok(()), |error| Err(SwarmError::Away(Arc::clone(error)))),
+            Ok(health) => health.check(),
             // The sender lives as long as `self`.
             Err(_) => Ok(()),
         }

@@ -1,9 +1,13 @@
 //! What a request to the engine can come to, classified once, with advice for people.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 /// Why a request to the Docker engine failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +37,7 @@ pub enum SwarmError {
     },
     /// The cache has lost the engine; old knowledge is not served as new.
     #[error(transparent)]
-    Away(Arc<SwarmError>),
+    Away(Outage),
     /// The connection broke after the request was sent: it may have been carried out.
     #[error("the connection to the Docker engine broke during {what}; it may have been done")]
     Lost {
@@ -131,6 +135,62 @@ pub enum SwarmError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// Why the engine is away, and since when.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    /// What the last try to reach it came to.
+    pub why: Arc<SwarmError>,
+    /// When it was lost.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+impl Error for Outage {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.why.source()
+    }
+}
+
+impl SwarmError {
+    /// Whether no other request would fare better now: it is the engine, or the way there, that fails.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::BadHost { .. }
+            | Self::Unavailable { .. }
+            | Self::NoPermission { .. }
+            | Self::Away(_)
+            | Self::Lost { .. }
+            | Self::TimedOut { .. }
+            | Self::TooOld { .. }
+            | Self::NotAManager { .. }
+            | Self::NoQuorum { .. }
+            | Self::GaveUp { .. } => true,
+            Self::NotFound { .. }
+            | Self::OutOfSequence
+            | Self::NameTaken { .. }
+            | Self::InUse { .. }
+            | Self::Refused { .. }
+            | Self::Failed { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+}
+
+impl ActError {
+    /// Whether no other action would fare better now: it is the engine, or the way there, that fails.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable { source, .. } | Self::Indeterminate { source, .. } => source.is_outage(),
+            _ => false,
+        }
+    }
 }
 
 /// Why an action did not come about.

@@ -22,6 +22,7 @@ mod secrets;
 mod spec;
 mod subnet;
 mod transport;
+mod triggers;
 mod want;
 mod watch;
 mod wire;
@@ -30,10 +31,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use act::Done;
-pub use cache::{Cache, Owned, Trigger, Tuning};
-pub use error::{ActError, SecretError, SwarmError};
+pub use cache::{Cache, Owned, Tuning};
+pub use error::{ActError, Outage, SecretError, SwarmError};
 pub use logs::{LogLine, LogOptions, LogSource};
 pub use secrets::SecretsDir;
+pub use triggers::Trigger;
 pub use want::Want;
 
 use engine::Engine;

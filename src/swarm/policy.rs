@@ -66,6 +66,7 @@ mod tests {
             let remove = Action::RemoveSecret {
                 id: id.to_owned(),
                 name: "s".to_owned(),
+                users: Default::default(),
             };
             assert_eq!(allows(&remove).is_ok(), expect, "{id:?}");
         }

@@ -73,6 +73,11 @@ impl Polls {
         poll.due = now + poll.interval;
     }
 
+    /// Forgets every owner.
+    pub(super) fn clear(&mut self) {
+        self.owners.clear();
+    }
+
     /// The owner whose poll is due first, and when.
     pub(super) fn next(&self) -> Option<(&Key, Instant)> {
         let poll = self.owners.iter().min_by_key(|(_, poll)| poll.due)?;
@@ -136,6 +141,16 @@ mod tests {
         polls.settling(&team("a"), false, start);
         assert_eq!(polls.next().unwrap().0, &team("b"));
         polls.settling(&team("b"), false, start);
+        assert!(polls.next().is_none());
+    }
+
+    #[test]
+    fn who_reconciles_no_longer_polls_nobody() {
+        let start = Instant::now();
+        let mut polls = Polls::new(MIN, MAX);
+        polls.settling(&team("a"), true, start);
+        polls.nudge(&team("b"), start);
+        polls.clear();
         assert!(polls.next().is_none());
     }
 

@@ -2,7 +2,8 @@
 //!
 //! # Flow
 //! The event stream is opened, then everything is listed, then events, polls and interval lists run side by
-//! side. When any of them fails, the engine counts as away, and all of it starts again. An event is a hint:
+//! side. When any of them fails, or anybody's look at the engine does, the engine counts as away, and all of it
+//! starts again. An event is a hint:
 //! its object is read, and the read, not the event, decides whose turn it is.
 //!
 //! # Caveats
@@ -10,20 +11,20 @@
 //! other nodes, of an owner that is not settling, are found by the count of running tasks in the interval list.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 
-use super::cache::{Cache, Inner, Trigger, lock};
+use super::cache::{Cache, Inner, lock};
 use super::error::SwarmError;
 use super::ledger::Scope;
 use super::logs::reader;
 use super::transport::{Call, filters};
+use super::triggers::Trigger;
 use super::wire;
+use crate::plan::status::GRACE;
 use crate::resource::object::Key;
 
 /// The shortest time between two tries to reach an engine that is away.
@@ -37,35 +38,60 @@ type Events<R> = Lines<BufReader<R>>;
 type Never = std::convert::Infallible;
 
 impl Cache {
-    /// Keeps the cache fresh and says what to reconcile. Ends only when the receiver of `triggers` is gone, or
-    /// when it is dropped. An engine that is away is tried again for ever.
-    pub async fn run(&self, triggers: mpsc::Sender<Trigger>) {
+    /// Keeps the cache fresh and says what to reconcile ([`Cache::triggered`]), until it is dropped. An engine
+    /// that is away is tried again for ever.
+    pub async fn run(&self) {
         tokio::select! {
-            never = self.inner.keep(&triggers) => match never {},
-            () = triggers.closed() => {}
+            never = self.inner.keep() => match never {},
+            never = self.inner.tell_outages() => match never {},
         }
     }
 }
 
 impl Inner {
-    async fn keep(&self, triggers: &mpsc::Sender<Trigger>) -> Never {
-        let mut pause = RECONNECT_MIN;
+    async fn keep(&self) -> Never {
+        let (mut pause, mut since) = (RECONNECT_MIN, None);
         loop {
-            let Err(error) = self.follow(triggers).await;
-            if self.health.borrow().away.is_none() {
+            let outage = match self.follow().await {
+                Err(SwarmError::Away(outage)) => outage,
+                Err(error) => self.lost(error),
+            };
+            if since.replace(outage.since) != Some(outage.since) {
                 pause = RECONNECT_MIN;
-                let host = self.swarm.host();
-                tracing::warn!(%host, error = &error as &dyn std::error::Error, "lost the Docker engine");
             }
-            self.health
-                .send_modify(|health| health.away = Some(Arc::new(error)));
             sleep(pause).await;
             pause = (pause * 2).min(self.tuning.reconnect_max);
         }
     }
 
+    /// Has everything looked at when the engine is lost, and again when what was seen last counts no more: only
+    /// a look takes note of either.
+    async fn tell_outages(&self) -> Never {
+        let mut health = self.health.subscribe();
+        // The sender lives as long as `self`.
+        loop {
+            drop(health.wait_for(|health| health.away.is_some()).await);
+            self.triggers.add([Trigger::All]);
+            let back = health.wait_for(|health| health.away.is_none());
+            if timeout(GRACE.unsigned_abs(), back).await.is_err() {
+                self.triggers.add([Trigger::All]);
+                drop(health.wait_for(|health| health.away.is_none()).await);
+            }
+        }
+    }
+
+    /// Waits until somebody's look has lost the engine.
+    async fn lost_by_a_look(&self) -> Result<Never, SwarmError> {
+        let mut health = self.health.subscribe();
+        loop {
+            health.borrow_and_update().check()?;
+            // The sender lives as long as `self`.
+            drop(health.changed().await);
+        }
+    }
+
     /// One connection's life.
-    async fn follow(&self, triggers: &mpsc::Sender<Trigger>) -> Result<Never, SwarmError> {
+    async fn follow(&self) -> Result<Never, SwarmError> {
         self.engine().transport.negotiate().await?;
         let events = self.open_events().await?;
         self.list().await?;
@@ -75,11 +101,12 @@ impl Inner {
             health.away = None;
         });
         tracing::info!(host = %self.swarm.host(), "follows the Docker engine");
-        tell(triggers, [Trigger::All]).await;
+        self.triggers.add([Trigger::All]);
         tokio::select! {
-            ended = self.hear(events, triggers) => ended,
-            ended = self.relist(triggers) => ended,
-            never = self.poll(triggers) => match never {},
+            ended = self.hear(events) => ended,
+            ended = self.relist() => ended,
+            never = self.poll() => match never {},
+            lost = self.lost_by_a_look() => lost,
         }
     }
 
@@ -130,17 +157,17 @@ impl Inner {
         Ok(triggers)
     }
 
-    async fn relist(&self, triggers: &mpsc::Sender<Trigger>) -> Result<Never, SwarmError> {
+    async fn relist(&self) -> Result<Never, SwarmError> {
         let mut ticks = interval_at(Instant::now() + self.tuning.relist, self.tuning.relist);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let found = self.list().await?;
-            tell(triggers, found).await;
+            self.triggers.add(found);
         }
     }
 
-    async fn poll(&self, triggers: &mpsc::Sender<Trigger>) -> Never {
+    async fn poll(&self) -> Never {
         loop {
             let next = lock(&self.polls).next().map(|(owner, due)| (owner.clone(), due));
             let Some((owner, due)) = next else {
@@ -158,21 +185,17 @@ impl Inner {
             });
             lock(&self.polls).polled(&owner, has_changed, Instant::now());
             if has_changed {
-                tell(triggers, [Trigger::Owner(owner)]).await;
+                self.triggers.add([Trigger::Owner(owner)]);
             }
         }
     }
 
-    async fn hear(
-        &self,
-        mut events: Events<impl AsyncRead + Unpin>,
-        triggers: &mpsc::Sender<Trigger>,
-    ) -> Result<Never, SwarmError> {
+    async fn hear(&self, mut events: Events<impl AsyncRead + Unpin>) -> Result<Never, SwarmError> {
         loop {
             let hints = next_hints(&mut events).await?;
             self.nudge(&hints.containers);
             let found = self.look(hints).await?;
-            tell(triggers, found).await;
+            self.triggers.add(found);
         }
     }
 
@@ -308,16 +331,11 @@ fn lost(source: std::io::Error) -> SwarmError {
 
 const EVENTS: &str = "GET /events";
 
-async fn tell(triggers: &mpsc::Sender<Trigger>, what: impl IntoIterator<Item = Trigger>) {
-    for trigger in what {
-        // Without a receiver, `run` ends by itself.
-        drop(triggers.send(trigger).await);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::kind::Kind;
+    use crate::swarm::{SecretsDir, Swarm, Want};
 
     const EVENTS: &str = r#"{"Type":"service","Action":"create","Actor":{"ID":"s1","Attributes":{"name":"a"}},"scope":"swarm"}
 {"Type":"service","Action":"remove","Actor":{"ID":"s2"}}
@@ -327,6 +345,79 @@ mod tests {
 {"Type":"novelty","Action":"appear"}
 {"Type":"node","Action":"update","Actor":{"ID":"n"}}
 "#;
+
+    fn cache() -> Cache {
+        let swarm = Swarm::connect("unix:///nowhere/docker.sock").unwrap();
+        Cache::new(swarm, "here", SecretsDir::default())
+    }
+
+    fn refused() -> SwarmError {
+        lost(std::io::ErrorKind::ConnectionRefused.into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loss_is_told_when_it_begins_and_when_its_grace_is_over() {
+        let cache = cache();
+        let inner = &cache.inner;
+        let told = async {
+            let start = Instant::now();
+            let mut told = Vec::new();
+            for _ in 0..2 {
+                assert_eq!(cache.triggered().await, Trigger::All);
+                told.push(start.elapsed().as_secs());
+            }
+            inner.health.send_modify(|health| health.away = None);
+            told
+        };
+        inner.lost(refused());
+        let told = tokio::select! {
+            told = told => told,
+            never = inner.tell_outages() => match never {},
+        };
+        assert_eq!(told, [0, 10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_loss_is_told_once() {
+        let cache = cache();
+        let inner = &cache.inner;
+        let told = async {
+            assert_eq!(cache.triggered().await, Trigger::All);
+            inner.health.send_modify(|health| health.away = None);
+            timeout(10 * GRACE.unsigned_abs(), cache.triggered()).await.ok()
+        };
+        inner.lost(refused());
+        let again = tokio::select! {
+            again = told => again,
+            never = inner.tell_outages() => match never {},
+        };
+        assert_eq!(again, None);
+    }
+
+    #[test]
+    fn an_outage_lasts_from_its_first_failure_with_the_words_of_the_last() {
+        let cache = cache();
+        let first = cache.inner.lost(refused());
+        let why = SwarmError::OutOfSequence;
+        let words = why.to_string();
+        let second = cache.inner.lost(why);
+        assert_eq!((second.since, second.to_string()), (first.since, words));
+        assert_eq!(cache.health().unwrap_err().to_string(), second.to_string());
+    }
+
+    #[tokio::test]
+    async fn a_look_that_loses_the_engine_makes_it_away_for_all() {
+        let cache = cache();
+        cache.inner.health.send_modify(|health| health.listed = true);
+        let key = Key::new(Kind::Team, "default", "a");
+        let error = cache.observe(&Want::own(&key)).await.unwrap_err();
+        assert!(matches!(error, SwarmError::Away(_)), "{error:?}");
+        assert!(cache.health().is_err());
+        assert!(matches!(
+            cache.inner.lost_by_a_look().await,
+            Err(SwarmError::Away(_))
+        ));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn events_that_come_together_are_taken_together() {

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent", &["bus", "resource", "telemetry"]),
     ("api", &["resource", "plan", "store", "swarm", "telemetry"]),
-    ("bus", &["resource"]),
+    ("bus", &[]),
     ("cli", &["resource"]),
     (
         "controller",
-        &["resource", "plan", "store", "queue", "swarm", "bus", "telemetry"],
+        &["resource", "plan", "store", "queue", "swarm", "telemetry"],
     ),
     ("dev", &["cli"]),
     ("plan", &["resource"]),
@@ -31,6 +31,15 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("bollard", "src/swarm/"),
     ("serde_yaml", "src/resource/yaml.rs"),
     ("sqlx", "src/store/"),
+];
+
+/// What the API must not do with the swarm room: it observes, and the controllers act.
+const CHANGES: &[&str] = &[
+    ".act(",
+    ".invalidate(",
+    ".settling(",
+    ".stop_polling(",
+    ".triggered(",
 ];
 
 /// What would make a decision depend on more than its arguments.
@@ -158,6 +167,44 @@ fn rooms_use_only_the_rooms_they_may() {
         "a room uses another that it may not (see ARCHITECTURE.md)",
         offences,
     );
+}
+
+#[test]
+fn a_permission_that_nobody_uses_is_none() {
+    let sources = sources("src");
+    let uses = |room: &str, other: &str| {
+        let mut inside = sources.iter().filter(|source| source.room() == Some(room));
+        inside.any(|source| {
+            source
+                .code()
+                .any(|(_, line)| rooms_named(line).any(|used| used == other))
+        })
+    };
+    let mut offences = Vec::new();
+    for (room, may_use) in MAY_USE {
+        let unused = may_use.iter().filter(|other| !uses(room, other));
+        offences.extend(unused.map(|other| format!("{room} does not use {other}")));
+    }
+    report(
+        "a room may use another and does not: take it out of both tables",
+        offences,
+    );
+}
+
+#[test]
+fn the_api_only_observes_the_swarm() {
+    let mut offences = Vec::new();
+    for source in sources("src")
+        .iter()
+        .filter(|source| source.room() == Some("api"))
+    {
+        for (number, line) in source.code() {
+            for word in CHANGES.iter().filter(|word| line.contains(**word)) {
+                offences.push(format!("{}:{number}: `{word}`: {line}", source.path));
+            }
+        }
+    }
+    report("the API does what is the controllers' to do", offences);
 }
 
 #[test]

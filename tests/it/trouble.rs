@@ -1,6 +1,6 @@
 //! What goes wrong is explained: in the conditions, with a reason for machines and advice for people.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -208,4 +208,49 @@ async fn a_secret_reaches_the_agent_and_nothing_else() {
         operator.whoosh(&["events", "-A"]).await.ok(),
     ];
     assert!(told.iter().all(|text| !text.contains("correct-horse-battery")));
+}
+
+#[tokio::test]
+async fn a_lost_engine_is_told_after_a_moment_and_forgotten_when_it_is_back() {
+    let mut engine = Engine::start().await;
+    engine.load_agent_image().await;
+    let operator = Operator::start(&engine).await;
+    operator
+        .apply(&team("lost", 1, ""), &["--wait", "--timeout", "120s"])
+        .await
+        .ok();
+    let ready = async || {
+        let team = operator.get(&["team", "payments", "-n", "lost"]).await;
+        let conditions = team["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+        ready.map_or_else(String::new, |ready| ready["reason"].to_string())
+    };
+    let lost = Instant::now();
+    engine.kill().await;
+    // Well before anybody would look again by the clock alone.
+    eventually(
+        Duration::from_secs(30),
+        "the loss is told",
+        async || match ready().await {
+            text if text.contains("EngineUnavailable") => Ok(()),
+            other => Err(other),
+        },
+    )
+    .await;
+    assert!(
+        lost.elapsed() >= Duration::from_secs(10),
+        "{:?}: a restart takes longer",
+        lost.elapsed()
+    );
+    engine.restart().await;
+    eventually(PATIENCE, "the team is ready again", async || {
+        match ready().await {
+            text if text.contains("AgentsReady") => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
 }

@@ -85,7 +85,7 @@ impl<'a> Change<'a> {
             let (new, warnings) = match decide(&old)? {
                 Step::Keep => (Some(old.clone()), Vec::new()),
                 Step::Admit(raw) => {
-                    let Admitted { object, warnings } = admit(api, &raw, &old).await?;
+                    let Admitted { object, warnings } = admit(api, &raw, &old, &[]).await?;
                     (Some(object), warnings)
                 }
                 Step::Store(new) => (Some(*new), Vec::new()),

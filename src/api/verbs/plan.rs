@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::api::admission::{Admitted, admit, admit_new, validated};
 use crate::api::answer::Answer;
 use crate::api::lowering::{self, Shelf};
+use crate::api::options::Params;
 use crate::api::paths::Target;
 use crate::api::payload::Document;
 use crate::api::state::Api;
@@ -31,17 +32,19 @@ pub(in crate::api) async fn get(
 
 /// `POST …/{name}/plan`: what would be done if the object in the body were stored. Nothing is.
 ///
-/// The body may be a `List` of the object and the AgentTemplates that would be stored before it.
+/// The body may be a `List` of the object and the AgentTemplates that would be stored before it. With
+/// `preview=false` the object is only judged, and the Swarm is not asked.
 pub(in crate::api) async fn propose_change(
     State(api): State<Api>,
     Target(key): Target,
+    params: Params,
     Document(body): Document,
 ) -> Result<Answer<Proposal>, ApiError> {
     let (raw, templates) = unpack(body)?;
     let live = api.store.get(&key).await?;
     let Admitted { object, warnings } = match &live {
-        Some(live) => admit(&api, &raw, live).await?,
-        None => admit_new(&api, &raw, key.kind, &key.namespace).await?,
+        Some(live) => admit(&api, &raw, live, &templates).await?,
+        None => admit_new(&api, &raw, key.kind, &key.namespace, &templates).await?,
     };
     if object.name() != key.name {
         return Err(ApiError::BadRequest(format!(
@@ -50,7 +53,15 @@ pub(in crate::api) async fn propose_change(
             key.name
         )));
     }
-    let proposal = propose(&api, live, object, &templates).await?;
+    let proposal = if params.text("preview") == Some("false") {
+        Proposal {
+            live,
+            proposed: object,
+            preview: Preview::default(),
+        }
+    } else {
+        propose(&api, live, object, &templates).await?
+    };
     Ok(Answer {
         warnings,
         ..Answer::ok(proposal)

@@ -28,7 +28,7 @@ pub(in crate::api) async fn create(
 ) -> Result<(Extension<Key>, Answer<Object>), ApiError> {
     let options = WriteOptions::try_from(&params)?;
     let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let admitted = admit_new(&api, &raw, collection.kind, namespace).await?;
+    let admitted = admit_new(&api, &raw, collection.kind, namespace, &[]).await?;
     let key = admitted.object.key();
     let object = if options.dry_run {
         match api.store.get(&key).await? {

@@ -2,7 +2,6 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
 use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
@@ -13,9 +12,6 @@ use whoosh::swarm::{Cache, SecretsDir, Swarm};
 use whoosh::telemetry::Metrics;
 
 use super::Failure;
-
-/// Hints that may wait for the controllers: more are no loss, the next one asks for the same key.
-const HINTS: usize = 1024;
 
 /// Serves and reconciles until it is told to stop.
 pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), Failure> {
@@ -59,11 +55,10 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         holder,
         metrics,
     };
-    let (hints, triggers) = mpsc::channel(HINTS);
-    let observing = tokio::spawn(async move { cache.run(hints).await });
+    let observing = tokio::spawn(async move { cache.run().await });
     let serving = tokio::spawn(socket.serve(api::router(api), closing.clone()));
     tracing::info!(socket = %socket_path.display(), "serving");
-    controller::run(&controller, triggers, told_to_stop()?).await;
+    controller::run(&controller, told_to_stop()?).await;
     tracing::info!("stopping");
     closing.cancel();
     serving.await?;

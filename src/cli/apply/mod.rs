@@ -4,4 +4,4 @@ mod clean;
 mod step;
 
 pub(crate) use clean::declared;
-pub(crate) use step::{Item, Step, next_step, proposed};
+pub(crate) use step::{Item, Step, next_step, proposed, step};

@@ -7,7 +7,7 @@ use crate::cli::client::{Client, ClientError};
 use crate::cli::{merge, object};
 use crate::resource::manifest::Located;
 use crate::resource::names::LAST_APPLIED;
-use crate::resource::{Key, Object};
+use crate::resource::{Key, Object, lower};
 
 /// One object that is to be applied.
 pub(crate) struct Item {
@@ -38,6 +38,12 @@ impl Item {
         let mut items: Vec<Self> = objects.into_iter().map(Self::new).collect();
         items.sort_by_key(|item| item.key.kind.owns_agents());
         items
+    }
+
+    /// Whether roles of the object start from a template.
+    pub(crate) fn uses(&self, template: &Key) -> bool {
+        self.key.namespace == template.namespace
+            && lower::template_names(&self.source.value.spec).contains(&template.name)
     }
 
     fn new(source: Located<Object>) -> Self {
@@ -104,7 +110,8 @@ pub(crate) fn proposed(item: &Item, live: Option<&Value>) -> Value {
     }
 }
 
-fn step(item: &Item, live: Option<&Value>) -> Step {
+/// What is to be sent, from what is live.
+pub(crate) fn step(item: &Item, live: Option<&Value>) -> Step {
     let proposed = proposed(item, live);
     let Some(live) = live else {
         return Step::Create(proposed);

@@ -209,10 +209,25 @@ impl Client {
         object: &Value,
         templates: &[Value],
     ) -> Result<Proposal, ClientError> {
-        let items: Vec<&Value> = std::iter::once(object).chain(templates).collect();
-        let body = json!({"apiVersion": "v1", "kind": "List", "items": items});
         let path = format!("{}/plan", object_path(key));
-        self.json(self.request(Method::POST, &path).json(&body)).await
+        let request = self.request(Method::POST, &path);
+        self.json(request.json(&together(object, templates))).await
+    }
+
+    /// Has an object judged as if it and the templates were stored, and the Swarm left alone.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; every problem of the object is among the causes of a 422.
+    pub(super) async fn judge(
+        &self,
+        key: &Key,
+        object: &Value,
+        templates: &[Value],
+    ) -> Result<(), ClientError> {
+        let path = format!("{}/plan?preview=false", object_path(key));
+        let request = self.request(Method::POST, &path);
+        let judged: Result<Proposal, _> = self.json(request.json(&together(object, templates))).await;
+        judged.map(drop)
     }
 
     /// Lists the events of a namespace, or of all.
@@ -352,6 +367,12 @@ fn collection_path(kind: Kind, namespace: Option<&str>) -> String {
         Some(namespace) => format!("apis/{API_VERSION}/namespaces/{namespace}/{plural}"),
         None => format!("apis/{API_VERSION}/{plural}"),
     }
+}
+
+/// An object and the templates that are to be stored before it, as one body.
+fn together(object: &Value, templates: &[Value]) -> Value {
+    let items: Vec<&Value> = std::iter::once(object).chain(templates).collect();
+    json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
 fn object_path(key: &Key) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::cli::apply::{Item, Step, next_step};
+use crate::cli::apply::{Item, Step, next_step, proposed, step};
 use crate::cli::args::{FileArgs, check_labels};
 use crate::cli::client::{Client, Propagation, Selection};
 use crate::cli::condition::Wanted;
@@ -153,16 +153,28 @@ async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
     Ok(Item::all(objects))
 }
 
-/// Has the operator check every object before any is stored.
+/// Has the operator check every object before any is stored, each as if the templates before it were.
 async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<Step>, CliError> {
     let mut steps = Vec::new();
     let mut problems = Vec::new();
+    let mut templates = Vec::new();
     for item in items {
-        let step = next_step(client, item).await?;
+        let live = client.find(&item.key).await?;
+        let step = step(item, live.as_ref());
+        let proposed = proposed(item, live.as_ref());
         if let Step::Refuse(why) = step {
             problems.push(item.source.problem(Cause::new("", CauseReason::Forbidden, why)));
         } else if mode != DryRun::Client {
-            match step.send(client, &item.key, true).await {
+            let beside = templates.iter().filter(|(key, _)| item.uses(key));
+            let beside: Vec<Value> = beside
+                .map(|(_, template): &(_, Value)| template.clone())
+                .collect();
+            let tried = if beside.is_empty() {
+                step.send(client, &item.key, true).await
+            } else {
+                client.judge(&item.key, &proposed, &beside).await
+            };
+            match tried {
                 Ok(()) => {}
                 // Somebody is changing it right now: the real run reads it again.
                 Err(error) if error.is_conflict() && mode == DryRun::None => {}
@@ -171,6 +183,9 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        if item.key.kind == Kind::AgentTemplate {
+            templates.push((item.key.clone(), proposed));
         }
         steps.push(step);
     }

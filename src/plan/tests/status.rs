@@ -311,7 +311,7 @@ fn an_engine_that_does_not_answer_leaves_the_counts_and_makes_the_rest_unknown()
         story.world.now = at(now);
         story.round_of(
             Subject::Workload(&workload),
-            Err(("connection refused", at(1100))),
+            Err(("connection refused", Some(at(1100)))),
         );
         assert_eq!(
             story.shown(),
@@ -337,15 +337,23 @@ fn an_engine_that_is_away_for_a_moment_changes_nothing() {
         story.world.now = at(now);
         story.round_of(
             Subject::Workload(&workload),
-            Err(("connection refused", at(1100))),
+            Err(("connection refused", Some(at(1100)))),
         );
         assert_eq!((&story.status, story.events.len()), (&before, 0), "{now}");
     }
 }
 
 #[test]
+fn a_look_that_fails_though_the_engine_answers_is_told_at_once() {
+    let mut story = Story::settled("writer reviewer");
+    let workload = story.world.workload.clone();
+    story.round_of(Subject::Workload(&workload), Err(("no such answer", None)));
+    assert_eq!((story.status.state.as_str(), story.events.len()), ("Unknown", 1));
+}
+
+#[test]
 fn what_was_never_looked_at_is_unknown_at_once() {
-    let refused = Err(("connection refused", at(1000)));
+    let refused = Err(("connection refused", Some(at(1000))));
     let mut story = Story::new(World::new("writer=3"));
     let workload = story.world.workload.clone();
     story.round_of(Subject::Workload(&workload), refused);

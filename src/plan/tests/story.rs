@@ -58,17 +58,20 @@ impl Story {
         })
     }
 
-    /// A round without a plan; one that saw nothing has a reason, and the time since when nothing is seen.
+    /// A round without a plan; one that saw nothing has a reason, and the time since when the engine is away.
     pub(super) fn round_of(
         &mut self,
         subject: Subject<'_>,
-        observed: Result<(), (&str, Timestamp)>,
+        observed: Result<(), (&str, Option<Timestamp>)>,
     ) -> &WorkloadStatus {
         let seen = self.world.observed.clone();
-        let unseen = |(why, since)| Unseen { why, since };
+        let observed = observed.map_err(|(why, away_since)| Unseen {
+            why: why.to_owned(),
+            away_since,
+        });
         self.tell(&Round {
             subject,
-            observed: observed.map(|()| &seen).map_err(unseen),
+            observed: observed.as_ref().map(|()| &seen),
             report: &Default::default(),
             outcome: &Outcome::default(),
             instance: INSTANCE,
@@ -93,19 +96,21 @@ impl Story {
 
     fn act(&mut self, plan: &Plan) -> Outcome {
         let mut outcome = Outcome::default();
+        let mut undone = BTreeSet::new();
         for stage in &plan.stages {
-            let failed: BTreeSet<_> = outcome
-                .failed
-                .iter()
-                .map(|failure| failure.what.clone())
-                .collect();
-            for action in stage.iter().filter(|action| !action.waits_for(&failed)) {
+            let (waiting, possible): (Vec<_>, Vec<_>) =
+                stage.iter().partition(|action| action.waits_for(&undone));
+            undone.extend(waiting.into_iter().map(Action::target));
+            for action in possible {
                 match (self.fault)(action) {
-                    Some(kind) => outcome.failed.push(Failure {
-                        what: action.target(),
-                        kind,
-                        message: format!("the engine does not want {}", action.target().kind()),
-                    }),
+                    Some(kind) => {
+                        undone.insert(action.target());
+                        outcome.failed.push(Failure {
+                            what: action.target(),
+                            kind,
+                            message: format!("the engine does not want {}", action.target().kind()),
+                        });
+                    }
                     None => {
                         let only = Plan {
                             stages: vec![vec![action.clone()]],

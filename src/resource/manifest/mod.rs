@@ -4,6 +4,7 @@
 mod fuzz;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -153,7 +154,8 @@ impl fmt::Display for Problems {
 /// A document may be an object, or a `List` of objects. Empty documents are skipped.
 ///
 /// # Errors
-/// Every problem of every file: unreadable bytes, YAML, schema, semantics, and two objects with one identity.
+/// Every problem of every file: unreadable bytes, YAML, schema, semantics, two objects with one identity, and
+/// roles that do not go together with a template that comes along.
 pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, Problems> {
     let mut objects = Vec::new();
     let mut problems = Vec::new();
@@ -179,6 +181,7 @@ pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, P
         found.sort_by_key(|problem| problem.at);
         problems.extend(found);
     }
+    problems.extend(together::problems(&objects));
     if problems.is_empty() {
         Ok(objects)
     } else {

@@ -183,9 +183,7 @@ fn client(socket: &Path) -> reqwest::Client {
 
 /// Keeps a cache fresh until the test ends; its hints are for controllers.
 fn observe(cache: Cache) {
-    let (triggers, mut heard) = tokio::sync::mpsc::channel(16);
-    tokio::spawn(async move { cache.run(triggers).await });
-    tokio::spawn(async move { while heard.recv().await.is_some() {} });
+    tokio::spawn(async move { cache.run().await });
 }
 
 /// The path of one team.

@@ -209,3 +209,34 @@ spec: {image: chorus-agent:dev, resources: {limits: {memory: 64Mi}, requests: {m
     );
     assert_eq!(office.stored("good").await, None);
 }
+
+#[tokio::test]
+async fn a_file_is_judged_with_the_templates_that_come_along() {
+    let office = Office::open().await;
+    let template = |limit: &str| {
+        format!(
+            "apiVersion: chorus.services/v1
+kind: AgentTemplate
+metadata: {{name: small}}
+spec: {{image: chorus-agent:dev, resources: {{limits: {{memory: {limit}}}, requests: {{memory: 32Mi}}}}}}
+---
+"
+        )
+    };
+    let more = "      template: small\n      agent:\n        resources: {requests: {memory: 128Mi}}\n";
+    let bad = template("64Mi") + &team("pay", more);
+    let problem = "(document 2, team/pay): spec.roles[0].agent.resources.requests.memory: must not be above";
+    for command in [["validate", "-f", "-"], ["apply", "-f", "-"]] {
+        let printed = office.desk.whoosh_with(&command, &bad).await;
+        assert_eq!((printed.out.as_str(), printed.code), ("", 1), "{printed:?}");
+        assert!(printed.err.contains(problem), "{command:?}: {}", printed.err);
+    }
+    let stored = office.whoosh(&["get", "agenttemplates", "-o", "name"]).await.ok();
+    assert_eq!(stored, "");
+
+    // What is stored is about to be replaced: it decides nothing.
+    office.apply(&template("64Mi"), &[]).await.ok();
+    let good = template("256Mi") + &team("pay", more);
+    let applied = office.apply(&good, &[]).await.ok();
+    assert_eq!(applied, "agenttemplate/small configured\nteam/pay created\n");
+}

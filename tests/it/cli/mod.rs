@@ -15,7 +15,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
@@ -110,10 +109,8 @@ impl Office {
         let instance = store.instance_id().await.unwrap();
         let swarm = Swarm::connect("unix:///nowhere/docker.sock").unwrap();
         let cache = Cache::new(swarm, instance.clone(), SecretsDir::default());
-        let (hints, mut heard) = mpsc::channel(16);
         let observing = cache.clone();
-        tokio::spawn(async move { observing.run(hints).await });
-        tokio::spawn(async move { while heard.recv().await.is_some() {} });
+        tokio::spawn(async move { observing.run().await });
         let api = Api {
             store: store.clone(),
             cache,

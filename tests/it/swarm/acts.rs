@@ -208,10 +208,12 @@ async fn what_another_installation_made_is_never_touched() {
         Action::RemoveSecret {
             id: blob_id(&before.secrets),
             name: none(),
+            users: BTreeSet::new(),
         },
         Action::RemoveConfig {
             id: blob_id(&before.configs),
             name: none(),
+            users: BTreeSet::new(),
         },
     ] {
         let answer = ours.act(&action).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use whoosh::plan::Action;
@@ -42,7 +42,6 @@ pub(super) struct Stage {
     pub(super) secrets: SecretsDir,
     pub(super) network: String,
     pub(super) instance: String,
-    triggers: mpsc::Receiver<Trigger>,
     run: JoinHandle<()>,
 }
 
@@ -80,17 +79,15 @@ impl Stage {
         let swarm = Swarm::connect(host).unwrap();
         let instance = format!("stage-{number}");
         let cache = Cache::with_tuning(swarm.clone(), &instance, secrets.clone(), tuning);
-        let (sender, triggers) = mpsc::channel(1000);
         let running = cache.clone();
         let mut stage = Self {
-            run: tokio::spawn(async move { running.run(sender).await }),
+            run: tokio::spawn(async move { running.run().await }),
             swarm,
             cache,
             owner: Key::new(Kind::Team, "default", format!("stage{number}")),
             secrets,
             network: format!("stage{number}_net"),
             instance,
-            triggers,
         };
         stage.cache.ready().await;
         stage.until_triggered(&Trigger::All).await;
@@ -234,9 +231,9 @@ impl Stage {
     pub(super) async fn until_triggered(&mut self, expect: &Trigger) -> Duration {
         let (start, mut others) = (Instant::now(), Vec::new());
         loop {
-            match timeout_at(start + PATIENCE, self.triggers.recv()).await {
-                Ok(Some(trigger)) if trigger == *expect => return start.elapsed(),
-                Ok(Some(other)) => others.push(other),
+            match timeout_at(start + PATIENCE, self.cache.triggered()).await {
+                Ok(trigger) if trigger == *expect => return start.elapsed(),
+                Ok(other) => others.push(other),
                 end => panic!("no {expect:?}, but {others:?} and {end:?}"),
             }
         }
@@ -248,7 +245,7 @@ impl Stage {
 
     /// Forgets the triggers so far; returns them.
     pub(super) fn drain(&mut self) -> Vec<Trigger> {
-        std::iter::from_fn(|| self.triggers.try_recv().ok()).collect()
+        std::iter::from_fn(|| self.cache.triggered().now_or_never()).collect()
     }
 
     /// Removes everything of the owner, and waits until it is gone.
@@ -274,18 +271,16 @@ impl Stage {
             .into_iter()
             .filter(|(_, blob)| blob.labels == self.labels())
         {
-            self.act(&Action::RemoveSecret { id: blob.id, name })
-                .await
-                .unwrap();
+            let (id, users) = (blob.id, blob.in_use);
+            self.act(&Action::RemoveSecret { id, name, users }).await.unwrap();
         }
         for (name, blob) in observed
             .configs
             .into_iter()
             .filter(|(_, blob)| blob.labels == self.labels())
         {
-            self.act(&Action::RemoveConfig { id: blob.id, name })
-                .await
-                .unwrap();
+            let (id, users) = (blob.id, blob.in_use);
+            self.act(&Action::RemoveConfig { id, name, users }).await.unwrap();
         }
         for (name, network) in observed.networks {
             let remove = Action::RemoveNetwork { id: network.id, name };
