@@ -312,7 +312,8 @@ impl Inner {
         if lacks_networks {
             let read = self.begin();
             let networks = self.engine().networks().await?;
-            self.ledger().networks.replace(read, networks);
+            let touched = self.ledger().networks(read, networks);
+            self.tell_others(owner, touched);
         }
         Ok(())
     }
@@ -327,11 +328,21 @@ impl Inner {
             engine.configs(),
         )?;
         let mut ledger = self.ledger();
-        ledger.services(read, Scope::Owner(owner), services);
-        ledger.networks.replace(read, networks);
-        ledger.secrets.replace(read, secrets);
-        ledger.configs.replace(read, configs);
+        let mut touched = ledger.services(read, Scope::Owner(owner), services);
+        touched.extend(ledger.networks(read, networks));
+        touched.extend(ledger.secrets(read, secrets));
+        touched.extend(ledger.configs(read, configs));
+        drop(ledger);
+        self.tell_others(owner, touched);
         Ok(())
+    }
+
+    /// Who looks is answered; others would hear of it from nobody else: to the watch, it is no news any more.
+    fn tell_others(&self, looking: &Key, mut touched: BTreeSet<Key>) {
+        touched.remove(looking);
+        if !touched.is_empty() {
+            self.triggers.add(touched.into_iter().map(Trigger::Owner));
+        }
     }
 
     async fn know_tasks(&self, owner: &Key) -> Result<(), SwarmError> {

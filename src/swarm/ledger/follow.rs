@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, Used, remove_from};
+use super::{Ledger, ReadNo, Used, remove_from};
 use crate::resource::object::Key;
 use crate::swarm::decode::{SeenBlob, SeenNetwork, owner};
 use crate::swarm::want::Want;
@@ -59,8 +59,26 @@ impl Ledger {
         self.followers.set(want.owner, followed);
     }
 
+    /// Takes an answer about the networks; the owners to whom it tells something new.
+    pub(in crate::swarm) fn networks(&mut self, read: ReadNo, answer: Vec<SeenNetwork>) -> BTreeSet<Key> {
+        let changed = self.networks.replace(read, answer);
+        self.concerned(&changed)
+    }
+
+    /// Takes an answer about the secrets, likewise.
+    pub(in crate::swarm) fn secrets(&mut self, read: ReadNo, answer: Vec<SeenBlob>) -> BTreeSet<Key> {
+        let changed = self.secrets.replace(read, answer);
+        self.makers(&changed)
+    }
+
+    /// Takes an answer about the configs, likewise.
+    pub(in crate::swarm) fn configs(&mut self, read: ReadNo, answer: Vec<SeenBlob>) -> BTreeSet<Key> {
+        let changed = self.configs.replace(read, answer);
+        self.makers(&changed)
+    }
+
     /// The owners to whom changed networks matter.
-    pub(in crate::swarm) fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
+    fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
         let names: BTreeSet<&str> = changed.iter().map(|network| network.name.as_str()).collect();
         let follows =
             |followed: &Followed| followed.networks.iter().any(|name| names.contains(name.as_str()));
@@ -73,7 +91,7 @@ impl Ledger {
     }
 
     /// The owners of changed secrets or configs.
-    pub(in crate::swarm) fn makers(&self, changed: &[SeenBlob]) -> BTreeSet<Key> {
+    fn makers(&self, changed: &[SeenBlob]) -> BTreeSet<Key> {
         changed
             .iter()
             .filter_map(|blob| owner(&blob.blob.labels, &self.instance))

@@ -102,9 +102,9 @@ pub(in crate::swarm) struct Ledger {
     acted_on: BTreeMap<Key, ReadNo>,
     followers: Followers,
     pub(in crate::swarm) nodes: Shelf<SeenNode>,
-    pub(in crate::swarm) networks: Shelf<SeenNetwork>,
-    pub(in crate::swarm) secrets: Shelf<SeenBlob>,
-    pub(in crate::swarm) configs: Shelf<SeenBlob>,
+    networks: Shelf<SeenNetwork>,
+    secrets: Shelf<SeenBlob>,
+    configs: Shelf<SeenBlob>,
 }
 
 #[derive(Debug)]

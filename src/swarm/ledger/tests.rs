@@ -226,6 +226,24 @@ fn who_stands_in_the_way_is_told_about_from_its_coming_to_its_going() {
 }
 
 #[test]
+fn a_read_for_one_owner_tells_who_waits_for_a_name_of_it() {
+    let mut ledger = ledger();
+    let (waiting, holder) = (team("a"), team("b"));
+    ledger.follow(&want(&waiting, &["name-s1"], &[]));
+    for answer in [vec![service("s1", 1, "b")], vec![]] {
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::Owner(&holder), answer);
+        assert_eq!(touched, [waiting.clone(), holder.clone()].into());
+    }
+}
+
+/// Takes a list of networks; who is told.
+fn list_networks(ledger: &mut Ledger, names: &[&str]) -> BTreeSet<Key> {
+    let read = ledger.begin();
+    ledger.networks(read, names.iter().map(|name| network(name, name)).collect())
+}
+
+#[test]
 fn a_look_changes_nothing_of_what_an_owner_is_told() {
     let mut ledger = ledger();
     let owner = team("a");
@@ -234,11 +252,14 @@ fn a_look_changes_nothing_of_what_an_owner_is_told() {
     for looked_at in [&owner, &proposed] {
         ledger.slice(&want(looked_at, &["name-s2"], &["other"]));
     }
-    for (id, name, told) in [("1", "net", Some(&owner)), ("2", "other", None)] {
+    for (id, networks, told) in [
+        ("s1", &["net"][..], Some(&owner)),
+        ("s2", &["net", "other"], None),
+    ] {
         let told: BTreeSet<Key> = told.into_iter().cloned().collect();
-        assert_eq!(ledger.concerned(&[network(id, name)]), told, "network {name}");
-        let (read, id) = (ledger.begin(), format!("s{id}"));
-        let touched = ledger.services(read, Scope::Ids(&ids(&[&id])), vec![service(&id, 1, "")]);
+        assert_eq!(list_networks(&mut ledger, networks), told, "{networks:?}");
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::Ids(&ids(&[id])), vec![service(id, 1, "")]);
         assert_eq!(touched, told, "service {id}");
     }
 }
@@ -252,10 +273,13 @@ fn what_an_owner_does_not_follow_any_more_is_forgotten() {
     let read = ledger.begin();
     let touched = ledger.services(read, Scope::All, vec![service("s1", 1, "")]);
     assert_eq!(
-        (touched, ledger.concerned(&[network("1", "net")])),
+        (touched, list_networks(&mut ledger, &["net"])),
         ([].into(), [].into())
     );
-    assert_eq!(ledger.concerned(&[network("2", "other")]), [team("a")].into());
+    assert_eq!(
+        list_networks(&mut ledger, &["net", "other"]),
+        [owner.clone()].into()
+    );
     ledger.follow(&Want::own(&owner));
     assert_eq!(
         format!("{:?}", ledger.followers),
@@ -271,19 +295,14 @@ fn networks_are_known_by_name_to_those_who_named_them() {
     assert!(ledger.lacks_networks(&team("a")));
     ledger.follow(&want(&team("b"), &[], &["net"]));
     let read = ledger.begin();
-    let changed = ledger
-        .networks
-        .replace(read, vec![network("n1", "net"), network("n2", "other")]);
-    assert_eq!(ledger.concerned(&changed), [team("b")].into());
+    let told = ledger.networks(read, vec![network("n1", "net"), network("n2", "other")]);
+    assert_eq!(told, [team("b")].into());
     assert!(!ledger.lacks_networks(&team("a")));
     assert_eq!(ledger.owned(&team("a")).0[0].spec.networks, ids(&["net"]));
     assert_eq!(ledger.users(&Used::Network("n1".to_owned())), ids(&["name-s1"]));
     let read = ledger.begin();
-    assert_eq!(
-        ledger.networks.replace(read, vec![network("n1", "net")]).len(),
-        1,
-        "one is gone"
-    );
+    let told = ledger.networks(read, vec![network("n2", "other")]);
+    assert_eq!(told, [team("b")].into(), "it is gone");
 }
 
 #[test]
