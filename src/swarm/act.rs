@@ -277,7 +277,7 @@ impl Act<'_> {
     }
 
     /// A read before the change failed: whatever became of it, nothing was changed.
-    fn failed_read(&self, error: SwarmError) -> ActError {
+    pub(super) fn failed_read(&self, error: SwarmError) -> ActError {
         match self.failed(error) {
             ActError::Indeterminate { what, source } => ActError::Unavailable { what, source },
             other => other,

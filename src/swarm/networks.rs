@@ -26,10 +26,11 @@ const ALLOCATION_LIMIT: Duration = Duration::from_secs(3);
 pub(super) async fn create(act: &Act<'_>, name: &str, labels: &Labels) -> Result<Done, ActError> {
     let engine = act.engine;
     let fail = |error| act.failed(error);
+    let fail_to_look = |error| act.failed_read(error);
     let _turn = engine.making_network.lock().await;
     let mut refused = Vec::new();
     for _ in 0..TRIES {
-        let known = engine.networks().await.map_err(fail)?;
+        let known = engine.networks().await.map_err(fail_to_look)?;
         if let Some(found) = known.iter().find(|network| network.swarm && network.name == name) {
             if !act.is_ours(&found.network.labels) || !found.network.overlay {
                 return Err(act.name_taken());
@@ -42,7 +43,7 @@ pub(super) async fn create(act: &Act<'_>, name: &str, labels: &Labels) -> Result
         }
         let mut taken = refused.clone();
         taken.extend(known.iter().flat_map(|network| &network.subnets).copied());
-        taken.extend(node_addresses(engine).await.map_err(fail)?);
+        taken.extend(node_addresses(engine).await.map_err(fail_to_look)?);
         let block = subnet::choose(name, &taken).ok_or_else(|| {
             act.refused("all addresses for networks are taken; remove networks that nobody uses")
         })?;
