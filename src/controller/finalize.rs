@@ -21,11 +21,14 @@ impl Reconciler {
             return Ok(Next::Never);
         }
         let key = object.key();
-        let networks = self.networks_of(object).await.map_err(StepError::Fetch)?;
-        let observed = self.observe(&Want::own(&key)).await;
+        let want = Want {
+            networks: self.networks_of(object).await.map_err(StepError::Fetch)?,
+            ..Want::own(&key)
+        };
+        let observed = self.observe(&want).await;
         let orphan = object.has_finalizer(ORPHAN_FINALIZER);
         let teardown = match &observed {
-            Ok(observed) => plan::teardown(&key, &networks, orphan, observed, &self.controller.instance),
+            Ok(observed) => plan::teardown(&key, &want.networks, orphan, observed, &self.controller.instance),
             Err(_) => Teardown::default(),
         };
         let outcome = self.act(&key, teardown.plan.clone()).await;

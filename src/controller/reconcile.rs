@@ -75,8 +75,9 @@ impl Reconciler {
         prepare::prepare(store, endpoints, object).await
     }
 
-    /// One owner's slice of the Swarm.
+    /// One owner's slice of the Swarm. From before the look on, changes of what it names ask for the owner.
     pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
+        self.controller.cache.follow(want);
         self.controller.cache.observe(want).await
     }
 
@@ -97,7 +98,10 @@ impl Reconciler {
         let swarm = self.controller.cache.swarm();
         let outcome = act::act(plan, |action| async move {
             let started = Instant::now();
-            let result = swarm.act(&action, &self.controller.secrets).await;
+            let Controller {
+                instance, secrets, ..
+            } = &self.controller;
+            let result = swarm.act(&action, instance, secrets).await;
             let answer = if result.is_ok() { "ok" } else { "error" };
             self.controller
                 .metrics

@@ -17,7 +17,7 @@ pub struct Observed {
     /// Tasks of services of this owner that are removed, as long as the engine lists them. They are found by
     /// `CHORUS_OWNER_UID` in their environment, for the labels went with the service.
     pub leftover_tasks: Vec<Task>,
-    /// Networks that the owner names, those made for it, and those of this installation that nobody uses. By name.
+    /// Networks that the owner names, and those made for it. By name.
     pub networks: BTreeMap<String, Network>,
     /// Swarm secrets by name: the owner's, and those of others, whose names are taken. Those of this
     /// installation's other owners are left out: they have other names.

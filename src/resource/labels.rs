@@ -16,16 +16,24 @@ pub fn of_owner(owner: &Owner, instance: &str) -> Labels {
         uid,
         generation: _,
     } = owner;
-    let common = [(label::MANAGED_BY, MANAGER), (label::UID, uid)];
-    let all = selector(key, instance).into_iter().chain(common);
+    let all = selector(key, instance)
+        .into_iter()
+        .chain([(label::UID, uid.as_str())]);
     all.map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
 
+/// What all that `instance` made carries.
+pub fn of_instance(instance: &str) -> [(&'static str, &str); 2] {
+    [(label::MANAGED_BY, MANAGER), (label::INSTANCE, instance)]
+}
+
 /// What all that `instance` made for `key` carries, under any uid.
-pub fn selector<'a>(key: &'a Key, instance: &'a str) -> [(&'static str, &'a str); 4] {
+pub fn selector<'a>(key: &'a Key, instance: &'a str) -> [(&'static str, &'a str); 5] {
+    let [manager, instance] = of_instance(instance);
     [
-        (label::INSTANCE, instance),
+        manager,
+        instance,
         (label::KIND, key.kind.singular()),
         (label::NAMESPACE, &key.namespace),
         (label::NAME, &key.name),
@@ -34,7 +42,9 @@ pub fn selector<'a>(key: &'a Key, instance: &'a str) -> [(&'static str, &'a str)
 
 /// Whether `instance` made it.
 pub fn is_ours(labels: &Labels, instance: &str) -> bool {
-    has(labels, label::MANAGED_BY, MANAGER) && has(labels, label::INSTANCE, instance)
+    of_instance(instance)
+        .into_iter()
+        .all(|(name, value)| has(labels, name, value))
 }
 
 /// Whether `instance` made it for `key`, under any uid.
@@ -42,7 +52,7 @@ pub fn belongs_to(labels: &Labels, key: &Key, instance: &str) -> bool {
     let selected = selector(key, instance)
         .into_iter()
         .all(|(name, value)| has(labels, name, value));
-    is_ours(labels, instance) && uid(labels).is_some() && selected
+    uid(labels).is_some() && selected
 }
 
 /// The owner that it names, whoever made it.

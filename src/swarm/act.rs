@@ -14,8 +14,7 @@ use super::transport::{Call, WRITE_LIMIT, escape};
 use super::{Swarm, networks, policy, wire};
 use crate::plan::Action;
 use crate::plan::service::ServiceSpec;
-use crate::resource::labels::Labels;
-use crate::resource::names::{MANAGER, label};
+use crate::resource::labels::{self, Labels};
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,20 +34,22 @@ pub enum Done {
 }
 
 impl Swarm {
-    /// Does one action, once. It decides nothing and repeats nothing, but for looking up what became of a
-    /// request that was not answered.
+    /// Does one action of the installation `instance`, once. It decides nothing and repeats nothing, but for
+    /// looking up what became of a request that was not answered. What `instance` did not make, and a service
+    /// that carries another uid than the action, it leaves alone.
     ///
     /// # Errors
     /// See [`ActError`]. After [`ActError::Indeterminate`], observe before planning again.
-    pub async fn act(&self, action: &Action, secrets: &SecretsDir) -> Result<Done, ActError> {
+    pub async fn act(&self, action: &Action, instance: &str, secrets: &SecretsDir) -> Result<Done, ActError> {
         let what = action.target().to_string();
         let act = Act {
             engine: &self.engine,
+            instance,
             what: &what,
         };
         policy::allows(action).map_err(|why| act.refused(&why))?;
         match action {
-            Action::CreateNetwork { name, labels } => networks::create(act.engine, &what, name, labels).await,
+            Action::CreateNetwork { name, labels } => networks::create(&act, name, labels).await,
             Action::CreateSecret {
                 name,
                 source: (namespace, secret),
@@ -84,6 +85,8 @@ impl Swarm {
 /// One action under way.
 pub(super) struct Act<'a> {
     pub(super) engine: &'a Engine,
+    /// The installation that acts.
+    pub(super) instance: &'a str,
     pub(super) what: &'a str,
 }
 
@@ -103,16 +106,13 @@ impl Act<'_> {
         if !matches!(error, ActError::NameTaken { .. } | ActError::Indeterminate { .. }) {
             return Err(error);
         }
-        let uid = spec.labels.get(label::UID);
         match self.engine.service_named(&spec.name).await {
             Ok(Some(SeenService { service, .. }))
-                if uid.is_some() && service.labels.get(label::UID) == uid =>
+                if labels::uid(&spec.labels).is_some_and(|uid| self.is_owned(&service.labels, uid)) =>
             {
                 Ok(Done::AlreadyThere(service.id))
             }
-            Ok(Some(_)) => Err(ActError::NameTaken {
-                what: self.what.to_owned(),
-            }),
+            Ok(Some(_)) => Err(self.name_taken()),
             Ok(None) | Err(_) => Err(error),
         }
     }
@@ -138,9 +138,7 @@ impl Act<'_> {
             return Ok(Done::Unchanged);
         }
         if live.pointer("/Version/Index").and_then(Value::as_u64) != Some(version) {
-            return Err(ActError::Conflict {
-                what: self.what.to_owned(),
-            });
+            return Err(self.conflict());
         }
         let path = format!(
             "/services/{}/update?version={version}&registryAuthFrom=spec",
@@ -168,7 +166,7 @@ impl Act<'_> {
         }
     }
 
-    /// Removes a network, secret or config, if it is one of ours.
+    /// Removes a network, secret or config, if this installation made it.
     async fn remove(&self, kind: &str, id: &str) -> Result<Done, ActError> {
         let path = format!("/{kind}/{}", escape(id));
         let found: Value = match self.engine.transport.call(Call::get(path)).await {
@@ -176,15 +174,11 @@ impl Act<'_> {
             answer => answer.map_err(|error| self.failed_read(error))?,
         };
         let labels = found.pointer("/Spec/Labels").or_else(|| found.get("Labels"));
-        let manager = labels
-            .and_then(|labels| labels.get(label::MANAGED_BY))
-            .and_then(Value::as_str);
-        if manager != Some(MANAGER) {
-            return Err(ActError::Conflict {
-                what: self.what.to_owned(),
-            });
+        let labels = labels.and_then(|labels| Labels::deserialize(labels).ok());
+        match labels.is_some_and(|labels| self.is_ours(&labels)) {
+            true => self.delete(kind, id).await,
+            false => Err(self.conflict()),
         }
-        self.delete(kind, id).await
     }
 
     async fn delete(&self, kind: &str, id: &str) -> Result<Done, ActError> {
@@ -212,12 +206,10 @@ impl Act<'_> {
             answer => answer.map_err(|error| self.failed_read(error))?,
         };
         let spec = wire::Spec::deserialize(&live["Spec"]).unwrap_or_default();
-        if spec.labels.get(label::UID).is_none_or(|found| found != uid) {
-            return Err(ActError::Conflict {
-                what: self.what.to_owned(),
-            });
+        match self.is_owned(&spec.labels, uid) {
+            true => Ok(Some(live)),
+            false => Err(self.conflict()),
         }
-        Ok(Some(live))
     }
 
     /// The ids of the files that a service refers to: ours alone. Networks are found by the engine itself.
@@ -226,11 +218,11 @@ impl Act<'_> {
         let mut ids = Ids::default();
         if !secrets.is_empty() {
             let all = self.engine.secrets().await;
-            ids.secrets = ours(all.map_err(|error| self.failed_read(error))?, &spec.labels);
+            ids.secrets = self.ours(all.map_err(|error| self.failed_read(error))?);
         }
         if !configs.is_empty() {
             let all = self.engine.configs().await;
-            ids.configs = ours(all.map_err(|error| self.failed_read(error))?, &spec.labels);
+            ids.configs = self.ours(all.map_err(|error| self.failed_read(error))?);
         }
         let no_secret = secrets
             .iter()
@@ -264,19 +256,47 @@ impl Act<'_> {
         })
     }
 
+    /// Of all secrets or configs those that this installation made, ids by name.
+    fn ours(&self, blobs: Vec<SeenBlob>) -> BTreeMap<String, String> {
+        let ours = blobs.into_iter().filter(|blob| self.is_ours(&blob.blob.labels));
+        ours.map(|blob| (blob.name, blob.blob.id)).collect()
+    }
+
+    /// Whether this installation made what carries these labels.
+    pub(super) fn is_ours(&self, found: &Labels) -> bool {
+        labels::is_ours(found, self.instance)
+    }
+
+    /// Whether this installation made it, for the owner of that uid.
+    fn is_owned(&self, found: &Labels, uid: &str) -> bool {
+        self.is_ours(found) && labels::uid(found) == Some(uid)
+    }
+
     pub(super) fn failed(&self, error: SwarmError) -> ActError {
         ActError::from_engine(self.what, error)
     }
 
     /// A read before the change failed: whatever became of it, nothing was changed.
-    fn failed_read(&self, error: SwarmError) -> ActError {
+    pub(super) fn failed_read(&self, error: SwarmError) -> ActError {
         match self.failed(error) {
             ActError::Indeterminate { what, source } => ActError::Unavailable { what, source },
             other => other,
         }
     }
 
-    fn refused(&self, message: &str) -> ActError {
+    pub(super) fn name_taken(&self) -> ActError {
+        ActError::NameTaken {
+            what: self.what.to_owned(),
+        }
+    }
+
+    fn conflict(&self) -> ActError {
+        ActError::Conflict {
+            what: self.what.to_owned(),
+        }
+    }
+
+    pub(super) fn refused(&self, message: &str) -> ActError {
         ActError::Refused {
             what: self.what.to_owned(),
             message: message.to_owned(),
@@ -289,11 +309,4 @@ impl Act<'_> {
             message: "it was removed by somebody else".to_owned(),
         }
     }
-}
-
-/// Of all secrets or configs those of the installation that `labels` name, ids by name.
-fn ours(blobs: Vec<SeenBlob>, labels: &Labels) -> BTreeMap<String, String> {
-    let is_ours = |blob: &SeenBlob| blob.blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE);
-    let ours = blobs.into_iter().filter(is_ours);
-    ours.map(|blob| (blob.name, blob.blob.id)).collect()
 }

@@ -1,7 +1,5 @@
 //! Makes Swarm secrets and configs.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::ByteString;
 use serde_json::json;
 
@@ -10,7 +8,7 @@ use super::decode::SeenBlob;
 use super::error::ActError;
 use super::transport::Call;
 use super::wire;
-use crate::resource::names::label;
+use crate::resource::labels::Labels;
 
 impl Act<'_> {
     /// Makes a secret or config. Not through bollard, which logs what it sends.
@@ -19,7 +17,7 @@ impl Act<'_> {
         kind: &str,
         name: &str,
         content: &[u8],
-        labels: &BTreeMap<String, String>,
+        labels: &Labels,
     ) -> Result<Done, ActError> {
         let body = json!({"Name": name, "Labels": labels, "Data": ByteString(content.to_owned())});
         let path = format!("/{kind}/create");
@@ -38,14 +36,8 @@ impl Act<'_> {
         };
         let found = found.ok().into_iter().flatten().find(|blob| blob.name == name);
         match found {
-            Some(SeenBlob { blob, .. })
-                if blob.labels.get(label::INSTANCE) == labels.get(label::INSTANCE) =>
-            {
-                Ok(Done::AlreadyThere(blob.id))
-            }
-            Some(_) => Err(ActError::NameTaken {
-                what: self.what.to_owned(),
-            }),
+            Some(SeenBlob { blob, .. }) if self.is_ours(&blob.labels) => Ok(Done::AlreadyThere(blob.id)),
+            Some(_) => Err(self.name_taken()),
             None => Err(error),
         }
     }

@@ -151,7 +151,14 @@ impl Cache {
         &self.inner.swarm
     }
 
-    /// One owner's slice of the Swarm.
+    /// Says what an owner that is reconciled depends on: from now on, changes of the services and networks that
+    /// `want` names are told to it. What it followed before is forgotten, and [`Want::own`] names nothing.
+    pub fn follow(&self, want: &Want<'_>) {
+        self.inner.ledger().follow(want);
+    }
+
+    /// One owner's slice of the Swarm. A look changes nothing for anybody, so that what is only proposed can be
+    /// looked at.
     ///
     /// # Errors
     /// While the engine is away: old knowledge is not served as new. A secret that cannot be read, or an image
@@ -305,7 +312,8 @@ impl Inner {
         if lacks_networks {
             let read = self.begin();
             let networks = self.engine().networks().await?;
-            self.ledger().networks.replace(read, networks);
+            let touched = self.ledger().networks(read, networks);
+            self.tell_others(owner, touched);
         }
         Ok(())
     }
@@ -320,11 +328,21 @@ impl Inner {
             engine.configs(),
         )?;
         let mut ledger = self.ledger();
-        ledger.services(read, Scope::Owner(owner), services);
-        ledger.networks.replace(read, networks);
-        ledger.secrets.replace(read, secrets);
-        ledger.configs.replace(read, configs);
+        let mut touched = ledger.services(read, Scope::Owner(owner), services);
+        touched.extend(ledger.networks(read, networks));
+        touched.extend(ledger.secrets(read, secrets));
+        touched.extend(ledger.configs(read, configs));
+        drop(ledger);
+        self.tell_others(owner, touched);
         Ok(())
+    }
+
+    /// Who looks is answered; others would hear of it from nobody else: to the watch, it is no news any more.
+    fn tell_others(&self, looking: &Key, mut touched: BTreeSet<Key>) {
+        touched.remove(looking);
+        if !touched.is_empty() {
+            self.triggers.add(touched.into_iter().map(Trigger::Owner));
+        }
     }
 
     async fn know_tasks(&self, owner: &Key) -> Result<(), SwarmError> {

@@ -18,7 +18,6 @@ use super::error::SwarmError;
 use super::transport::{Call, READ_LIMIT, Transport, bounded, escape, filters};
 use super::wire;
 use crate::resource::labels;
-use crate::resource::names::label;
 use crate::resource::object::Key;
 
 /// bollard's own bound, on headers alone; ours is tighter and covers the body.
@@ -145,7 +144,7 @@ impl Engine {
 
     /// The tasks of all services of an installation.
     pub(super) async fn tasks(&self, instance: &str) -> Result<Vec<SeenTask>, SwarmError> {
-        let labels = [format!("{}={instance}", label::INSTANCE)];
+        let labels = labels::of_instance(instance).map(equals);
         self.read(&format!("/tasks?{}", filters(&[("label", &labels)])))
             .await
     }
@@ -176,8 +175,13 @@ impl Engine {
     }
 }
 
-fn owner_labels(owner: &Key, instance: &str) -> [String; 4] {
-    labels::selector(owner, instance).map(|(name, value)| format!("{name}={value}"))
+fn owner_labels(owner: &Key, instance: &str) -> [String; 5] {
+    labels::selector(owner, instance).map(equals)
+}
+
+/// A label as filters ask for it.
+fn equals((name, value): (&str, &str)) -> String {
+    format!("{name}={value}")
 }
 
 fn from_bollard(what: String, error: bollard::errors::Error) -> SwarmError {

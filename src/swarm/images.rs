@@ -22,6 +22,8 @@ const REGISTRY_LIMIT: Duration = Duration::from_secs(3);
 const GOOD_FOR: Duration = Duration::from_secs(600);
 /// How long it holds that there was none.
 const BAD_FOR: Duration = Duration::from_secs(60);
+/// How long an answer is kept that holds no longer and that nobody has asked for since.
+const KEPT_FOR: Duration = Duration::from_secs(3600);
 
 /// The answers so far, by reference.
 #[derive(Debug, Default)]
@@ -50,22 +52,49 @@ impl Images {
                 why: format!("{reference:?} is no image reference"),
             };
         }
-        let slot = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(reference.to_owned()).or_default())
-        };
+        self.remember(reference, async |last| look(engine, reference, last).await)
+            .await
+    }
+
+    /// The answer that holds, or else the one of `look`, which is given the last one. When `look` is cancelled,
+    /// the last answer stays.
+    async fn remember(
+        &self,
+        reference: &str,
+        look: impl AsyncFnOnce(Option<Image>) -> (Image, Duration),
+    ) -> Image {
+        let slot = self.slot(reference);
         let mut slot = slot.lock().await;
         if let Some(known) = slot.as_ref().filter(|known| known.until > Instant::now()) {
             return known.image.clone();
         }
-        let last = slot.take().map(|known| known.image);
-        let (image, hold) = look(engine, reference, last).await;
+        let last = slot.as_ref().map(|known| known.image.clone());
+        let (image, hold) = look(last).await;
         *slot = Some(Known {
             image: image.clone(),
             until: Instant::now() + hold,
         });
         image
     }
+
+    /// The place of a reference. Anybody may ask for any reference: a new one makes room for itself.
+    fn slot(&self, reference: &str) -> Arc<Slot> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = known.get(reference) {
+            return Arc::clone(slot);
+        }
+        let now = Instant::now();
+        known.retain(|_, slot| is_kept(slot, now));
+        Arc::clone(known.entry(reference.to_owned()).or_default())
+    }
+}
+
+/// Whether somebody looks or waits, or the answer still holds or did so not long ago.
+fn is_kept(slot: &mut Arc<Slot>, now: Instant) -> bool {
+    Arc::get_mut(slot).is_none_or(|slot| {
+        let known = slot.get_mut().as_ref();
+        known.is_some_and(|known| known.until + KEPT_FOR > now)
+    })
 }
 
 /// Asks this node, then the registry; `last` is the answer so far.
@@ -132,7 +161,52 @@ fn own_digest<'a>(reference: &str, digests: &'a [String]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
+    use futures::FutureExt;
+    use tokio::time::advance;
+
     use super::*;
+
+    fn digest() -> Image {
+        Image::Resolved("agent:1@sha256:1".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_is_cancelled_loses_no_digest() {
+        let images = Images::default();
+        images.remember("agent:1", async |_| (digest(), GOOD_FOR)).await;
+        advance(GOOD_FOR).await;
+        let cancelled = images.remember("agent:1", async |_| pending().await);
+        assert_eq!(cancelled.now_or_never(), None);
+        let mut told = None;
+        let look = async |last| {
+            told = last;
+            (Image::Local, BAD_FOR)
+        };
+        images.remember("agent:1", look).await;
+        assert_eq!(told, Some(digest()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_is_used_is_remembered() {
+        let images = Images::default();
+        let known = || images.known.lock().unwrap().keys().cloned().collect::<Vec<_>>();
+        let ask = async |name: &str| {
+            images.remember(name, async |_| (digest(), GOOD_FOR)).await;
+        };
+        let cancelled = images.remember("cancelled:1", async |_| pending().await);
+        assert_eq!(cancelled.now_or_never(), None);
+        let mut looking = Box::pin(images.remember("looking:1", async |_| pending().await));
+        assert_eq!(looking.as_mut().now_or_never(), None);
+        ask("once:1").await;
+        ask("used:1").await;
+        advance(KEPT_FOR).await;
+        ask("used:1").await;
+        advance(GOOD_FOR).await;
+        ask("new:1").await;
+        assert_eq!(known(), ["looking:1", "new:1", "used:1"]);
+    }
 
     #[test]
     fn only_the_digest_of_the_same_repository_counts() {

@@ -1,18 +1,18 @@
 //! Makes an overlay network, and makes sure that it has addresses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use tokio::time::{Instant, sleep};
 
-use super::act::Done;
+use super::act::{Act, Done};
 use super::decode::SeenNetwork;
 use super::engine::Engine;
 use super::error::{ActError, SwarmError};
 use super::subnet::{self, Subnet};
 use super::transport::WRITE_LIMIT;
-use crate::resource::names::label;
+use crate::resource::labels::Labels;
 
 /// How often a block of addresses is tried that turns out to be taken by something no list shows.
 const TRIES: usize = 5;
@@ -23,23 +23,17 @@ const ALLOCATION_LIMIT: Duration = Duration::from_secs(3);
 ///
 /// The engine does not refuse a block that is taken: it makes the network, which then never works. So the
 /// network is looked at afterwards, and made again elsewhere when it got no addresses.
-pub(super) async fn create(
-    engine: &Engine,
-    what: &str,
-    name: &str,
-    labels: &BTreeMap<String, String>,
-) -> Result<Done, ActError> {
-    let fail = |error| ActError::from_engine(what, error);
+pub(super) async fn create(act: &Act<'_>, name: &str, labels: &Labels) -> Result<Done, ActError> {
+    let engine = act.engine;
+    let fail = |error| act.failed(error);
+    let fail_to_look = |error| act.failed_read(error);
     let _turn = engine.making_network.lock().await;
     let mut refused = Vec::new();
     for _ in 0..TRIES {
-        let known = engine.networks().await.map_err(fail)?;
+        let known = engine.networks().await.map_err(fail_to_look)?;
         if let Some(found) = known.iter().find(|network| network.swarm && network.name == name) {
-            let is_ours = found.network.labels.get(label::INSTANCE) == labels.get(label::INSTANCE);
-            if !is_ours || !found.network.overlay {
-                return Err(ActError::NameTaken {
-                    what: what.to_owned(),
-                });
+            if !act.is_ours(&found.network.labels) || !found.network.overlay {
+                return Err(act.name_taken());
             }
             if found.allocated {
                 return Ok(Done::AlreadyThere(found.network.id.clone()));
@@ -49,10 +43,9 @@ pub(super) async fn create(
         }
         let mut taken = refused.clone();
         taken.extend(known.iter().flat_map(|network| &network.subnets).copied());
-        taken.extend(node_addresses(engine).await.map_err(fail)?);
-        let block = subnet::choose(name, &taken).ok_or_else(|| ActError::Refused {
-            what: what.to_owned(),
-            message: "all addresses for networks are taken; remove networks that nobody uses".to_owned(),
+        taken.extend(node_addresses(engine).await.map_err(fail_to_look)?);
+        let block = subnet::choose(name, &taken).ok_or_else(|| {
+            act.refused("all addresses for networks are taken; remove networks that nobody uses")
         })?;
         let id = match post(engine, name, labels, block).await {
             // Somebody was faster: the next look tells who.
@@ -65,19 +58,11 @@ pub(super) async fn create(
         remove(engine, &id).await.map_err(fail)?;
         refused.push(block);
     }
-    Err(ActError::Refused {
-        what: what.to_owned(),
-        message: "the Swarm's managers gave it no addresses; their log (`journalctl -u docker`) says why"
-            .to_owned(),
-    })
+    let why = "the Swarm's managers gave it no addresses; their log (`journalctl -u docker`) says why";
+    Err(act.refused(why))
 }
 
-async fn post(
-    engine: &Engine,
-    name: &str,
-    labels: &BTreeMap<String, String>,
-    block: Subnet,
-) -> Result<String, SwarmError> {
+async fn post(engine: &Engine, name: &str, labels: &Labels, block: Subnet) -> Result<String, SwarmError> {
     let pool = IpamConfig {
         subnet: Some(block.to_string()),
         ..IpamConfig::default()

@@ -90,11 +90,12 @@ fn is_plain(word: &str) -> bool {
 
 /// The content of a plain file and its length; no more than one byte over the limit is read.
 fn read_bounded(path: &Path) -> io::Result<(Vec<u8>, u64)> {
-    let file = std::fs::File::open(path)?;
-    let meta = file.metadata()?;
+    // Before it is opened: to open a pipe waits for somebody who writes.
+    let meta = path.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::other("it is no plain file"));
     }
+    let file = std::fs::File::open(path)?;
     let mut content = Vec::new();
     file.take(SECRET_MAX + 1).read_to_end(&mut content)?;
     let length = meta.len().max(content.len() as u64);
@@ -105,6 +106,8 @@ fn read_bounded(path: &Path) -> io::Result<(Vec<u8>, u64)> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, Mode, mkfifoat};
 
     use super::*;
 
@@ -117,6 +120,7 @@ mod tests {
         fs::write(inside.join("empty"), "").unwrap();
         fs::write(inside.join("huge"), vec![b'x'; 500 * 1024]).unwrap();
         fs::create_dir(inside.join("folder")).unwrap();
+        mkfifoat(CWD, inside.join("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
         symlink("token", inside.join("inside-link")).unwrap();
         symlink("../../outside", inside.join("outside-link")).unwrap();
         symlink(dir.path(), dir.path().join("secrets/elsewhere")).unwrap();
@@ -139,6 +143,7 @@ mod tests {
             ("default", "empty", "holds 0 bytes"),
             ("default", "huge", "holds 512000 bytes; Swarm takes 1 to 511999"),
             ("default", "folder", "cannot be read"),
+            ("default", "pipe", "cannot be read"),
         ] {
             let error = secrets.read(namespace, name).unwrap_err().to_string();
             assert!(error.contains(expect), "{namespace}/{name}: {error}");

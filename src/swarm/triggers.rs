@@ -14,7 +14,7 @@ const OWNERS_MAX: usize = 10_000;
 /// A hint that something may be worth reconciling; never a fact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
-    /// Something of this owner changed, or something that it named when it was observed last.
+    /// Something of this owner changed, or something that it follows.
     Owner(Key),
     /// Something changed that any owner may depend on: a node, or the engine went or came back.
     All,

@@ -143,11 +143,9 @@ impl Inner {
         )?;
         let mut ledger = self.ledger();
         let mut owners = ledger.services(read, Scope::All, services);
-        let changed = ledger.networks.replace(read, networks);
-        owners.extend(ledger.concerned(&changed));
-        let mut changed = ledger.secrets.replace(read, secrets);
-        changed.extend(ledger.configs.replace(read, configs));
-        owners.extend(ledger.makers(&changed));
+        owners.extend(ledger.networks(read, networks));
+        owners.extend(ledger.secrets(read, secrets));
+        owners.extend(ledger.configs(read, configs));
         owners.extend(ledger.makers_of_idle_networks());
         let mut triggers: BTreeSet<Trigger> = owners.into_iter().map(Trigger::Owner).collect();
         if !ledger.nodes.replace(read, nodes).is_empty() {
@@ -234,23 +232,17 @@ impl Inner {
         if networks {
             let read = self.begin();
             let answer = engine.networks().await?;
-            let mut ledger = self.ledger();
-            let changed = ledger.networks.replace(read, answer);
-            owners.extend(ledger.concerned(&changed));
+            owners.extend(self.ledger().networks(read, answer));
         }
         if secrets {
             let read = self.begin();
             let answer = engine.secrets().await?;
-            let mut ledger = self.ledger();
-            let changed = ledger.secrets.replace(read, answer);
-            owners.extend(ledger.makers(&changed));
+            owners.extend(self.ledger().secrets(read, answer));
         }
         if configs {
             let read = self.begin();
             let answer = engine.configs().await?;
-            let mut ledger = self.ledger();
-            let changed = ledger.configs.replace(read, answer);
-            owners.extend(ledger.makers(&changed));
+            owners.extend(self.ledger().configs(read, answer));
         }
         if nodes {
             let read = self.begin();

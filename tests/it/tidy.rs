@@ -36,6 +36,7 @@ const ONLY_IN: &[(&str, &str)] = &[
 /// What the API must not do with the swarm room: it observes, and the controllers act.
 const CHANGES: &[&str] = &[
     ".act(",
+    ".follow(",
     ".invalidate(",
     ".settling(",
     ".stop_polling(",

@@ -4,12 +4,15 @@
 //! An answer never overwrites what a later read has shown: neither a newer version, nor an absence, nor an
 //! object that was made after the read began. Engine ids are never used twice.
 
+mod follow;
 mod slice;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::follow::Followers;
 use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::resource::object::Key;
 use crate::swarm::decode::{HasId, SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
@@ -94,17 +97,14 @@ pub(in crate::swarm) struct Ledger {
     users: BTreeMap<Used, BTreeSet<String>>,
     /// Services that were found gone, and by which read; kept while reads that began before may still answer.
     gone: BTreeMap<String, ReadNo>,
-    /// Owners that found a service of somebody else under a name that they want, by its id.
-    waiting: BTreeMap<String, BTreeSet<Key>>,
     tasks: BTreeMap<Key, OwnerTasks>,
     /// Owners that were acted on, and that no read has looked at since.
     acted_on: BTreeMap<Key, ReadNo>,
-    /// The networks that owners name.
-    wanted_networks: BTreeMap<Key, BTreeSet<String>>,
+    followers: Followers,
     pub(in crate::swarm) nodes: Shelf<SeenNode>,
-    pub(in crate::swarm) networks: Shelf<SeenNetwork>,
-    pub(in crate::swarm) secrets: Shelf<SeenBlob>,
-    pub(in crate::swarm) configs: Shelf<SeenBlob>,
+    networks: Shelf<SeenNetwork>,
+    secrets: Shelf<SeenBlob>,
+    configs: Shelf<SeenBlob>,
 }
 
 #[derive(Debug)]
@@ -264,43 +264,14 @@ impl Ledger {
         (services, leftover)
     }
 
-    /// A service of somebody else that has a name which `owner` wants: from now on its changes are the owner's, too.
-    fn foreign(&mut self, owner: &Key, name: &str) -> Option<Service> {
+    /// A service of somebody else that has a name which `owner` wants.
+    fn foreign(&self, owner: &Key, name: &str) -> Option<Service> {
         let id = self.by_name.get(name)?;
         let entry = self
             .services
             .get(id)
             .filter(|entry| entry.owner.as_ref() != Some(owner))?;
-        self.waiting.entry(id.clone()).or_default().insert(owner.clone());
         Some(self.named(entry))
-    }
-
-    /// Notes which networks an owner names: from now on their changes are its own, too.
-    fn want_networks(&mut self, owner: &Key, names: &BTreeSet<String>) {
-        if names.is_empty() {
-            self.wanted_networks.remove(owner);
-        } else if self.wanted_networks.get(owner) != Some(names) {
-            self.wanted_networks.insert(owner.clone(), names.clone());
-        }
-    }
-
-    /// The owners to whom changed networks matter.
-    pub(in crate::swarm) fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
-        let names: BTreeSet<&str> = changed.iter().map(|network| network.name.as_str()).collect();
-        let wants = |wanted: &BTreeSet<String>| wanted.iter().any(|name| names.contains(name.as_str()));
-        let wanting = self.wanted_networks.iter().filter(|(_, wanted)| wants(wanted));
-        let makers = changed
-            .iter()
-            .filter_map(|network| owner(&network.network.labels, &self.instance));
-        wanting.map(|(owner, _)| owner.clone()).chain(makers).collect()
-    }
-
-    /// The owners of changed secrets or configs.
-    pub(in crate::swarm) fn makers(&self, changed: &[SeenBlob]) -> BTreeSet<Key> {
-        changed
-            .iter()
-            .filter_map(|blob| owner(&blob.blob.labels, &self.instance))
-            .collect()
     }
 
     /// Notes that any task may have changed.
@@ -334,18 +305,6 @@ impl Ledger {
         let made = networks.chain(blobs.map(|seen| &seen.blob.labels));
         let makers = made.filter_map(|labels| owner(labels, &self.instance));
         self.by_owner.keys().cloned().chain(makers).collect()
-    }
-
-    /// The owners for whom networks were made that no service uses any more: whoever left one last does not know
-    /// of that, and its maker may be gone.
-    pub(in crate::swarm) fn makers_of_idle_networks(&self) -> BTreeSet<Key> {
-        let is_idle = |seen: &&SeenNetwork| {
-            let used = Used::Network(seen.network.id.clone());
-            !self.users.contains_key(&used)
-        };
-        let idle = self.networks.iter().filter(is_idle);
-        idle.filter_map(|seen| owner(&seen.network.labels, &self.instance))
-            .collect()
     }
 
     /// Names of the services that refer to something, whoever owns them.
@@ -395,7 +354,7 @@ impl Ledger {
         touched.extend(self.unlink(&id).and_then(|old| old.owner));
         let owner = owner(&seen.service.labels, &self.instance);
         touched.extend(owner.clone());
-        touched.extend(self.waiting.get(&id).into_iter().flatten().cloned());
+        touched.extend(self.followers.of_service(&seen.service.spec.name));
         self.link(&id, Entry { read, seen, owner });
     }
 
@@ -404,8 +363,8 @@ impl Ledger {
             return;
         }
         self.gone.insert(id.to_owned(), read);
-        touched.extend(self.waiting.remove(id).into_iter().flatten());
         if let Some(entry) = self.unlink(id) {
+            touched.extend(self.followers.of_service(&entry.seen.service.spec.name));
             if let Some(known) = entry.owner.as_ref().and_then(|owner| self.tasks.get_mut(owner)) {
                 known.doubted = known.doubted.max(read);
             }
@@ -476,7 +435,12 @@ fn refers_to(service: &Service) -> impl Iterator<Item = Used> {
     networks.chain(secrets).chain(configs)
 }
 
-fn remove_from<K: Ord>(index: &mut BTreeMap<K, BTreeSet<String>>, key: &K, member: &str) {
+fn remove_from<K, V, Q>(index: &mut BTreeMap<K, BTreeSet<V>>, key: &K, member: &Q)
+where
+    K: Ord,
+    V: Ord + Borrow<Q>,
+    Q: Ord + ?Sized,
+{
     if let Some(members) = index.get_mut(key) {
         members.remove(member);
         if members.is_empty() {

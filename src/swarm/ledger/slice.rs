@@ -12,10 +12,7 @@ use crate::swarm::want::Want;
 
 impl Ledger {
     /// One owner's slice, without images and secret sources, which are not of the Swarm.
-    ///
-    /// From now on, changes of what it names are told to it.
-    pub(in crate::swarm) fn slice(&mut self, want: &Want<'_>) -> Observed {
-        self.want_networks(want.owner, &want.networks);
+    pub(in crate::swarm) fn slice(&self, want: &Want<'_>) -> Observed {
         let (own, leftover_tasks) = self.owned(want.owner);
         let mut services: BTreeMap<String, Service> = own
             .into_iter()
@@ -40,22 +37,19 @@ impl Ledger {
         }
     }
 
-    /// The networks that it names, those made for it, and those of ours that nobody uses.
+    /// The networks that it names, and those made for it.
     ///
     /// One of ours that the managers gave no addresses does not exist here: making it again is what helps.
     fn networks_for(&self, key: &Key, named: &BTreeSet<String>) -> BTreeMap<String, Network> {
         let mut networks = BTreeMap::new();
         for seen in self.networks.iter() {
             let labels = &seen.network.labels;
-            let is_ours = is_ours(labels, &self.instance);
-            let used = Used::Network(seen.network.id.clone());
             let is_its_own = || owner(labels, &self.instance).as_ref() == Some(key);
-            let is_idle = || is_ours && !self.users.contains_key(&used);
-            let is_shown = named.contains(&seen.name) || is_its_own() || is_idle();
+            let is_shown = named.contains(&seen.name) || is_its_own();
             // A Swarm's network hides a local one of the same name, as it does for the engine.
             let is_hidden = !seen.swarm && networks.contains_key(&seen.name);
-            if is_shown && !is_hidden && (seen.allocated || !is_ours) {
-                let in_use = self.users(&used);
+            if is_shown && !is_hidden && (seen.allocated || !is_ours(labels, &self.instance)) {
+                let in_use = self.users(&Used::Network(seen.network.id.clone()));
                 networks.insert(
                     seen.name.clone(),
                     Network {

@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::resource::kind::Kind;
 use crate::resource::names::{MANAGER, label};
+use crate::swarm::Want;
 
 const INSTANCE: &str = "here";
 
@@ -199,20 +200,91 @@ fn a_count_from_before_the_tasks_were_read_says_nothing() {
     assert_eq!(touched, [].into());
 }
 
-#[test]
-fn who_stands_in_the_way_is_told_about_until_it_goes() {
-    let mut ledger = ledger();
-    let read = ledger.begin();
-    ledger.services(read, Scope::All, vec![service("s1", 1, "")]);
-    assert!(ledger.foreign(&team("a"), "name-none").is_none());
-    assert_eq!(ledger.foreign(&team("a"), "name-s1").unwrap().id, "s1");
-    for answer in [vec![service("s1", 2, "")], vec![]] {
-        let read = ledger.begin();
-        assert_eq!(
-            ledger.services(read, Scope::Ids(&ids(&["s1"])), answer),
-            [team("a")].into()
-        );
+/// What an owner depends on, by name.
+fn want<'a>(owner: &'a Key, services: &[&str], networks: &[&str]) -> Want<'a> {
+    Want {
+        service_names: ids(services),
+        networks: ids(networks),
+        ..Want::own(owner)
     }
+}
+
+#[test]
+fn who_stands_in_the_way_is_told_about_from_its_coming_to_its_going() {
+    let mut ledger = ledger();
+    let (owner, names) = (team("a"), ["name-none", "name-s1"]);
+    ledger.follow(&want(&owner, &names, &[]));
+    let mut seen: Vec<Vec<u64>> = Vec::new();
+    for answer in [vec![service("s1", 1, "")], vec![service("s1", 2, "")], vec![]] {
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::Ids(&ids(&["s1"])), answer);
+        assert_eq!(touched, [team("a")].into());
+        let services = ledger.slice(&want(&owner, &names, &[])).services;
+        seen.push(services.into_values().map(|service| service.version).collect());
+    }
+    assert_eq!(seen, [vec![1], vec![2], vec![]]);
+}
+
+#[test]
+fn a_read_for_one_owner_tells_who_waits_for_a_name_of_it() {
+    let mut ledger = ledger();
+    let (waiting, holder) = (team("a"), team("b"));
+    ledger.follow(&want(&waiting, &["name-s1"], &[]));
+    for answer in [vec![service("s1", 1, "b")], vec![]] {
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::Owner(&holder), answer);
+        assert_eq!(touched, [waiting.clone(), holder.clone()].into());
+    }
+}
+
+/// Takes a list of networks; who is told.
+fn list_networks(ledger: &mut Ledger, names: &[&str]) -> BTreeSet<Key> {
+    let read = ledger.begin();
+    ledger.networks(read, names.iter().map(|name| network(name, name)).collect())
+}
+
+#[test]
+fn a_look_changes_nothing_of_what_an_owner_is_told() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    ledger.follow(&want(&owner, &["name-s1"], &["net"]));
+    let proposed = team("proposed");
+    for looked_at in [&owner, &proposed] {
+        ledger.slice(&want(looked_at, &["name-s2"], &["other"]));
+    }
+    for (id, networks, told) in [
+        ("s1", &["net"][..], Some(&owner)),
+        ("s2", &["net", "other"], None),
+    ] {
+        let told: BTreeSet<Key> = told.into_iter().cloned().collect();
+        assert_eq!(list_networks(&mut ledger, networks), told, "{networks:?}");
+        let read = ledger.begin();
+        let touched = ledger.services(read, Scope::Ids(&ids(&[id])), vec![service(id, 1, "")]);
+        assert_eq!(touched, told, "service {id}");
+    }
+}
+
+#[test]
+fn what_an_owner_does_not_follow_any_more_is_forgotten() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    ledger.follow(&want(&owner, &["name-s1", "name-s2"], &["net"]));
+    ledger.follow(&want(&owner, &["name-s2"], &["other"]));
+    let read = ledger.begin();
+    let touched = ledger.services(read, Scope::All, vec![service("s1", 1, "")]);
+    assert_eq!(
+        (touched, list_networks(&mut ledger, &["net"])),
+        ([].into(), [].into())
+    );
+    assert_eq!(
+        list_networks(&mut ledger, &["net", "other"]),
+        [owner.clone()].into()
+    );
+    ledger.follow(&Want::own(&owner));
+    assert_eq!(
+        format!("{:?}", ledger.followers),
+        format!("{:?}", Followers::default())
+    );
 }
 
 #[test]
@@ -221,21 +293,16 @@ fn networks_are_known_by_name_to_those_who_named_them() {
     let read = ledger.begin();
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     assert!(ledger.lacks_networks(&team("a")));
-    ledger.want_networks(&team("b"), &ids(&["net"]));
+    ledger.follow(&want(&team("b"), &[], &["net"]));
     let read = ledger.begin();
-    let changed = ledger
-        .networks
-        .replace(read, vec![network("n1", "net"), network("n2", "other")]);
-    assert_eq!(ledger.concerned(&changed), [team("b")].into());
+    let told = ledger.networks(read, vec![network("n1", "net"), network("n2", "other")]);
+    assert_eq!(told, [team("b")].into());
     assert!(!ledger.lacks_networks(&team("a")));
     assert_eq!(ledger.owned(&team("a")).0[0].spec.networks, ids(&["net"]));
     assert_eq!(ledger.users(&Used::Network("n1".to_owned())), ids(&["name-s1"]));
     let read = ledger.begin();
-    assert_eq!(
-        ledger.networks.replace(read, vec![network("n1", "net")]).len(),
-        1,
-        "one is gone"
-    );
+    let told = ledger.networks(read, vec![network("n2", "other")]);
+    assert_eq!(told, [team("b")].into(), "it is gone");
 }
 
 #[test]
@@ -277,12 +344,13 @@ fn an_owner_sees_what_concerns_it() {
     ledger.networks.replace(read, networks);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     for (named, expect) in [
-        (&["named"][..], &["idle", "named"][..]),
-        (&["n1", "stillborn"], &["idle", "n1"]),
-        (&[], &["idle"]),
+        (&["named"][..], &["named"][..]),
+        (&["n1", "stillborn"], &["n1"]),
+        (&["idle"], &["idle"]),
+        (&[], &[]),
     ] {
         let owner = team("b");
-        let mut want = crate::swarm::Want::own(&owner);
+        let mut want = Want::own(&owner);
         want.networks = ids(named);
         let seen = ledger.slice(&want).networks;
         assert_eq!(seen.keys().collect::<Vec<_>>(), expect, "{named:?}");
@@ -304,7 +372,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
         .secrets
         .replace(read, serde_json::from_value(blobs).unwrap());
     let owner = team("a");
-    let seen = ledger.slice(&crate::swarm::Want::own(&owner)).secrets;
+    let seen = ledger.slice(&Want::own(&owner)).secrets;
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
     assert_eq!(ledger.owners(), [team("a"), team("b")].into());
 }

@@ -59,7 +59,10 @@ async fn bring_about(server: &Server, name: &str) {
         .flatten()
     {
         let swarm = server.cache.swarm();
-        swarm.act(&action, &SecretsDir::default()).await.unwrap();
+        swarm
+            .act(&action, &instance, &SecretsDir::default())
+            .await
+            .unwrap();
     }
     server.cache.invalidate(&key);
     server.cache.settling(&key, true);

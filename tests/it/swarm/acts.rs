@@ -1,14 +1,16 @@
 //! Actions: idempotent, refused with a reason, and never on what is not ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
 use whoosh::plan::Action;
-use whoosh::plan::service::MountSpec;
-use whoosh::swarm::{ActError, Done, LogLine, LogOptions, LogSource, Swarm};
+use whoosh::plan::observed::Blob;
+use whoosh::plan::service::{FileRef, MountSpec};
+use whoosh::swarm::{ActError, Done, LogLine, LogOptions, LogSource, SecretsDir, Swarm, Want};
 
 use super::proxy::{Fault, Proxy};
-use super::stage::{PATIENCE, Stage, host};
+use super::stage::{PATIENCE, Stage, TUNING, host, load_image};
+use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 
 #[tokio::test]
@@ -133,6 +135,107 @@ async fn what_is_not_ours_is_never_touched() {
     stage.clear().await;
 }
 
+/// Two installations on one Swarm: names, and by chance even uids, are the same, and yet each has its own.
+#[tokio::test]
+async fn what_another_installation_made_is_never_touched() {
+    let engine = Engine::shared().await;
+    load_image(engine).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("default")).unwrap();
+    std::fs::write(folder.path().join("default/token"), "hush").unwrap();
+    let secrets = SecretsDir::new(Some(folder.path().to_owned()));
+    let theirs = Stage::new(&host(engine), TUNING, secrets.clone()).await;
+    let mut ours = Stage::new(&host(engine), TUNING, secrets).await;
+    ours.owner = theirs.owner.clone();
+    let create = |stage: &Stage| {
+        let (name, labels) = (format!("{}_blob", theirs.network), stage.labels());
+        let mut spec = theirs.spec(1);
+        spec.labels = labels.clone();
+        let network = Action::CreateNetwork {
+            name: theirs.network.clone(),
+            labels: labels.clone(),
+        };
+        let secret = Action::CreateSecret {
+            name: name.clone(),
+            source: ("default".to_owned(), "token".to_owned()),
+            labels: labels.clone(),
+        };
+        let data = "be kind".to_owned();
+        let config = Action::CreateConfig { name, data, labels };
+        let spec = Box::new(spec);
+        [network, secret, config, Action::CreateService { spec }]
+    };
+    for action in create(&theirs) {
+        theirs.act(&action).await.unwrap();
+    }
+    // The managers write to a service until it has its addresses.
+    theirs.until_running().await;
+    let mut want = Want::own(&theirs.owner);
+    want.tasks = false;
+    let before = theirs.cache.observe(&want).await.unwrap();
+
+    for action in create(&ours) {
+        let answer = ours.act(&action).await;
+        assert!(
+            matches!(answer, Err(ActError::NameTaken { .. })),
+            "{action:?}: {answer:?}"
+        );
+    }
+    let live = before.services.values().next().unwrap();
+    let (id, version, uid) = (live.id.clone(), live.version, ours.uid().to_owned());
+    let name = live.spec.name.clone();
+    let network = before.networks[&theirs.network].id.clone();
+    let blob_id = |blobs: &BTreeMap<String, Blob>| blobs[&format!("{}_blob", theirs.network)].id.clone();
+    let none = String::new;
+    for action in [
+        Action::UpdateService {
+            id: id.clone(),
+            version,
+            uid: uid.clone(),
+            spec: Box::new(ours.spec(1)),
+        },
+        Action::ReleaseService {
+            id: id.clone(),
+            version,
+            name: name.clone(),
+            uid: uid.clone(),
+        },
+        Action::RemoveService { id, name, uid },
+        Action::RemoveNetwork {
+            id: network,
+            name: none(),
+        },
+        Action::RemoveSecret {
+            id: blob_id(&before.secrets),
+            name: none(),
+            users: BTreeSet::new(),
+        },
+        Action::RemoveConfig {
+            id: blob_id(&before.configs),
+            name: none(),
+            users: BTreeSet::new(),
+        },
+    ] {
+        let answer = ours.act(&action).await;
+        assert!(
+            matches!(answer, Err(ActError::Conflict { .. })),
+            "{action:?}: {answer:?}"
+        );
+    }
+    let mut spec = ours.spec(2);
+    spec.container.secrets.push(FileRef {
+        source: format!("{}_blob", theirs.network),
+        path: "token".into(),
+    });
+    let error = ours.create(spec).await.unwrap_err().to_string();
+    assert!(error.contains("not ours"), "{error}");
+
+    theirs.cache.invalidate(&theirs.owner);
+    let after = theirs.cache.observe(&want).await.unwrap();
+    assert_eq!(after, before);
+    theirs.clear().await;
+}
+
 #[tokio::test]
 async fn a_stale_plan_is_a_conflict_and_a_released_service_runs_on() {
     let (engine, stage) = Stage::shared().await;
@@ -214,7 +317,7 @@ async fn what_cannot_be_is_refused_with_the_reason() {
     constraint.constraints = vec!["gibberish".into()];
     constraint.networks = BTreeSet::new();
     let mut secret = base.clone();
-    secret.container.secrets.push(whoosh::plan::service::FileRef {
+    secret.container.secrets.push(FileRef {
         source: "no-such-secret".into(),
         path: "x".into(),
     });
@@ -250,8 +353,12 @@ async fn networks_made_at_the_same_time_all_get_addresses() {
     let operators: Vec<Swarm> = (0..4).map(|_| Swarm::connect(&host(engine)).unwrap()).collect();
     let create = |(number, swarm): (usize, Swarm)| {
         let (name, labels) = (format!("{}_{number}", stage.network), stage.labels());
-        let secrets = &stage.secrets;
-        async move { swarm.act(&Action::CreateNetwork { name, labels }, secrets).await }
+        let (instance, secrets) = (&stage.instance, &stage.secrets);
+        async move {
+            swarm
+                .act(&Action::CreateNetwork { name, labels }, instance, secrets)
+                .await
+        }
     };
     let made: Vec<Done> = futures::stream::iter(operators.into_iter().enumerate())
         .map(create)
@@ -294,7 +401,7 @@ async fn a_create_whose_answer_is_lost_is_found_and_not_repeated() {
     let create = Action::CreateService {
         spec: Box::new(stage.spec(1)),
     };
-    let done = swarm.act(&create, &stage.secrets).await.unwrap();
+    let done = swarm.act(&create, &stage.instance, &stage.secrets).await.unwrap();
     assert!(matches!(done, Done::AlreadyThere(_)), "{done:?}");
     assert_eq!(swarm.calls().by_route["POST /services/create"], 1);
 
@@ -311,13 +418,19 @@ async fn a_create_whose_answer_is_lost_is_found_and_not_repeated() {
         uid: uid.clone(),
         spec: Box::new(spec),
     };
-    assert_eq!(swarm.act(&update, &stage.secrets).await.unwrap(), Done::Updated);
+    assert_eq!(
+        swarm.act(&update, &stage.instance, &stage.secrets).await.unwrap(),
+        Done::Updated
+    );
     assert_eq!(swarm.calls().by_route["POST /services/{id}/update"], 1);
 
     proxy.inject(Fault::Refuse);
     let name = stage.spec(1).name;
     let remove = Action::RemoveService { id, name, uid };
-    let error = swarm.act(&remove, &stage.secrets).await.unwrap_err();
+    let error = swarm
+        .act(&remove, &stage.instance, &stage.secrets)
+        .await
+        .unwrap_err();
     assert!(matches!(error, ActError::Unavailable { .. }), "{error:?}");
     stage.cache.invalidate(&stage.owner);
     stage.clear().await;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use whoosh::plan::observed::TaskState;
-use whoosh::swarm::{SecretsDir, Trigger, Tuning, Want};
+use whoosh::resource::names::label;
+use whoosh::resource::{Key, Kind};
+use whoosh::swarm::{Done, SecretsDir, Trigger, Tuning, Want};
 
 use super::proxy::{Fault, Proxy};
 use super::stage::{IMAGE, PATIENCE, Stage, TUNING, load_image};
@@ -108,6 +110,7 @@ async fn an_owner_sees_its_own_and_who_stands_in_its_way() {
     let mut want = Want::own(&stage.owner);
     want.service_names.extend([taken.clone(), other.spec(1).name]);
     want.networks.insert("ingress".to_owned());
+    stage.cache.follow(&want);
     stage.cache.invalidate(&stage.owner);
     eventually(PATIENCE, "both foreign services are seen", async || {
         let services = stage.cache.observe(&want).await.unwrap().services;
@@ -148,9 +151,14 @@ async fn an_owner_sees_its_own_and_who_stands_in_its_way() {
 }
 
 #[tokio::test]
-async fn a_network_is_told_to_those_who_named_it() {
+async fn a_network_is_told_to_those_who_depend_on_it() {
     let (engine, mut stage) = Stage::shared().await;
-    stage.observe().await;
+    let mut want = Want::own(&stage.owner);
+    want.networks.insert(stage.network.clone());
+    stage.cache.follow(&want);
+    // Somebody asks what another network would mean: that is no wish.
+    want.networks = ["another".to_owned()].into();
+    stage.cache.observe(&want).await.unwrap();
     stage.drain();
     engine
         .docker(&["network", "create", "--driver", "overlay", &stage.network])
@@ -169,6 +177,46 @@ async fn a_network_is_told_to_those_who_named_it() {
         }
     })
     .await;
+}
+
+/// Whoever looks first takes the news: it must reach those whom it concerns all the same.
+#[tokio::test]
+async fn what_a_look_for_one_owner_finds_is_told_to_others() {
+    let engine = Engine::shared().await;
+    load_image(engine).await;
+    let proxy = Proxy::start(engine.socket()).await;
+    proxy.inject(Fault::Silence);
+    let mut stage = Stage::new(&proxy.host(), TUNING, SecretsDir::default()).await;
+    let name = stage.spec(1).name;
+    let mut want = Want::own(&stage.owner);
+    want.service_names.insert(name.clone());
+    want.networks.insert(stage.network.clone());
+    stage.cache.follow(&want);
+    let other = Key::new(Kind::Team, "default", format!("{}-other", stage.owner.name));
+    let look_for_other = async || {
+        stage.cache.invalidate(&other);
+        stage.cache.observe(&Want::own(&other)).await.unwrap();
+    };
+    let own = stage.own();
+    engine
+        .docker(&["network", "create", "--driver", "overlay", &stage.network])
+        .await;
+    look_for_other().await;
+    assert_eq!(stage.cache.triggered().await, own);
+
+    let mut spec = stage.spec(1);
+    spec.networks.clear();
+    spec.labels.insert(label::NAME.to_owned(), other.name.clone());
+    let Done::Created(id) = stage.create(spec).await.unwrap() else {
+        panic!("made")
+    };
+    look_for_other().await;
+    assert_eq!(stage.cache.triggered().await, own);
+    engine.docker(&["service", "rm", &id]).await;
+    look_for_other().await;
+    assert_eq!(stage.cache.triggered().await, own);
+    assert_eq!(stage.drain(), [], "and who looks is not told of what it sees");
+    engine.docker(&["network", "rm", &stage.network]).await;
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub(super) struct Stage {
     pub(super) owner: Key,
     pub(super) secrets: SecretsDir,
     pub(super) network: String,
-    instance: String,
+    pub(super) instance: String,
     run: JoinHandle<()>,
 }
 
@@ -165,7 +165,7 @@ impl Stage {
     }
 
     pub(super) async fn act(&self, action: &Action) -> Result<Done, ActError> {
-        let done = self.swarm.act(action, &self.secrets).await;
+        let done = self.swarm.act(action, &self.instance, &self.secrets).await;
         self.cache.invalidate(&self.owner);
         done
     }
