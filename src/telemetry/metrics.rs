@@ -160,7 +160,7 @@ impl Metrics {
         );
         registry.register(
             "agents_ready",
-            "Agents that run their declared generation and are healthy",
+            "Agents that are declared and healthy, of an earlier generation too where this one cannot be brought about",
             self.agents_ready.clone(),
         );
         registry
