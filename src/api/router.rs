@@ -19,12 +19,13 @@ pub fn router(api: Api) -> Router {
 }
 
 fn table(api: Api) -> Router {
-    Router::new()
-        .merge(json())
-        .merge(text())
+    let bounded = json()
+        .merge(logs())
         .fallback(unknown)
+        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded));
+    bounded
+        .merge(health())
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
         .with_state(api)
 }
@@ -72,12 +73,16 @@ fn json() -> Router<Api> {
 }
 
 /// What is answered with text.
-fn text() -> Router<Api> {
+fn logs() -> Router<Api> {
+    Router::new().route(
+        "/apis/chorus.services/v1/namespaces/{namespace}/agents/{name}/log",
+        get(logs::get),
+    )
+}
+
+/// For those who watch the operator: answered when nothing else is.
+fn health() -> Router<Api> {
     Router::new()
-        .route(
-            "/apis/chorus.services/v1/namespaces/{namespace}/agents/{name}/log",
-            get(logs::get),
-        )
         .route("/healthz", get(health::live))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
