@@ -1,7 +1,7 @@
 //! Connecting to Postgres, and bringing its tables to this version.
 
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use tokio::time::timeout;
 
 use super::error::Cause;
+use super::write::Written;
 use super::{Shared, Store, StoreError, listen};
 
 /// What brings a database to this version, embedded in the binary.
@@ -50,7 +51,7 @@ impl Store {
                 pool,
                 leases,
                 wake: listen::start(session),
-                on_write: OnceLock::new(),
+                written: Written::default(),
             }),
         })
     }

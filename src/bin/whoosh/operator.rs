@@ -38,8 +38,6 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         whoosh_endpoint: None,
     };
     let (metrics, closing) = (Metrics::new(), CancellationToken::new());
-    let written = metrics.clone();
-    store.on_write(move |operation| written.store_written(operation));
     let api = Api {
         store: store.clone(),
         cache: cache.clone(),
