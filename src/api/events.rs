@@ -10,7 +10,7 @@ use super::polled::{self, Rows};
 use super::state::Api;
 use super::status::ApiError;
 
-/// Lists events, the newest last, or watches them.
+/// Lists events, the newest [`MAX_EVENTS`](crate::store::MAX_EVENTS) with the newest last, or watches them.
 ///
 /// `fieldSelector` compares plain fields of an event, such as `involvedObject.name=payments,type!=Normal`.
 pub(super) async fn list(

@@ -32,7 +32,7 @@ use tokio::time::timeout;
 
 pub use crate::resource::event::EventType;
 pub use error::{Cause, StoreError, WatchError};
-pub use events::EventRecord;
+pub use events::{EventRecord, MAX_EVENTS};
 pub use history::HistoryEntry;
 pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use read::Listed;
