@@ -1,15 +1,18 @@
 //! The table of paths: which handler answers what.
 
-use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::get;
+use axum::{Extension, Router};
+use k8s_openapi::api::core::v1::Event;
 
 use super::limits::{MAX_REQUESTS, Places};
+use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete, history, plan, read, scale, status, write};
 use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
+use crate::resource::Object;
 
 /// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {
@@ -24,6 +27,8 @@ fn table(api: Api) -> Router {
         .fallback(unknown)
         .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded));
     bounded
+        .layer(Extension(Recent::<Event>::default()))
+        .layer(Extension(Recent::<Object>::default()))
         .merge(health())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
