@@ -11,6 +11,7 @@ use super::lowering::{self, Shelf};
 use super::state::Api;
 use super::status::ApiError;
 use crate::plan;
+use crate::plan::action::Blocked;
 use crate::resource::condition::Reason;
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::object::API_VERSION;
@@ -185,23 +186,22 @@ async fn judge(
 
 /// What is already known to stand in the way: a missing template or secret, a full network, a name that is taken.
 async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
-    let missing = workload.missing_templates();
-    let mut obstacles: BTreeSet<_> = missing
-        .map(|missing| format!("{}: {missing}", Reason::TemplateNotFound))
-        .collect();
     let mut want = Want::of(workload);
     want.tasks = false;
     // A registry may take its time, and what it says hinders nothing.
     want.images.clear();
-    let Ok(Ok(observed)) = tokio::time::timeout(GLANCE, api.cache.observe(&want)).await else {
-        return obstacles;
-    };
-    let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
-    let blocked = blocked
-        .iter()
-        .map(|one| format!("{}: {}", one.reason, one.message));
-    obstacles.extend(blocked);
-    obstacles
+    match tokio::time::timeout(GLANCE, api.cache.observe(&want)).await {
+        Ok(Ok(observed)) => {
+            let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
+            let obstacle = |one: &Blocked| format!("{}: {}", one.reason, one.message);
+            blocked.iter().map(obstacle).collect()
+        }
+        Ok(Err(_)) | Err(_) => {
+            let missing = workload.missing_templates();
+            let obstacle = |missing| format!("{}: {missing}", Reason::TemplateNotFound);
+            missing.map(obstacle).collect()
+        }
+    }
 }
 
 #[cfg(test)]

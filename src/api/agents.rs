@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use super::lowering::{self, Shelf};
 use super::options::{ListOptions, Params};
 use super::paths::{Collection, Target};
 use super::polled::{self, Rows};
+use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 use crate::plan::agents::{self, AgentView};
@@ -24,16 +26,19 @@ use crate::swarm::Want;
 /// `GET …/agents`, of a namespace or of all: a list, or a watch that looks once a second.
 pub(super) async fn list(
     State(api): State<Api>,
+    Extension(recent): Extension<Recent<Object>>,
     collection: Collection,
     params: Params,
 ) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
     let selection = options.selection.clone();
     let state = api.clone();
-    let look = move || {
+    let look = move |look| {
         let (api, namespace, selection) = (state.clone(), collection.namespace.clone(), selection.clone());
+        let recent = recent.clone();
         async move {
-            let agents = views(&api, &Part::Namespace(namespace)).await?;
+            let part = Part::Namespace(namespace.clone());
+            let agents = recent.get(look, namespace, views(&api, &part)).await?;
             let chosen = agents.iter().filter(|agent| selection.matches(agent));
             Ok(Rows::new(chosen.map(json).collect::<Result<_, _>>()?))
         }

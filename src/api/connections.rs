@@ -2,6 +2,7 @@
 //! one that has idled longest makes room.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const FLUSH: Duration = Duration::from_millis(100);
 const MAX_HEADERS: usize = 64;
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How soon a newcomer, or a file for one, is looked for again.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// Serves `app` until `closing`, then lets requests that are under way end, for a few seconds at most.
 pub(super) async fn serve(listener: &UnixListener, app: Router, closing: &CancellationToken) {
@@ -55,29 +56,24 @@ async fn accept(
     connections: &mut JoinSet<()>,
 ) {
     let service = TowerToHyperService::new(app);
-    let idle = Idle::default();
+    let idle = Arc::new(IdleConnections::default());
     loop {
         while connections.len() > MAX_CONNECTIONS {
-            tokio::select! {
-                () = idle.close_longest() => {}
-                _ = connections.join_next() => continue,
-            }
-            connections.join_next().await;
+            idle.close_oldest();
+            // When none was idle, or a request came while it was closed, the next one makes room.
+            let _ended = timeout(RETRY, connections.join_next()).await;
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let seat = Arc::new(Seat::new(idle.clone()));
-                    connections.spawn(connection(stream, service.clone(), seat, closing.clone()));
+                    let state = Arc::new(Connection::new(Arc::clone(&idle)));
+                    connections.spawn(serve_one(stream, service.clone(), state, closing.clone()));
                 }
                 Err(error) => {
                     warn!(%error, "cannot accept a connection");
                     // It is files that are scarce then; a connection that is not used is one.
-                    tokio::select! {
-                        () = idle.close_longest() => {}
-                        () = sleep(ACCEPT_RETRY) => {}
-                    }
-                    sleep(ACCEPT_RETRY).await;
+                    idle.close_oldest();
+                    sleep(RETRY).await;
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -85,24 +81,19 @@ async fn accept(
     }
 }
 
-async fn connection(
+async fn serve_one(
     stream: UnixStream,
     app: TowerToHyperService<Router>,
-    seat: Arc<Seat>,
+    state: Arc<Connection>,
     closing: CancellationToken,
 ) {
     let caller = Caller::of(&stream);
-    let sitting = Arc::clone(&seat);
+    let requests = Arc::clone(&state);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(caller.clone());
-        let answer = sitting.begin().map(|under_way| (under_way, app.call(request)));
-        async move {
-            let (under_way, answer) = answer.ok_or(TooLate)?;
-            match answer.await {
-                Ok(response) => Ok::<_, TooLate>(hold(response, under_way)),
-                Err(never) => match never {},
-            }
-        }
+        let guard = requests.begin();
+        let answer = app.call(request);
+        async move { answer.await.map(|response| hold(response, guard)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -111,125 +102,111 @@ async fn connection(
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let patience = tokio::select! {
-        ended = connection.as_mut() => {
-            if let Err(error) = ended {
-                debug!(%error, "a connection ended early");
-            }
-            return;
-        }
-        () = seat.told.cancelled() => FLUSH,
-        () = closing.cancelled() => if seat.leave() { FLUSH } else { GRACE },
-    };
+    tokio::select! {
+        ended = connection.as_mut() => return log(ended),
+        () = state.close.cancelled() => {}
+        () = closing.cancelled() => {}
+    }
     connection.as_mut().graceful_shutdown();
-    if let Ok(Err(error)) = timeout(patience, connection).await {
+    let patience = async {
+        sleep(FLUSH).await;
+        if state.is_busy() {
+            sleep(GRACE).await;
+        }
+    };
+    tokio::select! {
+        ended = connection => log(ended),
+        () = patience => {}
+    }
+}
+
+fn log(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
         debug!(%error, "a connection ended early");
     }
 }
 
-/// A request on a connection that is being closed. It was not looked at; the client may send it again.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection was idle for too long and is being closed")]
-struct TooLate;
-
 /// The connections on which no request is under way, by how long they have idled.
-#[derive(Clone, Debug, Default)]
-struct Idle(Arc<Waiting>);
-
 #[derive(Debug, Default)]
-struct Waiting {
-    line: Mutex<Line>,
-    joined: Notify,
+struct IdleConnections {
+    next: AtomicU64,
+    /// What closes each, numbered in the order in which they became idle.
+    oldest_first: Mutex<BTreeMap<u64, CancellationToken>>,
 }
 
-/// Numbered in the order in which they came.
-#[derive(Debug, Default)]
-struct Line {
-    next: u64,
-    connections: BTreeMap<u64, CancellationToken>,
-}
-
-impl Idle {
-    /// Puts a connection at the end of the line; returns its number.
-    fn join(&self, told: &CancellationToken) -> u64 {
-        let mut line = self.line();
-        let number = line.next;
-        line.next += 1;
-        line.connections.insert(number, told.clone());
-        drop(line);
-        self.0.joined.notify_one();
+impl IdleConnections {
+    /// Adds a connection, and returns its number.
+    fn add(&self, close: &CancellationToken) -> u64 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.oldest_first().insert(number, close.clone());
         number
     }
 
-    /// Takes a connection out of the line; whether it stood there.
-    fn leave(&self, number: u64) -> bool {
-        self.line().connections.remove(&number).is_some()
+    fn remove(&self, number: u64) {
+        self.oldest_first().remove(&number);
     }
 
-    /// Tells the connection that has idled longest to close. Waits for one when none idles.
-    async fn close_longest(&self) {
-        loop {
-            let first = self.line().connections.pop_first();
-            match first {
-                Some((_, told)) => return told.cancel(),
-                None => self.0.joined.notified().await,
-            }
+    /// Tells the connection that has idled longest to close; whether there was one.
+    fn close_oldest(&self) -> bool {
+        let oldest = self.oldest_first().pop_first();
+        oldest.map(|(_, close)| close.cancel()).is_some()
+    }
+
+    fn oldest_first(&self) -> MutexGuard<'_, BTreeMap<u64, CancellationToken>> {
+        self.oldest_first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection: among the idle ones, or busy with a request. HTTP/1 has one at a time.
+#[derive(Debug)]
+struct Connection {
+    idle: Arc<IdleConnections>,
+    close: CancellationToken,
+    /// Its number while it is idle.
+    number: AtomicU64,
+    busy: AtomicBool,
+}
+
+impl Connection {
+    fn new(idle: Arc<IdleConnections>) -> Self {
+        let close = CancellationToken::new();
+        let number = AtomicU64::new(idle.add(&close));
+        Self {
+            idle,
+            close,
+            number,
+            busy: AtomicBool::new(false),
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A request begins.
+    fn begin(self: &Arc<Self>) -> RequestGuard {
+        self.busy.store(true, Ordering::Relaxed);
+        self.idle.remove(self.number.load(Ordering::Relaxed));
+        RequestGuard(Arc::clone(self))
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
     }
 }
 
-/// A connection's place in the line, while no request is under way on it.
-#[derive(Debug)]
-struct Seat {
-    idle: Idle,
-    told: CancellationToken,
-    number: Mutex<u64>,
-}
-
-impl Seat {
-    fn new(idle: Idle) -> Self {
-        let told = CancellationToken::new();
-        let number = Mutex::new(idle.join(&told));
-        Self { idle, told, number }
-    }
-
-    /// Whether the connection was idle, and was not told to close. It is out of the line then.
-    fn leave(&self) -> bool {
-        self.idle.leave(*self.number())
-    }
-
-    /// A request begins; `None` when the connection is about to close.
-    fn begin(self: &Arc<Self>) -> Option<UnderWay> {
-        self.leave().then(|| UnderWay(Arc::clone(self)))
-    }
-
-    fn number(&self) -> MutexGuard<'_, u64> {
-        self.number.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Seat {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.leave();
+        self.idle.remove(*self.number.get_mut());
     }
 }
 
-/// A request and its answer, until the answer was sent or given up.
+/// Keeps its connection busy until the answer was sent or given up.
 #[derive(Debug)]
-struct UnderWay(Arc<Seat>);
+struct RequestGuard(Arc<Connection>);
 
-impl Drop for UnderWay {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let Seat {
-            idle,
-            told,
-            number: _,
-        } = self.0.as_ref();
-        *self.0.number() = idle.join(told);
+        let connection = &self.0;
+        let number = connection.idle.add(&connection.close);
+        connection.number.store(number, Ordering::Relaxed);
+        connection.busy.store(false, Ordering::Relaxed);
     }
 }
 
@@ -243,11 +220,11 @@ mod tests {
     use super::*;
 
     /// A client's end of a connection that `app` serves.
-    fn connect(app: Router, idle: &Idle) -> UnixStream {
+    fn connect(app: Router, idle: &Arc<IdleConnections>) -> UnixStream {
         let (client, server) = UnixStream::pair().unwrap();
         let app = TowerToHyperService::new(app);
-        let seat = Arc::new(Seat::new(idle.clone()));
-        tokio::spawn(connection(server, app, seat, CancellationToken::new()));
+        let state = Arc::new(Connection::new(Arc::clone(idle)));
+        tokio::spawn(serve_one(server, app, state, CancellationToken::new()));
         client
     }
 
@@ -269,7 +246,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_whole_request_is_closed() {
         for head in ["", "GET / HTTP/1.1\r\nhost:", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
-            let mut client = connect(app(), &Idle::default());
+            let mut client = connect(app(), &Arc::default());
             send(&mut client, head).await;
             let is_answered = rest(client).await.ends_with("well");
             assert_eq!(is_answered, head.ends_with("\r\n\r\n"), "{head:?}");
@@ -282,13 +259,12 @@ mod tests {
         let body = Body::from_stream(futures::stream::poll_fn(move |context| given.poll_recv(context)));
         let body = Arc::new(Mutex::new(Some(body)));
         let watch = get(async move || body.lock().unwrap().take().unwrap());
-        let idle = Idle::default();
+        let idle = Arc::default();
         let mut client = connect(Router::new().route("/", watch), &idle);
         send(&mut client, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
         lines.send(Ok("first".into())).await.unwrap();
         sleep(HEAD_TIMEOUT * 3).await;
-        let someone = idle.close_longest();
-        assert!(timeout(HEAD_TIMEOUT, someone).await.is_err(), "nobody idles");
+        assert!(!idle.close_oldest(), "nobody idles");
         lines.send(Ok("last".into())).await.unwrap();
         drop(lines);
         let told = rest(client).await;
@@ -296,8 +272,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_request_that_comes_while_its_connection_is_closed_is_answered() {
+        let slow = get(async || {
+            sleep(GRACE / 2).await;
+            "well"
+        });
+        let idle = Arc::default();
+        let mut client = connect(Router::new().route("/", slow), &idle);
+        send(&mut client, "GET / HTTP/1.1\r\n").await;
+        // On this clock, until the server has read it.
+        sleep(FLUSH).await;
+        assert!(idle.close_oldest());
+        send(&mut client, "host: x\r\n\r\n").await;
+        let told = rest(client).await;
+        assert!(told.ends_with("well"), "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_longest_idle_connection_makes_room() {
-        let idle = Idle::default();
+        let idle = Arc::default();
         let [mut first, second, third] = [(); 3].map(|()| connect(app(), &idle));
         // An answer makes the first one the last in the line.
         send(&mut first, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -306,7 +299,7 @@ mod tests {
         assert_eq!(&answer, b"HTTP/1.1 200");
         for client in [second, third, first] {
             let before = tokio::time::Instant::now();
-            idle.close_longest().await;
+            assert!(idle.close_oldest());
             rest(client).await;
             assert!(before.elapsed() < HEAD_TIMEOUT, "closed before its time");
         }

@@ -1,30 +1,36 @@
 //! Events: `/api/v1/events` and `/api/v1/namespaces/{namespace}/events`.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
 use super::options::{ListOptions, Params};
 use super::paths::Scope;
 use super::polled::{self, Rows};
+use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 
-/// Lists events, the newest last, or watches them.
+/// Lists events, the newest [`MAX_EVENTS`](crate::store::MAX_EVENTS) with the newest last, or watches them.
 ///
 /// `fieldSelector` compares plain fields of an event, such as `involvedObject.name=payments,type!=Normal`.
 pub(super) async fn list(
     State(api): State<Api>,
+    Extension(recent): Extension<Recent<Event>>,
     Scope(namespace): Scope,
     params: Params,
 ) -> Result<Response, ApiError> {
     let selection = selection(params.text("fieldSelector").unwrap_or_default())?;
     let options = ListOptions::try_from(&params.without("fieldSelector"))?;
     let store = api.store.clone();
-    let look = move || {
+    let look = move |look| {
         let (store, namespace, selection) = (store.clone(), namespace.clone(), selection.clone());
+        let recent = recent.clone();
         async move {
-            let events = store.list_events(namespace.as_deref()).await?;
+            let read = async { Ok(store.list_events(namespace.as_deref()).await?) };
+            let events = recent.get(look, namespace.clone(), read).await?;
             let rows = events
                 .iter()
                 .map(serde_json::to_value)

@@ -53,6 +53,9 @@ pub(super) async fn ready(State(api): State<Api>, params: Params) -> Result<Resp
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
+    for (operation, count) in api.store.writes() {
+        api.metrics.set_store_writes(operation, count);
+    }
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], api.metrics.encode()).into_response()
 }
 

@@ -16,10 +16,9 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::Semaphore;
 use tracing::{Instrument, error};
 
-use super::paths;
 use super::status::ApiError;
 
-/// Requests that are answered at a time, watches and logs included. `/healthz` and its like need no place.
+/// Requests that are answered at a time, watches and logs included. `/healthz`, `/metrics` and their like need no place.
 pub const MAX_REQUESTS: usize = 960;
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
@@ -38,9 +37,6 @@ impl Places {
 
 /// Middleware: answers a request within its limits, or refuses it when too many are under way.
 pub(super) async fn bounded(State(Places(places)): State<Places>, request: Request, next: Next) -> Response {
-    if paths::resource(request.uri().path()) == "health" {
-        return in_time(request, next).await;
-    }
     match places.try_acquire_owned() {
         Ok(place) => hold(in_time(request, next).await, place),
         Err(_) => ApiError::TooManyRequests(MAX_REQUESTS).into_response(),

@@ -22,6 +22,7 @@ mod options;
 mod paths;
 mod payload;
 mod polled;
+mod recent;
 mod router;
 mod server;
 mod state;

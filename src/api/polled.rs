@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::answer::Answer;
 use super::options::ListOptions;
+use super::recent::Look;
 use super::state::Api;
 use super::status::ApiError;
 use super::stream::{self, Gone, Lines};
@@ -57,12 +58,12 @@ pub(super) async fn answer<F>(
     api: &Api,
     kind: (&'static str, &'static str),
     options: &ListOptions,
-    look: impl Fn() -> F + Send + 'static,
+    look: impl Fn(Look) -> F + Send + 'static,
 ) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Rows, ApiError>> + Send,
 {
-    let now = look().await?;
+    let now = look(Look::Now).await?;
     let revision = digest(&now.0);
     if !options.watch {
         return Ok(Answer::ok(List::new(kind.0, kind.1, revision, now.0)).into_response());
@@ -96,13 +97,13 @@ where
     ))
 }
 
-async fn follow<F>(lines: &Lines, mut shown: ByName, look: impl Fn() -> F) -> Result<(), Gone>
+async fn follow<F>(lines: &Lines, mut shown: ByName, look: impl Fn(Look) -> F) -> Result<(), Gone>
 where
     F: Future<Output = Result<Rows, ApiError>>,
 {
     loop {
         sleep(PERIOD).await;
-        match look().await {
+        match look(Look::Recent).await {
             Ok(rows) => {
                 let now = rows.by_name();
                 tell(lines, &shown, &now).await?;

@@ -1,15 +1,18 @@
 //! The table of paths: which handler answers what.
 
-use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::get;
+use axum::{Extension, Router};
+use k8s_openapi::api::core::v1::Event;
 
 use super::limits::{MAX_REQUESTS, Places};
+use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete, history, plan, read, scale, status, write};
 use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
+use crate::resource::Object;
 
 /// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {
@@ -19,12 +22,15 @@ pub fn router(api: Api) -> Router {
 }
 
 fn table(api: Api) -> Router {
-    Router::new()
-        .merge(json())
-        .merge(text())
+    let bounded = json()
+        .merge(logs())
         .fallback(unknown)
+        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded));
+    bounded
+        .layer(Extension(Recent::<Event>::default()))
+        .layer(Extension(Recent::<Object>::default()))
+        .merge(health())
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
         .with_state(api)
 }
@@ -72,12 +78,16 @@ fn json() -> Router<Api> {
 }
 
 /// What is answered with text.
-fn text() -> Router<Api> {
+fn logs() -> Router<Api> {
+    Router::new().route(
+        "/apis/chorus.services/v1/namespaces/{namespace}/agents/{name}/log",
+        get(logs::get),
+    )
+}
+
+/// For those who watch the operator: answered when nothing else is.
+fn health() -> Router<Api> {
     Router::new()
-        .route(
-            "/apis/chorus.services/v1/namespaces/{namespace}/agents/{name}/log",
-            get(logs::get),
-        )
         .route("/healthz", get(health::live))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

@@ -12,6 +12,9 @@ use tracing::debug;
 
 use super::connections;
 
+/// Names one run of one kernel; two machines never share it, however one was made from the other.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// Why the API cannot be served on a socket.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -46,7 +49,7 @@ pub enum ServeError {
 pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Socket {
@@ -76,8 +79,21 @@ impl Socket {
         Ok(Self {
             listener,
             path: path.to_owned(),
-            _lock: lock,
+            lock,
         })
+    }
+
+    /// Names the process that holds this socket among all processes of all machines: another one has this name only
+    /// once this one is gone, as its successor on the socket, until the machine starts anew.
+    ///
+    /// It is the lock's own identity: no other file of one run of one kernel has the same device and number.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn holder(&self) -> io::Result<String> {
+        let boot = std::fs::read_to_string(BOOT_ID)?;
+        let lock = self.lock.file.metadata()?;
+        Ok(format!("{}/{}/{}", boot.trim(), lock.dev(), lock.ino()))
     }
 
     /// Serves `app` until `closing`, then lets requests that are under way end, for a few seconds at most.
@@ -106,7 +122,7 @@ fn is_private(folder: &Path) -> io::Result<bool> {
 #[derive(Debug)]
 struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -133,7 +149,7 @@ impl Lock {
             let locked = file.metadata().map_err(failed)?.ino();
             // Whoever held it may have removed it in between: then the lock is on a file without a name.
             if path.metadata().is_ok_and(|named| named.ino() == locked) {
-                return Ok(Self { path, _file: file });
+                return Ok(Self { path, file });
             }
         }
     }
@@ -220,6 +236,28 @@ mod tests {
         );
         drop(stranger);
         bind(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_holder_is_its_dead_predecessor_and_nobody_else() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("run");
+        let path = folder.join("whoosh.sock");
+        let first = bind(&path).unwrap();
+        let name = first.holder().unwrap();
+
+        let moved = home.path().join("moved");
+        std::fs::rename(&folder, &moved).unwrap();
+        let second = bind(&path).unwrap();
+        assert_ne!(second.holder().unwrap(), name, "equal paths");
+        drop(second);
+
+        std::fs::remove_dir(&folder).unwrap();
+        std::fs::rename(&moved, &folder).unwrap();
+        // What the kernel does when a process is killed, but for the socket.
+        first.lock.file.unlock().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(bind(&path).unwrap().holder().unwrap(), name, "after a crash");
     }
 
     #[tokio::test]

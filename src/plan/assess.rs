@@ -75,7 +75,7 @@ impl Assessed<'_> {
 
     /// Whether it is healthy, and runs what is declared, or what was before something came in its way.
     pub(super) fn is_running(&self) -> bool {
-        self.is_ready() || (self.blocked.is_some() && self.health.verdict == Verdict::Ready)
+        self.health.verdict == Verdict::Ready
     }
 
     /// What is wrong with it; `None` when it is ready or on its way.

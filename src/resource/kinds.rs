@@ -324,7 +324,8 @@ pub struct WorkloadStatus {
     /// Number of agents that run what this generation declares.
     #[serde(default)]
     pub updated_replicas: i64,
-    /// Number of agents that run this generation and are healthy.
+    /// Number of declared agents that are healthy. One that runs an earlier generation counts while this one cannot be
+    /// brought about.
     #[serde(default)]
     pub ready_replicas: i64,
     /// Number of declared agents that are not ready.
@@ -381,7 +382,7 @@ pub struct RoleStatus {
     pub required: bool,
     /// Number of agents declared.
     pub desired: i64,
-    /// Number of agents ready.
+    /// Number of agents ready, counted as `readyReplicas` are.
     pub ready: i64,
 }
 

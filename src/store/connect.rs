@@ -1,7 +1,7 @@
 //! Connecting to Postgres, and bringing its tables to this version.
 
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use tokio::time::timeout;
 
 use super::error::Cause;
+use super::write::Written;
 use super::{Shared, Store, StoreError, listen};
 
 /// What brings a database to this version, embedded in the binary.
@@ -21,6 +22,8 @@ const CONNECTIONS_MAX: u32 = 16;
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an unused connection may take to answer before it is given up: less than a call waits for one.
 pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an answer vouches for a connection.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// What a connection needs for the store to be right, whatever the server's defaults are.
 const SESSION: [(&str, &str); 4] = [
@@ -50,7 +53,7 @@ impl Store {
                 pool,
                 leases,
                 wake: listen::start(session),
-                on_write: OnceLock::new(),
+                written: Written::default(),
             }),
         })
     }
@@ -93,8 +96,16 @@ fn pool_of(connections: u32) -> PgPoolOptions {
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .before_acquire(|connection, _| Box::pin(is_alive(connection)))
+        .before_acquire(|connection, used| Box::pin(is_usable(connection, used.idle_for)))
         .after_release(|connection, _| Box::pin(is_alive(connection)))
+}
+
+/// Whether an unused connection can be used again: one that answered a moment ago is not asked.
+async fn is_usable(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+    if idle_for < TRUSTED {
+        return Ok(true);
+    }
+    is_alive(connection).await
 }
 
 /// Whether a connection still answers. The driver itself would wait for an answer without end, and each connection that

@@ -11,6 +11,8 @@ use crate::resource::event::EventType;
 use crate::resource::names::MANAGER;
 use crate::resource::object::API_VERSION;
 
+/// Events that are listed at once, at most.
+pub const MAX_EVENTS: i64 = 5_000;
 /// The longest message kept, in characters, as in Kubernetes.
 const MESSAGE_MAX: usize = 1024;
 
@@ -58,7 +60,8 @@ impl Store {
         Ok(())
     }
 
-    /// The events of one namespace or of all, by their last occurrence, newest last.
+    /// The events of one namespace or of all, by their last occurrence, newest last. Of more than [`MAX_EVENTS`], the
+    /// newest.
     pub async fn list_events(&self, namespace: Option<&str>) -> Result<Vec<Event>, StoreError> {
         let query = sqlx::query_as!(
             Row,
@@ -68,12 +71,14 @@ impl Store {
                    (extract(epoch FROM last_at) * 1000000)::bigint AS "last_at!"
             FROM events
             WHERE $1::text IS NULL OR namespace = $1
-            ORDER BY last_at, id
+            ORDER BY last_at DESC, id DESC
+            LIMIT $2
             "#,
             namespace,
+            MAX_EVENTS,
         );
         let rows = ask(query.fetch_all(self.pool())).await?;
-        rows.into_iter().map(Row::into_event).collect()
+        rows.into_iter().rev().map(Row::into_event).collect()
     }
 
     /// Forgets the events that last happened longer than `age` ago; returns how many.

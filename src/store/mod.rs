@@ -24,7 +24,7 @@ mod write;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -32,7 +32,7 @@ use tokio::time::timeout;
 
 pub use crate::resource::event::EventType;
 pub use error::{Cause, StoreError, WatchError};
-pub use events::EventRecord;
+pub use events::{EventRecord, MAX_EVENTS};
 pub use history::HistoryEntry;
 pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use read::Listed;
@@ -40,6 +40,7 @@ pub use watch::{Change, ChangeKind};
 pub use write::{MAX_OBJECT_BYTES, Op, Write};
 
 use listen::Wake;
+use write::Written;
 
 /// The longest wait for an answer, the wait for a connection included. The server gives a statement less.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -58,7 +59,7 @@ struct Shared {
     /// One connection: however busy the others are, a leader stays one.
     leases: PgPool,
     wake: Wake,
-    on_write: OnceLock<Box<dyn Fn(&'static str) + Send + Sync>>,
+    written: Written,
 }
 
 impl fmt::Debug for Store {
@@ -68,12 +69,6 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// Has `tell` told of each write that happened from now on: `create`, `update` or `remove`. The first one to ask is
-    /// told, for all clones.
-    pub fn on_write(&self, tell: impl Fn(&'static str) + Send + Sync + 'static) {
-        self.shared.on_write.get_or_init(|| Box::new(tell));
-    }
-
     fn pool(&self) -> &PgPool {
         &self.shared.pool
     }

@@ -3,6 +3,9 @@
 //! **Invariant:** a row of `objects` is locked before the row of `head`, never after it, except one that the same
 //! statement inserts. Revisions, the leader's epoch and the log therefore agree whatever runs beside it.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use sqlx::types::Json;
 
 use super::error::Cause;
@@ -47,6 +50,18 @@ pub enum Op {
     },
 }
 
+/// What this process has written.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    created: AtomicU64,
+    updated: AtomicU64,
+    removed: AtomicU64,
+}
+
+fn count(writes: &AtomicU64) {
+    writes.fetch_add(1, Relaxed);
+}
+
 /// Who does a write, why, and as which leader.
 struct By {
     actor: String,
@@ -81,28 +96,33 @@ impl Store {
         match op {
             Op::Create(object) => {
                 let created = self.create(object, &by).await?;
-                self.wrote("create");
+                count(&self.shared.written.created);
                 Ok(created)
             }
             Op::Update { object, expected } => {
-                let updated = self.update(object, expected, &by).await?;
-                if updated.revision() != Some(expected) {
-                    self.wrote("update");
+                let (updated, wrote) = self.update(object, expected, &by).await?;
+                if wrote {
+                    count(&self.shared.written.updated);
                 }
                 Ok(updated)
             }
             Op::Remove { key, expected } => {
                 let removed = self.remove(&key, expected, &by).await?;
-                self.wrote("remove");
+                count(&self.shared.written.removed);
                 Ok(removed)
             }
         }
     }
 
-    fn wrote(&self, operation: &'static str) {
-        if let Some(tell) = self.shared.on_write.get() {
-            tell(operation);
-        }
+    /// How many objects this process has created, updated and removed, each with its word. Clones count together.
+    pub fn writes(&self) -> [(&'static str, u64); 3] {
+        let Written {
+            created,
+            updated,
+            removed,
+        } = &self.shared.written;
+        [("create", created), ("update", updated), ("remove", removed)]
+            .map(|(operation, count)| (operation, count.load(Relaxed)))
     }
 
     async fn create(&self, object: Object, by: &By) -> Result<Object, StoreError> {
@@ -143,7 +163,13 @@ impl Store {
         }
     }
 
-    async fn update(&self, object: Object, expected: Revision, by: &By) -> Result<Object, StoreError> {
+    /// The object, and whether it was written: it was not when nothing in it changes.
+    async fn update(
+        &self,
+        object: Object,
+        expected: Revision,
+        by: &By,
+    ) -> Result<(Object, bool), StoreError> {
         let document = Document::of(object)?;
         let Document { key, object, text } = &document;
         let query = sqlx::query!(
@@ -191,8 +217,8 @@ impl Store {
             Err(error) => return Err(refused(key, error)),
         };
         match outcome {
-            Some((_, Some(revision))) => Ok(document.stored_at(revision)),
-            Some((true, None)) => Ok(document.stored_at(expected.0)),
+            Some((_, Some(revision))) => Ok((document.stored_at(revision), true)),
+            Some((true, None)) => Ok((document.stored_at(expected.0), false)),
             Some((false, None)) => Err(StoreError::StaleLeader),
             None => Err(self.why_not(key, expected, by.epoch).await),
         }

@@ -1,6 +1,7 @@
 //! The operator's metrics in the OpenMetrics text format. Every name starts with `whoosh_`.
 
 use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -160,7 +161,7 @@ impl Metrics {
         );
         registry.register(
             "agents_ready",
-            "Agents that run their declared generation and are healthy",
+            "Agents that are declared and healthy, of an earlier generation too where this one cannot be brought about",
             self.agents_ready.clone(),
         );
         registry
@@ -186,11 +187,10 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts one committed write to the store.
-    pub fn store_written(&self, operation: &'static str) {
-        self.store_writes
-            .get_or_create(&OperationLabel { operation })
-            .inc();
+    /// Sets how many writes of an operation the store has committed: it counts them itself.
+    pub fn set_store_writes(&self, operation: &'static str, count: u64) {
+        let counter = self.store_writes.get_or_create(&OperationLabel { operation });
+        counter.inner().store(count, Relaxed);
     }
 
     /// Counts one answered API request; `resource` is a known plural, never text from the request.
@@ -269,7 +269,7 @@ mod tests {
         metrics.reconciled("Team", "settled", Duration::from_millis(3));
         metrics.reconciled("Team", "settled", Duration::from_secs(120));
         metrics.engine_called("create_service", "ok", Duration::from_millis(4));
-        metrics.store_written("update");
+        metrics.set_store_writes("update", 1);
         metrics.api_answered("get", "teams", 404);
         metrics.leads(|| 7);
         let owner = OwnerLabels {
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn clones_count_into_one_registry() {
         let metrics = Metrics::new();
-        metrics.clone().store_written("create");
+        metrics.clone().set_store_writes("create", 1);
         metrics.leads(|| 7);
         metrics.clone().follows();
         check(&metrics, r#"whoosh_store_writes_total{operation="create"} 1"#);

@@ -16,6 +16,7 @@ mod deletion;
 mod drift;
 mod harness;
 mod harness_works;
+mod leaders;
 mod manifests;
 mod store;
 mod swarm;

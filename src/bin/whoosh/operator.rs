@@ -34,8 +34,6 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         whoosh_endpoint: None,
     };
     let (metrics, closing) = (Metrics::new(), CancellationToken::new());
-    let written = metrics.clone();
-    store.on_write(move |operation| written.store_written(operation));
     let api = Api {
         store: store.clone(),
         cache: cache.clone(),
@@ -44,8 +42,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         metrics: metrics.clone(),
         closing: closing.clone(),
     };
-    // One holder a socket: an operator that is started again takes its own lease back at once.
-    let holder = format!("{}:{}", host_name(), socket_path.display());
+    // One holder a socket: an operator that is started again takes its own lease back at once. People read the rest.
+    let holder = format!("{}:{}:{}", host_name(), socket_path.display(), socket.holder()?);
     let controller = Controller {
         store,
         cache: cache.clone(),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
@@ -158,12 +159,24 @@ impl ClientError {
         self.code() == Some(409)
     }
 
-    /// Whether the revision to watch from is too old.
+    /// Whether there is nothing to watch from the revision on: it is too old, or the store was restored to before it.
     pub(crate) fn is_gone(&self) -> bool {
-        self.code() == Some(410)
+        let restored = |cause: &StatusCause| cause.reason.as_deref() == Some("ResourceVersionTooLarge");
+        self.code() == Some(410) || self.causes().iter().any(restored)
     }
 
-    /// Whether asking again may help: the operator is away or restarting.
+    /// When to ask again, if the operator was too busy to look at the request.
+    pub(crate) fn busy_for(&self) -> Option<Duration> {
+        let ClientError::Refused(status) = self else {
+            return None;
+        };
+        let details = status.details.as_ref();
+        let seconds = details.and_then(|details| details.retry_after_seconds);
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        (status.code == Some(429)).then(|| Duration::from_secs(seconds.unwrap_or(1)))
+    }
+
+    /// Whether reading again may help: the operator is away, restarting or busy. A change may have happened.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -171,7 +184,7 @@ impl ClientError {
                 | ClientError::Timeout { .. }
                 | ClientError::HungUp { .. }
                 | ClientError::Lost(_)
-        ) || self.code() == Some(503)
+        ) || matches!(self.code(), Some(429 | 503 | 504))
     }
 
     /// Each thing that is wrong with the object that was sent.
@@ -196,4 +209,31 @@ fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
         next = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do_about_it() {
+        let too_large = json!([{"reason": "ResourceVersionTooLarge"}]);
+        for (code, causes, transient, gone, busy) in [
+            (404, json!([]), false, false, None),
+            (410, json!([]), false, true, None),
+            (429, json!([]), true, false, Some(3)),
+            (503, json!([]), true, false, None),
+            (504, json!([]), true, false, None),
+            (504, too_large, true, true, None),
+        ] {
+            let details = json!({"causes": causes, "retryAfterSeconds": 3});
+            let body = json!({"kind": "Status", "details": details}).to_string();
+            let error = ClientError::from_refusal(Path::new("/x"), code, body.as_bytes());
+            assert_eq!(error.is_transient(), transient, "{code}");
+            assert_eq!(error.is_gone(), gone, "{code}");
+            assert_eq!(error.busy_for(), busy.map(Duration::from_secs), "{code}");
+        }
+    }
 }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIResource, APIResourceList};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 pub(super) use error::ClientError;
 pub(super) use lines::LineStream;
@@ -24,6 +25,9 @@ use super::talk;
 use crate::resource::object::API_VERSION;
 use crate::resource::proposal::Proposal;
 use crate::resource::{Key, Kind};
+
+/// How often a busy operator is asked, about a second apart.
+const TRIES: usize = 10;
 
 /// How a deletion treats the agents, as the API names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -301,6 +305,7 @@ impl Client {
         Ok(LineStream::of(self.send(request, None).await?))
     }
 
+    /// Sends a request, again and again while the operator is too busy to look at it.
     async fn send(
         &self,
         request: RequestBuilder,
@@ -308,6 +313,18 @@ impl Client {
     ) -> Result<Response, ClientError> {
         let mut request = request.build().map_err(ClientError::SetUp)?;
         *request.timeout_mut() = timeout;
+        for _ in 1..TRIES {
+            let Some(same) = request.try_clone() else { break };
+            let answer = self.send_once(same).await;
+            let Some(delay) = answer.as_ref().err().and_then(ClientError::busy_for) else {
+                return answer;
+            };
+            sleep(delay).await;
+        }
+        self.send_once(request).await
+    }
+
+    async fn send_once(&self, request: Request) -> Result<Response, ClientError> {
         let asked = match request.url().query() {
             Some(query) => format!("{} {}?{query}", request.method(), request.url().path()),
             None => format!("{} {}", request.method(), request.url().path()),
@@ -404,6 +421,9 @@ fn warning_text(header: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
     use super::*;
 
     #[test]
@@ -414,6 +434,33 @@ mod tests {
             "apis/chorus.services/v1/namespaces/prod/agenttemplates/reviewer"
         );
         assert_eq!(collection_path(Kind::Team, None), "apis/chorus.services/v1/teams");
+    }
+
+    #[tokio::test]
+    async fn a_busy_operator_is_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("whoosh.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let client = Client::new(&socket, None, false).unwrap();
+        let refusal = json!({"kind": "Status", "message": "busy", "details": {"retryAfterSeconds": 0}});
+        let operator = async {
+            for (code, body) in [(429, refusal), (201, json!({"kind": "Team"}))] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).await.unwrap();
+                assert!(request[..read].starts_with(b"POST "));
+                let (body, close) = (body.to_string(), "connection: close");
+                let answer = format!(
+                    "HTTP/1.1 {code} X\r\n{close}\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        };
+        let key = Key::new(Kind::Team, "prod", "payments");
+        let object = json!({});
+        let (created, ()) = tokio::join!(client.create(&key, &object, false), operator);
+        assert_eq!(created.unwrap(), json!({"kind": "Team"}));
     }
 
     #[test]

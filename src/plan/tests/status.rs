@@ -405,6 +405,16 @@ fn a_role_without_its_template_is_told_and_its_agents_count_on() {
         "2/3 Stalled Ready=False:TemplateNotFound Progressing=False:TemplateNotFound Degraded=True:TemplateNotFound \
          Stalled=True:TemplateNotFound"
     );
+    let status = &story.status;
+    assert_eq!(
+        (
+            status.updated_replicas,
+            status.ready_replicas,
+            status.unavailable_replicas
+        ),
+        (1, 2, 1),
+        "reviewer.1 is ready as it was, and not updated"
+    );
     assert_eq!(
         story.status.message,
         "reviewer.1, reviewer.2: role reviewer waits for the AgentTemplate \"code-reviewer\", which does not exist"

@@ -79,24 +79,17 @@ pub fn template_names(spec: &Value) -> BTreeSet<String> {
 /// Every problem that only shows after merging. It stays until somebody edits the object or one of its templates.
 pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> Result<Workload, Invalid> {
     let declared = declared::read(object)?;
-    let owner = Owner::of(object);
-    let network = declared
-        .network
-        .clone()
-        .unwrap_or_else(|| DEFAULT_NETWORK.to_owned());
-    let mut used = BTreeSet::new();
+    let lowering = Lowering {
+        owner: Owner::of(object),
+        network: declared.network.as_deref().unwrap_or(DEFAULT_NETWORK),
+        declared: &declared,
+        templates,
+        endpoints,
+    };
     let mut roles = Vec::new();
     let mut causes = Vec::new();
     for role in &declared.roles {
-        let template = find_template(role, templates);
-        used.extend(
-            template
-                .iter()
-                .copied()
-                .flatten()
-                .map(|template| template.status.clone()),
-        );
-        match lower_role(role, template, &declared, &owner, &network, endpoints) {
+        match lowering.role(role) {
             Ok(role) => roles.push(role),
             Err(found) => causes.extend(found),
         }
@@ -105,69 +98,74 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
         return Err(Invalid { causes });
     }
     Ok(Workload {
-        owner,
         suspended: declared.suspended,
-        network,
+        network: lowering.network.to_owned(),
         progress_deadline: declared.deadline.map_or(PROGRESS_DEADLINE, |deadline| deadline.0),
-        templates: used.into_iter().collect(),
+        templates: lowering.used_templates(),
         roles,
+        owner: lowering.owner,
     })
 }
 
-/// The template that a role names, if it names one.
-fn find_template<'a>(
-    role: &DeclaredRole,
+/// What every role of an object is lowered with.
+struct Lowering<'a> {
+    owner: Owner,
+    network: &'a str,
+    declared: &'a Declared,
     templates: &'a Templates,
-) -> Result<Option<&'a Template>, MissingTemplate> {
-    let Some(name) = &role.template else {
-        return Ok(None);
-    };
-    templates.get(name).map(Some).ok_or_else(|| MissingTemplate {
-        role: role.name.clone(),
-        template: name.clone(),
-        nearest: nearest::nearest(name, templates.keys().map(String::as_str)).map(str::to_owned),
-    })
+    endpoints: &'a Endpoints,
 }
 
-fn lower_role(
-    role: &DeclaredRole,
-    template: Result<Option<&Template>, MissingTemplate>,
-    declared: &Declared,
-    owner: &Owner,
-    network: &str,
-    endpoints: &Endpoints,
-) -> Result<DesiredRole, Vec<Cause>> {
-    let replicas = u32::try_from(role.replicas).map_err(|_| {
-        let message = format!("role {} cannot have {} agents", role.name, role.replicas);
-        vec![Cause::new("spec.roles", CauseReason::Invalid, message)]
-    })?;
-    let agent = match template {
-        Ok(template) => Ok(lower_agent(role, template, declared, owner, network, endpoints)?),
-        Err(missing) => Err(missing),
-    };
-    Ok(DesiredRole {
-        name: role.name.clone(),
-        replicas,
-        required: role.required,
-        agent,
-    })
-}
+impl Lowering<'_> {
+    fn role(&self, role: &DeclaredRole) -> Result<DesiredRole, Vec<Cause>> {
+        let replicas = u32::try_from(role.replicas).map_err(|_| {
+            let message = format!("role {} cannot have {} agents", role.name, role.replicas);
+            vec![Cause::new("spec.roles", CauseReason::Invalid, message)]
+        })?;
+        let agent = match &role.template {
+            None => Ok(self.agent(role, None)?),
+            Some(name) => match self.templates.get(name) {
+                Some(template) => Ok(self.agent(role, Some(&template.agent))?),
+                None => Err(self.missing(role, name)),
+            },
+        };
+        Ok(DesiredRole {
+            name: role.name.clone(),
+            replicas,
+            required: role.required,
+            agent,
+        })
+    }
 
-fn lower_agent(
-    role: &DeclaredRole,
-    template: Option<&Template>,
-    declared: &Declared,
-    owner: &Owner,
-    network: &str,
-    endpoints: &Endpoints,
-) -> Result<DesiredAgent, Vec<Cause>> {
-    let layers: Vec<&AgentSpec> = template
-        .map(|template| &template.agent)
-        .into_iter()
-        .chain([&declared.defaults, &role.agent])
-        .collect();
-    let agent = merged::check(&layers, false, &role.path)?;
-    let grace = agent::stop_grace_period(&agent);
-    let env = identity::environment(owner, &role.name, &agent, &declared.work, endpoints, grace);
-    agent::lower(agent, env, network, &role.path)
+    /// The agent of a role: the template's block, under the object's, under the role's own.
+    fn agent(&self, role: &DeclaredRole, template: Option<&AgentSpec>) -> Result<DesiredAgent, Vec<Cause>> {
+        let own = [&self.declared.defaults, &role.agent];
+        let layers: Vec<&AgentSpec> = template.into_iter().chain(own).collect();
+        let agent = merged::check(&layers, false, &role.path)?;
+        let grace = agent::stop_grace_period(&agent);
+        let work = &self.declared.work;
+        let env = identity::environment(&self.owner, &role.name, &agent, work, self.endpoints, grace);
+        agent::lower(agent, env, self.network, &role.path)
+    }
+
+    fn missing(&self, role: &DeclaredRole, template: &str) -> MissingTemplate {
+        let known = self.templates.keys().map(String::as_str);
+        MissingTemplate {
+            role: role.name.clone(),
+            template: template.to_owned(),
+            nearest: nearest::nearest(template, known).map(str::to_owned),
+        }
+    }
+
+    /// The state of each template that a role starts from, by name.
+    fn used_templates(&self) -> Vec<TemplateStatus> {
+        let named: BTreeSet<&String> = self
+            .declared
+            .roles
+            .iter()
+            .filter_map(|role| role.template.as_ref())
+            .collect();
+        let used = named.into_iter().filter_map(|name| self.templates.get(name));
+        used.map(|template| template.status.clone()).collect()
+    }
 }

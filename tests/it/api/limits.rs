@@ -74,6 +74,11 @@ async fn who_watches_the_operator_is_answered_when_nobody_else_is() {
     }
     let ready = server.get("/readyz").await.text;
     assert!(ready.contains("[-]docker failed: "), "{ready}");
+    let metrics = server.get("/metrics").await.text;
+    let refusals = "whoosh_api_requests_total{verb=\"list\",resource=\"teams\",code=\"429\"} 1";
+    assert!(metrics.contains(refusals), "{metrics}");
+    let post = server.request(Method::POST, "/metrics");
+    answer(post).await.refused(405, "MethodNotAllowed");
 
     watches.truncate(MAX_REQUESTS / 2);
     eventually(PATIENCE, "places are free again", async || {

@@ -70,8 +70,6 @@ impl Server {
         let path = home.path().join("run/whoosh.sock");
         let socket = Socket::bind(&path).unwrap();
         let (metrics, closing) = (Metrics::new(), CancellationToken::new());
-        let written = metrics.clone();
-        store.on_write(move |operation| written.store_written(operation));
         let app = api::router(Api {
             store: store.clone(),
             cache: cache.clone(),

@@ -15,6 +15,7 @@ use super::postgres::database;
 use super::process::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const SOCKET: &str = "WHOOSH_SOCKET";
 
 /// A running `whoosh operator`.
 pub(crate) struct Operator {
@@ -55,10 +56,7 @@ impl Operator {
         fs::create_dir_all(&secrets).unwrap();
         let database = database().await;
         let mut settings = vec![
-            (
-                "WHOOSH_SOCKET",
-                room.join("run/whoosh.sock").display().to_string(),
-            ),
+            (SOCKET, room.join("run/whoosh.sock").display().to_string()),
             ("WHOOSH_DATABASE_URL", database.url.clone()),
             ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
             ("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
@@ -75,9 +73,40 @@ impl Operator {
         operator
     }
 
+    /// Starts a second operator as on a copy of this one's machine: with its settings, its database and engine, and a
+    /// socket of the same path. The socket of this one moves for that.
+    pub(crate) async fn start_copy(&mut self) -> Self {
+        let room = run().room("operator");
+        let moved = room.join("original");
+        fs::rename(self.socket().parent().unwrap(), &moved).unwrap();
+        let settings = self.settings.clone();
+        let (_, socket) = self
+            .settings
+            .iter_mut()
+            .find(|(name, _)| *name == SOCKET)
+            .unwrap();
+        *socket = moved.join("whoosh.sock").display().to_string();
+        let process = spawn(&room, &settings);
+        let mut copy = Self {
+            room,
+            settings,
+            process,
+        };
+        copy.until_ready().await;
+        copy
+    }
+
     /// Its API's socket.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.room.join("run/whoosh.sock")
+        let (_, socket) = self.settings.iter().find(|(name, _)| *name == SOCKET).unwrap();
+        socket.into()
+    }
+
+    /// What `/metrics` answers.
+    pub(crate) async fn metrics(&self) -> String {
+        let client = super::http().unix_socket(self.socket()).build().unwrap();
+        let answer = client.get("http://whoosh/metrics").send().await.unwrap();
+        answer.text().await.unwrap()
     }
 
     /// The folder of secret files.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Event;
 use whoosh::resource::{Key, Kind};
-use whoosh::store::{EventRecord, EventType};
+use whoosh::store::{EventRecord, EventType, MAX_EVENTS};
 
 use super::store;
 
@@ -79,6 +79,24 @@ async fn events_are_listed_by_namespace_and_expire() {
     assert_eq!(store.expire_events(Duration::from_secs(3600)).await.unwrap(), 0);
     assert_eq!(store.expire_events(Duration::ZERO).await.unwrap(), 2);
     assert_eq!(store.list_events(None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn of_too_many_events_the_newest_are_listed() {
+    let (database, store) = store().await;
+    let many = format!(
+        "INSERT INTO events (kind, namespace, name, regarding_uid, type, reason, message)
+         SELECT 'Team', 'default', 'a', 'uid-of-a', 'Normal', 'Many', number::text
+         FROM generate_series(1, {MAX_EVENTS}) AS number"
+    );
+    store.record_event(event("default", "Oldest", "m")).await.unwrap();
+    database.query(&many).await.unwrap();
+    store.record_event(event("default", "Newest", "m")).await.unwrap();
+    let events = store.list_events(None).await.unwrap();
+    assert_eq!(i64::try_from(events.len()), Ok(MAX_EVENTS));
+    let reasons: Vec<&str> = told(&events).into_iter().map(|(reason, _)| reason).collect();
+    assert!(!reasons.contains(&"Oldest"));
+    assert_eq!(reasons.last(), Some(&"Newest"));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A Postgres that breaks connections, makes callers wait or falls silent: calls fail in time and say so, and the store
 //! is well again once Postgres is.
 
+use std::time::{Duration, Instant};
+
 use futures::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -16,6 +18,8 @@ use crate::harness::postgres::{Database, Postgres};
 
 /// As many connections as a store has.
 const CONNECTIONS: usize = 16;
+/// For so long an answer vouches for a connection.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Holds the row that every write takes last, until it is dropped.
 async fn block_writes(database: &Database) -> PgConnection {
@@ -48,6 +52,20 @@ async fn stuck_writers(
     })
     .await;
     writers
+}
+
+/// Waits until no connection's last answer vouches for it.
+async fn until_unused() {
+    let last = Instant::now();
+    eventually(PATIENCE, "no answer is recent", async || {
+        let age = last.elapsed();
+        if age > TRUSTED {
+            Ok(())
+        } else {
+            Err(format!("{age:?}"))
+        }
+    })
+    .await;
 }
 
 /// Processes that were stopped, until they are dropped.
@@ -98,6 +116,7 @@ async fn connections_that_die_while_nobody_uses_them_are_replaced() {
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     let cut: usize = database.query(cut).await.unwrap().parse().unwrap();
     assert!(cut >= CONNECTIONS, "{cut}");
+    until_unused().await;
     let names: Vec<String> = (0..CONNECTIONS).map(|number| format!("after{number}")).collect();
     join_all(names.iter().map(|name| create(&store, name))).await;
 }
@@ -203,6 +222,7 @@ async fn idle_connections_that_hang_are_given_up() {
     store.migrate().await.unwrap();
     create(&store, "a").await;
     let _stopped = Stopped::sessions(&database, "state = 'idle' AND query NOT LIKE 'LISTEN%'").await;
+    until_unused().await;
     let found = store.get(&key("a")).await;
     assert!(
         found.unwrap().is_some(),

@@ -129,6 +129,10 @@ async fn an_update_that_changes_nothing_writes_nothing() {
     let relabelled = store.write(write(replace(&relabelled))).await.unwrap();
     assert_eq!(relabelled.revision(), Some(Revision(2)), "a label is a change");
     assert_eq!(store.history(&key("a")).await.unwrap().len(), 2);
+    assert_eq!(
+        store.clone().writes(),
+        [("create", 1), ("update", 1), ("remove", 0)]
+    );
 }
 
 #[tokio::test]

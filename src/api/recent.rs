@@ -1,0 +1,96 @@
+//! What several watchers look at again and again: read once for all of them.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::status::ApiError;
+
+/// How old a look may be that is shared. Less than the time between two looks of one watcher, so that none is shown a
+/// state older than its last one.
+const MAX_AGE: Duration = Duration::from_millis(500);
+
+/// How new what is looked at has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// As it is now.
+    Now,
+    /// As somebody saw it a moment ago.
+    Recent,
+}
+
+/// The last looks at a collection, by namespace; `None` is all of them. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Recent<T>(Arc<Mutex<Looks<T>>>);
+
+type Looks<T> = BTreeMap<Option<String>, (Instant, Arc<Vec<T>>)>;
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Recent<T> {
+    /// What `read` finds in a namespace, or what was found there a moment ago when that will do.
+    ///
+    /// Only one reads for all who would share; a failure is nobody's but the one's who met it.
+    pub(super) async fn get(
+        &self,
+        look: Look,
+        namespace: Option<String>,
+        read: impl Future<Output = Result<Vec<T>, ApiError>>,
+    ) -> Result<Arc<Vec<T>>, ApiError> {
+        if look == Look::Now {
+            return read.await.map(Arc::new);
+        }
+        let mut looks = self.0.lock().await;
+        looks.retain(|_, (at, _)| at.elapsed() < MAX_AGE);
+        if let Some((_, found)) = looks.get(&namespace) {
+            return Ok(Arc::clone(found));
+        }
+        let at = Instant::now();
+        let found = Arc::new(read.await?);
+        looks.insert(namespace, (at, Arc::clone(&found)));
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::future::join_all;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn watchers_share_a_look_and_a_list_is_new() {
+        let (recent, reads) = (Recent::default(), AtomicUsize::new(0));
+        let look = async |look, namespace: &str| {
+            let read = async { Ok(vec![reads.fetch_add(1, Ordering::Relaxed)]) };
+            let found = recent.get(look, Some(namespace.to_owned()), read).await.unwrap();
+            found[0]
+        };
+        let watchers = join_all((0..100).map(|_| look(Look::Recent, "prod"))).await;
+        assert!(watchers.iter().all(|found| *found == 0), "{watchers:?}");
+        assert_eq!(look(Look::Recent, "default").await, 1);
+        assert_eq!(look(Look::Now, "prod").await, 2);
+        assert_eq!(look(Look::Recent, "prod").await, 0);
+        tokio::time::advance(MAX_AGE).await;
+        assert_eq!(look(Look::Recent, "prod").await, 3);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_shared() {
+        let recent = Recent::default();
+        let fail = async { Err(ApiError::Internal("away".to_owned())) };
+        recent.get(Look::Recent, None, fail).await.unwrap_err();
+        let found = recent.get(Look::Recent, None, async { Ok(vec![1]) }).await;
+        assert_eq!(*found.unwrap(), [1]);
+    }
+}
