@@ -268,7 +268,7 @@ pub enum BlockedReason {
     NameConflict,
     /// A template that a role names does not exist yet.
     TemplateNotFound,
-    /// A secret that an agent names is not in the operator's secrets folder.
+    /// A secret that an agent names is not in the operator's secrets folder, or cannot be read there.
     SecretNotFound,
     /// The network has not enough addresses.
     NetworkFull,

@@ -196,7 +196,7 @@ pub enum ActError {
 }
 
 /// Why a secret's content cannot be had. Never holds the content.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
     /// The operator was started without a secrets folder.
     #[error(
@@ -229,13 +229,22 @@ pub enum SecretError {
         bytes: u64,
     },
     /// The file is there and cannot be read.
-    #[error("secret {name:?} cannot be read")]
+    #[error("secret {name:?} cannot be read: {reason}")]
     Unreadable {
         /// The secret's name.
         name: String,
         /// What the system said.
-        #[source]
-        source: io::Error,
+        reason: Arc<io::Error>,
+    },
+    /// The file did not answer in time.
+    #[error(
+        "secret {name:?} cannot be read: its file does not answer within {seconds} s; look at the mount that it is on"
+    )]
+    Hung {
+        /// The secret's name.
+        name: String,
+        /// How long it had.
+        seconds: u64,
     },
 }
 
