@@ -17,7 +17,7 @@ pub enum SwarmError {
         why: &'static str,
     },
     /// Nobody answered; the request was not sent, or it only reads.
-    #[error("the Docker engine at {host} does not answer; check that it runs (`systemctl status docker`)")]
+    #[error("the Docker engine at {host} does not answer; check that it runs (`docker info`)")]
     Unavailable {
         /// The address.
         host: String,
@@ -250,7 +250,9 @@ pub enum SecretError {
 
 fn not_a_manager(state: &str) -> &'static str {
     match state {
-        "inactive" => "this Docker engine is in no Swarm; run `docker swarm init`",
+        "inactive" => {
+            "this Docker engine is in no Swarm, or is stopping; if it stays so, run `docker swarm init`"
+        }
         "worker" => {
             "this Docker engine is a worker; name a manager with `--docker-host`, or promote this node"
         }
