@@ -68,21 +68,28 @@ impl Operator {
         let fingerprint = fingerprint(&program, settings);
         let same = fs::read_to_string(&self.started_as).is_ok_and(|known| known == fingerprint);
         let started = match (self.is_running(), same) {
-            (true, true) => Started::Already,
+            (true, true) => match self.wait(limit, waiting).await {
+                // It was about to end.
+                Err(DevError::Ended { .. }) => Started::New,
+                ready => return ready.map(|()| Started::Already),
+            },
             (true, false) => Started::Again,
             (false, _) => Started::New,
         };
-        if started != Started::Already {
-            self.down().await?;
-            let args = ["operator".to_owned()];
-            self.process.start(&Launch {
-                program: &program,
-                args: &args,
-                environment: settings,
-                account: None,
-            })?;
-            fs::write(&self.started_as, fingerprint).map_err(DevError::file("write", &self.started_as))?;
-        }
+        self.down().await?;
+        let args = ["operator".to_owned()];
+        self.process.start(&Launch {
+            program: &program,
+            args: &args,
+            environment: settings,
+            account: None,
+        })?;
+        fs::write(&self.started_as, fingerprint).map_err(DevError::file("write", &self.started_as))?;
+        self.wait(limit, waiting).await?;
+        Ok(started)
+    }
+
+    async fn wait(&self, limit: Duration, waiting: &(dyn Fn(&str) + Sync)) -> Result<(), DevError> {
         let told = RefCell::new(String::new());
         let ready = || async {
             let Some(why) = why_not_ready(&self.socket).await else {
@@ -101,8 +108,7 @@ impl Operator {
                 }
                 other => other,
             }
-        })?;
-        Ok(started)
+        })
     }
 
     /// Stops it.

@@ -61,8 +61,14 @@ impl Postgres {
     /// # Errors
     /// [`DevError`] when its programs are missing or it does not come up.
     pub async fn up(&self) -> Result<String, DevError> {
+        let socket = self.sockets.join(format!(".s.PGSQL.{PORT}"));
+        let answers = || async { UnixStream::connect(&socket).await.is_ok() };
         if self.process.running().is_some() {
-            return Ok(self.url());
+            match self.process.wait_until(PATIENCE, answers).await {
+                // It was about to end.
+                Err(DevError::Ended { .. }) => {}
+                ready => return ready.map(|()| self.url()),
+            }
         }
         let programs = programs()?;
         let account = user::unprivileged()?;
@@ -81,8 +87,6 @@ impl Postgres {
             environment: &[],
             account,
         };
-        let socket = self.sockets.join(format!(".s.PGSQL.{PORT}"));
-        let answers = || async { UnixStream::connect(&socket).await.is_ok() };
         self.process
             .start_until(&launch, PATIENCE, answers, || self.is_left_locked())
             .await?;

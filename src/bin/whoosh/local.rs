@@ -87,6 +87,7 @@ async fn remove_agents(turn: &Turn, args: &DownArgs) -> Result<(), Failure> {
     if let Some(docker_host) = &args.docker_host {
         settings.docker_host.clone_from(docker_host);
     }
+    eprintln!("Waiting for the operator, which removes the agents.");
     let options = dev::Options {
         database_url: None,
         gateway: Swarm::connect(&settings.docker_host)?.gateway().await,
@@ -94,7 +95,6 @@ async fn remove_agents(turn: &Turn, args: &DownArgs) -> Result<(), Failure> {
         timeout: args.timeout,
     };
     // Only the operator knows how its agents go, so it has to run once more.
-    eprintln!("Waiting for the operator, which removes the agents.");
     dev::up(turn, &options, &say_waiting)
         .await
         .map_err(|error| DevError::NoOperator(Box::new(error)))?;
