@@ -52,9 +52,7 @@ impl Settings {
         let identity = Identity::read(&mut reader);
         let port = reader.parsed(env::AGENT_PORT, port).unwrap_or(DEFAULT_PORT);
         let stop_grace = reader
-            .parsed(env::STOP_GRACE, |text| {
-                duration(text, SignedDuration::from_secs(1))
-            })
+            .parsed(env::STOP_GRACE, |text| duration(text, SignedDuration::ZERO))
             .unwrap_or(DEFAULT_STOP_GRACE);
         let heartbeat = reader
             .parsed(env::HEARTBEAT_INTERVAL, |text| {
@@ -193,6 +191,18 @@ second line"
     }
 
     #[test]
+    fn every_grace_that_a_spec_may_have_is_taken() {
+        for (text, expected) in [
+            ("0s", Duration::ZERO),
+            ("500ms", Duration::from_millis(500)),
+            ("1h", Duration::from_secs(3600)),
+        ] {
+            let settings = Settings::from_environment(&environment(&[("WHOOSH_STOP_GRACE", text)])).unwrap();
+            assert_eq!(settings.stop_grace, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn each_wrong_value_is_explained() {
         fn check(variable: &str, value: &str, expected: &str) {
             let error = Settings::from_environment(&environment(&[(variable, value)])).unwrap_err();
@@ -234,7 +244,7 @@ second line"
         check(
             "WHOOSH_STOP_GRACE",
             "10",
-            "is \"10\", expected a duration of at least 1s, such as 10s or 1m30s",
+            "is \"10\", expected a duration of at least 0s, such as 10s or 1m30s",
         );
         check(
             "CHORUS_HEARTBEAT_INTERVAL",

@@ -15,7 +15,7 @@ use crate::plan::action::Blocked;
 use crate::resource::condition::Reason;
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::object::API_VERSION;
-use crate::resource::validate;
+use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
 use crate::swarm::Want;
@@ -66,7 +66,8 @@ pub(super) async fn admit_new(
 /// Judges what is to replace `old`, as if the templates `beside` it were stored.
 ///
 /// # Errors
-/// 400 and 422 as for a new object; 409 when it names a uid or a resourceVersion that is not the present one.
+/// 400 and 422 as for a new object, and 422 for finalizers that come too late; 409 when it names a uid or a
+/// resourceVersion that is not the present one.
 pub(super) async fn admit(
     api: &Api,
     raw: &Value,
@@ -77,6 +78,18 @@ pub(super) async fn admit(
     let object = validated(raw, old.kind)?;
     let metadata = &object.metadata;
     unchanged(old, metadata.uid.as_deref(), metadata.resource_version.as_deref())?;
+    let late = lifecycle::late_finalizers(old, &object);
+    if !late.is_empty() {
+        let why = format!(
+            "no new finalizers can be added if the object is being deleted, found {}",
+            late.join(", ")
+        );
+        return Err(ApiError::Invalid {
+            kind: old.kind,
+            name: old.name().to_owned(),
+            causes: vec![Cause::new("metadata.finalizers", CauseReason::Forbidden, why)],
+        });
+    }
     let mut object = lifecycle::update(old, object);
     object
         .metadata

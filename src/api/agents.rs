@@ -31,6 +31,7 @@ pub(super) async fn list(
     params: Params,
 ) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
+    options.selection.fits(Kind::Agent)?;
     let selection = options.selection.clone();
     let state = api.clone();
     let look = move |look| {

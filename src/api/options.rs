@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Precondition
 use super::status::ApiError;
 use crate::resource::lifecycle::Propagation;
 use crate::resource::selector::{FieldSelector, LabelSelector};
-use crate::resource::{Object, Revision};
+use crate::resource::{Kind, Object, Revision, fields};
 
 /// The raw parameters, decoded, in order.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +100,14 @@ impl Selection {
 
     pub(super) fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Fails when it asks for fields that no object of the kind has, so that a slip of the pen finds not nothing.
+    ///
+    /// # Errors
+    /// 400, as in Kubernetes.
+    pub(super) fn fits(&self, kind: Kind) -> Result<(), ApiError> {
+        fields::check(kind, self.fields.paths()).map_err(|error| ApiError::BadRequest(error.to_string()))
     }
 
     /// Whether an object of this name can match in any state: identity never changes, so it can be judged without

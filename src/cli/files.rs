@@ -24,8 +24,12 @@ const DOWNLOAD: Duration = Duration::from_secs(30);
 /// # Errors
 /// [`CliError::Said`] after every problem of every file was said.
 pub(crate) async fn load(ctx: &Context, args: &FileArgs) -> Result<Vec<Located<Object>>, CliError> {
-    let sources = read(args).await?;
+    let (sources, unread) = read(args).await;
+    if unread && sources.is_empty() {
+        return Err(CliError::Said);
+    }
     let objects = match manifest::load(&sources, ctx.default_namespace()) {
+        Ok(_) if unread => return Err(CliError::Said),
         Ok(objects) => objects,
         Err(problems) => return Err(say_problems(&problems.all)),
     };
@@ -78,7 +82,8 @@ fn check_namespaces(ctx: &Context, objects: &[Located<Object>]) -> Result<(), Cl
     }
 }
 
-async fn read(args: &FileArgs) -> Result<Vec<Source>, CliError> {
+/// What can be read, and whether something, which was said, cannot.
+async fn read(args: &FileArgs) -> (Vec<Source>, bool) {
     let mut sources = Vec::new();
     let mut failed = false;
     for name in &args.file {
@@ -97,7 +102,7 @@ async fn read(args: &FileArgs) -> Result<Vec<Source>, CliError> {
             }
         }
     }
-    if failed { Err(CliError::Said) } else { Ok(sources) }
+    (sources, failed)
 }
 
 /// What the system said, without its number for it.

@@ -12,6 +12,7 @@ use crate::swarm::Want;
 
 use super::next::{self, Ended};
 use super::prepare::Prepared;
+use super::report::status_of;
 use super::{Reconciler, StepError};
 
 impl Reconciler {
@@ -32,21 +33,26 @@ impl Reconciler {
             Err(_) => Teardown::default(),
         };
         let outcome = self.act(&key, teardown.plan.clone()).await;
-        if observed.is_ok() && teardown.finished(&outcome) {
-            self.release(object).await.map_err(StepError::Finalize)?;
-            self.controller.cache.settling(&key, false);
-            return Ok(next::after(Ended::Gone, &outcome));
+        let finished = observed.is_ok() && teardown.finished(&outcome);
+        if !finished || is_held_by_others(object) {
+            let subject = Subject::Deleting {
+                owner: &Owner::of(object),
+                remaining: teardown.remaining,
+            };
+            let status = self
+                .report(object, subject, &observed, &Report::default(), &outcome)
+                .await
+                .map_err(StepError::Status)?;
+            // Whoever holds it longer than we do leaves its status as it is: it is right before we go.
+            if !finished || status_of(object) != Some(status) {
+                self.controller.cache.settling(&key, true);
+                observed.map_err(StepError::Observe)?;
+                return Ok(next::after(Ended::Removing, &outcome));
+            }
         }
-        let subject = Subject::Deleting {
-            owner: &Owner::of(object),
-            remaining: teardown.remaining,
-        };
-        self.report(object, subject, &observed, &Report::default(), &outcome)
-            .await
-            .map_err(StepError::Status)?;
-        self.controller.cache.settling(&key, true);
-        observed.map_err(StepError::Observe)?;
-        Ok(next::after(Ended::Removing, &outcome))
+        self.release(object).await.map_err(StepError::Finalize)?;
+        self.controller.cache.settling(&key, false);
+        Ok(next::after(Ended::Gone, &outcome))
     }
 
     /// A turn of a key without an object: what carries our labels for it is left over and goes.
@@ -90,4 +96,11 @@ impl Reconciler {
         };
         self.write(op, "finalized").await
     }
+}
+
+/// Whether finalizers that are not ours hold the object.
+fn is_held_by_others(object: &Object) -> bool {
+    let ours = |one: &String| one == AGENTS_FINALIZER || one == ORPHAN_FINALIZER;
+    let mut finalizers = object.metadata.finalizers.iter().flatten();
+    !finalizers.all(ours)
 }

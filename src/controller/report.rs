@@ -16,7 +16,7 @@ use super::Reconciler;
 pub(super) const ACTOR: &str = "system:whoosh:controller";
 
 /// The status that an object has now; `None` when it has none yet, or one that this version cannot read.
-fn status_of(object: &Object) -> Option<WorkloadStatus> {
+pub(super) fn status_of(object: &Object) -> Option<WorkloadStatus> {
     serde_json::from_value(object.status.clone()?).ok()
 }
 

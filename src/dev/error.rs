@@ -92,6 +92,28 @@ pub enum DevError {
         /// The log's last lines.
         tail: String,
     },
+    /// A server came up and waits for something else.
+    #[error("{name} did not become ready within {seconds} s: {why}")]
+    Waits {
+        /// Which server.
+        name: &'static str,
+        /// How long it had.
+        seconds: u64,
+        /// What it waits for, in its own words.
+        why: String,
+    },
+    /// A server ended before it was ready.
+    #[error("{name} ended after {after}; its log, {log}, ends:\n{tail}", log = log.display())]
+    Ended {
+        /// Which server.
+        name: &'static str,
+        /// How long it ran, for people.
+        after: String,
+        /// Its log file.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
     /// A process did not end.
     #[error("{name} (pid {pid}) does not end; look at it, end it, and run `whoosh down` again")]
     StillRunning {
@@ -110,6 +132,12 @@ pub enum DevError {
         "some agents are still there, so nothing was stopped; try again, or leave them running with `whoosh down --keep`"
     )]
     Agents,
+    /// Agents could not be removed, for their operator is not ready.
+    #[error(
+        "nothing was stopped, and the agents are still there: only the operator can remove them, and {0}\nPut that right and \
+         run `whoosh down` again, or leave the agents running with `whoosh down --keep`"
+    )]
+    NoOperator(Box<DevError>),
 }
 
 impl DevError {

@@ -1,6 +1,7 @@
 //! The folder that holds all that `whoosh up` makes.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,20 @@ impl Home {
         self.root.join(MARK).exists()
     }
 
+    /// Why there is nothing to stop, for people.
+    pub fn nothing(&self) -> String {
+        let root = self.root.display();
+        match self.holds_others() {
+            Ok(true) => format!("what is in {root} was not made by `whoosh up`"),
+            Ok(false) if self.secrets().exists() => format!("{root} holds only your secrets"),
+            Ok(false) => format!("{root} is empty"),
+            Err(DevError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                format!("there is no {root}")
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Whether it holds a database of its own, and so the declarations.
     pub fn has_database(&self) -> bool {
         self.postgres().exists()
@@ -82,7 +97,8 @@ impl Home {
     /// # Errors
     /// [`DevError::File`] when something cannot be deleted.
     pub fn remove(&self) -> Result<(), DevError> {
-        for folder in [self.postgres(), self.run(), self.log()] {
+        // The database goes last: it tells a removal that was cut off from a database that is not ours.
+        for folder in [self.log(), self.run(), self.postgres()] {
             if folder.exists() {
                 fs::remove_dir_all(&folder).map_err(DevError::file("remove", &folder))?;
             }
@@ -147,6 +163,38 @@ mod tests {
         assert!(matches!(home.create(), Err(DevError::NotOurs(_))));
         assert!(!home.exists());
         assert!(!home.run().exists());
+    }
+
+    #[test]
+    fn why_there_is_nothing_to_stop_is_true() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path().join("home"));
+        let root = home.root().display().to_string();
+        assert_eq!(home.nothing(), format!("there is no {root}"));
+        home.create().unwrap();
+        fs::write(home.secrets().join("token"), "s3cret").unwrap();
+        home.remove().unwrap();
+        assert_eq!(home.nothing(), format!("{root} holds only your secrets"));
+        fs::remove_dir_all(home.secrets()).unwrap();
+        assert_eq!(home.nothing(), format!("{root} is empty"));
+        fs::write(home.root().join("notes"), "").unwrap();
+        assert_eq!(
+            home.nothing(),
+            format!("what is in {root} was not made by `whoosh up`")
+        );
+    }
+
+    #[test]
+    fn a_removal_that_was_cut_off_is_still_one_of_our_own_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path().join("home"));
+        home.create().unwrap();
+        fs::create_dir_all(home.postgres()).unwrap();
+        // A folder that cannot be removed stands for an end at that moment.
+        fs::remove_dir(home.run()).unwrap();
+        fs::write(home.run(), "").unwrap();
+        home.remove().unwrap_err();
+        assert!(home.exists() && home.has_database());
     }
 
     #[test]

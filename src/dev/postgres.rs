@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::net::UnixStream;
 
-use super::process::{Launch, Process, folder_of};
+use super::process::{self, Launch, Process, folder_of};
 use super::user::{self, Account};
 use super::{DevError, Home};
 
@@ -17,6 +17,8 @@ use super::{DevError, Home};
 const NAME: &str = "whoosh";
 /// Names the socket file, `.s.PGSQL.5432`; no TCP port is opened.
 const PORT: u16 = 5432;
+/// How long it may take to come up; after a crash it first reads what it had written.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Where Debian and others keep the server's programs, one folder a major version.
 const VERSIONS: [&str; 3] = [
     "/usr/lib/postgresql",
@@ -59,8 +61,14 @@ impl Postgres {
     /// # Errors
     /// [`DevError`] when its programs are missing or it does not come up.
     pub async fn up(&self) -> Result<String, DevError> {
+        let socket = self.sockets.join(format!(".s.PGSQL.{PORT}"));
+        let answers = || async { UnixStream::connect(&socket).await.is_ok() };
         if self.process.running().is_some() {
-            return Ok(self.url());
+            match self.process.wait_until(PATIENCE, answers).await {
+                // It was about to end.
+                Err(DevError::Ended { .. }) => {}
+                ready => return ready.map(|()| self.url()),
+            }
         }
         let programs = programs()?;
         let account = user::unprivileged()?;
@@ -73,19 +81,24 @@ impl Postgres {
             "--unix_socket_permissions=0700".to_owned(),
         ];
         let program = programs.join("postgres");
-        self.process.start(&Launch {
+        let launch = Launch {
             program: &program,
             args: &args,
             environment: &[],
             account,
-        })?;
-        let socket = self.sockets.join(format!(".s.PGSQL.{PORT}"));
+        };
         self.process
-            .wait_until(Duration::from_secs(30), || async {
-                UnixStream::connect(&socket).await.is_ok()
-            })
+            .start_until(&launch, PATIENCE, answers, || self.is_left_locked())
             .await?;
         Ok(self.url())
+    }
+
+    /// Whether its folder is locked by a server that was killed. Postgres refuses to start while that one is not
+    /// buried yet, or its last processes still end.
+    fn is_left_locked(&self) -> bool {
+        let lock = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+        let pid = lock.lines().next().and_then(|line| line.trim().parse().ok());
+        pid.is_some_and(|pid| !process::is_alive(pid))
     }
 
     /// Stops it. SIGINT is Postgres' fast shutdown: clients are cut, nothing is lost.

@@ -15,6 +15,8 @@ use super::{DevError, Home};
 
 /// How many of a log's last lines an error shows.
 const TAIL_LINES: usize = 12;
+/// The pause before a program is started again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// A server that runs in the background.
 #[derive(Clone, Debug)]
@@ -126,28 +128,58 @@ impl Process {
         }
     }
 
+    /// Starts a program and waits until `ready` says so. When it ends first and `passes` says that what ended it
+    /// will pass, it is started again, until `limit`.
+    ///
+    /// # Errors
+    /// As [`Process::start`] and [`Process::wait_until`].
+    pub async fn start_until<F: Future<Output = bool>>(
+        &self,
+        launch: &Launch<'_>,
+        limit: Duration,
+        mut ready: impl FnMut() -> F,
+        passes: impl Fn() -> bool,
+    ) -> Result<(), DevError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            self.start(launch)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.wait_until(left, &mut ready).await {
+                Err(DevError::Ended { .. }) if Instant::now() < deadline && passes() => sleep(AGAIN).await,
+                ended => return ended,
+            }
+        }
+    }
+
     /// Waits until `ready` says so; fails at once when the process ends first.
     ///
     /// # Errors
-    /// [`DevError::NotReady`] with the end of its log.
+    /// [`DevError::NotReady`] and [`DevError::Ended`] with the end of its log.
     pub async fn wait_until<F: Future<Output = bool>>(
         &self,
         limit: Duration,
         mut ready: impl FnMut() -> F,
     ) -> Result<(), DevError> {
-        let deadline = Instant::now() + limit;
-        while Instant::now() < deadline && self.running().is_some() {
+        let started = Instant::now();
+        while self.running().is_some() {
             if ready().await {
                 return Ok(());
             }
+            if started.elapsed() >= limit {
+                return Err(DevError::NotReady {
+                    name: self.name,
+                    seconds: limit.as_secs(),
+                    log: self.log.clone(),
+                    tail: tail(&self.log),
+                });
+            }
             sleep(Duration::from_millis(50)).await;
         }
-        let tail = tail(&self.log);
-        Err(DevError::NotReady {
+        Err(DevError::Ended {
             name: self.name,
-            seconds: limit.as_secs(),
+            after: format!("{:.1} s", started.elapsed().as_secs_f64()),
             log: self.log.clone(),
-            tail,
+            tail: tail(&self.log),
         })
     }
 
@@ -173,6 +205,11 @@ pub(super) fn folder_of(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .find(|folder| folder.join(program).exists())
+}
+
+/// Whether a process runs; one that ended runs no more, though nobody may have asked how it ended.
+pub(super) fn is_alive(pid: u32) -> bool {
+    start_time(pid).is_some()
 }
 
 /// When a process started (field 22 of `/proc/<pid>/stat`, proc(5)); `None` when it is gone or a zombie.
@@ -262,6 +299,53 @@ mod tests {
             .wait_until(Duration::from_secs(9), || async { false })
             .await
             .unwrap_err();
-        assert!(error.to_string().ends_with("ends:\nit will not work"), "{error}");
+        let error = error.to_string();
+        assert!(error.starts_with("test ended after 0."), "{error}");
+        assert!(error.ends_with("ends:\nit will not work"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_process_is_started_again_while_what_ended_it_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = process(&Home::new(folder.path()));
+        let tried = folder.path().join("tried");
+        let script = format!(
+            "if test -e {0}; then exec sleep 60; fi; touch {0}",
+            tried.display()
+        );
+        let args = ["-c".to_owned(), script];
+        let launch = Launch {
+            program: Path::new("/bin/sh"),
+            args: &args,
+            environment: &[],
+            account: None,
+        };
+        let tries = std::cell::Cell::new(0);
+        let passes = || {
+            tries.set(tries.get() + 1);
+            true
+        };
+        // The first try has made its file before it ends; what is ready is the second.
+        let ready = || async { tries.get() == 1 };
+        process
+            .start_until(&launch, Duration::from_secs(60), ready, passes)
+            .await
+            .unwrap();
+        assert!(process.running().is_some());
+        process.stop(Signal::KILL, Duration::from_secs(5)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_dead_process_that_nobody_has_buried_is_not_alive() {
+        assert!(is_alive(std::process::id()));
+        let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        assert!(is_alive(child.id()));
+        kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+        let patience = Instant::now() + Duration::from_secs(30);
+        while is_alive(child.id()) {
+            assert!(Instant::now() < patience, "it never ends");
+            sleep(Duration::from_millis(5)).await;
+        }
+        child.wait().unwrap();
     }
 }

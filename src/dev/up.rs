@@ -21,11 +21,15 @@ pub struct Options {
     pub timeout: Duration,
 }
 
-/// Starts what does not run yet, and waits until the operator is ready.
+/// Starts what does not run yet, and waits until the operator is ready; `waiting` is told what for.
 ///
 /// # Errors
 /// [`DevError`] of the first server that does not come up; what already runs stays.
-pub async fn up(turn: &Turn, options: &Options) -> Result<Started, DevError> {
+pub async fn up(
+    turn: &Turn,
+    options: &Options,
+    waiting: &(dyn Fn(&str) + Sync),
+) -> Result<Started, DevError> {
     let home = turn.home();
     let settings = &options.settings;
     let database_url = match &options.database_url {
@@ -51,5 +55,7 @@ pub async fn up(turn: &Turn, options: &Options) -> Result<Started, DevError> {
         ("WHOOSH_LOG", settings.log.clone()),
         ("WHOOSH_LOG_FORMAT", settings.log_format.clone()),
     ];
-    Operator::new(home).up(&environment, options.timeout).await
+    Operator::new(home)
+        .up(&environment, options.timeout, waiting)
+        .await
 }

@@ -65,9 +65,14 @@ impl Slot<'_> {
     }
 }
 
-/// The secrets of an agent that are not in the operator's secrets folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MissingSecrets(pub(super) Vec<String>);
+/// The secrets of an agent that the operator's secrets folder does not provide.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct MissingSecrets {
+    /// The names of those that are not there.
+    pub(super) absent: Vec<String>,
+    /// Why those that are there cannot be used.
+    pub(super) unreadable: Vec<String>,
+}
 
 /// A secret or config that a service refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,18 +199,21 @@ impl<'a> Desired<'a> {
     }
 
     fn secret_files(&self, secrets: &[DesiredFile]) -> Result<Vec<FileRef>, MissingSecrets> {
-        let (mut files, mut missing) = (Vec::new(), Vec::new());
+        let (mut files, mut missing) = (Vec::new(), MissingSecrets::default());
         for DesiredFile { name, path, data: _ } in secrets {
             match self.observed.secret_sources.get(name) {
                 Some(fingerprint) => files.push(self.file(name, fingerprint, path)),
-                None => missing.push(name.clone()),
+                None => match self.observed.unreadable_secrets.get(name) {
+                    Some(why) => missing.unreadable.push(why.clone()),
+                    None => missing.absent.push(name.clone()),
+                },
             }
         }
         files.sort();
-        if missing.is_empty() {
+        if missing == MissingSecrets::default() {
             Ok(files)
         } else {
-            Err(MissingSecrets(missing))
+            Err(missing)
         }
     }
 

@@ -296,15 +296,20 @@ fn name_taken(service: &str, owner: &Owner) -> String {
     )
 }
 
-fn secrets_missing(slot: Slot<'_>, MissingSecrets(names): &MissingSecrets) -> Obstacle {
+fn secrets_missing(slot: Slot<'_>, missing: &MissingSecrets) -> Obstacle {
+    let MissingSecrets { absent, unreadable } = missing;
     let namespace = &slot.owner.key.namespace;
-    let files: Vec<_> = names.iter().map(|name| format!("{namespace}/{name}")).collect();
-    let message = format!(
-        "{} not in the operator's secrets folder: put the content there, or take the secret out of the spec",
-        match files.as_slice() {
-            [file] => format!("file {file} is"),
-            files => format!("files {} are", files.join(", ")),
-        }
-    );
-    (Reason::SecretNotFound, message)
+    let files: Vec<_> = absent.iter().map(|name| format!("{namespace}/{name}")).collect();
+    let subject = match files.as_slice() {
+        [] => None,
+        [file] => Some(format!("file {file} is")),
+        files => Some(format!("files {} are", files.join(", "))),
+    };
+    let absent = subject.map(|subject| {
+        format!(
+            "{subject} not in the operator's secrets folder: put the content there, or take the secret out of the spec"
+        )
+    });
+    let told: Vec<_> = absent.iter().chain(unreadable).cloned().collect();
+    (Reason::SecretNotFound, told.join("; "))
 }

@@ -85,6 +85,13 @@ pub fn update(old: &Object, new: Object) -> Object {
     next
 }
 
+/// The finalizers that `new` would add to `old` although that is being deleted, which is too late for them.
+pub fn late_finalizers<'a>(old: &Object, new: &'a Object) -> Vec<&'a str> {
+    let asked = new.metadata.finalizers.iter().flatten();
+    let late = asked.filter(|finalizer| old.is_deleting() && !old.has_finalizer(finalizer));
+    late.map(String::as_str).collect()
+}
+
 /// `old` with another status, and nothing else changed.
 pub fn update_status(old: &Object, status: Value) -> Object {
     Object {
@@ -202,6 +209,9 @@ mod tests {
             .finalizers
             .get_or_insert_default()
             .push("late".to_owned());
+        assert_eq!(late_finalizers(&marked, &more), ["late"]);
+        assert!(late_finalizers(&marked, &released).is_empty());
+        assert!(late_finalizers(&team, &more).is_empty());
         assert!(!update(&marked, more).has_finalizer("late"));
     }
 

@@ -10,6 +10,7 @@ pub mod env;
 pub mod escape;
 pub mod event;
 pub mod explain;
+pub mod fields;
 pub mod image;
 pub mod kind;
 pub mod kinds;

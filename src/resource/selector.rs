@@ -135,7 +135,7 @@ fn split_outside_parentheses(text: &str) -> Vec<&str> {
 
 /// Selects objects by their fields: `metadata.name=x,status.state!=Ready`. All terms must hold.
 ///
-/// Any field with a plain value can be named; one that is absent counts as the empty string.
+/// Any field with a plain value can be named (see [`super::fields`]); one that is absent counts as the empty string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSelector {
     terms: Vec<FieldTerm>,
@@ -159,6 +159,11 @@ impl FieldSelector {
     /// Whether there is no term, so that everything matches.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    /// The fields that are compared.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().map(|term| term.path.as_str())
     }
 
     /// The one value that the field at `path` must have, if the selector asks for one.

@@ -81,10 +81,9 @@ fn read(source: Option<serde_yaml::Deserializer<'_>>, places: &Places) -> Result
             line: at.line(),
             column: at.column(),
         });
-        (
-            at.unwrap_or_else(|| places.start()),
-            format!("is not valid YAML: {error}"),
-        )
+        let said = error.to_string();
+        let message = too_large(&said).unwrap_or_else(|| format!("is not valid YAML: {said}"));
+        (at.unwrap_or_else(|| places.start()), message)
     };
     let source = source.ok_or_else(|| {
         let message =
@@ -94,6 +93,18 @@ fn read(source: Option<serde_yaml::Deserializer<'_>>, places: &Places) -> Result
     let mut value = serde_yaml::Value::deserialize(source).map_err(invalid)?;
     value.apply_merge().map_err(invalid)?;
     to_json(value, "").map_err(|(at, message)| (places.of(&at), message))
+}
+
+/// Plain words for what the library says of a whole number that no type of it holds.
+fn too_large(said: &str) -> Option<String> {
+    let (_, rest) = said.split_once("invalid type: integer `")?;
+    let (number, _) = rest.split_once("` as ")?;
+    Some(format!(
+        "{number} is not a number that an object can hold: whole numbers go from {} to {}; if it is a text, put it in \
+         quotes",
+        i64::MIN,
+        u64::MAX
+    ))
 }
 
 /// JSON from YAML, or the path of what JSON cannot hold and why.
@@ -218,6 +229,23 @@ mod tests {
             let documents = parse(&to_yaml(&value).unwrap());
             assert_eq!(documents.faults, []);
             assert_eq!(documents.good[0].value, value);
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_told_with_its_place() {
+        for number in ["99999999999999999999999", "-99999999999999999999999"] {
+            let documents = parse(&format!("a: 1\nb:\n  - c: {number}\n"));
+            let [fault] = documents.faults.as_slice() else {
+                panic!("{documents:?}")
+            };
+            assert_eq!(fault.place.line, 3, "{fault:?}");
+            assert!(
+                fault
+                    .message
+                    .starts_with(&format!("{number} is not a number that an object can hold")),
+                "{fault:?}"
+            );
         }
     }
 

@@ -57,7 +57,10 @@ pub enum StoreError {
     )]
     Url(#[source] Cause),
     /// Postgres does not answer or refuses. A write may or may not have happened.
-    #[error("the database is unavailable; check that Postgres runs and that the database URL is right")]
+    #[error(
+        "the database is unavailable; check that Postgres runs (a private one is started again by `whoosh up`) and that \
+         the database URL is right"
+    )]
     Unavailable {
         /// What was said.
         #[source]

@@ -55,7 +55,7 @@ impl Swarm {
                 source: (namespace, secret),
                 labels,
             } => {
-                let content = secrets.read(namespace, secret)?;
+                let content = secrets.read(namespace, secret).await?;
                 act.create_blob("secrets", name, content.bytes(), labels).await
             }
             Action::CreateConfig { name, data, labels } => {

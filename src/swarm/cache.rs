@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Swarm;
 use super::engine::Engine;
-use super::error::{Outage, SwarmError};
+use super::error::{Outage, SecretError, SwarmError};
 use super::images::Images;
 use super::ledger::{Ledger, ReadNo, Scope};
 use super::polls::Polls;
@@ -162,7 +162,7 @@ impl Cache {
     ///
     /// # Errors
     /// While the engine is away: old knowledge is not served as new. A secret that cannot be read, or an image
-    /// that nobody knows, is no error; the one is left out, the other says so.
+    /// that nobody knows, is no error; each says so.
     pub async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
         self.inner.available().await?;
         match self.inner.look_at(want).await {
@@ -281,10 +281,10 @@ impl Inner {
         if want.tasks {
             self.know_tasks(want.owner).await?;
         }
-        let (images, secret_sources) = tokio::join!(self.images(&want.images), self.secret_sources(want));
+        let (images, secrets) = tokio::join!(self.images(&want.images), self.look_at_secrets(want));
         let mut observed = self.ledger().slice(want);
         observed.images = images;
-        observed.secret_sources = secret_sources;
+        (observed.secret_sources, observed.unreadable_secrets) = secrets;
         self.add_attached_containers(&mut observed).await?;
         Ok(observed)
     }
@@ -376,17 +376,24 @@ impl Inner {
         join_all(wanted.iter().map(resolve)).await.into_iter().collect()
     }
 
-    async fn secret_sources(&self, want: &Want<'_>) -> BTreeMap<String, String> {
-        if want.secrets.is_empty() {
-            return BTreeMap::new();
+    /// Reads what the owner's secrets are made of: fingerprints of those that can be read, and why others cannot.
+    async fn look_at_secrets(&self, want: &Want<'_>) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+        let namespace = &want.owner.namespace;
+        let look = async |name: &String| (name.clone(), self.secrets.fingerprint(namespace, name).await);
+        let (mut sources, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+        for (name, looked) in join_all(want.secrets.iter().map(look)).await {
+            match looked {
+                Ok(fingerprint) => {
+                    sources.insert(name, fingerprint);
+                }
+                // The plan has words for it that do not depend on this machine's paths.
+                Err(SecretError::Missing { .. }) => {}
+                Err(error) => {
+                    unreadable.insert(name, error.to_string());
+                }
+            }
         }
-        let (secrets, names) = (self.secrets.clone(), want.secrets.clone());
-        let namespace = want.owner.namespace.clone();
-        let read = move || {
-            let print = |name: String| Some((name.clone(), secrets.fingerprint(&namespace, &name).ok()?));
-            names.into_iter().filter_map(print).collect()
-        };
-        tokio::task::spawn_blocking(read).await.unwrap_or_default()
+        (sources, unreadable)
     }
 
     /// No service uses it, so it may go: unless containers were attached to it by hand.

@@ -164,7 +164,7 @@ mod tests {
             (
                 503,
                 "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\"",
-                "Unavailable: this Docker engine is in no Swarm; run `docker swarm init`",
+                "Unavailable: this Docker engine is in no Swarm, or is stopping; if it stays so, run `docker swarm init`",
             ),
             (
                 503,

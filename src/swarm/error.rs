@@ -21,7 +21,7 @@ pub enum SwarmError {
         why: &'static str,
     },
     /// Nobody answered; the request was not sent, or it only reads.
-    #[error("the Docker engine at {host} does not answer; check that it runs (`systemctl status docker`)")]
+    #[error("the Docker engine at {host} does not answer; check that it runs (`docker info`)")]
     Unavailable {
         /// The address.
         host: String,
@@ -256,7 +256,7 @@ pub enum ActError {
 }
 
 /// Why a secret's content cannot be had. Never holds the content.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SecretError {
     /// The operator was started without a secrets folder.
     #[error(
@@ -289,19 +289,30 @@ pub enum SecretError {
         bytes: u64,
     },
     /// The file is there and cannot be read.
-    #[error("secret {name:?} cannot be read")]
+    #[error("secret {name:?} cannot be read: {reason}")]
     Unreadable {
         /// The secret's name.
         name: String,
         /// What the system said.
-        #[source]
-        source: io::Error,
+        reason: Arc<io::Error>,
+    },
+    /// The file did not answer in time.
+    #[error(
+        "secret {name:?} cannot be read: its file does not answer within {seconds} s; look at the mount that it is on"
+    )]
+    Hung {
+        /// The secret's name.
+        name: String,
+        /// How long it had.
+        seconds: u64,
     },
 }
 
 fn not_a_manager(state: &str) -> &'static str {
     match state {
-        "inactive" => "this Docker engine is in no Swarm; run `docker swarm init`",
+        "inactive" => {
+            "this Docker engine is in no Swarm, or is stopping; if it stays so, run `docker swarm init`"
+        }
         "worker" => {
             "this Docker engine is a worker; name a manager with `--docker-host`, or promote this node"
         }

@@ -18,6 +18,7 @@ mod logs;
 mod networks;
 mod policy;
 mod polls;
+mod reading;
 mod secrets;
 mod spec;
 mod subnet;

@@ -1,23 +1,42 @@
 //! The operator's secrets folder: `<folder>/<namespace>/<name>`. Its content goes to the engine and nowhere else.
 
 use std::fmt;
+use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use super::error::SecretError;
+use super::reading::Reads;
 use crate::resource::names;
 
 /// The largest secret that Swarm takes, in bytes.
 pub(super) const SECRET_MAX: u64 = 500 * 1024 - 1;
 
-/// The folder that secret content comes from, when the operator has one.
-#[derive(Clone, Debug, Default)]
-pub struct SecretsDir(Option<PathBuf>);
+/// How long a file may take. One on a mount that hangs takes for ever.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The folder that secret content comes from, when the operator has one. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct SecretsDir {
+    folder: Option<PathBuf>,
+    reads: Arc<Reads<Result<SecretContent, SecretError>>>,
+}
+
+impl fmt::Debug for SecretsDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SecretsDir").field(&self.folder).finish()
+    }
+}
 
 /// The content of a secret; it cannot be printed.
-pub(super) struct SecretContent(Vec<u8>);
+#[derive(Clone)]
+pub(super) struct SecretContent(Arc<[u8]>);
 
 impl SecretContent {
     pub(super) fn bytes(&self) -> &[u8] {
@@ -34,53 +53,60 @@ impl fmt::Debug for SecretContent {
 impl SecretsDir {
     /// A folder, or none.
     pub fn new(folder: Option<PathBuf>) -> Self {
-        Self(folder)
+        Self {
+            folder,
+            reads: Arc::default(),
+        }
     }
 
     /// A text that changes with a secret's content, and tells nothing else of it.
-    pub(super) fn fingerprint(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
-        let content = self.read(namespace, name)?;
+    pub(super) async fn fingerprint(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
+        let content = self.read(namespace, name).await?;
         Ok(names::hex(&Sha256::digest(content.bytes())))
     }
 
     /// The content of a secret. Symbolic links may be used within the folder (as Kubernetes mounts have them),
     /// but may not lead out of it.
-    pub(super) fn read(&self, namespace: &str, name: &str) -> Result<SecretContent, SecretError> {
-        let folder = self.0.as_deref().ok_or_else(|| SecretError::NoFolder {
-            name: name.to_owned(),
-        })?;
-        if !is_plain(namespace) || !is_plain(name) {
-            return Err(SecretError::Outside {
-                name: name.to_owned(),
-            });
-        }
-        let path = folder.join(namespace).join(name);
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => SecretError::Missing {
-                name: name.to_owned(),
-                path: path.clone(),
-            },
-            _ => SecretError::Unreadable {
-                name: name.to_owned(),
-                source,
-            },
+    pub(super) async fn read(&self, namespace: &str, name: &str) -> Result<SecretContent, SecretError> {
+        let name = name.to_owned();
+        let Some(folder) = self.folder.clone() else {
+            return Err(SecretError::NoFolder { name });
         };
-        let root = folder.canonicalize().map_err(failed)?;
-        let real = path.canonicalize().map_err(failed)?;
-        if !real.starts_with(&root) {
-            return Err(SecretError::Outside {
-                name: name.to_owned(),
-            });
+        if !is_plain(namespace) || !is_plain(&name) {
+            return Err(SecretError::Outside { name });
         }
-        let (content, length) = read_bounded(&real).map_err(failed)?;
-        if content.is_empty() || length > SECRET_MAX {
-            return Err(SecretError::Size {
-                name: name.to_owned(),
-                bytes: length,
-            });
-        }
-        Ok(SecretContent(content))
+        let path = folder.join(namespace).join(&name);
+        let hung = SecretError::Hung {
+            name: name.clone(),
+            seconds: PATIENCE.as_secs(),
+        };
+        let asked = path.clone();
+        let read = move || read_file(&folder, &path, name);
+        self.reads.read(asked, PATIENCE, read).await.unwrap_or(Err(hung))
     }
+}
+
+fn read_file(folder: &Path, path: &Path, name: String) -> Result<SecretContent, SecretError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => SecretError::Missing {
+            name: name.clone(),
+            path: path.to_owned(),
+        },
+        _ => SecretError::Unreadable {
+            name: name.clone(),
+            reason: Arc::new(source),
+        },
+    };
+    let root = folder.canonicalize().map_err(failed)?;
+    let real = path.canonicalize().map_err(failed)?;
+    if !real.starts_with(&root) {
+        return Err(SecretError::Outside { name });
+    }
+    let (content, length) = read_bounded(&real).map_err(failed)?;
+    if content.is_empty() || length > SECRET_MAX {
+        return Err(SecretError::Size { name, bytes: length });
+    }
+    Ok(SecretContent(content.into()))
 }
 
 /// Whether a word is one plain file name.
@@ -90,16 +116,24 @@ fn is_plain(word: &str) -> bool {
 
 /// The content of a plain file and its length; no more than one byte over the limit is read.
 fn read_bounded(path: &Path) -> io::Result<(Vec<u8>, u64)> {
-    // Before it is opened: to open a pipe waits for somebody who writes.
-    let meta = path.metadata()?;
-    if !meta.is_file() {
-        return Err(io::Error::other("it is no plain file"));
-    }
-    let file = std::fs::File::open(path)?;
+    // To open a FIFO waits for a writer, and to open a device may do anything.
+    require_plain(&path.metadata()?)?;
+    // It may have become another file since.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    require_plain(&meta)?;
     let mut content = Vec::new();
     file.take(SECRET_MAX + 1).read_to_end(&mut content)?;
     let length = meta.len().max(content.len() as u64);
     Ok((content, length))
+}
+
+fn require_plain(meta: &Metadata) -> io::Result<()> {
+    match meta.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::other("it is no plain file")),
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +141,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use rustix::fs::{CWD, Mode, mkfifoat};
+    use rustix::fs::{CWD, FileType, Mode};
 
     use super::*;
 
@@ -120,7 +154,8 @@ mod tests {
         fs::write(inside.join("empty"), "").unwrap();
         fs::write(inside.join("huge"), vec![b'x'; 500 * 1024]).unwrap();
         fs::create_dir(inside.join("folder")).unwrap();
-        mkfifoat(CWD, inside.join("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
+        rustix::fs::mknodat(CWD, inside.join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        symlink("/dev/zero", inside.join("device")).unwrap();
         symlink("token", inside.join("inside-link")).unwrap();
         symlink("../../outside", inside.join("outside-link")).unwrap();
         symlink(dir.path(), dir.path().join("secrets/elsewhere")).unwrap();
@@ -128,11 +163,15 @@ mod tests {
         (dir, secrets)
     }
 
-    #[test]
-    fn content_is_read_from_the_folder_and_from_nowhere_else() {
+    #[tokio::test]
+    async fn content_is_read_from_the_folder_and_from_nowhere_else() {
         let (_dir, secrets) = folder();
         for name in ["token", "inside-link"] {
-            assert_eq!(secrets.read("default", name).unwrap().bytes(), b"hush", "{name}");
+            assert_eq!(
+                secrets.read("default", name).await.unwrap().bytes(),
+                b"hush",
+                "{name}"
+            );
         }
         for (namespace, name, expect) in [
             ("default", "none", "is missing: put its content into"),
@@ -142,27 +181,29 @@ mod tests {
             ("..", "outside", "leads out of"),
             ("default", "empty", "holds 0 bytes"),
             ("default", "huge", "holds 512000 bytes; Swarm takes 1 to 511999"),
-            ("default", "folder", "cannot be read"),
-            ("default", "pipe", "cannot be read"),
+            ("default", "folder", "cannot be read: it is no plain file"),
+            ("default", "pipe", "cannot be read: it is no plain file"),
+            ("default", "device", "leads out of"),
         ] {
-            let error = secrets.read(namespace, name).unwrap_err().to_string();
+            let error = secrets.read(namespace, name).await.unwrap_err().to_string();
             assert!(error.contains(expect), "{namespace}/{name}: {error}");
         }
         let none = SecretsDir::default()
             .read("default", "token")
+            .await
             .unwrap_err()
             .to_string();
         assert!(none.contains("--secrets-dir"), "{none}");
     }
 
-    #[test]
-    fn a_fingerprint_changes_with_the_content_and_shows_none_of_it() {
+    #[tokio::test]
+    async fn a_fingerprint_changes_with_the_content_and_shows_none_of_it() {
         let (dir, secrets) = folder();
-        let before = secrets.fingerprint("default", "token").unwrap();
+        let before = secrets.fingerprint("default", "token").await.unwrap();
         fs::write(dir.path().join("secrets/default/token"), "hush!").unwrap();
-        let after = secrets.fingerprint("default", "token").unwrap();
+        let after = secrets.fingerprint("default", "token").await.unwrap();
         assert_ne!(before, after);
-        let shown = format!("{:?}", secrets.read("default", "token").unwrap());
+        let shown = format!("{:?}", secrets.read("default", "token").await.unwrap());
         assert!(!shown.contains("hush") && !after.contains("hush"), "{shown}");
     }
 }

@@ -54,6 +54,34 @@ async fn a_deleted_team_is_gone_with_all_that_it_had() {
 }
 
 #[tokio::test]
+async fn a_team_that_others_hold_says_that_it_is_being_deleted() {
+    let engine = Engine::shared().await;
+    let operator = Operator::start(engine).await;
+    let held = team("held", 1, "")
+        .replace(
+            "namespace: held}",
+            "namespace: held, finalizers: [example.com/books]}",
+        )
+        .replace("spec:\n", "spec:\n  suspend: true\n");
+    operator.apply(&held, &[]).await.ok();
+    operator
+        .whoosh(&["delete", "team", "payments", "-n", "held", "--wait=false"])
+        .await
+        .ok();
+    eventually(PATIENCE, "its agents are gone, and it says so", async || {
+        let team = operator.get(&["team", "payments", "-n", "held"]).await;
+        let released = team["metadata"]["finalizers"] == serde_json::json!(["example.com/books"]);
+        let status = &team["status"];
+        if released && status["state"] == "Deleting" && status["message"] == "its agents are gone" {
+            Ok(())
+        } else {
+            Err(team.to_string())
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn orphaned_agents_run_on_and_are_nobodys() {
     let engine = Engine::shared().await;
     engine.load_agent_image().await;

@@ -141,7 +141,14 @@ async fn a_suspended_team_is_left_as_it_is() {
         .await
         .ok();
     let suspended = team("paused", 3, "").replace("spec:\n", "spec:\n  suspend: true\n");
-    operator.apply(&suspended, &[]).await.ok();
+    let applied = operator.apply(&suspended, &["--wait", "--timeout", "1s"]).await;
+    assert!(
+        applied
+            .err
+            .contains("team/payments is suspended: its agents are left as they are, and not waited for"),
+        "{applied:?}"
+    );
+    applied.ok();
     until_told(&operator, "paused", "Suspended", &[]).await;
     engine
         .docker(&["service", "rm", "team_paused_payments_reviewer_1"])
@@ -180,6 +187,17 @@ async fn a_secret_reaches_the_agent_and_nothing_else() {
     until_told(&operator, "secret", "SecretNotFound", &["token"]).await;
 
     std::fs::create_dir_all(operator.secrets().join("secret")).unwrap();
+    let file = operator.secrets().join("secret/token");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &file,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    until_told(&operator, "secret", "SecretNotFound", &["no plain file"]).await;
+    std::fs::remove_file(&file).unwrap();
     std::fs::write(operator.secrets().join("secret/token"), "correct-horse-battery").unwrap();
     let wait = [
         "wait",

@@ -68,6 +68,7 @@ pub(in crate::api) async fn list(
     params: Params,
 ) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
+    options.selection.fits(collection.kind)?;
     if options.watch {
         return watch::start(api, collection, options).await;
     }

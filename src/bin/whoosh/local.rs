@@ -22,7 +22,7 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
         timeout: args.timeout,
     };
     let turn = Turn::to_start(&home, say_others_turn).await?;
-    match dev::up(&turn, &options).await? {
+    match dev::up(&turn, &options, &say_waiting).await? {
         Started::New => println!(
             "The operator runs; its log and data are in {}.",
             home.root().display()
@@ -54,10 +54,7 @@ fn settings(args: &UpArgs) -> std::io::Result<Settings> {
 pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
     let home = Home::new(paths::home());
     let Some(turn) = Turn::to_stop(&home, say_others_turn).await? else {
-        println!(
-            "Nothing is up: {} was not made by `whoosh up`.",
-            home.root().display()
-        );
+        println!("Nothing is up: {}.", home.nothing());
         return Ok(());
     };
     if args.keep {
@@ -90,6 +87,7 @@ async fn remove_agents(turn: &Turn, args: &DownArgs) -> Result<(), Failure> {
     if let Some(docker_host) = &args.docker_host {
         settings.docker_host.clone_from(docker_host);
     }
+    eprintln!("Waiting for the operator, which removes the agents.");
     let options = dev::Options {
         database_url: None,
         gateway: Swarm::connect(&settings.docker_host)?.gateway().await,
@@ -97,8 +95,14 @@ async fn remove_agents(turn: &Turn, args: &DownArgs) -> Result<(), Failure> {
         timeout: args.timeout,
     };
     // Only the operator knows how its agents go, so it has to run once more.
-    dev::up(turn, &options).await?;
+    dev::up(turn, &options, &say_waiting)
+        .await
+        .map_err(|error| DevError::NoOperator(Box::new(error)))?;
     delete_agents(turn.home(), args).await
+}
+
+fn say_waiting(why: &str) {
+    eprintln!("The operator is not ready: {why}");
 }
 
 fn say_others_turn() {

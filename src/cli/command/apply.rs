@@ -13,7 +13,7 @@ use crate::cli::duration::{Patience, parse_patience};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::files;
 use crate::cli::templates::SeenTemplate;
-use crate::cli::{object, waiting};
+use crate::cli::{object, talk, waiting};
 use crate::resource::names::LAST_APPLIED;
 use crate::resource::selector::{LabelSelector, SelectorError};
 use crate::resource::validate::{Cause, CauseReason};
@@ -126,6 +126,12 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     }
     if args.wait && args.dry_run == DryRun::None {
         let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
+        for key in suspended(&items) {
+            let name = object::slashed(key);
+            talk::say(&format!(
+                "{name} is suspended: its agents are left as they are, and not waited for"
+            ));
+        }
         let templates = templates(ctx, &items).await?;
         let mut keys = awaited(&items);
         keys.extend(users(ctx, &templates).await?);
@@ -223,6 +229,13 @@ fn awaited(items: &[Item]) -> BTreeSet<Key> {
         .filter(|item| item.key.kind.owns_agents() && !is_suspended(&item.source.value.spec))
         .map(|item| item.key.clone())
         .collect()
+}
+
+/// What was applied and has agents that nobody changes.
+fn suspended(items: &[Item]) -> impl Iterator<Item = &Key> {
+    let owners = items.iter().filter(|item| item.key.kind.owns_agents());
+    let suspended = owners.filter(|item| is_suspended(&item.source.value.spec));
+    suspended.map(|item| &item.key)
 }
 
 fn is_suspended(spec: &Value) -> bool {

@@ -151,6 +151,27 @@ fn a_missing_secret_blocks_the_agents_that_name_it() {
 }
 
 #[test]
+fn a_secret_that_is_there_and_cannot_be_used_says_why() {
+    let mut world = World::new("writer");
+    world.agent("writer").secrets = vec![file("token", None), file("key", None)];
+    let why = "secret \"token\" holds 0 bytes; Swarm takes 1 to 511999";
+    world.observed.unreadable_secrets = BTreeMap::from([("token".to_owned(), why.to_owned())]);
+    let message = |world: &World| world.plan().report.blocked[0].message.clone();
+    assert_eq!(
+        message(&world),
+        format!(
+            "file default/key is not in the operator's secrets folder: put the content there, or take the secret out of \
+             the spec; {why}"
+        )
+    );
+    world
+        .observed
+        .secret_sources
+        .insert("key".to_owned(), "1".to_owned());
+    assert_eq!(message(&world), why);
+}
+
+#[test]
 fn a_secret_that_vanishes_leaves_the_agent_as_it_is() {
     let mut world = World::new("writer");
     world.agent("writer").secrets = vec![file("token", None)];

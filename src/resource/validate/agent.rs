@@ -124,6 +124,11 @@ fn files(block: &Node<'_>, causes: &mut Causes) {
             let message = format!("must be at most 1,000 KiB, got {} KiB", length.div_ceil(1024));
             causes.add(&data, CauseReason::TooLong, message);
         }
+        if data.text() == Some("") {
+            let message =
+                "must not be empty: the engine takes no config without content; take the config out";
+            causes.add(&data, CauseReason::Invalid, message);
+        }
     }
 }
 

@@ -212,6 +212,10 @@ async fn garbage_is_a_bad_request() {
     for (path, part) in [
         (format!("{TEAMS}?labelSelector=a%20b"), "label selector"),
         (format!("{TEAMS}?fieldSelector=name%3Dx"), "field selector"),
+        (
+            format!("{TEAMS}?fieldSelector=spec.foo%3Dx"),
+            "Team has no field \"spec.foo\"",
+        ),
         (format!("{TEAMS}?watch=perhaps"), "true or false"),
         (format!("{TEAMS}?resourceVersion=abc&watch=1"), "resourceVersion"),
         (TEAMS.replace("default", "Nowhere"), "cannot exist"),

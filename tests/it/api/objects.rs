@@ -37,6 +37,14 @@ async fn an_object_is_created_read_changed_and_deleted() {
     );
     let again = server.delete(&at("payments")).await.ok(200);
     assert_eq!(again, marked);
+    let late = json!({"metadata": {"finalizers": ["chorus.services/agents", "example.com/late"]}});
+    let refused = server.patch(&at("payments"), &late).await.refused(422, "Invalid");
+    assert!(
+        refused.contains(
+            "no new finalizers can be added if the object is being deleted, found example.com/late"
+        ),
+        "{refused}"
+    );
 
     let released = json!({"metadata": {"finalizers": null}});
     server.patch(&at("payments"), &released).await.ok(200);

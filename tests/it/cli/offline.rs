@@ -125,6 +125,31 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_missing_hides_no_problem_of_another() {
+    let desk = Desk::new();
+    std::fs::write(desk.folder.path().join("bad.yaml"), "kind: Taem\n").unwrap();
+    let printed = desk
+        .whoosh(&[
+            "validate",
+            "-f",
+            "missing.yaml",
+            "-f",
+            "bad.yaml",
+            "-f",
+            "gone.yaml",
+        ])
+        .await;
+    assert_eq!(printed.code, 1);
+    for told in [
+        "cannot read missing.yaml",
+        "did you mean \"Team\"?",
+        "cannot read gone.yaml",
+    ] {
+        assert!(printed.err.contains(told), "{told}: {}", printed.err);
+    }
+}
+
+#[tokio::test]
 async fn every_command_has_help_with_an_example() {
     let desk = Desk::new();
     let overview = desk.whoosh(&["--help"]).await.ok();

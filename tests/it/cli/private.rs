@@ -60,8 +60,8 @@ impl Machine {
         text.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    fn kill_operator(&self) {
-        let pid = Pid::from_raw(self.pid("operator").cast_signed()).unwrap();
+    fn kill(&self, name: &str) {
+        let pid = Pid::from_raw(self.pid(name).cast_signed()).unwrap();
         kill_process(pid, Signal::KILL).unwrap();
     }
 }
@@ -101,8 +101,30 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
     let before = converge::services(engine, "private").await;
     assert_eq!(before.len(), 2);
 
+    machine.kill("postgres");
+    assert_eq!(
+        machine.whoosh(&loud, "").await.ok(),
+        "The operator runs already.\n"
+    );
+    machine.entrust();
+
+    let away = "unix:///nowhere/docker.sock";
+    let down = machine
+        .whoosh(&["down", "--docker-host", away, "--timeout=3s"], "")
+        .await;
+    assert_eq!(down.code, 1, "{down:?}");
+    for told in [
+        "The operator is not ready: the Docker engine at unix:///nowhere/docker.sock",
+        "the agents are still there",
+        "`whoosh down --keep`",
+    ] {
+        assert!(down.err.contains(told), "{told}: {}", down.err);
+    }
+    machine.whoosh(&loud, "").await.ok();
+    machine.entrust();
+
     // The first has its turn alone, and the other one finds things as it left them.
-    machine.kill_operator();
+    machine.kill("operator");
     let (down, keep) = (
         machine.start(&["down", timeout]),
         machine.start(&["down", "--keep"]),
