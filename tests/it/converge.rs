@@ -1,8 +1,11 @@
 //! From YAML to containers, and from one YAML to the next.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::harness::docker::Engine;
+use crate::harness::eventually::eventually;
 use crate::harness::operator::Operator;
 
 /// A team of `replicas` reviewers in `namespace`, with `more` lines in its reviewer's agent block.
@@ -139,6 +142,25 @@ async fn each_change_does_what_the_diff_said_and_no_more() {
         .apply(&louder, &["--wait", "--timeout", "120s"])
         .await
         .ok();
+    // Until the engine's own updater is done with a service, it moves its version.
+    let reviewers = [
+        "team_change_payments_reviewer_1",
+        "team_change_payments_reviewer_2",
+    ];
+    eventually(
+        Duration::from_secs(30),
+        "the engine's updates are over",
+        async || {
+            let inspected = engine
+                .docker(&[&["service", "inspect"], reviewers.as_slice()].concat())
+                .await;
+            match inspected.contains("\"updating\"") {
+                true => Err(inspected),
+                false => Ok(()),
+            }
+        },
+    )
+    .await;
     let changed = services(engine, "change").await;
     assert_eq!(changed[0], grown[0], "the coordinator was touched");
     assert!(
