@@ -1,0 +1,1 @@
+//! The Swarm's decisions, as tables over time.
