@@ -1,5 +1,6 @@
 //! The simulated Swarm, seen through the real client.
 
+mod faults;
 mod likeness;
 mod stage;
 mod swarm;
