@@ -162,6 +162,14 @@ fn events_of(
         ))
     };
     let until = wanted.until;
+    let wait = until.and_then(|until| shared.clock.until(until));
+    let end = async move {
+        match wait {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => never().await,
+        }
+    };
+    let future = future.take_until(Box::pin(end));
     let events = past.chain(future);
     let events = events.take_while(move |event| {
         let is_in_time = until.is_none_or(|until| event.at <= until);

@@ -14,21 +14,20 @@ const FILTERS: &[&str] = &["id", "label", "mode", "name", "runtime"];
 pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
     let filters = ask.query.filters(FILTERS)?;
     let with_status = ask.query.flag("status");
+    let fits = |service: &Service| {
+        let mode = match service.spec.mode {
+            Mode::Replicated(_) => "replicated",
+            Mode::Global => "global",
+        };
+        filters.starts("id", &service.id)
+            && filters.starts("name", &service.spec.name)
+            && filters.labels("label", &service.spec.labels)
+            && filters.is("mode", mode)
+    };
     let rows: Vec<_> = world
         .services
-        .back(ask.back)
+        .select(ask.back, fits)
         .into_iter()
-        .filter(|row| {
-            let service = &row.value;
-            let mode = match service.spec.mode {
-                Mode::Replicated(_) => "replicated",
-                Mode::Global => "global",
-            };
-            filters.starts("id", &service.id)
-                && filters.starts("name", &service.spec.name)
-                && filters.labels("label", &service.spec.labels)
-                && filters.is("mode", mode)
-        })
         .map(|row| {
             let counts = with_status.then(|| world.counts(&row.value));
             (row, counts)

@@ -59,11 +59,11 @@ pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
             .flat_map(|service| world.tasks_of(service))
             .collect();
         ids.sort();
-        ids.iter().filter_map(|id| world.tasks.row(id)).cloned().collect()
+        let rows = ids.iter().filter_map(|id| world.tasks.row(id));
+        rows.filter(|row| fits(&row.value)).cloned().collect()
     } else {
-        world.tasks.back(ask.back)
+        world.tasks.select(ask.back, fits)
     };
-    let rows: Vec<_> = rows.into_iter().filter(|row| fits(&row.value)).collect();
     Ok(Reply::Later(Box::new(move || {
         array(rows.iter().map(|row| row.json(view)))
     })))

@@ -94,6 +94,17 @@ impl<T: Clone> Table<T> {
         rows.into_values().collect()
     }
 
+    /// The same, of the objects that fit.
+    pub(crate) fn select(&self, back: usize, fits: impl Fn(&T) -> bool) -> Vec<Arc<Row<T>>> {
+        if back == 0 {
+            let rows = self.rows.values().filter(|row| fits(&row.value));
+            return rows.cloned().collect();
+        }
+        let mut rows = self.back(back);
+        rows.retain(|row| fits(&row.value));
+        rows
+    }
+
     fn remember(&mut self, id: Id, old: Option<Arc<Row<T>>>) {
         if self.undo.len() == UNDO_MAX {
             self.undo.pop_front();

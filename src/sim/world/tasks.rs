@@ -400,13 +400,13 @@ impl World {
         }
     }
 
-    /// A service's slots with their tasks, newest last.
+    /// A service's slots with their tasks, last those that changed last: so the managers tell which is newest.
     pub(super) fn slots_of(&self, service: &Id) -> BTreeMap<Slot, Vec<Task>> {
         let slots = self.slots.get(service).into_iter().flatten();
         slots
             .map(|(slot, ids)| {
                 let mut tasks: Vec<Task> = ids.iter().filter_map(|id| self.tasks.get(id)).cloned().collect();
-                tasks.sort_by_key(|task| (task.meta.created, task.status.at));
+                tasks.sort_by_key(|task| (task.status.at, task.meta.created));
                 (slot.clone(), tasks)
             })
             .collect()
