@@ -14,17 +14,17 @@ use crate::harness::eventually::eventually;
 use crate::harness::http;
 
 /// One engine, real or not.
-struct Door {
+pub(super) struct Door {
     client: Client,
 }
 
 impl Door {
-    fn new(socket: PathBuf) -> Self {
+    pub(super) fn new(socket: PathBuf) -> Self {
         let client = http().unix_socket(socket).build().unwrap();
         Self { client }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let path = self.filled_in(path).await;
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.client.request(method, format!("http://engine/v1.41{path}"));
