@@ -24,6 +24,7 @@ pub mod dev;
 pub mod plan;
 pub mod queue;
 pub mod resource;
+pub mod sim;
 pub mod store;
 pub mod swarm;
 pub mod telemetry;

@@ -5,4 +5,4 @@ mod away;
 mod hints;
 mod proxy;
 mod services;
-mod stage;
+pub(crate) mod stage;

@@ -20,14 +20,14 @@ use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 
 /// An image around bash.
-pub(super) const IMAGE: &str = "bash:swarm";
+pub(crate) const IMAGE: &str = "bash:swarm";
 /// What its containers run: it says something, and stops when it is told to.
 const SCRIPT: &str =
     "trap 'exit 0' TERM; echo out; echo err >&2; while :; do read -r -t 5 <> <(:) || :; done";
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Quick polls; lists so seldom that no test lives on them by chance.
-pub(super) const TUNING: Tuning = Tuning {
+pub(crate) const TUNING: Tuning = Tuning {
     relist: Duration::from_secs(3600),
     poll_min: Duration::from_millis(50),
     poll_max: Duration::from_millis(400),
@@ -35,13 +35,13 @@ pub(super) const TUNING: Tuning = Tuning {
 };
 
 /// One owner on an engine.
-pub(super) struct Stage {
-    pub(super) swarm: Swarm,
-    pub(super) cache: Cache,
-    pub(super) owner: Key,
-    pub(super) secrets: SecretsDir,
-    pub(super) network: String,
-    pub(super) instance: String,
+pub(crate) struct Stage {
+    pub(crate) swarm: Swarm,
+    pub(crate) cache: Cache,
+    pub(crate) owner: Key,
+    pub(crate) secrets: SecretsDir,
+    pub(crate) network: String,
+    pub(crate) instance: String,
     run: JoinHandle<()>,
 }
 
@@ -52,18 +52,18 @@ impl Drop for Stage {
 }
 
 /// Makes sure that the engine has [`IMAGE`].
-pub(super) async fn load_image(engine: &Engine) {
+pub(crate) async fn load_image(engine: &Engine) {
     engine.load_image(Path::new("/bin/bash"), IMAGE).await;
 }
 
 /// `unix://…` of an engine.
-pub(super) fn host(engine: &Engine) -> String {
+pub(crate) fn host(engine: &Engine) -> String {
     format!("unix://{}", engine.socket().display())
 }
 
 impl Stage {
     /// A stage of its own on the shared engine.
-    pub(super) async fn shared() -> (&'static Engine, Self) {
+    pub(crate) async fn shared() -> (&'static Engine, Self) {
         let engine = Engine::shared().await;
         load_image(engine).await;
         (
@@ -73,7 +73,7 @@ impl Stage {
     }
 
     /// A new owner of a new installation.
-    pub(super) async fn new(host: &str, tuning: Tuning, secrets: SecretsDir) -> Self {
+    pub(crate) async fn new(host: &str, tuning: Tuning, secrets: SecretsDir) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let swarm = Swarm::connect(host).unwrap();
@@ -95,7 +95,7 @@ impl Stage {
     }
 
     /// The labels of all that is made for the owner.
-    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         let Key {
             kind,
             namespace,
@@ -113,12 +113,12 @@ impl Stage {
         .into()
     }
 
-    pub(super) fn uid(&self) -> &str {
+    pub(crate) fn uid(&self) -> &str {
         "uid-1"
     }
 
     /// The service of one slot, in its simplest form.
-    pub(super) fn spec(&self, slot: u32) -> ServiceSpec {
+    pub(crate) fn spec(&self, slot: u32) -> ServiceSpec {
         ServiceSpec {
             name: format!("team_default_{}_worker_{slot}", self.owner.name),
             labels: self.labels(),
@@ -164,23 +164,23 @@ impl Stage {
         }
     }
 
-    pub(super) async fn act(&self, action: &Action) -> Result<Done, ActError> {
+    pub(crate) async fn act(&self, action: &Action) -> Result<Done, ActError> {
         let done = self.swarm.act(action, &self.instance, &self.secrets).await;
         self.cache.invalidate(&self.owner);
         done
     }
 
-    pub(super) async fn create_network(&self) {
+    pub(crate) async fn create_network(&self) {
         let (name, labels) = (self.network.clone(), self.labels());
         self.act(&Action::CreateNetwork { name, labels }).await.unwrap();
     }
 
-    pub(super) async fn create(&self, spec: ServiceSpec) -> Result<Done, ActError> {
+    pub(crate) async fn create(&self, spec: ServiceSpec) -> Result<Done, ActError> {
         self.act(&Action::CreateService { spec: Box::new(spec) }).await
     }
 
     /// Changes the live service of that name to `spec`; again when the engine's own updater was faster.
-    pub(super) async fn update(&self, spec: ServiceSpec) -> Result<Done, ActError> {
+    pub(crate) async fn update(&self, spec: ServiceSpec) -> Result<Done, ActError> {
         eventually(PATIENCE, "the version is the one that was seen", async || {
             let live = self.service(&spec.name).await;
             let update = Action::UpdateService {
@@ -198,18 +198,18 @@ impl Stage {
     }
 
     /// Everything of the owner, and its network.
-    pub(super) async fn observe(&self) -> Observed {
+    pub(crate) async fn observe(&self) -> Observed {
         let mut want = Want::own(&self.owner);
         want.networks.insert(self.network.clone());
         self.cache.observe(&want).await.unwrap()
     }
 
-    pub(super) async fn service(&self, name: &str) -> Service {
+    pub(crate) async fn service(&self, name: &str) -> Service {
         self.observe().await.services.remove(name).unwrap()
     }
 
     /// Waits until the newest tasks of the owner's services run their current specs.
-    pub(super) async fn until_running(&self) {
+    pub(crate) async fn until_running(&self) {
         self.cache.settling(&self.owner, true);
         eventually(PATIENCE, "every slot runs its current spec", async || {
             let services = self.observe().await.services;
@@ -228,7 +228,7 @@ impl Stage {
     }
 
     /// Waits for a trigger; how long that took.
-    pub(super) async fn until_triggered(&mut self, expect: &Trigger) -> Duration {
+    pub(crate) async fn until_triggered(&mut self, expect: &Trigger) -> Duration {
         let (start, mut others) = (Instant::now(), Vec::new());
         loop {
             match timeout_at(start + PATIENCE, self.cache.triggered()).await {
@@ -239,17 +239,17 @@ impl Stage {
         }
     }
 
-    pub(super) fn own(&self) -> Trigger {
+    pub(crate) fn own(&self) -> Trigger {
         Trigger::Owner(self.owner.clone())
     }
 
     /// Forgets the triggers so far; returns them.
-    pub(super) fn drain(&mut self) -> Vec<Trigger> {
+    pub(crate) fn drain(&mut self) -> Vec<Trigger> {
         std::iter::from_fn(|| self.cache.triggered().now_or_never()).collect()
     }
 
     /// Removes everything of the owner, and waits until it is gone.
-    pub(super) async fn clear(&self) {
+    pub(crate) async fn clear(&self) {
         for service in self.observe().await.services.into_values() {
             let (id, name, uid) = (service.id, service.spec.name, self.uid().to_owned());
             self.act(&Action::RemoveService { id, name, uid }).await.unwrap();

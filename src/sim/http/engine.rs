@@ -1,0 +1,136 @@
+//! What the engine says of itself and of its Swarm.
+
+use serde_json::{Value, json};
+
+use super::{Ask, Reply};
+use crate::sim::world::refusal::Refusal;
+use crate::sim::world::{Membership, World};
+
+/// The engine that is played.
+pub(super) const VERSION: &str = "20.10.24+simulated";
+
+pub(super) fn version() -> Reply {
+    let json = json!({
+        "Platform": {"Name": "whoosh simulation"},
+        "Components": [{"Name": "Engine", "Version": VERSION, "Details": {"ApiVersion": "1.41", "MinAPIVersion": "1.12"}}],
+        "Version": VERSION,
+        "ApiVersion": "1.41",
+        "MinAPIVersion": "1.12",
+        "GitCommit": "simulated",
+        "GoVersion": "",
+        "Os": "linux",
+        "Arch": "amd64",
+        "KernelVersion": "",
+    });
+    Reply::ok(json.to_string())
+}
+
+pub(super) fn info(world: &World) -> Reply {
+    let is_active = world.membership == Membership::Active;
+    let own = world.nodes.get(&world.own_node);
+    let address = own.map_or("", |node| node.address.as_str());
+    let containers = world.containers().count();
+    let running = world.containers().filter(|(task, _)| task.is_alive()).count();
+    let mut swarm = json!({
+        "NodeID": if is_active { &*world.own_node } else { "" },
+        "NodeAddr": if is_active { address } else { "" },
+        "LocalNodeState": if is_active { "active" } else { "inactive" },
+        "ControlAvailable": is_active,
+        "Error": "",
+        "RemoteManagers": null,
+    });
+    if is_active {
+        swarm["RemoteManagers"] = json!([{"NodeID": &*world.own_node, "Addr": format!("{address}:2377")}]);
+        swarm["Nodes"] = json!(world.nodes.len());
+        swarm["Managers"] = json!(1);
+        swarm["Cluster"] = cluster(world);
+    }
+    let json = json!({
+        "ID": &*world.cluster,
+        "Containers": containers,
+        "ContainersRunning": running,
+        "ContainersPaused": 0,
+        "ContainersStopped": containers - running,
+        "Images": world.images.names().count(),
+        "Driver": "overlay2",
+        "MemoryLimit": true,
+        "SystemTime": world.now.to_string(),
+        "LoggingDriver": "json-file",
+        "CgroupDriver": "cgroupfs",
+        "OperatingSystem": "simulated",
+        "OSType": "linux",
+        "Architecture": "x86_64",
+        "NCPU": own.map_or(0, |node| node.nano_cpus / 1_000_000_000),
+        "MemTotal": own.map_or(0, |node| node.memory_bytes),
+        "Name": own.map_or("", |node| node.hostname.as_str()),
+        "Labels": [],
+        "ExperimentalBuild": false,
+        "ServerVersion": VERSION,
+        "Swarm": swarm,
+        "Warnings": null,
+    });
+    Reply::ok(json.to_string())
+}
+
+pub(super) fn swarm(world: &World) -> Reply {
+    let mut json = cluster(world);
+    json["JoinTokens"] =
+        json!({"Worker": "SWMTKN-1-simulated-worker", "Manager": "SWMTKN-1-simulated-manager"});
+    Reply::ok(json.to_string())
+}
+
+pub(super) fn init(world: &World) -> Result<Reply, Refusal> {
+    if world.membership == Membership::Active {
+        let message = "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and \
+                       join another one.";
+        return Err(Refusal::new(503, message));
+    }
+    Err(Refusal::new(501, "the simulation makes its Swarm itself"))
+}
+
+pub(super) fn update(ask: &Ask) -> Result<Reply, Refusal> {
+    ask.json::<Value>()?;
+    Ok(Reply::Empty(200))
+}
+
+pub(super) fn leave(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
+    if world.membership == Membership::Inactive {
+        return Err(Refusal::new(503, "This node is not part of a swarm"));
+    }
+    if !ask.query.flag("force") {
+        let message = "You are attempting to leave the swarm on a node that is participating as a manager. \
+                       Removing the last manager erases all current state of the swarm. Use `--force` to ignore \
+                       this message. ";
+        return Err(Refusal::new(503, message));
+    }
+    world.membership = Membership::Inactive;
+    Ok(Reply::Empty(200))
+}
+
+fn cluster(world: &World) -> Value {
+    let at = world.cluster_created.to_string();
+    json!({
+        "ID": &*world.cluster,
+        "Version": {"Index": 10},
+        "CreatedAt": at,
+        "UpdatedAt": at,
+        "Spec": {
+            "Name": "default",
+            "Labels": {},
+            "Orchestration": {"TaskHistoryRetentionLimit": 5},
+            "Raft": {
+                "SnapshotInterval": 10000, "KeepOldSnapshots": 0, "LogEntriesForSlowFollowers": 500,
+                "ElectionTick": 10, "HeartbeatTick": 1,
+            },
+            "Dispatcher": {"HeartbeatPeriod": 5_000_000_000_u64},
+            "CAConfig": {"NodeCertExpiry": 7_776_000_000_000_000_u64},
+            "TaskDefaults": {},
+            "EncryptionConfig": {"AutoLockManagers": false},
+        },
+        "TLSInfo": {},
+        "RootRotationInProgress": false,
+        "DefaultAddrPool": null,
+        "SubnetSize": 24,
+        "DataPathPort": 4789,
+    })
+}

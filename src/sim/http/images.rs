@@ -1,0 +1,69 @@
+//! `/images` and `/distribution`.
+
+use serde_json::json;
+
+use super::Reply;
+use crate::sim::world::World;
+use crate::sim::world::model::Image;
+use crate::sim::world::refusal::Refusal;
+
+pub(super) fn list(world: &World) -> Reply {
+    let images = world.images.names().filter_map(|name| {
+        let image = world.images.find(name)?;
+        Some(json!({
+            "Containers": -1, "Created": 0, "Id": &*image.id, "Labels": null, "ParentId": "",
+            "RepoDigests": digests(name, &image), "RepoTags": [name], "SharedSize": -1, "Size": 6_500_000,
+            "VirtualSize": 6_500_000,
+        }))
+    });
+    Reply::ok(json!(images.collect::<Vec<_>>()).to_string())
+}
+
+pub(super) fn inspect(world: &World, name: &str) -> Result<Reply, Refusal> {
+    let image = world.images.find(name).ok_or_else(|| {
+        let tagged = if name.contains(':') {
+            name.to_owned()
+        } else {
+            format!("{name}:latest")
+        };
+        Refusal::new(404, format!("no such image: {name}: No such image: {tagged}"))
+    })?;
+    let json = json!({
+        "Id": &*image.id, "RepoTags": [name], "RepoDigests": digests(name, &image), "Parent": "", "Comment": "",
+        "Created": "1970-01-01T00:00:00Z", "Container": "", "DockerVersion": "", "Author": "",
+        "Config": {"Hostname": "", "User": "", "Env": null, "Cmd": null, "Image": "", "Volumes": null,
+                   "WorkingDir": "/", "Entrypoint": null, "OnBuild": null, "Labels": null},
+        "Architecture": "amd64", "Os": "linux", "Size": 6_500_000, "VirtualSize": 6_500_000,
+        "GraphDriver": {"Data": null, "Name": "overlay2"}, "RootFS": {"Type": "layers", "Layers": []},
+        "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
+    });
+    Ok(Reply::ok(json.to_string()))
+}
+
+/// What a registry knows: the images with a digest.
+pub(super) fn distribution(world: &World, name: &str) -> Result<Reply, Refusal> {
+    let Some(digest) = world.images.find(name).and_then(|image| image.digest) else {
+        let message = "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: connection \
+                       refused";
+        return Err(Refusal::new(500, message));
+    };
+    let json = json!({
+        "Descriptor": {
+            "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "digest": digest, "size": 1000,
+        },
+        "Platforms": [{"architecture": "amd64", "os": "linux"}],
+    });
+    Ok(Reply::ok(json.to_string()))
+}
+
+fn digests(name: &str, image: &Image) -> Vec<String> {
+    let repository = match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => name,
+    };
+    image
+        .digest
+        .iter()
+        .map(|digest| format!("{repository}@{digest}"))
+        .collect()
+}

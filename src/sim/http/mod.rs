@@ -1,0 +1,66 @@
+//! The Docker Engine API, as far as a Swarm's clients use it, over a Unix socket.
+
+mod blobs;
+mod containers;
+mod engine;
+mod events;
+mod images;
+mod json;
+mod logs;
+mod networks;
+mod nodes;
+mod query;
+mod router;
+pub(super) mod server;
+mod services;
+mod signature;
+mod tasks;
+
+use hyper::Method;
+use hyper::body::Bytes;
+use serde::de::DeserializeOwned;
+
+use self::query::Query;
+use crate::sim::world::refusal::Refusal;
+
+/// A request, taken apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    /// Its path without the version, in parts.
+    pub(crate) path: Vec<String>,
+    pub(crate) query: Query,
+    pub(crate) body: Bytes,
+    /// How many changes ago the answer is to be from.
+    pub(crate) back: usize,
+}
+
+impl Ask {
+    fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        if self.body.is_empty() {
+            return Err(Refusal::new(400, "got EOF while reading request body"));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| Refusal::new(400, error.to_string()))
+    }
+}
+
+/// What the engine answers.
+pub(crate) enum Reply {
+    /// Status, and no content.
+    Empty(u16),
+    /// Status and JSON.
+    Json(u16, String),
+    /// JSON of many objects, to be put together when nobody waits for the Swarm.
+    Later(Box<dyn FnOnce() -> String + Send>),
+    /// Bytes of this type, and whether the engine goes on with the service's next lines.
+    Raw(&'static str, Vec<u8>),
+    /// The same, and then nothing more for ever.
+    Open(&'static str, Vec<u8>),
+    Events(events::Wanted),
+}
+
+impl Reply {
+    fn ok(json: String) -> Self {
+        Self::Json(200, json)
+    }
+}

@@ -1,0 +1,202 @@
+//! `/networks`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::json::{Object, array};
+use super::{Ask, Reply};
+use crate::sim::world::World;
+use crate::sim::world::model::{Labels, Network, Scope};
+use crate::sim::world::networks::NewNetwork;
+use crate::sim::world::refusal::Refusal;
+
+const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
+const VXLAN: &str = "com.docker.network.driver.overlay.vxlanid_list";
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Request {
+    name: String,
+    driver: Option<String>,
+    labels: Option<Labels>,
+    attachable: bool,
+    internal: bool,
+    #[serde(rename = "IPAM")]
+    ipam: Option<Ipam>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Ipam {
+    config: Option<Vec<Pool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Pool {
+    subnet: Option<String>,
+}
+
+pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
+    let filters = ask.query.filters(FILTERS)?;
+    let rows = world.networks.back(ask.back).into_iter().filter(|row| {
+        let network = &row.value;
+        // Unlike other lists, this one takes a part of a name.
+        filters.any("name", |wanted| network.name.contains(wanted))
+            && filters.any("id", |wanted| network.id.contains(wanted))
+            && filters.is("driver", driver(network))
+            && filters.is("scope", scope(network))
+            && filters.labels("label", network.labels.as_ref().unwrap_or(&Labels::new()))
+            && filters.any("type", |wanted| network.is_predefined() == (wanted == "builtin"))
+    });
+    Ok(Reply::ok(array(
+        rows.map(|row| row.json(|network| view(network, None)).to_owned()),
+    )))
+}
+
+pub(super) fn inspect(world: &World, ask: &Ask, name: &str) -> Result<Reply, Refusal> {
+    if ask.back > 0 {
+        let rows = world.networks.back(ask.back);
+        let found = rows
+            .iter()
+            .find(|row| &*row.value.id == name || row.value.name == name);
+        let row = found.ok_or_else(|| Refusal::not_found("network", name))?;
+        return Ok(Reply::ok(view(&row.value, None)));
+    }
+    let network = world.find_network(name)?;
+    let mut containers = BTreeMap::new();
+    for (task, container) in world.containers().filter(|(task, _)| task.is_alive()) {
+        let end = task
+            .attachments
+            .iter()
+            .find(|attachment| attachment.network.value.id == network.id);
+        if let Some(address) = end.and_then(|end| end.address) {
+            let prefix = end.map_or(0, |end| end.prefix);
+            let entry = json!({
+                "Name": task.name(),
+                "EndpointID": "",
+                "MacAddress": "",
+                "IPv4Address": format!("{address}/{prefix}"),
+                "IPv6Address": "",
+            });
+            containers.insert(container.id.to_string(), entry);
+        }
+    }
+    let containers = (!containers.is_empty()).then_some(containers);
+    Ok(Reply::ok(view(network, containers.as_ref())))
+}
+
+pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
+    let request: Request = ask.json()?;
+    let pools = request.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let id = world.create_network(NewNetwork {
+        name: request.name,
+        driver: request.driver.unwrap_or_default(),
+        labels: request.labels,
+        subnet: pools
+            .into_iter()
+            .find_map(|pool| pool.subnet)
+            .filter(|subnet| !subnet.is_empty()),
+        attachable: request.attachable,
+        internal: request.internal,
+    })?;
+    Ok(Reply::Json(201, json!({"Id": &*id, "Warning": ""}).to_string()))
+}
+
+pub(super) fn remove(world: &mut World, name: &str) -> Result<Reply, Refusal> {
+    world.remove_network(name)?;
+    Ok(Reply::Empty(204))
+}
+
+fn is_allocated(network: &Network) -> bool {
+    network.scope != Scope::Swarm || network.subnet.is_some()
+}
+
+fn driver(network: &Network) -> &'static str {
+    match network.scope {
+        Scope::Local(driver) => driver,
+        Scope::Swarm if is_allocated(network) => "overlay",
+        // Until it has its addresses, it shows none.
+        Scope::Swarm => "",
+    }
+}
+
+fn scope(network: &Network) -> &'static str {
+    match network.scope {
+        Scope::Local(_) => "local",
+        Scope::Swarm => "swarm",
+    }
+}
+
+fn pools(network: &Network) -> Value {
+    match network.subnet {
+        Some(subnet) => json!([{"Subnet": subnet.to_string(), "Gateway": subnet.gateway().to_string()}]),
+        None if is_allocated(network) => json!([]),
+        None => Value::Null,
+    }
+}
+
+fn view(network: &Network, containers: Option<&BTreeMap<String, Value>>) -> String {
+    let is_swarm = network.scope == Scope::Swarm;
+    let options = match (is_swarm, network.subnet) {
+        (true, None) => Value::Null,
+        (true, Some(_)) => json!({VXLAN: network.vxlan.to_string()}),
+        (false, _) => json!(network.options),
+    };
+    let none = if is_swarm { Value::Null } else { json!({}) };
+    let ipam = json!({
+        "Driver": if is_allocated(network) { "default" } else { "" },
+        "Options": null,
+        "Config": pools(network),
+    });
+    Object::new()
+        .with("Name", &network.name)
+        .with("Id", &*network.id)
+        .time("Created", network.meta.created)
+        .with("Scope", scope(network))
+        .with("Driver", driver(network))
+        .raw("EnableIPv6", false)
+        .with("IPAM", &ipam)
+        .raw("Internal", network.internal)
+        .raw("Attachable", network.attachable)
+        .raw("Ingress", network.ingress)
+        .raw("ConfigFrom", r#"{"Network":""}"#)
+        .raw("ConfigOnly", false)
+        .raw(
+            "Containers",
+            containers.map_or(none, |containers| json!(containers)),
+        )
+        .with("Options", &options)
+        .with("Labels", &network.labels)
+        .end()
+}
+
+/// A network as a task on it shows it.
+pub(super) fn attached(network: &Network) -> String {
+    let ipam = json!({"Driver": {"Name": "default"}, "Configs": pools(network)});
+    let mut spec = Object::new()
+        .with("Name", &network.name)
+        .with("Labels", network.labels.as_ref().unwrap_or(&Labels::new()))
+        .raw(
+            "DriverConfiguration",
+            format_args!(r#"{{"Name":"{}"}}"#, driver(network)),
+        );
+    if network.attachable {
+        spec = spec.raw("Attachable", true);
+    }
+    let spec = spec
+        .with("IPAMOptions", &ipam)
+        .with("Scope", scope(network))
+        .end();
+    Object::new()
+        .meta(&network.id, network.meta)
+        .raw("Spec", spec)
+        .with(
+            "DriverState",
+            &json!({"Name": driver(network), "Options": {VXLAN: network.vxlan.to_string()}}),
+        )
+        .with("IPAMOptions", &ipam)
+        .end()
+}

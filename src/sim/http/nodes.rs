@@ -1,0 +1,110 @@
+//! `/nodes`.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::json::{Object, array};
+use super::{Ask, Reply};
+use crate::sim::world::World;
+use crate::sim::world::model::{Availability, Labels, Node};
+use crate::sim::world::refusal::Refusal;
+
+const FILTERS: &[&str] = &["id", "label", "membership", "name", "node.label", "role"];
+
+#[derive(Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+#[derive(Default)]
+struct NodeSpec {
+    labels: Option<Labels>,
+    role: String,
+    availability: String,
+}
+
+pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
+    let filters = ask.query.filters(FILTERS)?;
+    let rows = world.nodes.back(ask.back).into_iter().filter(|row| {
+        let node = &row.value;
+        filters.starts("id", &node.id)
+            && filters.starts("name", &node.hostname)
+            && filters.labels("node.label", &node.labels)
+            && filters.labels("label", &Labels::new())
+            && filters.is("role", role(node))
+            && filters.is("membership", "accepted")
+    });
+    Ok(Reply::ok(array(rows.map(|row| row.json(view).to_owned()))))
+}
+
+pub(super) fn inspect(world: &World, name: &str) -> Result<Reply, Refusal> {
+    let id = &world.find_node(name)?.id;
+    let json = world.nodes.row(id).map_or("", |row| row.json(view));
+    Ok(Reply::ok(json.to_owned()))
+}
+
+pub(super) fn update(world: &mut World, ask: &Ask, name: &str) -> Result<Reply, Refusal> {
+    let spec: NodeSpec = ask.json()?;
+    let version = ask.query.version("node")?;
+    let manager = match spec.role.as_str() {
+        "manager" => true,
+        "worker" => false,
+        other => return Err(Refusal::new(400, format!("invalid Role: {other:?}"))),
+    };
+    let availability = match spec.availability.as_str() {
+        "" => None,
+        word => Some(
+            Availability::of(word)
+                .ok_or_else(|| Refusal::new(400, format!("invalid Availability: {word:?}")))?,
+        ),
+    };
+    world.update_node(
+        name,
+        version,
+        availability,
+        spec.labels.unwrap_or_default(),
+        manager,
+    )?;
+    Ok(Reply::Empty(200))
+}
+
+pub(super) fn remove(world: &mut World, ask: &Ask, name: &str) -> Result<Reply, Refusal> {
+    world.remove_node(name, ask.query.flag("force"))?;
+    Ok(Reply::Empty(200))
+}
+
+fn role(node: &Node) -> &'static str {
+    if node.manager { "manager" } else { "worker" }
+}
+
+fn view(node: &Node) -> String {
+    let plugins = ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]
+        .map(|name| json!({"Type": "Network", "Name": name}));
+    let description = json!({
+        "Hostname": node.hostname,
+        "Platform": {"Architecture": "x86_64", "OS": "linux"},
+        "Resources": {"NanoCPUs": node.nano_cpus, "MemoryBytes": node.memory_bytes},
+        "Engine": {"EngineVersion": super::engine::VERSION, "Plugins": plugins},
+        "TLSInfo": {},
+    });
+    let status = Object::new()
+        .with("State", if node.ready { "ready" } else { "down" })
+        .when(!node.message.is_empty(), |object| {
+            object.with("Message", node.message)
+        })
+        .with("Addr", &node.address)
+        .end();
+    Object::new()
+        .meta(&node.id, node.meta)
+        .with(
+            "Spec",
+            &json!({"Labels": node.labels, "Role": role(node), "Availability": node.availability.word()}),
+        )
+        .with("Description", &description)
+        .raw("Status", status)
+        .when(node.manager, |object| {
+            let address = format!("{}:2377", node.address);
+            object.with(
+                "ManagerStatus",
+                &json!({"Leader": true, "Reachability": "reachable", "Addr": address}),
+            )
+        })
+        .end()
+}

@@ -1,0 +1,355 @@
+//! A simulated Swarm: a Docker Engine 20.10 manager in memory, behind the real HTTP API on a Unix socket, so that
+//! the real client works against it unchanged.
+//!
+//! ```text
+//! client -> http::server -> faults (what goes wrong at this point?)
+//!        -> http::router -> world (pure: decides, and says what is due when)
+//! clock  -> world::advance_to(now) -> events -> every stream that follows
+//! ```
+
+mod clock;
+pub mod faults;
+mod http;
+mod world;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::UnixListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+pub use self::clock::Pace;
+pub use self::world::Timing;
+
+use self::clock::Clock;
+use self::faults::Faults;
+use self::world::World;
+use self::world::events::Event;
+use self::world::model::Availability;
+use self::world::refusal::Refusal;
+
+/// What a simulation begins with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its nodes; the first one is the manager whose engine answers.
+    pub nodes: Vec<NodeSettings>,
+    /// How long things take.
+    pub timing: Timing,
+    /// How time goes on.
+    pub pace: Pace,
+    /// Where chance begins: the same seed and requests make the same Swarm.
+    pub seed: u64,
+    /// The time at which it begins; `None` for now.
+    pub start: Option<Timestamp>,
+    /// Whether every image is there that was not taken away; otherwise only those that were given.
+    pub all_images: bool,
+    /// Whether images come with a health check.
+    pub images_check_health: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            nodes: vec![NodeSettings::default()],
+            timing: Timing::default(),
+            pace: Pace::Live { speed: 1.0 },
+            seed: 1,
+            start: None,
+            all_images: true,
+            images_check_health: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The same with nodes `node-1`, `node-2`, …
+    pub fn with_nodes(self, count: usize) -> Self {
+        let node = |number: usize| NodeSettings {
+            hostname: format!("node-{number}"),
+            ..NodeSettings::default()
+        };
+        Self {
+            nodes: (1..=count).map(node).collect(),
+            ..self
+        }
+    }
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// Its host name, by which it is called here.
+    pub hostname: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its processors, in billionths.
+    pub nano_cpus: i64,
+    /// Its memory.
+    pub memory_bytes: i64,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            hostname: "node-1".to_owned(),
+            labels: BTreeMap::new(),
+            nano_cpus: 64_000_000_000,
+            memory_bytes: 256 << 30,
+        }
+    }
+}
+
+/// There is no such node or container.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoSuchThing(String);
+
+impl From<Refusal> for NoSuchThing {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.message)
+    }
+}
+
+/// A running simulation. Cheap to clone; with the last clone it ends.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    shared: Arc<Shared>,
+    _running: Arc<Running>,
+}
+
+#[derive(Debug)]
+struct Running(Vec<JoinHandle<()>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// What connections, the clock and the handle share.
+#[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    clock: Clock,
+    /// Wakes the clock when something is due earlier than it knows.
+    earlier: Notify,
+    streams: Mutex<Vec<mpsc::UnboundedSender<Arc<Event>>>>,
+    faults: Faults,
+}
+
+impl Simulation {
+    /// Starts a Swarm and serves its engine's API on a Unix socket. A socket that is there is replaced.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub fn start(socket: &Path, settings: Settings) -> io::Result<Self> {
+        match std::fs::remove_file(socket) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(socket)?;
+        let Settings {
+            nodes,
+            timing,
+            pace,
+            seed,
+            start,
+            all_images,
+            images_check_health,
+        } = settings;
+        let start = start.unwrap_or_else(Timestamp::now);
+        let mut world = World::new(start, seed, timing);
+        world.images.has_all = all_images;
+        world.images.is_checked = images_check_health;
+        for node in nodes {
+            world.add_node(&node.hostname, node.labels, node.nano_cpus, node.memory_bytes);
+        }
+        let shared = Arc::new(Shared {
+            world: Mutex::new(world),
+            clock: Clock::new(start, pace),
+            earlier: Notify::new(),
+            streams: Mutex::default(),
+            faults: Faults::default(),
+        });
+        let running = vec![
+            tokio::spawn(http::server::serve(Arc::clone(&shared), listener)),
+            tokio::spawn(keep_time(Arc::clone(&shared))),
+        ];
+        Ok(Self {
+            shared,
+            _running: Arc::new(Running(running)),
+        })
+    }
+
+    /// What goes wrong, and where it could.
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// The time in the Swarm.
+    pub fn now(&self) -> Timestamp {
+        self.shared.with(|world| world.now)
+    }
+
+    /// Moves time on; with [`Pace::Live`] the clock goes its own way.
+    pub fn advance(&self, by: Duration) {
+        self.shared.with(|world| {
+            let until = world.now.checked_add(by).unwrap_or(Timestamp::MAX);
+            world.advance_to(until);
+        });
+    }
+
+    /// When something happens next by itself.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.shared.with(|world| world.next_due())
+    }
+
+    /// Adds a node.
+    pub fn add_node(&self, node: NodeSettings) {
+        self.shared
+            .with(|world| world.add_node(&node.hostname, node.labels, node.nano_cpus, node.memory_bytes));
+    }
+
+    /// A node goes silent; after a time the managers notice.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn fail_node(&self, node: &str) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(|world| world.fail_node(node))?)
+    }
+
+    /// A node that was silent is back, with what ran on it.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn return_node(&self, node: &str) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(|world| world.return_node(node))?)
+    }
+
+    /// Drains a node, or takes it back into use.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn drain(&self, node: &str, is_drained: bool) -> Result<(), NoSuchThing> {
+        let availability = if is_drained {
+            Availability::Drain
+        } else {
+            Availability::Active
+        };
+        Ok(self.shared.with(|world| {
+            let found = world.find_node(node)?.clone();
+            world.update_node(
+                node,
+                found.meta.version,
+                Some(availability),
+                found.labels,
+                found.manager,
+            )
+        })?)
+    }
+
+    /// What a node can bear.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn set_node_resources(
+        &self,
+        node: &str,
+        nano_cpus: i64,
+        memory_bytes: i64,
+    ) -> Result<(), NoSuchThing> {
+        Ok(self
+            .shared
+            .with(|world| world.set_node_resources(node, nano_cpus, memory_bytes))?)
+    }
+
+    /// Whether the managers have a leader. Without one they answer nothing, and decide nothing.
+    pub fn set_quorum(&self, has_quorum: bool) {
+        self.shared.with(|world| world.quorum = has_quorum);
+    }
+
+    /// Makes an image known or takes it away; with a digest, a registry knows it, too.
+    pub fn set_image(&self, reference: &str, is_there: bool, digest: Option<&str>) {
+        self.shared
+            .with(|world| world.images.set(reference, is_there, digest));
+    }
+
+    /// The containers of a service end with this exit code; how many did.
+    pub fn end_containers(&self, service: &str, exit_code: i64) -> usize {
+        self.shared.with(|world| world.end_containers(service, exit_code))
+    }
+
+    /// Makes a service's containers, if they have a health check, healthy or not.
+    pub fn set_healthy(&self, service: &str, is_healthy: bool) {
+        self.shared.with(|world| world.set_healthy(service, is_healthy));
+    }
+
+    /// Makes the preparing of a service's tasks take for ever, or go on.
+    pub fn freeze_preparing(&self, service: &str, is_frozen: bool) {
+        self.shared.with(|world| world.freeze(service, is_frozen));
+    }
+}
+
+impl Shared {
+    /// Looks at the Swarm or changes it, at the time that it is now; tells what came of it.
+    fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = lock(&self.world);
+        if let Some(now) = self.clock.now() {
+            world.advance_to(now);
+        }
+        let before = world.next_due();
+        let result = act(&mut world);
+        if world.next_due() != before {
+            self.earlier.notify_one();
+        }
+        self.tell(world.events.take_fresh());
+        result
+    }
+
+    /// Follows the events from now on, after those since a time.
+    fn subscribe(&self, since: Option<Timestamp>) -> (Vec<Arc<Event>>, mpsc::UnboundedReceiver<Arc<Event>>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let past = self.with(|world| {
+            // While the Swarm is held, nothing can be told between the two.
+            self.tell(world.events.take_fresh());
+            lock(&self.streams).push(sender);
+            since.map(|since| world.events.since(since))
+        });
+        (past.unwrap_or_default(), receiver)
+    }
+
+    fn tell(&self, events: Vec<Arc<Event>>) {
+        if !events.is_empty() {
+            let send = |stream: &mpsc::UnboundedSender<Arc<Event>>| {
+                events.iter().all(|event| stream.send(Arc::clone(event)).is_ok())
+            };
+            lock(&self.streams).retain(send);
+        }
+    }
+}
+
+/// Does what is due when its time comes.
+async fn keep_time(shared: Arc<Shared>) {
+    loop {
+        let next = shared.with(|world| world.next_due());
+        match next.and_then(|next| shared.clock.until(next)) {
+            None => shared.earlier.notified().await,
+            Some(wait) => {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = shared.earlier.notified() => {}
+                }
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked did so in a test, which fails by that.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

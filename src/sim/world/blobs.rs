@@ -1,0 +1,173 @@
+//! Secrets and configs: made once, changed in their labels alone, kept while a service uses them.
+
+use super::World;
+use super::model::{Blob, Id, Labels, Service};
+use super::refusal::{Code, Refusal};
+use super::table::Table;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlobKind {
+    Secret,
+    Config,
+}
+
+impl BlobKind {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Config => "config",
+        }
+    }
+
+    /// How many bytes are too many.
+    fn limit(self) -> usize {
+        match self {
+            Self::Secret => 500 * 1024,
+            Self::Config => 1000 * 1024,
+        }
+    }
+
+    fn used_by(self, service: &Service) -> &[Id] {
+        match self {
+            Self::Secret => &service.spec.secrets,
+            Self::Config => &service.spec.configs,
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn blobs(&self, kind: BlobKind) -> &Table<Blob> {
+        match kind {
+            BlobKind::Secret => &self.secrets,
+            BlobKind::Config => &self.configs,
+        }
+    }
+
+    fn blobs_mut(&mut self, kind: BlobKind) -> &mut Table<Blob> {
+        match kind {
+            BlobKind::Secret => &mut self.secrets,
+            BlobKind::Config => &mut self.configs,
+        }
+    }
+
+    /// Finds one by id, name, or the start of an id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn find_blob(&self, kind: BlobKind, name: &str) -> Result<&Blob, Refusal> {
+        let all = || self.blobs(kind).iter().map(|(_, blob)| blob);
+        self.blobs(kind)
+            .get(name)
+            .or_else(|| all().find(|blob| blob.name == name))
+            .or_else(|| all().find(|blob| blob.id.starts_with(name)))
+            .ok_or_else(|| Refusal::not_found(kind.word(), name))
+    }
+
+    /// Makes one from Base64; its id.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn create_blob(
+        &mut self,
+        kind: BlobKind,
+        name: &str,
+        labels: Labels,
+        data: &str,
+    ) -> Result<Id, Refusal> {
+        let word = kind.word();
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if name.len() > 64
+            || !name.bytes().all(letter)
+            || !end(name.bytes().next())
+            || !end(name.bytes().last())
+        {
+            return Err(Refusal::invalid(
+                "invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must \
+                 be [a-zA-Z0-9]",
+            ));
+        }
+        if !(1..kind.limit()).contains(&decoded_length(data)) {
+            return Err(Refusal::invalid(&format!(
+                "{word} data must be larger than 0 and less than {} bytes",
+                kind.limit()
+            )));
+        }
+        if self.blobs(kind).iter().any(|(_, blob)| blob.name == name) {
+            return Err(Refusal::rpc(
+                Code::AlreadyExists,
+                &format!("{word} {name} already exists"),
+            ));
+        }
+        let blob = Blob {
+            id: self.dice.id(),
+            meta: self.born(),
+            name: name.to_owned(),
+            labels,
+            data: data.to_owned(),
+        };
+        let id = blob.id.clone();
+        self.blobs_mut(kind).put(id.clone(), blob);
+        self.tell(word, "create", &id, name, &[]);
+        Ok(id)
+    }
+
+    /// Changes the labels.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn update_blob(
+        &mut self,
+        kind: BlobKind,
+        name: &str,
+        version: u64,
+        labels: Labels,
+        data: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let mut blob = self.find_blob(kind, name)?.clone();
+        if blob.meta.version != version {
+            return Err(Refusal::out_of_sequence());
+        }
+        if data.is_some_and(|data| !data.is_empty() && data != blob.data) {
+            return Err(Refusal::invalid("only updates to Labels are allowed"));
+        }
+        blob.labels = labels;
+        blob.meta = self.written(blob.meta);
+        self.tell(kind.word(), "update", &blob.id, &blob.name, &[]);
+        self.blobs_mut(kind).put(blob.id.clone(), blob);
+        Ok(())
+    }
+
+    /// Removes one that no service uses.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn remove_blob(&mut self, kind: BlobKind, name: &str) -> Result<(), Refusal> {
+        let blob = self.find_blob(kind, name)?.clone();
+        let users: Vec<&str> = self
+            .services
+            .iter()
+            .filter(|(_, service)| kind.used_by(service).contains(&blob.id))
+            .map(|(_, service)| service.spec.name.as_str())
+            .collect();
+        if !users.is_empty() {
+            let plural = if users.len() == 1 { "" } else { "s" };
+            return Err(Refusal::invalid(&format!(
+                "{} '{}' is in use by the following service{plural}: {}",
+                kind.word(),
+                blob.name,
+                users.join(", ")
+            )));
+        }
+        self.blobs_mut(kind).remove(&blob.id);
+        self.index += 1;
+        self.tell(kind.word(), "remove", &blob.id, &blob.name, &[]);
+        Ok(())
+    }
+}
+
+fn decoded_length(base64: &str) -> usize {
+    let padding = base64.bytes().rev().take_while(|byte| *byte == b'=').count();
+    (base64.len() / 4 * 3).saturating_sub(padding)
+}

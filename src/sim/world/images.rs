@@ -1,0 +1,92 @@
+//! Which images there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::World;
+use super::model::Image;
+use super::queue::Due;
+
+/// The images that nodes have or can pull.
+#[derive(Debug)]
+pub(crate) struct Images {
+    /// Whether every image is there that was not taken away.
+    pub(crate) has_all: bool,
+    /// Whether images come with a health check of their own.
+    pub(crate) is_checked: bool,
+    known: BTreeMap<String, Option<String>>,
+    missing: BTreeSet<String>,
+}
+
+impl Default for Images {
+    fn default() -> Self {
+        Self {
+            has_all: true,
+            is_checked: false,
+            known: BTreeMap::new(),
+            missing: BTreeSet::new(),
+        }
+    }
+}
+
+impl Images {
+    /// The image that a reference names, with or without a digest.
+    pub(crate) fn find(&self, reference: &str) -> Option<Image> {
+        let name = tagged(reference.split('@').next().unwrap_or_default());
+        if self.missing.contains(&name) || !(self.has_all || self.known.contains_key(&name)) {
+            return None;
+        }
+        Some(Image {
+            id: format!("sha256:{}", print(&name)).into(),
+            digest: self.known.get(&name).cloned().flatten(),
+        })
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.known.keys()
+    }
+
+    pub(crate) fn set(&mut self, reference: &str, is_there: bool, digest: Option<&str>) {
+        let name = tagged(reference);
+        if is_there {
+            self.missing.remove(&name);
+            self.known.insert(name, digest.map(str::to_owned));
+        } else {
+            self.known.remove(&name);
+            self.missing.insert(name);
+        }
+    }
+}
+
+impl World {
+    /// Makes a service's containers healthy or unhealthy.
+    pub(crate) fn set_healthy(&mut self, service: &str, is_healthy: bool) {
+        if is_healthy {
+            self.unhealthy.remove(service);
+            return;
+        }
+        self.unhealthy.insert(service.to_owned());
+        let Some(id) = self.names.get(service).cloned() else {
+            return;
+        };
+        for task in self.tasks_of(&id) {
+            if self.tasks.get(&task).is_some_and(|task| self.is_checked(task)) {
+                self.plan(self.timing.unhealthy, Due::Unhealthy(task));
+            }
+        }
+    }
+}
+
+fn tagged(reference: &str) -> String {
+    match reference.rsplit_once(':') {
+        Some((_, tag)) if !tag.contains('/') => reference.to_owned(),
+        _ => format!("{reference}:latest"),
+    }
+}
+
+/// 64 hexadecimal digits that differ with the name.
+fn print(name: &str) -> String {
+    let seed = name.bytes().fold(7_u64, |seed, byte| {
+        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    super::dice::Dice::new(seed).hex().to_string()
+}

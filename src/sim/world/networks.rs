@@ -1,0 +1,322 @@
+//! Networks and their addresses.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::World;
+use super::model::{Attachment, Id, Labels, Network, Scope, Service, Vip};
+use super::queue::Due;
+use super::refusal::{Code, Refusal};
+use super::spec::check_network_name;
+use super::subnet::Subnet;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct NewNetwork {
+    pub(crate) name: String,
+    pub(crate) driver: String,
+    pub(crate) labels: Option<Labels>,
+    pub(crate) subnet: Option<String>,
+    pub(crate) attachable: bool,
+    pub(crate) internal: bool,
+}
+
+/// The vxlan of the first network.
+const FIRST_VXLAN: u32 = 4096;
+
+impl World {
+    /// The networks that every engine in a Swarm has.
+    pub(super) fn add_own_networks(&mut self) {
+        let block =
+            |second: u8, prefix| Some(Subnet::new(u32::from(Ipv4Addr::new(172, second, 0, 0)), prefix));
+        for (name, driver, subnet) in [
+            ("docker_gwbridge", "bridge", block(18, 16)),
+            ("none", "null", None),
+            ("host", "host", None),
+            ("bridge", "bridge", block(17, 16)),
+        ] {
+            let id = self.dice.hex();
+            let network = self.network(id.clone(), name, Scope::Local(driver), subnet);
+            self.networks.put(id, network);
+        }
+        let id = self.dice.id();
+        let ingress = Some(Subnet::new(u32::from(Ipv4Addr::new(10, 0, 0, 0)), 24));
+        let mut network = self.network(id.clone(), "ingress", Scope::Swarm, ingress);
+        network.ingress = true;
+        network.vxlan = FIRST_VXLAN;
+        self.networks.put(id, network);
+    }
+
+    fn network(&mut self, id: Id, name: &str, scope: Scope, subnet: Option<Subnet>) -> Network {
+        Network {
+            id,
+            meta: self.born(),
+            name: name.to_owned(),
+            labels: matches!(scope, Scope::Local(_)).then(Labels::new),
+            options: Labels::new(),
+            scope,
+            attachable: false,
+            internal: false,
+            ingress: false,
+            asked: None,
+            subnet,
+            vxlan: 0,
+        }
+    }
+
+    /// Finds a network by id, name, or the start of an id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn find_network(&self, name: &str) -> Result<&Network, Refusal> {
+        let all = || self.networks.iter().map(|(_, network)| network);
+        self.networks
+            .get(name)
+            .or_else(|| all().find(|network| network.name == name))
+            .or_else(|| all().find(|network| network.id.starts_with(name)))
+            .ok_or_else(|| Refusal::not_found("network", name))
+    }
+
+    /// Makes a network; its id.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn create_network(&mut self, new: NewNetwork) -> Result<Id, Refusal> {
+        let NewNetwork {
+            name,
+            driver,
+            labels,
+            subnet,
+            attachable,
+            internal,
+        } = new;
+        let scope = match driver.as_str() {
+            "overlay" => Scope::Swarm,
+            "" | "bridge" => Scope::Local("bridge"),
+            other => return Err(Refusal::new(404, format!("plugin {other:?} not found"))),
+        };
+        if name.is_empty() {
+            return Err(Refusal::new(500, "invalid name: "));
+        }
+        if self.networks.iter().any(|(_, network)| network.name == name) {
+            return Err(Refusal::new(
+                409,
+                format!("network with name {name} already exists"),
+            ));
+        }
+        if scope == Scope::Swarm {
+            check_network_name(&name)?;
+        }
+        let asked = match &subnet {
+            Some(text) => Some(text.parse().map_err(|()| {
+                Refusal::new(
+                    500,
+                    format!("Invalid subnet {text} : invalid CIDR address: {text}"),
+                )
+            })?),
+            None => None,
+        };
+        let id = if scope == Scope::Swarm {
+            self.dice.id()
+        } else {
+            self.dice.hex()
+        };
+        let mut network = self.network(id.clone(), &name, scope, None);
+        (network.labels, network.attachable, network.internal) = (labels, attachable, internal);
+        network.asked = asked;
+        if scope != Scope::Swarm {
+            network.subnet = asked;
+        }
+        self.networks.put(id.clone(), network);
+        self.tell("network", "create", &id, &name, &[]);
+        if scope == Scope::Swarm {
+            self.plan(self.timing.allocate, Due::AllocateNetwork(id.clone()));
+        }
+        Ok(id)
+    }
+
+    /// Removes a network that nobody uses.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn remove_network(&mut self, name: &str) -> Result<(), Refusal> {
+        let network = self.find_network(name)?.clone();
+        let id = &network.id;
+        if let Scope::Local(_) = network.scope {
+            let name = &network.name;
+            if network.is_predefined() {
+                return Err(Refusal::new(
+                    403,
+                    format!("{name} is a pre-defined network and cannot be removed"),
+                ));
+            }
+            if name == "docker_gwbridge" {
+                return Err(Refusal::new(
+                    403,
+                    format!("error while removing network: network {name} id {id} has active endpoints"),
+                ));
+            }
+        }
+        let uses = |networks: &[Id]| networks.contains(id);
+        let in_use = |what: String| {
+            Refusal::rpc(
+                Code::FailedPrecondition,
+                &format!("network {id} is in use by {what}"),
+            )
+        };
+        if let Some((service, _)) = self
+            .services
+            .iter()
+            .find(|(_, service)| uses(&service.spec.networks))
+        {
+            return Err(in_use(format!("service {service}")));
+        }
+        let task = self
+            .tasks
+            .iter()
+            .find(|(_, task)| task.is_wanted() && task.is_alive() && uses(&task.spec.networks));
+        if let Some((task, _)) = task {
+            return Err(in_use(format!("task {task}")));
+        }
+        self.networks.remove(id);
+        self.addresses.remove(id);
+        self.index += 1;
+        self.tell("network", "remove", id, &network.name, &[]);
+        Ok(())
+    }
+
+    /// Gives a network its addresses, unless another has them.
+    pub(super) fn allocate_network(&mut self, id: &Id) {
+        let Some(mut network) = self.networks.get(id).cloned() else {
+            return;
+        };
+        let taken: Vec<Subnet> = self
+            .networks
+            .iter()
+            .filter_map(|(_, network)| network.subnet)
+            .collect();
+        let is_free = |subnet: &Subnet| !taken.iter().any(|other| other.overlaps(*subnet));
+        let own = || {
+            (0..=u16::MAX)
+                .map(|number| {
+                    Subnet::new(
+                        u32::from(Ipv4Addr::new(10, 0, 0, 0)) + (u32::from(number) << 8),
+                        24,
+                    )
+                })
+                .find(is_free)
+        };
+        let subnet = match network.asked {
+            Some(asked) => Some(asked).filter(is_free),
+            None => own(),
+        };
+        if subnet.is_none() {
+            return;
+        }
+        let vxlan = self
+            .networks
+            .iter()
+            .map(|(_, network)| network.vxlan)
+            .max()
+            .unwrap_or_default();
+        network.subnet = subnet;
+        network.vxlan = vxlan.max(FIRST_VXLAN) + 1;
+        network.meta = self.written(network.meta);
+        self.tell("network", "update", id, &network.name, &[]);
+        self.networks.put(id.clone(), network);
+        let users: Vec<Id> = self
+            .services
+            .iter()
+            .filter(|(_, service)| service.spec.networks.contains(id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for service in users {
+            for task in self.tasks_of(&service) {
+                self.plan(self.timing.allocate, Due::Allocate(task));
+            }
+        }
+    }
+
+    /// A task's end on a network; `None` when it has no address left, or never had any.
+    pub(super) fn attach(&mut self, id: &Id) -> Option<Attachment> {
+        let network = Arc::clone(self.networks.row(id)?);
+        if network.value.scope != Scope::Swarm {
+            return Some(Attachment {
+                network,
+                address: None,
+                prefix: 0,
+            });
+        }
+        let (address, prefix) = self.take_address(id)?;
+        Some(Attachment {
+            network,
+            address: Some(address),
+            prefix,
+        })
+    }
+
+    fn take_address(&mut self, id: &Id) -> Option<(Ipv4Addr, u8)> {
+        let subnet = self.networks.get(id)?.subnet?;
+        let used = self.addresses.entry(id.clone()).or_default();
+        // As the engine: on after the last one, so that an address is not given again at once.
+        let last = used.last().copied().unwrap_or_default();
+        let mut hosts = subnet.hosts();
+        let next = hosts.start.max(last.saturating_add(1));
+        let address = if next < hosts.end {
+            Some(next)
+        } else {
+            hosts.find(|address| !used.contains(address))
+        };
+        used.insert(address?);
+        Some((address?.into(), subnet.prefix))
+    }
+
+    pub(super) fn release(&mut self, attachment: &Attachment) {
+        if let Some(address) = attachment.address {
+            self.free(&attachment.network.value.id, address);
+        }
+    }
+
+    fn free(&mut self, network: &Id, address: Ipv4Addr) {
+        if let Some(used) = self.addresses.get_mut(network) {
+            used.remove(&address.into());
+        }
+    }
+
+    /// Gives a service an address of its own on each of its networks, if it wants that.
+    pub(super) fn give_vips(&mut self, id: &Id) {
+        let Some(mut service) = self.services.get(id).cloned() else {
+            return;
+        };
+        let spec = Arc::clone(&service.spec);
+        let (mut vips, old): (Vec<Vip>, Vec<Vip>) = service
+            .vips
+            .iter()
+            .cloned()
+            .partition(|vip| spec.vip && spec.networks.contains(&vip.network));
+        for vip in &old {
+            self.free(&vip.network, vip.address);
+        }
+        for network in spec.networks.iter().filter(|_| spec.vip) {
+            if !vips.iter().any(|vip| vip.network == *network)
+                && let Some((address, prefix)) = self.take_address(network)
+            {
+                vips.push(Vip {
+                    network: network.clone(),
+                    address,
+                    prefix,
+                });
+            }
+        }
+        if vips != service.vips {
+            service.vips = vips;
+            self.services.put(id.clone(), service);
+        }
+    }
+
+    pub(super) fn free_vips(&mut self, service: &Service) {
+        for vip in &service.vips {
+            self.free(&vip.network, vip.address);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Nodes: they come, go silent, are drained, return.
+
+use std::time::Duration;
+
+use super::World;
+use super::model::{Availability, Id, Labels, Node, TaskState};
+use super::queue::Due;
+use super::refusal::{Code, Refusal};
+
+impl World {
+    /// Adds a node that is ready; the first one is this engine's own, and the only manager.
+    pub(crate) fn add_node(&mut self, hostname: &str, labels: Labels, nano_cpus: i64, memory_bytes: i64) {
+        let is_first = self.nodes.len() == 0;
+        let id = if is_first {
+            self.own_node.clone()
+        } else {
+            self.dice.id()
+        };
+        let meta = self.born();
+        let node = Node {
+            id: id.clone(),
+            meta,
+            hostname: hostname.to_owned(),
+            labels,
+            manager: is_first,
+            availability: Availability::Active,
+            ready: true,
+            message: "",
+            alive: true,
+            nano_cpus,
+            memory_bytes,
+            address: format!("10.77.{}.{}", self.nodes.len() / 250, self.nodes.len() % 250 + 1),
+        };
+        self.nodes.put(id.clone(), node);
+        self.tell("node", "create", &id, hostname, &[]);
+        self.nodes_changed();
+    }
+
+    /// Finds a node by id, host name, the start of an id, or `self`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn find_node(&self, name: &str) -> Result<&Node, Refusal> {
+        let by_id = if name == "self" {
+            self.nodes.get(&self.own_node)
+        } else {
+            self.nodes.get(name)
+        };
+        let nodes = || self.nodes.iter().map(|(_, node)| node);
+        by_id
+            .or_else(|| nodes().find(|node| node.hostname == name))
+            .or_else(|| nodes().find(|node| node.id.starts_with(name)))
+            .ok_or_else(|| Refusal::not_found("node", name))
+    }
+
+    /// Changes labels and availability.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn update_node(
+        &mut self,
+        name: &str,
+        version: u64,
+        availability: Option<Availability>,
+        labels: Labels,
+        manager: bool,
+    ) -> Result<(), Refusal> {
+        let node = self.find_node(name)?.clone();
+        if node.meta.version != version {
+            return Err(Refusal::out_of_sequence());
+        }
+        if node.manager && !manager {
+            return Err(Refusal::rpc(
+                Code::FailedPrecondition,
+                "attempting to demote the last manager of the swarm",
+            ));
+        }
+        self.edit_node(&node.id, |node| {
+            node.labels = labels;
+            node.availability = availability.unwrap_or(node.availability);
+        });
+        if availability == Some(Availability::Drain) {
+            self.replace_tasks_on(&node.id);
+        }
+        self.nodes_changed();
+        Ok(())
+    }
+
+    /// Removes a node that is down.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn remove_node(&mut self, name: &str, force: bool) -> Result<(), Refusal> {
+        let node = self.find_node(name)?.clone();
+        let id = &node.id;
+        if node.manager {
+            return Err(Refusal::rpc(
+                Code::FailedPrecondition,
+                &format!(
+                    "node {id} is a cluster manager and is a member of the raft cluster. It must be demoted to \
+                     worker before removal"
+                ),
+            ));
+        }
+        if node.ready && !force {
+            return Err(Refusal::rpc(
+                Code::FailedPrecondition,
+                &format!("node {id} is not down and can't be removed"),
+            ));
+        }
+        self.edit_node(id, |node| {
+            node.ready = false;
+            node.alive = false;
+        });
+        self.replace_tasks_on(id);
+        self.orphan_tasks(id);
+        self.nodes.remove(id);
+        self.loads.remove(id);
+        self.index += 1;
+        self.tell("node", "remove", id, &node.hostname, &[]);
+        self.nodes_changed();
+        Ok(())
+    }
+
+    /// A node no longer answers: nothing on it changes, and after a time the managers notice.
+    pub(crate) fn fail_node(&mut self, name: &str) -> Result<(), Refusal> {
+        let id = self.find_node(name)?.id.clone();
+        let Some(mut node) = self.nodes.get(&id).cloned() else {
+            return Ok(());
+        };
+        node.alive = false;
+        self.nodes.put(id.clone(), node);
+        self.plan(self.timing.node_down, Due::NodeDown(id));
+        Ok(())
+    }
+
+    /// A node answers again, with what ran on it.
+    pub(crate) fn return_node(&mut self, name: &str) -> Result<(), Refusal> {
+        let id = self.find_node(name)?.id.clone();
+        self.edit_node(&id, |node| {
+            node.alive = true;
+            node.ready = true;
+            node.message = "";
+        });
+        for task in self.tasks_on(&id) {
+            let Some(found) = self.tasks.get(&task).filter(|task| task.is_alive()) else {
+                continue;
+            };
+            if found.is_wanted() {
+                self.plan(self.timing.accept, Due::Step(task.clone(), found.status.state));
+            } else {
+                self.wind_down(&task);
+            }
+        }
+        self.nodes_changed();
+        Ok(())
+    }
+
+    /// What a node can bear.
+    pub(crate) fn set_node_resources(
+        &mut self,
+        name: &str,
+        nano_cpus: i64,
+        memory_bytes: i64,
+    ) -> Result<(), Refusal> {
+        let id = self.find_node(name)?.id.clone();
+        self.edit_node(&id, |node| {
+            node.nano_cpus = nano_cpus;
+            node.memory_bytes = memory_bytes;
+        });
+        self.nodes_changed();
+        Ok(())
+    }
+
+    /// The managers notice that a node is silent.
+    pub(super) fn lose_node(&mut self, id: &Id) {
+        if self.nodes.get(id).is_none_or(|node| node.alive || !node.ready) {
+            return;
+        }
+        self.edit_node(id, |node| {
+            node.ready = false;
+            node.message = "heartbeat failure";
+        });
+        self.replace_tasks_on(id);
+        let waiting: Vec<Id> = self.delayed.keys().cloned().collect();
+        for task in waiting {
+            self.start_if_free(&task);
+        }
+        self.plan(self.timing.orphan, Due::Orphan(id.clone()));
+        self.nodes_changed();
+    }
+
+    /// A node is given up: what ran on it is orphaned.
+    pub(super) fn orphan_tasks(&mut self, id: &Id) {
+        if self.nodes.get(id).is_none_or(|node| node.alive) {
+            return;
+        }
+        for task in self.tasks_on(id) {
+            if self.tasks.get(&task).is_some_and(|task| task.is_alive()) {
+                let message = self.tasks.get(&task).map_or("", |task| task.status.message);
+                self.end(&task, TaskState::Orphaned, message, "", 0);
+            }
+        }
+    }
+
+    fn tasks_on(&self, node: &Id) -> Vec<Id> {
+        let on = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.node.as_ref() == Some(node));
+        on.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn replace_tasks_on(&mut self, node: &Id) {
+        for task in self.tasks_on(node) {
+            if let Some(task) = self.tasks.get(&task).filter(|task| task.is_wanted()).cloned() {
+                self.restart(&task);
+            }
+        }
+    }
+
+    fn nodes_changed(&mut self) {
+        self.plan(self.timing.schedule, Due::Schedule);
+        let global = |id: &Id| {
+            self.services
+                .get(id)
+                .is_some_and(|service| service.spec.mode == super::spec::Mode::Global)
+        };
+        let services: Vec<Id> = self.services.ids().into_iter().filter(global).collect();
+        for service in services {
+            self.plan(Duration::ZERO, Due::Orchestrate(service));
+        }
+    }
+
+    fn edit_node(&mut self, id: &Id, edit: impl FnOnce(&mut Node)) {
+        let Some(old) = self.nodes.get(id).cloned() else {
+            return;
+        };
+        let mut new = old.clone();
+        new.meta = self.written(old.meta);
+        edit(&mut new);
+        let state = |node: &Node| if node.ready { "ready" } else { "down" };
+        let mut more = Vec::new();
+        if old.availability != new.availability {
+            more.push(("availability.new", new.availability.word()));
+            more.push(("availability.old", old.availability.word()));
+        }
+        if old.ready != new.ready {
+            more.push(("state.new", state(&new)));
+            more.push(("state.old", state(&old)));
+        }
+        self.tell("node", "update", id, &new.hostname, &more);
+        self.nodes.put(id.clone(), new);
+    }
+}
