@@ -208,13 +208,14 @@ async fn events_get_lost_and_the_list_finds_out() {
             )
             .await
             .unwrap();
-        eventually(PATIENCE, "the loss is seen", async || {
+        eventually(PATIENCE, "the loss is told and seen", async || {
+            let hint = stage.cache.triggered().await;
             stage.cache.health().map_err(|error| error.to_string())?;
-            let seen = stage.cache.owners();
+            let seen = stage.observe().await.services;
             if seen.is_empty() {
                 Ok(())
             } else {
-                Err(format!("{fault:?}: {seen:?}"))
+                Err(format!("{fault:?}: {hint:?}, {seen:?}"))
             }
         })
         .await;
