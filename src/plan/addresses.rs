@@ -3,44 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::condition::Reason;
+use crate::resource::workload::Workload;
 
+use super::desired::slots;
 use super::observed::{Network, Observed};
 
-/// What the networks have left, as agents are planned one after another.
+/// What the networks have left, and how many agents come to them.
 pub(super) struct Addresses<'a> {
     networks: &'a BTreeMap<String, Network>,
     /// Services that the plan removes: what they have does not count.
     leaving: BTreeSet<&'a str>,
-    /// Free addresses of each network whose size is known.
-    free: BTreeMap<&'a str, u64>,
+    /// Networks that have less room than the workload needs. No agent comes to them: half a fleet helps nobody.
+    short: BTreeMap<&'a str, Shortage>,
+}
+
+struct Shortage {
+    free: u64,
+    coming: u64,
 }
 
 impl<'a> Addresses<'a> {
-    pub(super) fn new(observed: &'a Observed, leaving: BTreeSet<&'a str>) -> Self {
+    pub(super) fn new(workload: &'a Workload, observed: &'a Observed, leaving: BTreeSet<&'a str>) -> Self {
+        let mut addresses = Self {
+            networks: &observed.networks,
+            leaving,
+            short: BTreeMap::new(),
+        };
         // The engine takes one address a node for itself.
         let nodes = observed.nodes.len() as u64;
-        let known = observed
-            .networks
-            .iter()
-            .filter(|(_, network)| network.capacity > 0);
-        let free = known.map(|(name, network)| {
-            let stays = |user: &&String| !leaving.contains(user.as_str());
-            let taken = network.in_use.iter().filter(stays).count() as u64 + nodes;
-            (name.as_str(), network.capacity.saturating_sub(taken))
-        });
-        Self {
-            networks: &observed.networks,
-            free: free.collect(),
-            leaving,
+        for (name, coming) in addresses.coming(workload) {
+            let network = observed.networks.get(name).filter(|network| network.capacity > 0);
+            let free =
+                network.map(|network| network.capacity.saturating_sub(addresses.taken(network) + nodes));
+            if let Some(free) = free.filter(|free| *free < coming) {
+                addresses.short.insert(name, Shortage { free, coming });
+            }
         }
+        addresses
     }
 
-    /// Takes an address for `service` on each of `networks`, or says why it cannot have them.
-    pub(super) fn take(
-        &mut self,
-        service: &str,
-        networks: &BTreeSet<String>,
-    ) -> Result<(), (Reason, String)> {
+    /// Whether `service` can be on each of `networks`; if not, why.
+    pub(super) fn admit(&self, service: &str, networks: &BTreeSet<String>) -> Result<(), (Reason, String)> {
         for name in networks {
             let Some(network) = self.networks.get(name) else {
                 continue;
@@ -48,20 +51,36 @@ impl<'a> Addresses<'a> {
             if !network.overlay {
                 return Err((Reason::NameConflict, not_an_overlay(name)));
             }
-            if self.free.get(name.as_str()) == Some(&0) && !self.has_one(service, network) {
-                return Err((Reason::NetworkFull, full(name, network)));
-            }
-        }
-        for name in networks {
-            let attached = self
-                .networks
-                .get(name)
-                .is_some_and(|network| self.has_one(service, network));
-            if let Some(free) = self.free.get_mut(name.as_str()).filter(|_| !attached) {
-                *free = free.saturating_sub(1);
+            if let Some(shortage) = self.short.get(name.as_str())
+                && !self.has_one(service, network)
+            {
+                return Err((Reason::NetworkFull, full(name, network, shortage)));
             }
         }
         Ok(())
+    }
+
+    /// How many agents of the workload have no address yet, by network.
+    fn coming(&self, workload: &'a Workload) -> BTreeMap<&'a str, u64> {
+        let mut coming = BTreeMap::new();
+        for slot in slots(workload) {
+            let Ok(agent) = &slot.role.agent else {
+                continue;
+            };
+            let service = slot.service();
+            for name in [&workload.network].into_iter().chain(&agent.networks) {
+                let network = self.networks.get(name);
+                if !network.is_some_and(|network| self.has_one(&service, network)) {
+                    *coming.entry(name.as_str()).or_default() += 1;
+                }
+            }
+        }
+        coming
+    }
+
+    fn taken(&self, network: &Network) -> u64 {
+        let stays = |user: &&String| !self.leaving.contains(user.as_str());
+        network.in_use.iter().filter(stays).count() as u64
     }
 
     fn has_one(&self, service: &str, network: &Network) -> bool {
@@ -76,10 +95,10 @@ fn not_an_overlay(name: &str) -> String {
     )
 }
 
-fn full(name: &str, network: &Network) -> String {
+fn full(name: &str, network: &Network, Shortage { free, coming }: &Shortage) -> String {
     format!(
-        "network {name} has no address left (it has {}; each agent and each node takes one): put some agents on \
-         another network",
+        "network {name} has {free} addresses left and {coming} agents need one (it has {} in all; each agent and each \
+         node takes one): none of them is started; put some agents on another network",
         network.capacity
     )
 }

@@ -80,7 +80,7 @@ impl<'a> Planner<'a> {
             observed,
             instance,
             desired: Desired::new(workload, observed, instance),
-            addresses: Addresses::new(observed, leaving),
+            addresses: Addresses::new(workload, observed, leaving),
             predecessors,
             surplus,
             needs: BTreeMap::new(),
@@ -110,7 +110,7 @@ impl<'a> Planner<'a> {
             .desired
             .service(slot, agent)
             .map_err(|missing| secrets_missing(slot, &missing))?;
-        self.addresses.take(&spec.name, &spec.networks)?;
+        self.addresses.admit(&spec.name, &spec.networks)?;
         self.need(slot, agent, &spec);
         let spec = Box::new(spec);
         let Some(live) = live else {

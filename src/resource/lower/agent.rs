@@ -20,6 +20,10 @@ const DEFAULT_RESERVATIONS: Amount = Amount {
     nano_cpus: 500_000_000,
     memory_bytes: 512 << 20,
 };
+/// How much text an agent may bring into its service, in bytes. Swarm's managers pass on nothing above 1.5 MiB, and a
+/// service that is updated holds its old spec beside the new one (seen: an update of 760 KiB passes, one of 800 KiB
+/// is refused, and a new service of 1,500 KiB has no tasks). The content of configs does not count: they are objects of their own.
+const TEXT_MAX: usize = 700 << 10;
 const DEFAULT_STOP_GRACE: time::Duration = time::Duration::from_secs(10);
 
 /// How long the agent may take to stop.
@@ -59,7 +63,7 @@ pub(super) fn lower(
         vec![Cause::new(field, CauseReason::Invalid, error.to_string())]
     })?;
     let placement = placement.unwrap_or_default();
-    Ok(DesiredAgent {
+    let agent = DesiredAgent {
         image: image.unwrap_or_default(),
         command: command.unwrap_or_default(),
         args: args.unwrap_or_default(),
@@ -76,7 +80,49 @@ pub(super) fn lower(
         user,
         networks: further(networks.unwrap_or_default(), network),
         model,
-    })
+    };
+    match text_length(&agent) {
+        length if length > TEXT_MAX => Err(vec![too_large(length, at)]),
+        _ => Ok(agent),
+    }
+}
+
+/// How many bytes of text the agent's service holds.
+fn text_length(agent: &DesiredAgent) -> usize {
+    let DesiredAgent {
+        command,
+        args,
+        env,
+        mounts,
+        secrets,
+        configs,
+        constraints,
+        preferences,
+        ..
+    } = agent;
+    let variables = env.iter().flat_map(|(name, value)| [name, value]);
+    let files = secrets
+        .iter()
+        .chain(configs)
+        .flat_map(|file| [&file.name, &file.path]);
+    let mounts = mounts.iter().map(|mount| &mount.target);
+    let lists = [command, args, constraints, preferences].into_iter().flatten();
+    variables
+        .chain(files)
+        .chain(mounts)
+        .chain(lists)
+        .map(String::len)
+        .sum()
+}
+
+fn too_large(length: usize, at: &str) -> Cause {
+    let message = format!(
+        "makes an agent with {} KiB of text in its environment, arguments and paths; the Swarm takes {} KiB: move what \
+         is large into configs",
+        length.div_ceil(1024),
+        TEXT_MAX >> 10
+    );
+    Cause::new(at, CauseReason::TooLong, message)
 }
 
 /// Limits and reservations.

@@ -387,3 +387,27 @@ fn what_cannot_be_read_is_no_panic() {
         ["spec.roles: role a cannot have -1 agents"]
     );
 }
+
+#[test]
+fn an_agent_that_the_swarm_could_not_carry_is_refused() {
+    let variables = |count: usize| {
+        let variable = |number| json!({"name": format!("V{number}"), "value": "x".repeat(100 << 10)});
+        let env: Vec<Value> = (0..count).map(variable).collect();
+        let data = "x".repeat(900 << 10);
+        let config = json!({"name": "large", "path": "/large", "data": data});
+        json!({"image": "agent:1", "env": env, "configs": [config]})
+    };
+    let spec = |own| json!({"roles": [{"name": "a", "template": "base", "agent": {"args": [own]}}]});
+    let lowered = |own: usize| {
+        let templates = json!({"base": variables(6)});
+        lowered(Kind::Team, spec("y".repeat(own)), templates)
+    };
+    assert!(lowered(90 << 10).is_ok());
+    assert_eq!(
+        problems(lowered(100 << 10)),
+        [
+            "spec.roles[0].agent: makes an agent with 701 KiB of text in its environment, arguments and paths; the \
+          Swarm takes 700 KiB: move what is large into configs"
+        ]
+    );
+}
