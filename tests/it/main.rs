@@ -17,6 +17,7 @@ mod drift;
 mod harness;
 mod harness_works;
 mod leaders;
+mod limits;
 mod manifests;
 mod sim;
 mod store;

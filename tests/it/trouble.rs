@@ -12,7 +12,7 @@ use crate::harness::operator::Operator;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until some condition of the team has `reason` and a message with every one of `words`.
-async fn until_told(operator: &Operator, namespace: &str, reason: &str, words: &[&str]) {
+pub(crate) async fn until_told(operator: &Operator, namespace: &str, reason: &str, words: &[&str]) {
     eventually(
         PATIENCE,
         &format!("{reason} is told with {words:?}"),
