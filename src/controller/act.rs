@@ -15,19 +15,20 @@ use crate::telemetry::Chain;
 const AT_ONCE: usize = 8;
 
 /// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on,
-/// unless the engine is lost: then each further action would only wait for it in vain.
-pub(super) async fn act<F>(plan: Plan, act: impl Fn(Action) -> F) -> Outcome
+/// unless the engine is lost: then each further action would only wait for it in vain. Nothing is begun once `may_act`
+/// says no.
+pub(super) async fn act<F>(plan: Plan, may_act: impl Fn() -> bool, act: impl Fn(Action) -> F) -> Outcome
 where
     F: Future<Output = Result<Done, ActError>>,
 {
-    let (act, lost) = (&act, &AtomicBool::new(false));
+    let (may_act, act, lost) = (&may_act, &act, &AtomicBool::new(false));
     let (mut outcome, mut undone) = (Outcome::default(), BTreeSet::new());
     for stage in plan.stages {
         let (waiting, possible): (Vec<_>, Vec<_>) =
             stage.into_iter().partition(|action| action.waits_for(&undone));
         undone.extend(waiting.iter().map(Action::target));
         let turns = possible.into_iter().map(|action| async move {
-            if lost.load(Ordering::Relaxed) {
+            if lost.load(Ordering::Relaxed) || !may_act() {
                 return None;
             }
             let result = act(action.clone()).await;
@@ -89,6 +90,7 @@ pub(super) fn operation(action: &Action) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::collections::BTreeMap;
     use std::future::ready;
     use std::time::Duration;
@@ -133,7 +135,7 @@ mod tests {
                 _ => Ok(Done::Removed),
             })
         };
-        let outcome = act(plan(), fail).now_or_never().unwrap();
+        let outcome = act(plan(), || true, fail).now_or_never().unwrap();
         let told: Vec<_> = outcome
             .done
             .iter()
@@ -157,6 +159,22 @@ mod tests {
         check(reviewer, &[network, secret, writer, "config old"]);
         check("remove-config", &[network, secret, writer, reviewer]);
     }
+
+    #[test]
+    fn nothing_is_begun_once_it_may_not_act() {
+        let begun = Cell::new(0);
+        let act = act(
+            plan(),
+            || begun.get() < 2,
+            |_| {
+                begun.set(begun.get() + 1);
+                ready(Ok(Done::Removed))
+            },
+        );
+        let outcome = act.now_or_never().unwrap();
+        assert_eq!((begun.get(), outcome.done.len(), outcome.failed.len()), (2, 2, 0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_lost_engine_is_not_waited_for_once_an_action() {
         let services = |agents: u32| {
@@ -177,13 +195,17 @@ mod tests {
             plan
         };
         let start = Instant::now();
-        let outcome = act(services(100), |action| async move {
-            sleep(Duration::from_secs(30)).await;
-            let what = action.target().to_string();
-            let (request, after) = (what.clone(), Duration::from_secs(30));
-            let source = SwarmError::TimedOut { what: request, after };
-            Err(ActError::Indeterminate { what, source })
-        })
+        let outcome = act(
+            services(100),
+            || true,
+            |action| async move {
+                sleep(Duration::from_secs(30)).await;
+                let what = action.target().to_string();
+                let (request, after) = (what.clone(), Duration::from_secs(30));
+                let source = SwarmError::TimedOut { what: request, after };
+                Err(ActError::Indeterminate { what, source })
+            },
+        )
         .await;
         assert_eq!((outcome.failed.len(), start.elapsed().as_secs()), (AT_ONCE, 30));
     }

@@ -1,6 +1,7 @@
 //! The leader lease: of several operators on one database, one acts.
 
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -15,6 +16,31 @@ pub(super) const TTL: Duration = Duration::from_secs(15);
 pub(super) const PERIOD: Duration = Duration::from_secs(3);
 /// A leader stops acting this long before its lease ends, so that what it has sent lands within the lease.
 pub(super) const MARGIN: Duration = Duration::from_secs(5);
+
+/// Until when this process may act. A process that was stopped for a while (SIGSTOP, a machine that sleeps) goes on
+/// where it was, and asks here first.
+#[derive(Clone, Debug)]
+pub(super) struct Term(Arc<Mutex<Instant>>);
+
+impl Term {
+    /// As long as `lease` lasts, less the margin.
+    pub(super) fn of(lease: &Lease) -> Self {
+        Self(Arc::new(Mutex::new(lease.deadline() - MARGIN)))
+    }
+
+    /// Whether what this process does now might land when another one leads.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.end()
+    }
+
+    fn end(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn extend(&self, lease: &Lease) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = lease.deadline() - MARGIN;
+    }
+}
 
 /// Why this process leads no longer.
 #[derive(Debug, Error)]
@@ -43,29 +69,33 @@ pub(super) async fn acquire(store: &Store, holder: &str) -> Lease {
     }
 }
 
-/// Does `work` for as long as `lease` is renewed in time, and drops it before the lease ends.
+/// Does `work` for as long as `lease` is renewed in time, and drops it before the lease ends; `term` is kept up to date.
 ///
 /// # Errors
 /// [`LeaderError`] when this process leads no longer; `work` has been dropped by then.
 pub(super) async fn while_leading<T>(
     store: &Store,
     lease: Lease,
+    term: &Term,
     work: impl Future<Output = T>,
 ) -> Result<T, LeaderError> {
     tokio::select! {
         done = work => Ok(done),
-        lost = keep(store, lease) => Err(lost),
+        lost = keep(store, lease, term) => Err(lost),
     }
 }
 
 /// Renews `lease` until it is lost.
-async fn keep(store: &Store, mut lease: Lease) -> LeaderError {
+async fn keep(store: &Store, mut lease: Lease, term: &Term) -> LeaderError {
     let mut last_error = None;
     loop {
-        let stop_at: Instant = lease.deadline() - MARGIN;
+        let stop_at = term.end();
         sleep_until((Instant::now() + PERIOD).min(stop_at)).await;
         match timeout_at(stop_at, store.renew_lease(&lease)).await {
-            Ok(Ok(Some(renewed))) => lease = renewed,
+            Ok(Ok(Some(renewed))) => {
+                term.extend(&renewed);
+                lease = renewed;
+            }
             Ok(Ok(None)) => return LeaderError::Taken,
             Ok(Err(error)) => {
                 tracing::warn!(error = %Chain(&error), "cannot renew the leader lease");

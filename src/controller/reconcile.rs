@@ -10,6 +10,7 @@ use crate::swarm::{SwarmError, Want};
 use crate::telemetry::Chain;
 
 use super::act;
+use super::leader::Term;
 use super::next::{self, Ended};
 use super::prepare::{self, Prepared};
 use super::{Controller, StepError};
@@ -20,6 +21,8 @@ pub(super) struct Reconciler {
     pub(super) controller: Controller,
     /// The leader's epoch that every write is checked against.
     pub(super) epoch: Epoch,
+    /// The engine checks no epoch: each action asks here first.
+    pub(super) term: Term,
 }
 
 impl Reconciler {
@@ -96,18 +99,22 @@ impl Reconciler {
             return Outcome::default();
         }
         let swarm = self.controller.cache.swarm();
-        let outcome = act::act(plan, |action| async move {
-            let started = Instant::now();
-            let Controller {
-                instance, secrets, ..
-            } = &self.controller;
-            let result = swarm.act(&action, instance, secrets).await;
-            let answer = if result.is_ok() { "ok" } else { "error" };
-            self.controller
-                .metrics
-                .engine_called(act::operation(&action), answer, started.elapsed());
-            result
-        });
+        let outcome = act::act(
+            plan,
+            || !self.term.is_over(),
+            |action| async move {
+                let started = Instant::now();
+                let Controller {
+                    instance, secrets, ..
+                } = &self.controller;
+                let result = swarm.act(&action, instance, secrets).await;
+                let answer = if result.is_ok() { "ok" } else { "error" };
+                self.controller
+                    .metrics
+                    .engine_called(act::operation(&action), answer, started.elapsed());
+                result
+            },
+        );
         let outcome = outcome.await;
         self.controller.cache.invalidate(key);
         outcome

@@ -12,7 +12,8 @@ use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
-use super::{Reconciler, declared, leader};
+use super::leader::{self, Term};
+use super::{Reconciler, declared};
 
 /// Keys that are worked on at once.
 const WORKERS: usize = 16;
@@ -54,10 +55,11 @@ pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
         let queue = Queue::new(Backoff::default());
         let waiting = queue.clone();
         controller.metrics.leads(move || waiting.due());
-        let work = lead(controller, lease.epoch, &queue);
+        let term = Term::of(&lease);
+        let work = lead(controller, lease.epoch, term.clone(), &queue);
         let ended = tokio::select! {
             () = &mut stop => None,
-            ended = leader::while_leading(&controller.store, lease.clone(), work) => Some(ended),
+            ended = leader::while_leading(&controller.store, lease.clone(), &term, work) => Some(ended),
         };
         controller.metrics.follows();
         controller.cache.stop_polling();
@@ -76,10 +78,11 @@ pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
     }
 }
 
-async fn lead(controller: &Controller, epoch: Epoch, queue: &Queue<Key>) {
+async fn lead(controller: &Controller, epoch: Epoch, term: Term, queue: &Queue<Key>) {
     let reconciler = Reconciler {
         controller: controller.clone(),
         epoch,
+        term,
     };
     // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
     controller.cache.ready().await;

@@ -57,6 +57,22 @@ async fn a_lease_ends_for_its_holder_before_another_can_have_it() {
 }
 
 #[tokio::test]
+async fn a_lease_does_not_last_for_as_long_as_the_clock_goes_back() {
+    let (database, store) = store().await;
+    let ann = store.acquire_lease("l", "ann", LONG).await.unwrap().unwrap();
+    let hour = "UPDATE leases SET expires_at = expires_at + interval '1 hour'";
+    database.query(hour).await.unwrap();
+    let renewed = store.renew_lease(&ann).await.unwrap();
+    assert!(renewed.is_some(), "its holder goes on");
+    assert_eq!(store.acquire_lease("l", "bob", LONG).await.unwrap(), None);
+
+    database.query(hour).await.unwrap();
+    let bob = store.acquire_lease("l", "bob", LONG).await.unwrap().unwrap();
+    assert_eq!(bob.epoch, Epoch(2));
+    assert_eq!(store.renew_lease(&ann).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn only_the_leader_of_now_writes() {
     let (_database, store) = store().await;
     let old = store
