@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+use whoosh::sim::faults::{Class, Fault, Point};
+use whoosh::sim::{Settings, Simulation};
+
 use crate::converge::{services, team};
 use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
@@ -42,6 +46,53 @@ async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
         if back { Ok(()) } else { Err(format!("{live:?}")) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_stopped_past_its_lease_does_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let simulation = Simulation::start(&socket, Settings::default()).unwrap();
+    let mut first = Operator::start_on(&socket, &[]).await;
+    leads(&first).await;
+    let second = first.start_copy().await;
+
+    // It is stopped in the middle of its work: some of its services are made, one is being asked for.
+    let point = Point {
+        class: Class::Call,
+        signature: "create service team_default_payments_reviewer_3".to_owned(),
+        occurrence: 1,
+    };
+    let mut reached = simulation.faults().reached();
+    simulation.faults().play([(point, Fault::Freeze { done: false })]);
+    second.apply(&team("default", 12, ""), &[]).await.ok();
+    reached.recv().await.unwrap();
+    let signal = |signal| kill_process(Pid::from_raw(first.id().cast_signed()).unwrap(), signal).unwrap();
+    signal(Signal::STOP);
+
+    leads(&second).await;
+    let wait = ["--wait", "--timeout", "60s"];
+    second.apply(&team("default", 2, ""), &wait).await.ok();
+    let calls = || {
+        let seen = simulation.faults().seen();
+        let calls = seen.into_iter().filter(|point| point.class == Class::Call);
+        calls.collect::<Vec<_>>()
+    };
+    let (before, settled) = (calls(), second.get(&["team", "payments"]).await);
+    signal(Signal::CONT);
+    eventually(PATIENCE, "it notices", async || {
+        let log = first.log();
+        if log.contains("leading no longer") {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    })
+    .await;
+    leads(&second).await;
+    assert!(first.metrics().await.contains(FOLLOWS), "{}", first.log());
+    assert_eq!(calls(), before);
+    assert_eq!(second.get(&["team", "payments"]).await, settled);
 }
 
 async fn leads(operator: &Operator) {

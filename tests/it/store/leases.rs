@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use whoosh::resource::Revision;
 use whoosh::store::{Epoch, LEADER_LEASE, Op, StoreError};
 
-use super::{PATIENCE, create, key, led, replace, store, team};
+use super::{PATIENCE, Watch, create, key, led, replace, store, team};
 use crate::harness::eventually::eventually;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -148,4 +148,45 @@ async fn a_leader_that_is_replaced_while_its_write_waits_does_not_write() {
     }
     assert_eq!(store.get(&key("a")).await.unwrap(), Some(object));
     assert_eq!(store.revision().await.unwrap(), Revision(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_fight_for_the_lease_none_writes_after_its_successor() {
+    const FIGHTERS: usize = 8;
+    const WRITES: usize = 60;
+    let (_database, store) = store().await;
+    let fighters = (0..FIGHTERS).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let holder = format!("fighter{number}");
+            while store.revision().await.unwrap().0 < WRITES as i64 {
+                let Some(lease) = store.acquire_lease(LEADER_LEASE, &holder, LONG).await.unwrap() else {
+                    continue;
+                };
+                for turn in 0..3 {
+                    // The last comes when another one may lead.
+                    if turn == 2 {
+                        store.release_lease(&lease).await.unwrap();
+                    }
+                    let mut object = team(&format!("t{}", uuid::Uuid::new_v4().simple()), json!({}));
+                    object.spec = json!({"project": lease.epoch.0.to_string()});
+                    match store.write(led(Op::Create(object), lease.epoch)).await {
+                        Ok(_) | Err(StoreError::StaleLeader) => {}
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+            }
+        })
+    });
+    for fighter in fighters.collect::<Vec<_>>() {
+        fighter.await.unwrap();
+    }
+    let epochs: Vec<i64> = Watch::new(&store, 0)
+        .take(WRITES)
+        .await
+        .iter()
+        .map(|change| change.object.spec["project"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(epochs.is_sorted(), "{epochs:?}");
+    assert!(epochs.last() > epochs.first(), "{epochs:?}");
 }
