@@ -76,6 +76,11 @@ impl Postgres {
         Database { url: self.url(&name) }
     }
 
+    /// Where its socket is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// SIGKILL: the server has no chance to say goodbye to its clients or its disk.
     pub(crate) fn kill(&mut self) {
         self.server.kill();

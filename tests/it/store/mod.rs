@@ -3,6 +3,7 @@
 mod cancellation;
 mod events;
 mod faults;
+mod killed;
 mod leases;
 mod objects;
 mod setting_up;
