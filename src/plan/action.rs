@@ -7,6 +7,17 @@ use crate::resource::condition::Reason;
 
 use super::service::ServiceSpec;
 
+/// A file of the operator's secrets folder, as it was when the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretSource {
+    /// Its folder there.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What its content was: the secret's Swarm name stands for that and nothing else.
+    pub fingerprint: String,
+}
+
 /// One change to the Swarm. The executor does it and decides nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -22,8 +33,8 @@ pub enum Action {
     CreateSecret {
         /// Swarm name, by content.
         name: String,
-        /// Namespace and name in the secrets folder.
-        source: (String, String),
+        /// Where the content is.
+        source: SecretSource,
         /// Our labels.
         labels: BTreeMap<String, String>,
     },

@@ -11,6 +11,7 @@ use crate::resource::labels;
 use crate::resource::names::{self, label};
 use crate::resource::workload::{DesiredAgent, DesiredFile, DesiredRole, Owner, Workload};
 
+use super::action::SecretSource;
 use super::image::Images;
 use super::observed::Observed;
 use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
@@ -80,8 +81,8 @@ pub(super) enum Need {
     Secret {
         /// Its Swarm name.
         name: String,
-        /// Namespace and name in the secrets folder.
-        source: (String, String),
+        /// Where its content is.
+        source: SecretSource,
     },
     Config {
         /// Its Swarm name.
@@ -184,7 +185,11 @@ impl<'a> Desired<'a> {
             let fingerprint = self.observed.secret_sources.get(&file.name)?;
             Some(Need::Secret {
                 name: self.blob_name(&file.name, fingerprint),
-                source: (self.workload.owner.key.namespace.clone(), file.name.clone()),
+                source: SecretSource {
+                    namespace: self.workload.owner.key.namespace.clone(),
+                    name: file.name.clone(),
+                    fingerprint: fingerprint.clone(),
+                },
             })
         };
         let config = |file: &DesiredFile| {

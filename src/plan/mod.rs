@@ -39,7 +39,7 @@ pub mod teardown;
 mod unused;
 mod words;
 
-pub use action::{Action, Outcome, Plan, Report};
+pub use action::{Action, Outcome, Plan, Report, SecretSource};
 pub use events::{EventDraft, events};
 pub use observed::Observed;
 pub use planner::plan;

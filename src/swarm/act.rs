@@ -50,12 +50,11 @@ impl Swarm {
         policy::allows(action).map_err(|why| act.refused(&why))?;
         match action {
             Action::CreateNetwork { name, labels } => networks::create(&act, name, labels).await,
-            Action::CreateSecret {
-                name,
-                source: (namespace, secret),
-                labels,
-            } => {
-                let content = secrets.read(namespace, secret).await?;
+            Action::CreateSecret { name, source, labels } => {
+                let content = secrets.read(&source.namespace, &source.name).await?;
+                if content.fingerprint() != source.fingerprint {
+                    return Err(act.conflict());
+                }
                 act.create_blob("secrets", name, content.bytes(), labels).await
             }
             Action::CreateConfig { name, data, labels } => {

@@ -379,12 +379,12 @@ impl Inner {
     /// Reads what the owner's secrets are made of: fingerprints of those that can be read, and why others cannot.
     async fn look_at_secrets(&self, want: &Want<'_>) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
         let namespace = &want.owner.namespace;
-        let look = async |name: &String| (name.clone(), self.secrets.fingerprint(namespace, name).await);
+        let look = async |name: &String| (name.clone(), self.secrets.read(namespace, name).await);
         let (mut sources, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for (name, looked) in join_all(want.secrets.iter().map(look)).await {
             match looked {
-                Ok(fingerprint) => {
-                    sources.insert(name, fingerprint);
+                Ok(content) => {
+                    sources.insert(name, content.fingerprint());
                 }
                 // The plan has words for it that do not depend on this machine's paths.
                 Err(SecretError::Missing { .. }) => {}

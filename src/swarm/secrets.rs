@@ -42,6 +42,11 @@ impl SecretContent {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// A text that changes with the content, and tells nothing else of it.
+    pub(super) fn fingerprint(&self) -> String {
+        names::hex(&Sha256::digest(self.bytes()))
+    }
 }
 
 impl fmt::Debug for SecretContent {
@@ -57,12 +62,6 @@ impl SecretsDir {
             folder,
             reads: Arc::default(),
         }
-    }
-
-    /// A text that changes with a secret's content, and tells nothing else of it.
-    pub(super) async fn fingerprint(&self, namespace: &str, name: &str) -> Result<String, SecretError> {
-        let content = self.read(namespace, name).await?;
-        Ok(names::hex(&Sha256::digest(content.bytes())))
     }
 
     /// The content of a secret. Symbolic links may be used within the folder (as Kubernetes mounts have them),
@@ -199,9 +198,13 @@ mod tests {
     #[tokio::test]
     async fn a_fingerprint_changes_with_the_content_and_shows_none_of_it() {
         let (dir, secrets) = folder();
-        let before = secrets.fingerprint("default", "token").await.unwrap();
+        let fingerprint = async || {
+            let content = secrets.read("default", "token").await;
+            content.unwrap().fingerprint()
+        };
+        let before = fingerprint().await;
         fs::write(dir.path().join("secrets/default/token"), "hush!").unwrap();
-        let after = secrets.fingerprint("default", "token").await.unwrap();
+        let after = fingerprint().await;
         assert_ne!(before, after);
         let shown = format!("{:?}", secrets.read("default", "token").await.unwrap());
         assert!(!shown.contains("hush") && !after.contains("hush"), "{shown}");

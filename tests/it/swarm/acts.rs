@@ -9,7 +9,7 @@ use whoosh::plan::service::{FileRef, MountSpec};
 use whoosh::swarm::{ActError, Done, LogLine, LogOptions, LogSource, SecretsDir, Swarm, Want};
 
 use super::proxy::{Fault, Proxy};
-use super::stage::{PATIENCE, Stage, TUNING, host, load_image};
+use super::stage::{PATIENCE, Stage, TUNING, host, hush, load_image};
 use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 
@@ -157,7 +157,7 @@ async fn what_another_installation_made_is_never_touched() {
         };
         let secret = Action::CreateSecret {
             name: name.clone(),
-            source: ("default".to_owned(), "token".to_owned()),
+            source: hush(),
             labels: labels.clone(),
         };
         let data = "be kind".to_owned();

@@ -7,9 +7,9 @@ use whoosh::plan::Action;
 use whoosh::plan::observed::{Image, Task, TaskState};
 use whoosh::plan::service::{FileRef, MountSpec, ServiceSpec};
 use whoosh::resource::workload::{Amount, DesiredHealthCheck};
-use whoosh::swarm::{Done, SecretsDir, Want};
+use whoosh::swarm::{ActError, Done, SecretsDir, Want};
 
-use super::stage::{IMAGE, PATIENCE, Stage, TUNING, host, load_image};
+use super::stage::{IMAGE, PATIENCE, Stage, TUNING, host, hush, load_image};
 use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 
@@ -85,12 +85,17 @@ async fn a_service_is_read_back_as_it_was_written() {
         format!("{}_sec", stage.network),
         format!("{}_conf", stage.network),
     );
-    let (source, labels) = (("default".to_owned(), "token".to_owned()), stage.labels());
+    let (source, labels) = (hush(), stage.labels());
     let action = Action::CreateSecret {
         name: secret.clone(),
         source,
         labels: labels.clone(),
     };
+    let file = folder.path().join("default/token");
+    std::fs::write(&file, "changed after the plan was made").unwrap();
+    let refused = stage.act(&action).await;
+    assert!(matches!(refused, Err(ActError::Conflict { .. })), "{refused:?}");
+    std::fs::write(&file, "hush").unwrap();
     assert!(matches!(stage.act(&action).await.unwrap(), Done::Created(_)));
     assert!(matches!(stage.act(&action).await.unwrap(), Done::AlreadyThere(_)));
     let action = Action::CreateConfig {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use whoosh::plan::Action;
 use whoosh::plan::observed::{Observed, Service, TaskState};
 use whoosh::plan::service::{ContainerSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
+use whoosh::plan::{Action, SecretSource};
 use whoosh::resource::names::{MANAGER, label};
 use whoosh::resource::workload::{Amount, DesiredHealthCheck};
 use whoosh::resource::{Key, Kind};
@@ -59,6 +59,15 @@ pub(crate) async fn load_image(engine: &Engine) {
 /// `unix://…` of an engine.
 pub(crate) fn host(engine: &Engine) -> String {
     format!("unix://{}", engine.socket().display())
+}
+
+/// The secret file `default/token`, holding `hush`.
+pub(super) fn hush() -> SecretSource {
+    SecretSource {
+        namespace: "default".to_owned(),
+        name: "token".to_owned(),
+        fingerprint: "dc8331bcb2283e89d275a1c2fe66f7bf5ac3163ec1967f149dd7e27906365f0c".to_owned(),
+    }
 }
 
 impl Stage {
