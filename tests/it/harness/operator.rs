@@ -1,7 +1,7 @@
 //! An operator of a test's own: its database, its socket, its log; and the command line that talks to it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::docker::Engine;
 use super::eventually::eventually;
 use super::keeper::run;
-use super::postgres::database;
+use super::postgres::{Database, database};
 use super::process::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,15 +51,23 @@ impl Operator {
 
     /// The same, with further settings in its environment.
     pub(crate) async fn start_with(engine: &Engine, more: &[(&'static str, String)]) -> Self {
+        Self::start_on(&engine.socket(), &database().await, more).await
+    }
+
+    /// The same, on a database of the caller's and the engine behind a socket.
+    pub(crate) async fn start_on(
+        engine: &Path,
+        database: &Database,
+        more: &[(&'static str, String)],
+    ) -> Self {
         let room = run().room("operator");
         let secrets = room.join("secrets");
         fs::create_dir_all(&secrets).unwrap();
-        let database = database().await;
         let mut settings = vec![
             (SOCKET, room.join("run/whoosh.sock").display().to_string()),
             ("WHOOSH_DATABASE_URL", database.url.clone()),
             ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
-            ("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
+            ("DOCKER_HOST", format!("unix://{}", engine.display())),
             ("WHOOSH_LOG", "info,whoosh=debug".to_owned()),
         ];
         settings.extend(more.iter().cloned());
@@ -207,7 +215,7 @@ impl Operator {
     }
 }
 
-fn spawn(room: &std::path::Path, settings: &[(&'static str, String)]) -> Process {
+fn spawn(room: &Path, settings: &[(&'static str, String)]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whoosh"));
     command
         .arg("operator")
