@@ -17,6 +17,7 @@ mod fleet;
 )]
 mod harness;
 mod idle;
+mod pending;
 mod repair;
 mod scale;
 
@@ -39,11 +40,13 @@ async fn main() {
         return;
     }
     let sizes = scale::sizes();
-    let only_scale = arguments.iter().any(|argument| argument == "scale");
+    let has = |part: &str| arguments.iter().any(|argument| argument == part);
+    let is_all = !has("real") && !has("scale");
     let mut figures = Figures::default();
-    if !only_scale {
+    if is_all || has("real") {
         measure_real(&mut figures).await;
     }
+    let sizes = if is_all || has("scale") { sizes } else { Vec::new() };
     let table = scale::measure(&sizes).await;
     figures.print();
     table.print();
@@ -60,4 +63,6 @@ async fn measure_real(figures: &mut Figures) {
     fleet::measure(&engine, &operator, figures).await;
     repair::measure(&engine, &operator, figures).await;
     idle::measure(&operator, figures).await;
+    drop(operator);
+    pending::measure(&Engine::start().await, figures).await;
 }
