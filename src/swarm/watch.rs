@@ -13,9 +13,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout, timeout_at};
 
 use super::cache::{Cache, Inner, lock};
 use super::error::SwarmError;
@@ -288,15 +287,17 @@ impl Hints {
     }
 }
 
-/// Waits for an event, and takes with it those that follow at once.
+/// Waits for an event, and takes with it those that follow soon. Each comes in a piece of its own, of which the
+/// connection holds the next one back until the last one was taken: that none is there now does not mean that none
+/// is waiting.
 async fn next_hints(events: &mut Events<impl AsyncRead + Unpin>) -> Result<Hints, SwarmError> {
     let mut hints = Hints::default();
     hints.add(parse(events.next_line().await)?);
-    sleep(GATHER).await;
+    let gathered = Instant::now() + GATHER;
     for _ in 1..BATCH {
-        match events.next_line().now_or_never() {
-            Some(line) => hints.add(parse(line)?),
-            None => break,
+        match timeout_at(gathered, events.next_line()).await {
+            Ok(line) => hints.add(parse(line)?),
+            Err(_elapsed) => break,
         }
     }
     Ok(hints)
@@ -409,6 +410,25 @@ mod tests {
             cache.inner.lost_by_a_look().await,
             Err(SwarmError::Away(_))
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_that_come_one_by_one_are_taken_together() {
+        // Room for no more than one event, as a connection has.
+        let (mut server, client) = tokio::io::duplex(64);
+        let told = async {
+            for number in 0..BATCH {
+                let event = format!(
+                    "{{\"Type\":\"service\",\"Action\":\"create\",\"Actor\":{{\"ID\":\"s{number}\"}}}}\n"
+                );
+                tokio::io::AsyncWriteExt::write_all(&mut server, event.as_bytes())
+                    .await
+                    .unwrap();
+            }
+        };
+        let mut events = BufReader::new(client).lines();
+        let (hints, ()) = tokio::join!(next_hints(&mut events), told);
+        assert_eq!(hints.unwrap().services.len(), BATCH);
     }
 
     #[tokio::test(start_paused = true)]
