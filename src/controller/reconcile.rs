@@ -95,22 +95,25 @@ impl Reconciler {
         if plan.is_empty() {
             return Outcome::default();
         }
-        let swarm = self.controller.cache.swarm();
-        let outcome = act::act(plan, |action| async move {
+        let cache = &self.controller.cache;
+        let swarm = cache.swarm();
+        act::act(plan, |action| async move {
             let started = Instant::now();
             let Controller {
                 instance, secrets, ..
             } = &self.controller;
             let result = swarm.act(&action, instance, secrets).await;
+            match &result {
+                Ok(_) => cache.acted_on(key, &action.target()),
+                Err(_) => cache.invalidate(key),
+            }
             let answer = if result.is_ok() { "ok" } else { "error" };
             self.controller
                 .metrics
                 .engine_called(act::operation(&action), answer, started.elapsed());
             result
-        });
-        let outcome = outcome.await;
-        self.controller.cache.invalidate(key);
-        outcome
+        })
+        .await
     }
 }
 

@@ -25,7 +25,8 @@ impl<'a> Addresses<'a> {
             .filter(|(_, network)| network.capacity > 0);
         let free = known.map(|(name, network)| {
             let stays = |user: &&String| !leaving.contains(user.as_str());
-            let taken = network.in_use.iter().filter(stays).count() as u64 + nodes;
+            let own = network.in_use.own.iter().filter(stays).count() as u64;
+            let taken = own + network.in_use.others + nodes;
             (name.as_str(), network.capacity.saturating_sub(taken))
         });
         Self {
@@ -65,7 +66,7 @@ impl<'a> Addresses<'a> {
     }
 
     fn has_one(&self, service: &str, network: &Network) -> bool {
-        network.in_use.contains(service) && !self.leaving.contains(service)
+        network.in_use.own.contains(service) && !self.leaving.contains(service)
     }
 }
 
