@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
 use crate::resource::{Key, Object};
@@ -65,8 +67,17 @@ impl Reconciler {
             .map_err(StepError::Status)?;
         let settling = next::is_settling(&status);
         self.controller.cache.settling(&key, settling);
-        observed.map_err(StepError::Observe)?;
-        Ok(next::after(ended(settling, &outcome), &outcome))
+        let observed = observed.map_err(StepError::Observe)?;
+        let ended = match settling {
+            true if !outcome.done.is_empty() => Ended::Acted,
+            true => Ended::Settling {
+                quiet: next::quiet(&status, &observed, Timestamp::now()),
+            },
+            false => Ended::Settled {
+                has_secrets: !prepared.want().secrets.is_empty(),
+            },
+        };
+        Ok(next::after(ended, &outcome, rand::random()))
     }
 
     /// Lowers an object with what it names.
@@ -114,15 +125,5 @@ impl Reconciler {
             result
         })
         .await
-    }
-}
-
-fn ended(settling: bool, outcome: &Outcome) -> Ended {
-    if settling {
-        Ended::Settling {
-            acted: !outcome.done.is_empty(),
-        }
-    } else {
-        Ended::Settled
     }
 }
