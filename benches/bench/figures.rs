@@ -1,9 +1,9 @@
-//! What was measured, as a table for people and as `target/bench.jsonl` for machines.
+//! What was measured, as tables for people and as lines of JSON for machines.
 
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::json;
 
 /// One line of the table.
 #[derive(Debug, Serialize)]
@@ -47,13 +47,12 @@ impl Figures {
         });
     }
 
-    /// Prints the table and writes the file.
+    /// Prints the table.
     pub(crate) fn print(&self) {
         println!(
             "\n{:<44} {:>10} {:>10} {:>7}  {:<5} {:>4}  beside",
             "figure", "ours", "reference", "ratio", "unit", "runs"
         );
-        let mut lines = String::new();
         for figure in &self.0 {
             let Figure {
                 name,
@@ -64,18 +63,125 @@ impl Figures {
                 runs,
                 beside,
             } = figure;
-            let number = |value: &Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
             println!(
                 "{name:<44} {ours:>10.3} {:>10} {:>7}  {unit:<5} {runs:>4}  {beside}",
-                number(reference),
-                number(ratio)
+                number(*reference, 3),
+                number(*ratio, 3)
             );
-            lines += &format!("{}\n", serde_json::to_string(figure).unwrap());
         }
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.jsonl");
-        fs::write(&file, lines).unwrap();
-        println!("\nwritten to target/bench.jsonl");
     }
+
+    /// A line of JSON for each figure.
+    pub(crate) fn json(&self) -> String {
+        let line = |figure| format!("{}\n", serde_json::to_string(figure).unwrap());
+        self.0.iter().map(line).collect()
+    }
+}
+
+/// The same things, measured with different numbers of something.
+#[derive(Debug)]
+pub(crate) struct Table {
+    of: &'static str,
+    sizes: Vec<usize>,
+    rows: Vec<Row>,
+}
+
+/// One thing; its values by size.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    unit: &'static str,
+    values: BTreeMap<usize, f64>,
+    /// How much the value at the largest size may be, as a multiple of that at the smallest.
+    limit: Option<f64>,
+    beside: &'static str,
+}
+
+impl Table {
+    /// An empty table of these numbers `of` something.
+    pub(crate) fn new(of: &'static str, sizes: &[usize]) -> Self {
+        Self {
+            of,
+            sizes: sizes.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds what was measured at one size.
+    pub(crate) fn add(
+        &mut self,
+        size: usize,
+        name: &str,
+        value: f64,
+        unit: &'static str,
+        limit: Option<f64>,
+    ) {
+        println!("{name}: {value:.3} {unit}");
+        let known = self.rows.iter_mut().find(|row| row.name == name);
+        if let Some(row) = known {
+            row.values.insert(size, value);
+            return;
+        }
+        self.rows.push(Row {
+            name: name.to_owned(),
+            unit,
+            values: BTreeMap::from([(size, value)]),
+            limit,
+            beside: "",
+        });
+    }
+
+    /// Says what a row is to be read beside.
+    pub(crate) fn beside(&mut self, name: &str, text: &'static str) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.name == name) {
+            row.beside = text;
+        }
+    }
+
+    /// Prints the sizes side by side, with the growth from the first to the last.
+    pub(crate) fn print(&self) {
+        print!("\n{:<52}", format!("by number of {}", self.of));
+        self.sizes.iter().for_each(|size| print!(" {size:>11}"));
+        println!("  {:<4} {:>7} {:>6}  beside", "unit", "growth", "limit");
+        for row in &self.rows {
+            print!("{:<52}", row.name);
+            for size in &self.sizes {
+                print!(" {:>11}", number(row.values.get(size).copied(), 3));
+            }
+            println!(
+                "  {:<4} {:>7} {:>6}  {}",
+                row.unit,
+                number(self.growth(row), 2),
+                number(row.limit, 1),
+                row.beside
+            );
+        }
+    }
+
+    /// A line of JSON for each value.
+    pub(crate) fn json(&self) -> String {
+        let lines = self.rows.iter().flat_map(|row| {
+            let growth = self.growth(row);
+            row.values.iter().map(move |(size, value)| {
+                let line = json!({
+                    "name": row.name, self.of: size, "ours": value, "unit": row.unit,
+                    "growth": growth, "limit": row.limit,
+                });
+                format!("{line}\n")
+            })
+        });
+        lines.collect()
+    }
+
+    fn growth(&self, row: &Row) -> Option<f64> {
+        let (first, last) = (self.sizes.first()?, self.sizes.last()?);
+        let grown = row.values.get(last)? / row.values.get(first)?;
+        (first != last).then_some(grown)
+    }
+}
+
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
 /// The value below which the share `part` (0 to 1) of `values` lies.

@@ -15,9 +15,9 @@ pub(crate) async fn measure(operator: &Operator, figures: &mut Figures) {
         .whoosh(&["wait", "team/fleet", "--for=condition=Ready", "--timeout=60s"])
         .await
         .ok();
-    let before = ticks(operator.id());
+    let before = processor_seconds(operator.id());
     tokio::time::sleep(WATCHED).await;
-    let used = (ticks(operator.id()) - before) as f64 / ticks_a_second();
+    let used = processor_seconds(operator.id()) - before;
     let share = 100.0 * used / WATCHED.as_secs_f64();
     figures.add(
         "operator idle, 34 agents: processor",
@@ -46,16 +46,13 @@ pub(crate) fn resident_mebibytes(pid: u32) -> f64 {
     kibibytes / 1024.0
 }
 
-/// Processor time of a process in clock ticks, user and system (fields 14 and 15 of `/proc/<pid>/stat`, proc(5)).
-fn ticks(pid: u32) -> u64 {
+/// Processor time of a process, user and system (fields 14 and 15 of `/proc/<pid>/stat`, proc(5)).
+pub(crate) fn processor_seconds(pid: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    [fields[11], fields[12]]
+    let ticks: u64 = [fields[11], fields[12]]
         .iter()
         .map(|field| field.parse::<u64>().unwrap())
-        .sum()
-}
-
-fn ticks_a_second() -> f64 {
-    rustix::param::clock_ticks_per_second() as f64
+        .sum();
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }

@@ -17,7 +17,11 @@ mod fleet;
 )]
 mod harness;
 mod idle;
+mod pending;
 mod repair;
+mod scale;
+
+use std::path::Path;
 
 use figures::Figures;
 use harness::docker::Engine;
@@ -25,17 +29,40 @@ use harness::operator::Operator;
 
 #[tokio::main]
 async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, socket] = arguments.as_slice()
+        && mode == scale::SERVE
+    {
+        return scale::serve(socket).await;
+    }
     // `cargo bench` passes `--bench`, `cargo test --benches` does not: then there is nothing to measure.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
+    let sizes = scale::sizes();
+    let has = |part: &str| arguments.iter().any(|argument| argument == part);
+    let is_all = !has("real") && !has("scale");
     let mut figures = Figures::default();
+    if is_all || has("real") {
+        measure_real(&mut figures).await;
+    }
+    let sizes = if is_all || has("scale") { sizes } else { Vec::new() };
+    let table = scale::measure(&sizes).await;
+    figures.print();
+    table.print();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.jsonl");
+    std::fs::write(&file, figures.json() + &table.json()).unwrap();
+    println!("\nwritten to target/bench.jsonl");
+}
+
+async fn measure_real(figures: &mut Figures) {
     let engine = Engine::start().await;
     engine.load_agent_image().await;
-    agent::measure(&engine, &mut figures).await;
+    agent::measure(&engine, figures).await;
     let operator = Operator::start_with(&engine, &[("WHOOSH_LOG", "info".to_owned())]).await;
-    fleet::measure(&engine, &operator, &mut figures).await;
-    repair::measure(&engine, &operator, &mut figures).await;
-    idle::measure(&operator, &mut figures).await;
-    figures.print();
+    fleet::measure(&engine, &operator, figures).await;
+    repair::measure(&engine, &operator, figures).await;
+    idle::measure(&operator, figures).await;
+    drop(operator);
+    pending::measure(&Engine::start().await, figures).await;
 }

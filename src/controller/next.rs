@@ -2,17 +2,26 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::plan::Observed;
 use crate::plan::action::{FailureKind, Outcome};
 use crate::queue::Next;
 use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
 
-/// A settled object is looked at again after this, whatever events were lost.
-pub(super) const RESYNC: Duration = Duration::from_secs(60);
+/// What nobody tells of, files of secrets, is looked at again after this.
+const RESYNC: Duration = Duration::from_secs(60);
+/// A settled object of which all changes are told is looked at again after about this, whatever was not told: the
+/// full lists tell of what events did not.
+const SAFETY_NET: Duration = Duration::from_secs(10 * 60);
 /// After acting: the engine's answer to what was done is a task that starts.
 const AFTER_ACTING: Duration = Duration::from_millis(100);
 /// While agents start, on top of the task polls' hints: deadlines pass without any.
 const WHILE_SETTLING: Duration = Duration::from_secs(5);
+/// Of the time for which an object has been as it is, the part after which it is looked at again: a deadline is told
+/// so much too late at most.
+const QUIET_PART: u32 = 10;
 /// While something is removed, which has no event: tasks stop, a network becomes free.
 const WHILE_REMOVING: Duration = Duration::from_millis(250);
 
@@ -29,11 +38,16 @@ pub(super) fn is_settling(status: &WorkloadStatus) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// All is as declared.
-    Settled,
-    /// Something was done, or is under way in the Swarm.
+    Settled {
+        /// Whether it depends on what nobody tells of.
+        has_secrets: bool,
+    },
+    /// Something was done in this turn.
+    Acted,
+    /// Something is under way in the Swarm.
     Settling {
-        /// Whether this turn itself did something.
-        acted: bool,
+        /// For how long it has been as it is.
+        quiet: Duration,
     },
     /// Services of it are going.
     Removing,
@@ -41,8 +55,22 @@ pub(super) enum Ended {
     Gone,
 }
 
-/// When to look again after a turn that did all it could.
-pub(super) fn after(ended: Ended, outcome: &Outcome) -> Next {
+/// For how long an object has been as it is: since its conditions, or any of its tasks, changed.
+pub(super) fn quiet(status: &WorkloadStatus, observed: &Observed, now: Timestamp) -> Duration {
+    let conditions = status.conditions.iter();
+    let told = conditions.map(|condition| condition.last_transition_time.0);
+    let tasks = observed
+        .services
+        .values()
+        .filter_map(|service| service.tasks.as_ref());
+    let tasks = tasks.flatten();
+    let since = told.chain(tasks.map(|task| task.since)).max().unwrap_or(now);
+    now.duration_since(since).unsigned_abs()
+}
+
+/// When to look again after a turn that did all it could. `random`, from 0 to 1, keeps those apart that are looked at
+/// seldom.
+pub(super) fn after(ended: Ended, outcome: &Outcome, random: f64) -> Next {
     if outcome
         .failed
         .iter()
@@ -51,9 +79,10 @@ pub(super) fn after(ended: Ended, outcome: &Outcome) -> Next {
         return Next::Backoff;
     }
     match ended {
-        Ended::Settled => Next::After(RESYNC),
-        Ended::Settling { acted: true } => Next::After(AFTER_ACTING),
-        Ended::Settling { acted: false } => Next::After(WHILE_SETTLING),
+        Ended::Settled { has_secrets: true } => Next::After(RESYNC),
+        Ended::Settled { has_secrets: false } => Next::After(SAFETY_NET.mul_f64(0.5 + random)),
+        Ended::Acted => Next::After(AFTER_ACTING),
+        Ended::Settling { quiet } => Next::After((quiet / QUIET_PART).clamp(WHILE_SETTLING, RESYNC)),
         Ended::Removing => Next::After(WHILE_REMOVING),
         Ended::Gone => Next::Never,
     }
@@ -77,10 +106,43 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_as_it_is_is_looked_at_less_and_less_often() {
+        for (quiet, next) in [(0, 5), (50, 5), (100, 10), (600, 60), (86_400, 60)] {
+            let quiet = Duration::from_secs(quiet);
+            let next = Next::After(Duration::from_secs(next));
+            assert_eq!(
+                after(Ended::Settling { quiet }, &outcome(&[]), 0.5),
+                next,
+                "{quiet:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn seldom_looks_are_spread() {
+        let settled = |random| after(Ended::Settled { has_secrets: false }, &outcome(&[]), random);
+        let minutes = |minutes: u64| Next::After(Duration::from_secs(60 * minutes));
+        assert_eq!([0.0, 1.0].map(settled), [5, 15].map(minutes));
+    }
+
+    #[test]
     fn failures_back_off_and_a_network_in_use_is_waited_for() {
         for (ended, failed, next) in [
-            (Ended::Settled, &[] as &[FailureKind], Next::After(RESYNC)),
-            (Ended::Settled, &[FailureKind::Refused], Next::Backoff),
+            (
+                Ended::Settled { has_secrets: true },
+                &[] as &[FailureKind],
+                Next::After(RESYNC),
+            ),
+            (
+                Ended::Settled { has_secrets: false },
+                &[],
+                Next::After(SAFETY_NET),
+            ),
+            (
+                Ended::Settled { has_secrets: true },
+                &[FailureKind::Refused],
+                Next::Backoff,
+            ),
             (
                 Ended::Removing,
                 &[FailureKind::InUse],
@@ -91,15 +153,11 @@ mod tests {
                 &[FailureKind::InUse, FailureKind::Unavailable],
                 Next::Backoff,
             ),
-            (
-                Ended::Settling { acted: true },
-                &[FailureKind::Conflict],
-                Next::Backoff,
-            ),
-            (Ended::Settling { acted: true }, &[], Next::After(AFTER_ACTING)),
+            (Ended::Acted, &[FailureKind::Conflict], Next::Backoff),
+            (Ended::Acted, &[], Next::After(AFTER_ACTING)),
             (Ended::Gone, &[], Next::Never),
         ] {
-            assert_eq!(after(ended, &outcome(failed)), next, "{ended:?} {failed:?}");
+            assert_eq!(after(ended, &outcome(failed), 0.5), next, "{ended:?} {failed:?}");
         }
     }
 }

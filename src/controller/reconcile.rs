@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
 use crate::resource::{Key, Object};
@@ -68,8 +70,17 @@ impl Reconciler {
             .map_err(StepError::Status)?;
         let settling = next::is_settling(&status);
         self.controller.cache.settling(&key, settling);
-        observed.map_err(StepError::Observe)?;
-        Ok(next::after(ended(settling, &outcome), &outcome))
+        let observed = observed.map_err(StepError::Observe)?;
+        let ended = match settling {
+            true if !outcome.done.is_empty() => Ended::Acted,
+            true => Ended::Settling {
+                quiet: next::quiet(&status, &observed, Timestamp::now()),
+            },
+            false => Ended::Settled {
+                has_secrets: !prepared.want().secrets.is_empty(),
+            },
+        };
+        Ok(next::after(ended, &outcome, rand::random()))
     }
 
     /// Lowers an object with what it names.
@@ -98,8 +109,9 @@ impl Reconciler {
         if plan.is_empty() {
             return Outcome::default();
         }
-        let swarm = self.controller.cache.swarm();
-        let outcome = act::act(
+        let cache = &self.controller.cache;
+        let swarm = cache.swarm();
+        act::act(
             plan,
             || !self.term.is_over(),
             |action| async move {
@@ -108,25 +120,17 @@ impl Reconciler {
                     instance, secrets, ..
                 } = &self.controller;
                 let result = swarm.act(&action, instance, secrets).await;
+                match &result {
+                    Ok(_) => cache.acted_on(key, &action.target()),
+                    Err(_) => cache.invalidate(key),
+                }
                 let answer = if result.is_ok() { "ok" } else { "error" };
                 self.controller
                     .metrics
                     .engine_called(act::operation(&action), answer, started.elapsed());
                 result
             },
-        );
-        let outcome = outcome.await;
-        self.controller.cache.invalidate(key);
-        outcome
-    }
-}
-
-fn ended(settling: bool, outcome: &Outcome) -> Ended {
-    if settling {
-        Ended::Settling {
-            acted: !outcome.done.is_empty(),
-        }
-    } else {
-        Ended::Settled
+        )
+        .await
     }
 }

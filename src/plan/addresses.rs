@@ -80,11 +80,11 @@ impl<'a> Addresses<'a> {
 
     fn taken(&self, network: &Network) -> u64 {
         let stays = |user: &&String| !self.leaving.contains(user.as_str());
-        network.in_use.iter().filter(stays).count() as u64
+        network.in_use.own.iter().filter(stays).count() as u64 + network.in_use.others
     }
 
     fn has_one(&self, service: &str, network: &Network) -> bool {
-        network.in_use.contains(service) && !self.leaving.contains(service)
+        network.in_use.own.contains(service) && !self.leaving.contains(service)
     }
 }
 

@@ -171,9 +171,24 @@ pub struct Network {
     pub overlay: bool,
     /// Number of addresses that its subnet has for containers; 0 when unknown.
     pub capacity: u64,
-    /// Names of all services that attach to it, of any owner, and ids of containers that were attached by
-    /// hand.
-    pub in_use: BTreeSet<String>,
+    /// Who is on it.
+    pub in_use: Attached,
+}
+
+/// Who is on a network: the owner's own by name, and all others by number, for they may be very many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// Names of services that carry the owner's labels, or have a name that its slots want.
+    pub own: BTreeSet<String>,
+    /// Number of all other services, and of containers that were attached by hand.
+    pub others: u64,
+}
+
+impl Attached {
+    /// Whether nobody is on it.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.others == 0
+    }
 }
 
 /// A Swarm secret or config.

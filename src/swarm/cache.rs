@@ -13,24 +13,28 @@ use super::Swarm;
 use super::engine::Engine;
 use super::error::{Outage, SecretError, SwarmError};
 use super::images::Images;
-use super::ledger::{Ledger, ReadNo, Scope};
+use super::ledger::{Ledger, ReadNo, Scope, Unread};
 use super::polls::Polls;
 use super::secrets::SecretsDir;
 use super::triggers::{Trigger, Triggers};
 use super::want::Want;
 use crate::plan::Observed;
+use crate::plan::action::Target;
 use crate::plan::observed::{Image, Node, Service};
 use crate::resource::labels;
 use crate::resource::object::Key;
 
+/// How many services are asked for by name or id at once; of more, those with the owner's labels are.
+const NAMED_MAX: usize = 100;
+
 /// How often the cache looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// Time between two full lists.
+    /// Time between two full lists; longer where a list itself takes long ([`Cache::run`]).
     pub relist: Duration,
     /// Time between two task polls of an owner that just changed.
     pub poll_min: Duration,
-    /// The longest time between two task polls of an owner that is settling.
+    /// The longest time between two task polls of an owner that is settling, unless nothing changes for long.
     pub poll_max: Duration,
     /// The longest time between two tries to reach an engine that is away.
     pub reconnect_max: Duration,
@@ -172,9 +176,16 @@ impl Cache {
         }
     }
 
-    /// Says that the owner's services, and what they need, were acted on: the next observation reads them anew.
+    /// Says that something of the owner was acted on: the next observation reads it anew, unless somebody else has
+    /// done so by then.
+    pub fn acted_on(&self, owner: &Key, target: &Target) {
+        self.inner.ledger().acted_on(owner, Some(target));
+    }
+
+    /// Says that nobody knows what became of an action for the owner: the next observation reads anew all that it
+    /// has.
     pub fn invalidate(&self, owner: &Key) {
-        self.inner.ledger().acted_on(owner);
+        self.inner.ledger().acted_on(owner, None);
     }
 
     /// Says whether an owner waits for its tasks: they are polled until it no longer does.
@@ -233,7 +244,7 @@ impl Cache {
 
     /// All nodes, by id.
     pub fn nodes(&self) -> BTreeMap<String, Node> {
-        self.inner.ledger().nodes()
+        self.inner.ledger().nodes_by_id()
     }
 }
 
@@ -250,11 +261,18 @@ impl Inner {
         self.ledger().begin()
     }
 
-    /// Reads an owner's tasks; says whether they changed.
-    pub(super) async fn read_tasks(&self, owner: &Key) -> Result<bool, SwarmError> {
+    /// Reads an owner's tasks, with `leftovers` those of services that are gone, too; says whether they changed.
+    pub(super) async fn read_tasks(&self, owner: &Key, leftovers: bool) -> Result<bool, SwarmError> {
         let read = self.begin();
+        let services: Vec<String> = self.ledger().services_of(owner).into_iter().collect();
+        if !leftovers && (1..=NAMED_MAX).contains(&services.len()) {
+            match self.engine().tasks_of_services(&services).await {
+                Err(SwarmError::NotFound { .. }) => {}
+                answer => return Ok(self.ledger().owner_tasks(read, owner, answer?, false)),
+            }
+        }
         let tasks = self.engine().tasks_of(owner, &self.instance).await?;
-        Ok(self.ledger().owner_tasks(read, owner, tasks))
+        Ok(self.ledger().owner_tasks(read, owner, tasks, true))
     }
 
     /// Takes note that the engine is away; since when, as it was noticed first.
@@ -279,7 +297,7 @@ impl Inner {
     async fn look_at(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
         self.catch_up(want.owner).await?;
         if want.tasks {
-            self.know_tasks(want.owner).await?;
+            self.know_tasks(want.owner, want.leftovers).await?;
         }
         let (images, secrets) = tokio::join!(self.images(&want.images), self.look_at_secrets(want));
         let mut observed = self.ledger().slice(want);
@@ -304,9 +322,9 @@ impl Inner {
 
     /// Reads anew what the last actions of the owner may have changed, and what its services refer to.
     async fn catch_up(&self, owner: &Key) -> Result<(), SwarmError> {
-        let is_behind = self.ledger().is_behind(owner);
-        if is_behind {
-            self.read_slice(owner).await?;
+        let unread = self.ledger().unread(owner);
+        if unread != Unread::default() {
+            self.read_anew(owner, unread).await?;
         }
         let lacks_networks = self.ledger().lacks_networks(owner);
         if lacks_networks {
@@ -318,20 +336,50 @@ impl Inner {
         Ok(())
     }
 
-    async fn read_slice(&self, owner: &Key) -> Result<(), SwarmError> {
-        let read = self.begin();
-        let engine = self.engine();
+    async fn read_anew(&self, owner: &Key, unread: Unread) -> Result<(), SwarmError> {
+        let Unread {
+            all,
+            services: names,
+            networks,
+            secrets,
+            configs,
+        } = unread;
+        let (read, engine) = (self.begin(), self.engine());
+        let named: Vec<String> = names.iter().cloned().collect();
+        let scope = match all || named.len() > NAMED_MAX {
+            true => Scope::Owner(owner),
+            false => Scope::Names(owner, &names),
+        };
+        let services = async {
+            match scope {
+                Scope::Owner(_) => engine.services_of(owner, &self.instance).await,
+                _ if named.is_empty() => Ok(Vec::new()),
+                _ => engine.services_named(&named).await,
+            }
+        };
         let (services, networks, secrets, configs) = tokio::try_join!(
-            engine.services_of(owner, &self.instance),
-            engine.networks(),
-            engine.secrets(),
-            engine.configs(),
+            services,
+            only_if(all || networks, engine.networks()),
+            only_if(all || secrets, engine.secrets()),
+            only_if(all || configs, engine.configs()),
         )?;
         let mut ledger = self.ledger();
-        let mut touched = ledger.services(read, Scope::Owner(owner), services);
-        touched.extend(ledger.networks(read, networks));
-        touched.extend(ledger.secrets(read, secrets));
-        touched.extend(ledger.configs(read, configs));
+        let mut touched = ledger.services(read, scope, services);
+        touched.extend(
+            networks
+                .into_iter()
+                .flat_map(|answer| ledger.networks(read, answer)),
+        );
+        touched.extend(
+            secrets
+                .into_iter()
+                .flat_map(|answer| ledger.secrets(read, answer)),
+        );
+        touched.extend(
+            configs
+                .into_iter()
+                .flat_map(|answer| ledger.configs(read, answer)),
+        );
         drop(ledger);
         self.tell_others(owner, touched);
         Ok(())
@@ -345,9 +393,9 @@ impl Inner {
         }
     }
 
-    async fn know_tasks(&self, owner: &Key) -> Result<(), SwarmError> {
-        if !self.ledger().knows_tasks(owner) {
-            self.read_tasks(owner).await?;
+    async fn know_tasks(&self, owner: &Key, leftovers: bool) -> Result<(), SwarmError> {
+        if !self.ledger().knows_tasks(owner, leftovers) {
+            self.read_tasks(owner, leftovers).await?;
         }
         Ok(())
     }
@@ -355,11 +403,14 @@ impl Inner {
     async fn know_tasks_of(&self, owners: &[Key]) -> Result<(), SwarmError> {
         let unknown: Vec<&Key> = {
             let ledger = self.ledger();
-            owners.iter().filter(|owner| !ledger.knows_tasks(owner)).collect()
+            owners
+                .iter()
+                .filter(|owner| !ledger.knows_tasks(owner, false))
+                .collect()
         };
         match unknown.as_slice() {
             [] => Ok(()),
-            [owner] => self.read_tasks(owner).await.map(drop),
+            [owner] => self.read_tasks(owner, false).await.map(drop),
             _ => self.read_all_tasks().await,
         }
     }
@@ -401,13 +452,23 @@ impl Inner {
         for network in observed.networks.values_mut() {
             if labels::is_ours(&network.labels, &self.instance) && network.in_use.is_empty() {
                 match self.engine().network(&network.id).await {
-                    Ok(seen) => network.in_use = seen.containers,
+                    Ok(seen) => network.in_use.others = seen.containers.len() as u64,
                     Err(SwarmError::NotFound { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
         }
         Ok(())
+    }
+}
+
+async fn only_if<T>(
+    is_wanted: bool,
+    read: impl Future<Output = Result<T, SwarmError>>,
+) -> Result<Option<T>, SwarmError> {
+    match is_wanted {
+        true => read.await.map(Some),
+        false => Ok(None),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::spec::{decode, template_print};
 use super::subnet::Subnet;
 use super::wire;
-use crate::plan::observed::{Blob, Network, Node, Service, Task, TaskState};
+use crate::plan::observed::{Attached, Blob, Network, Node, Service, Task, TaskState};
 use crate::resource::labels::{self, Labels};
 use crate::resource::object::Key;
 
@@ -66,26 +66,53 @@ pub(super) struct SeenBlob {
     pub(super) blob: Blob,
 }
 
-/// Has an engine id.
-pub(super) trait HasId {
+/// By what members of a list are found.
+pub(super) trait Listed {
     fn id(&self) -> &str;
+    fn name(&self) -> &str;
+    /// The owner of `instance` that it was made for, if it was.
+    fn maker(&self, instance: &str) -> Option<Key>;
 }
 
-impl HasId for SeenNetwork {
+impl Listed for SeenNetwork {
     fn id(&self) -> &str {
         &self.network.id
     }
-}
 
-impl HasId for SeenNode {
-    fn id(&self) -> &str {
-        &self.id
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn maker(&self, instance: &str) -> Option<Key> {
+        owner(&self.network.labels, instance)
     }
 }
 
-impl HasId for SeenBlob {
+impl Listed for SeenNode {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.node.hostname
+    }
+
+    fn maker(&self, _instance: &str) -> Option<Key> {
+        None
+    }
+}
+
+impl Listed for SeenBlob {
     fn id(&self) -> &str {
         &self.blob.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn maker(&self, instance: &str) -> Option<Key> {
+        owner(&self.blob.labels, instance)
     }
 }
 
@@ -172,7 +199,7 @@ impl From<wire::Network> for SeenNetwork {
                     .map(|subnet| subnet.capacity())
                     .max()
                     .unwrap_or_default(),
-                in_use: BTreeSet::new(),
+                in_use: Attached::default(),
             },
             subnets,
             containers: from

@@ -103,7 +103,7 @@ impl Engine {
 
     /// All services, each with the number of its running tasks.
     pub(super) async fn services(&self) -> Result<Vec<SeenService>, SwarmError> {
-        self.read("/services?status=true").await
+        self.list("/services?status=true").await
     }
 
     /// The services with these ids; those that are gone are left out.
@@ -119,6 +119,12 @@ impl Engine {
     ) -> Result<Vec<SeenService>, SwarmError> {
         let labels = owner_labels(owner, instance);
         self.read(&format!("/services?{}", filters(&[("label", &labels)])))
+            .await
+    }
+
+    /// The services with these names, and those with longer ones: the engine compares beginnings.
+    pub(super) async fn services_named(&self, names: &[String]) -> Result<Vec<SeenService>, SwarmError> {
+        self.read(&format!("/services?{}", filters(&[("name", names)])))
             .await
     }
 
@@ -142,10 +148,19 @@ impl Engine {
             .await
     }
 
+    /// The tasks of these services.
+    ///
+    /// # Errors
+    /// [`SwarmError::NotFound`] when one of them is gone.
+    pub(super) async fn tasks_of_services(&self, services: &[String]) -> Result<Vec<SeenTask>, SwarmError> {
+        self.read(&format!("/tasks?{}", filters(&[("service", services)])))
+            .await
+    }
+
     /// The tasks of all services of an installation.
     pub(super) async fn tasks(&self, instance: &str) -> Result<Vec<SeenTask>, SwarmError> {
         let labels = labels::of_instance(instance).map(equals);
-        self.read(&format!("/tasks?{}", filters(&[("label", &labels)])))
+        self.list(&format!("/tasks?{}", filters(&[("label", &labels)])))
             .await
     }
 
@@ -168,6 +183,10 @@ impl Engine {
 
     pub(super) async fn configs(&self) -> Result<Vec<SeenBlob>, SwarmError> {
         self.read("/configs").await
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {
+        self.transport.call(Call::list(path)).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {

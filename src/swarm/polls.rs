@@ -1,6 +1,6 @@
 //! When whose tasks are looked at: often after a change, ever more seldom while nothing changes, never once settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,6 +9,11 @@ use crate::resource::object::Key;
 
 /// For how long an owner that is settled is looked at after a hint that its tasks change.
 const NUDGE: Duration = Duration::from_secs(3);
+/// What has not changed for so long that its polls are further apart than the usual longest time is polled this many
+/// times in as much time again.
+const QUIET_POLLS: u32 = 10;
+/// The longest time between two polls of an owner for which nothing changes: as long as between two full lists.
+const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// The owners whose tasks are polled.
 #[derive(Debug)]
@@ -16,12 +21,16 @@ pub(super) struct Polls {
     min: Duration,
     max: Duration,
     owners: BTreeMap<Key, Poll>,
+    /// The same owners in the order in which their polls are due.
+    due: BTreeSet<(Instant, Key)>,
 }
 
 #[derive(Debug)]
 struct Poll {
     due: Instant,
     interval: Duration,
+    /// When its tasks changed last, as far as is known.
+    changed: Instant,
     /// When it ends; `None` when the owner is settling and says itself when it no longer is.
     until: Option<Instant>,
 }
@@ -33,6 +42,7 @@ impl Polls {
             min,
             max,
             owners: BTreeMap::new(),
+            due: BTreeSet::new(),
         }
     }
 
@@ -43,7 +53,7 @@ impl Polls {
             (true, None) => self.insert(owner, None, now),
             // What a hint asked for goes on to its own end.
             (false, Some(Poll { until: Some(_), .. }) | None) => {}
-            (false, Some(_)) => drop(self.owners.remove(owner)),
+            (false, Some(_)) => self.remove(owner),
         }
     }
 
@@ -61,36 +71,53 @@ impl Polls {
         let Some(poll) = self.owners.get_mut(owner) else {
             return;
         };
+        self.due.remove(&(poll.due, owner.clone()));
         if poll.until.is_some_and(|until| until <= now) {
             self.owners.remove(owner);
             return;
         }
-        poll.interval = if has_changed {
-            self.min
+        if has_changed {
+            poll.interval = self.min;
+            poll.changed = now;
         } else {
-            (poll.interval * 3 / 2).min(self.max)
-        };
+            let quiet = now.saturating_duration_since(poll.changed) / QUIET_POLLS;
+            let max = quiet.min(QUIET_MAX).max(self.max);
+            poll.interval = (poll.interval * 3 / 2).min(max);
+        }
         poll.due = now + poll.interval;
+        self.due.insert((poll.due, owner.clone()));
     }
 
     /// Forgets every owner.
     pub(super) fn clear(&mut self) {
         self.owners.clear();
+        self.due.clear();
     }
 
     /// The owner whose poll is due first, and when.
     pub(super) fn next(&self) -> Option<(&Key, Instant)> {
-        let poll = self.owners.iter().min_by_key(|(_, poll)| poll.due)?;
-        Some((poll.0, poll.1.due))
+        self.due.first().map(|(due, owner)| (owner, *due))
     }
 
     fn insert(&mut self, owner: &Key, until: Option<Instant>, now: Instant) {
+        let soon = now + self.min;
+        // One hint after another must not put the poll off.
+        let due = self.owners.get(owner).map_or(soon, |poll| poll.due.min(soon));
+        self.remove(owner);
         let poll = Poll {
-            due: now + self.min,
+            due,
             interval: self.min,
+            changed: now,
             until,
         };
         self.owners.insert(owner.clone(), poll);
+        self.due.insert((due, owner.clone()));
+    }
+
+    fn remove(&mut self, owner: &Key) {
+        if let Some(poll) = self.owners.remove(owner) {
+            self.due.remove(&(poll.due, owner.clone()));
+        }
     }
 }
 
@@ -133,6 +160,24 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_for_which_nothing_changes_for_long_is_polled_as_seldom_as_all_is_listed() {
+        let start = Instant::now();
+        let mut polls = Polls::new(MIN, MAX);
+        polls.settling(&team("a"), true, start);
+        let hour = Duration::from_secs(3600);
+        let seen = times(&mut polls, start, hour, &[]);
+        let gaps: Vec<u128> = seen.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(seen.len() < 180, "{seen:?}");
+        assert_eq!(gaps.last(), Some(&QUIET_MAX.as_millis()));
+        let is_bounded = |(gap, at): (&u128, &u128)| *gap <= MAX.as_millis().max(at / 10 + 1);
+        assert!(gaps.iter().zip(&seen).all(is_bounded), "{seen:?}");
+
+        let later = start + hour;
+        polls.polled(&team("a"), true, later);
+        assert_eq!(polls.next().unwrap().1, later + MIN, "it changes again");
+    }
+
+    #[test]
     fn a_settled_owner_is_not_polled() {
         let start = Instant::now();
         let mut polls = Polls::new(MIN, MAX);
@@ -163,6 +208,16 @@ mod tests {
         let seen = times(&mut polls, start, Duration::from_secs(60), &[]);
         assert_eq!(seen, [200, 500, 950, 1625, 2637, 4156]);
         assert!(polls.next().is_none());
+    }
+
+    #[test]
+    fn hints_that_follow_one_another_do_not_put_a_poll_off() {
+        let start = Instant::now();
+        let mut polls = Polls::new(MIN, MAX);
+        for hint in 0..10 {
+            polls.nudge(&team("a"), start + hint * MIN / 4);
+        }
+        assert_eq!(polls.next().unwrap().1, start + MIN);
     }
 
     #[test]

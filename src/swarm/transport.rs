@@ -29,6 +29,8 @@ use super::error::SwarmError;
 
 /// How long a request that only reads may take.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(10);
+/// How long a list of everything may take: a Swarm of 100,000 services takes tens of seconds.
+pub(super) const LIST_LIMIT: Duration = Duration::from_secs(120);
 /// How long a request that changes something may take.
 pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(30);
 /// Minor number of the oldest API that has what we need (Engine 20.10).
@@ -71,6 +73,14 @@ impl<'a> Call<'a> {
             path: path.into(),
             body: None,
             limit: READ_LIMIT,
+        }
+    }
+
+    /// Reads everything that there is of something.
+    pub(super) fn list(path: impl Into<String>) -> Self {
+        Self {
+            limit: LIST_LIMIT,
+            ..Self::get(path)
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Want<'a> {
     pub images: BTreeSet<String>,
     /// Whether its tasks must be known: they are read if they never were, or if anything hints that they changed.
     pub tasks: bool,
+    /// Whether that means tasks of services that are gone, too: they are found among all tasks of the Swarm alone.
+    pub leftovers: bool,
 }
 
 impl<'a> Want<'a> {
@@ -32,13 +34,18 @@ impl<'a> Want<'a> {
             secrets: BTreeSet::new(),
             images: BTreeSet::new(),
             tasks: true,
+            leftovers: true,
         }
     }
 
-    /// The same, and everything that the workload names.
+    /// Everything that carries the labels of the workload's owner, and everything that the workload names. What its
+    /// former services left behind is not among it.
     pub fn of(workload: &'a Workload) -> Self {
         let owner = &workload.owner.key;
-        let mut want = Self::own(owner);
+        let mut want = Self {
+            leftovers: false,
+            ..Self::own(owner)
+        };
         want.networks.insert(workload.network.clone());
         for role in &workload.roles {
             let slots = 1..=role.replicas;

@@ -13,9 +13,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::cache::{Cache, Inner, lock};
 use super::error::SwarmError;
@@ -31,6 +30,8 @@ use crate::resource::object::Key;
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
 /// How long a batch of events is gathered: a deployment's come in bursts, and a batch costs one read.
 const GATHER: Duration = Duration::from_millis(10);
+/// A full list takes at most one part of so many of the time, so that a large Swarm's managers can do other things.
+const LIST_SHARE: u32 = 20;
 /// How many events are taken together at most.
 const BATCH: usize = 256;
 
@@ -39,7 +40,8 @@ type Never = std::convert::Infallible;
 
 impl Cache {
     /// Keeps the cache fresh and says what to reconcile ([`Cache::triggered`]), until it is dropped. An engine
-    /// that is away is tried again for ever.
+    /// that is away is tried again for ever. Everything is listed again and again, [`Tuning::relist`] after the last
+    /// time, or twenty times as long as that took.
     pub async fn run(&self) {
         tokio::select! {
             never = self.inner.keep() => match never {},
@@ -148,21 +150,31 @@ impl Inner {
         owners.extend(ledger.configs(read, configs));
         owners.extend(ledger.makers_of_idle_networks());
         let mut triggers: BTreeSet<Trigger> = owners.into_iter().map(Trigger::Owner).collect();
-        if !ledger.nodes.replace(read, nodes).is_empty() {
-            ledger.doubt_all_tasks();
+        if ledger.nodes(read, nodes) {
             triggers.insert(Trigger::All);
         }
         Ok(triggers)
     }
 
     async fn relist(&self) -> Result<Never, SwarmError> {
-        let mut ticks = interval_at(Instant::now() + self.tuning.relist, self.tuning.relist);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pause = self.tuning.relist;
         loop {
-            ticks.tick().await;
+            sleep(pause).await;
+            let start = Instant::now();
             let found = self.list().await?;
-            self.triggers.add(found);
+            self.tell(found).await?;
+            pause = self.tuning.relist.max(LIST_SHARE * start.elapsed());
         }
+    }
+
+    /// Tells what was found to whom it concerns. When that is all, all tasks are read first, at once instead of for
+    /// each owner by itself.
+    async fn tell(&self, found: BTreeSet<Trigger>) -> Result<(), SwarmError> {
+        if found.contains(&Trigger::All) {
+            self.read_all_tasks().await?;
+        }
+        self.triggers.add(found);
+        Ok(())
     }
 
     async fn poll(&self) -> Never {
@@ -176,7 +188,8 @@ impl Inner {
                 () = sleep_until(due) => {}
                 () = self.earlier_poll.notified() => continue,
             }
-            let has_changed = self.read_tasks(&owner).await.unwrap_or_else(|error| {
+            let leftovers = self.ledger().has_leftovers(&owner);
+            let has_changed = self.read_tasks(&owner, leftovers).await.unwrap_or_else(|error| {
                 // One owner's trouble is not everybody's: the stream and the lists tell whether the engine is away.
                 tracing::debug!(%owner, error = &error as &dyn std::error::Error, "cannot read its tasks now");
                 false
@@ -193,7 +206,7 @@ impl Inner {
             let hints = next_hints(&mut events).await?;
             self.nudge(&hints.containers);
             let found = self.look(hints).await?;
-            self.triggers.add(found);
+            self.tell(found).await?;
         }
     }
 
@@ -248,8 +261,7 @@ impl Inner {
             let read = self.begin();
             let answer = engine.nodes().await?;
             let mut ledger = self.ledger();
-            if !ledger.nodes.replace(read, answer).is_empty() {
-                ledger.doubt_all_tasks();
+            if ledger.nodes(read, answer) {
                 triggers.insert(Trigger::All);
             }
         }
@@ -288,15 +300,17 @@ impl Hints {
     }
 }
 
-/// Waits for an event, and takes with it those that follow at once.
+/// Waits for an event, and takes with it those that follow soon. Each comes in a piece of its own, of which the
+/// connection holds the next one back until the last one was taken: that none is there now does not mean that none
+/// is waiting.
 async fn next_hints(events: &mut Events<impl AsyncRead + Unpin>) -> Result<Hints, SwarmError> {
     let mut hints = Hints::default();
     hints.add(parse(events.next_line().await)?);
-    sleep(GATHER).await;
+    let gathered = Instant::now() + GATHER;
     for _ in 1..BATCH {
-        match events.next_line().now_or_never() {
-            Some(line) => hints.add(parse(line)?),
-            None => break,
+        match timeout_at(gathered, events.next_line()).await {
+            Ok(line) => hints.add(parse(line)?),
+            Err(_elapsed) => break,
         }
     }
     Ok(hints)
@@ -409,6 +423,25 @@ mod tests {
             cache.inner.lost_by_a_look().await,
             Err(SwarmError::Away(_))
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_that_come_one_by_one_are_taken_together() {
+        // Room for no more than one event, as a connection has.
+        let (mut server, client) = tokio::io::duplex(64);
+        let told = async {
+            for number in 0..BATCH {
+                let event = format!(
+                    "{{\"Type\":\"service\",\"Action\":\"create\",\"Actor\":{{\"ID\":\"s{number}\"}}}}\n"
+                );
+                tokio::io::AsyncWriteExt::write_all(&mut server, event.as_bytes())
+                    .await
+                    .unwrap();
+            }
+        };
+        let mut events = BufReader::new(client).lines();
+        let (hints, ()) = tokio::join!(next_hints(&mut events), told);
+        assert_eq!(hints.unwrap().services.len(), BATCH);
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use crate::converge::{services, team};
 use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 use crate::harness::operator::Operator;
+use crate::harness::postgres::database;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LEADS: &str = "whoosh_leader 1";
@@ -53,7 +54,7 @@ async fn a_leader_that_was_stopped_past_its_lease_does_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let simulation = Simulation::start(&socket, Settings::default()).unwrap();
-    let mut first = Operator::start_on(&socket, &[]).await;
+    let mut first = Operator::start_on(&socket, &database().await, &[]).await;
     leads(&first).await;
     let second = first.start_copy().await;
 

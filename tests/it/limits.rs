@@ -12,6 +12,7 @@ use crate::harness::docker::{AGENT_IMAGE, Engine};
 use crate::harness::eventually::eventually;
 use crate::harness::http;
 use crate::harness::operator::Operator;
+use crate::harness::postgres::database;
 use crate::trouble::until_told;
 
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -131,7 +132,7 @@ async fn ten_thousand_agents_come_and_go_and_one_more_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let _simulation = Simulation::start(&socket, Settings::default().with_nodes(50)).unwrap();
-    let operator = Operator::start_on(&socket, &[("WHOOSH_LOG", "info".to_owned())]).await;
+    let operator = Operator::start_on(&socket, &database().await, &[("WHOOSH_LOG", "info".to_owned())]).await;
     let fleet = |replicas: u32| {
         format!(
             "apiVersion: chorus.services/v1

@@ -143,6 +143,7 @@ fn attach(observed: &mut Observed, spec: &ServiceSpec) {
         network
             .expect("network not found")
             .in_use
+            .own
             .insert(spec.name.clone());
     }
     for file in &spec.container.secrets {
@@ -158,7 +159,10 @@ fn attach(observed: &mut Observed, spec: &ServiceSpec) {
 pub(super) fn detach(observed: &mut Observed, service: &str) {
     let blobs = observed.secrets.values_mut().chain(observed.configs.values_mut());
     let users = blobs.map(|blob| &mut blob.in_use);
-    let networks = observed.networks.values_mut().map(|network| &mut network.in_use);
+    let networks = observed
+        .networks
+        .values_mut()
+        .map(|network| &mut network.in_use.own);
     users.chain(networks).for_each(|in_use| {
         in_use.remove(service);
     });

@@ -220,10 +220,10 @@ fn agents_come_to_a_network_that_has_room_for_all_of_them_or_not_at_all() {
 fn a_network_goes_when_its_maker_is_off_it_and_nobody_else_is_on_it() {
     let mut world = World::settled("writer");
     world.workload.network = "other_net".into();
-    world.network("chorus_net").in_use.insert("somebody".into());
+    world.network("chorus_net").in_use.others = 1;
     world.converge();
     assert!(world.observed.networks.contains_key("chorus_net"));
-    world.network("chorus_net").in_use.clear();
+    world.network("chorus_net").in_use.others = 0;
     world.check(&["1 - network chorus_net"]);
     world.network("chorus_net").labels = labels_of_others();
     world.check(&[]);

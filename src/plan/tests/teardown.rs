@@ -76,10 +76,10 @@ fn a_shared_network_goes_with_the_last_that_declares_it() {
     let mut world = World::settled("writer");
     let net = world.network("chorus_net");
     net.labels = labels_of_others();
-    net.in_use.insert("team_default_others_writer_1".into());
+    net.in_use.others = 1;
     assert!(!check(&mut world, false, (1, 0), &["1 - service writer_1"]));
     assert!(check(&mut world, false, (0, 0), &[]));
-    world.network("chorus_net").in_use.clear();
+    world.network("chorus_net").in_use.others = 0;
     assert!(check(&mut world, false, (0, 0), &["1 - network chorus_net"]));
 }
 
@@ -91,10 +91,9 @@ fn a_network_whose_maker_is_gone_goes_when_its_last_user_has_left_it() {
         let key = &world.workload.owner.key;
         lines(&teardown(key, &BTreeSet::new(), false, &world.observed, INSTANCE).plan)
     };
-    let users = &mut world.network("chorus_net").in_use;
-    users.insert("team_default_others_writer_1".into());
+    world.network("chorus_net").in_use.others = 1;
     assert!(sweep(&world).is_empty());
-    world.network("chorus_net").in_use.clear();
+    world.network("chorus_net").in_use.others = 0;
     assert_eq!(sweep(&world), ["1 - network chorus_net"]);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::plan::action::{Change, ChangeKind, Plan, Target};
-use crate::plan::observed::{Image, Network, Node, Observed, Service, Task, TaskState};
+use crate::plan::observed::{Attached, Image, Network, Node, Observed, Service, Task, TaskState};
 use crate::plan::service::ServiceSpec;
 use crate::plan::{plan, tests::model};
 use crate::resource::names::{MANAGER, label};
@@ -259,7 +259,10 @@ pub(super) fn network(labels: BTreeMap<String, String>, capacity: u64, users: &[
         labels,
         overlay: true,
         capacity,
-        in_use: users.iter().map(|user| user.to_string()).collect(),
+        in_use: Attached {
+            own: users.iter().map(|user| user.to_string()).collect(),
+            others: 0,
+        },
     }
 }
 

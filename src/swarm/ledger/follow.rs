@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ledger, ReadNo, Used, remove_from};
+use crate::plan::action::Target;
 use crate::resource::object::Key;
 use crate::swarm::decode::{SeenBlob, SeenNetwork, owner};
 use crate::swarm::want::Want;
@@ -61,19 +62,22 @@ impl Ledger {
 
     /// Takes an answer about the networks; the owners to whom it tells something new.
     pub(in crate::swarm) fn networks(&mut self, read: ReadNo, answer: Vec<SeenNetwork>) -> BTreeSet<Key> {
-        let changed = self.networks.replace(read, answer);
+        let changed = self.networks.replace(read, answer, &self.instance);
+        self.has_read(read, None, |target| matches!(target, Target::Network(_)));
         self.concerned(&changed)
     }
 
     /// Takes an answer about the secrets, likewise.
     pub(in crate::swarm) fn secrets(&mut self, read: ReadNo, answer: Vec<SeenBlob>) -> BTreeSet<Key> {
-        let changed = self.secrets.replace(read, answer);
+        let changed = self.secrets.replace(read, answer, &self.instance);
+        self.has_read(read, None, |target| matches!(target, Target::Secret(_)));
         self.makers(&changed)
     }
 
     /// Takes an answer about the configs, likewise.
     pub(in crate::swarm) fn configs(&mut self, read: ReadNo, answer: Vec<SeenBlob>) -> BTreeSet<Key> {
-        let changed = self.configs.replace(read, answer);
+        let changed = self.configs.replace(read, answer, &self.instance);
+        self.has_read(read, None, |target| matches!(target, Target::Config(_)));
         self.makers(&changed)
     }
 

@@ -5,17 +5,23 @@
 //! object that was made after the read began. Engine ids are never used twice.
 
 mod follow;
+mod shelf;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::follow::Followers;
+pub(in crate::swarm) use self::shelf::Shelf;
+use self::unread::Acted;
+pub(in crate::swarm) use self::unread::Unread;
+use crate::plan::action::Target;
 use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::resource::object::Key;
-use crate::swarm::decode::{HasId, SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
+use crate::swarm::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
 
 /// When a read began, among all reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,48 +36,8 @@ pub(in crate::swarm) enum Scope<'a> {
     Ids(&'a BTreeSet<String>),
     /// The services of this owner.
     Owner(&'a Key),
-}
-
-/// A list that is only ever read as a whole, by engine id.
-#[derive(Debug)]
-pub(in crate::swarm) struct Shelf<T> {
-    read: ReadNo,
-    items: BTreeMap<String, T>,
-}
-
-impl<T> Default for Shelf<T> {
-    fn default() -> Self {
-        Self {
-            read: ReadNo::default(),
-            items: BTreeMap::new(),
-        }
-    }
-}
-
-impl<T: HasId + PartialEq + Clone> Shelf<T> {
-    /// Takes an answer; returns what is new, changed or gone.
-    pub(in crate::swarm) fn replace(&mut self, read: ReadNo, answer: Vec<T>) -> Vec<T> {
-        if read < self.read {
-            return Vec::new();
-        }
-        self.read = read;
-        let items = answer
-            .into_iter()
-            .map(|item| (item.id().to_owned(), item))
-            .collect();
-        let old = std::mem::replace(&mut self.items, items);
-        let new = self.items.iter().filter(|(id, item)| old.get(*id) != Some(item));
-        let gone = old.iter().filter(|(id, _)| !self.items.contains_key(*id));
-        new.chain(gone).map(|(_, item)| item.clone()).collect()
-    }
-
-    pub(in crate::swarm) fn get(&self, id: &str) -> Option<&T> {
-        self.items.get(id)
-    }
-
-    pub(in crate::swarm) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.items.values()
-    }
+    /// The services with these names, which this owner has or wants.
+    Names(&'a Key, &'a BTreeSet<String>),
 }
 
 /// What a service may refer to.
@@ -98,10 +64,10 @@ pub(in crate::swarm) struct Ledger {
     /// Services that were found gone, and by which read; kept while reads that began before may still answer.
     gone: BTreeMap<String, ReadNo>,
     tasks: BTreeMap<Key, OwnerTasks>,
-    /// Owners that were acted on, and that no read has looked at since.
-    acted_on: BTreeMap<Key, ReadNo>,
+    /// Owners that were acted on, until what that changed is read.
+    acted_on: BTreeMap<Key, Acted>,
     followers: Followers,
-    pub(in crate::swarm) nodes: Shelf<SeenNode>,
+    nodes: Shelf<SeenNode>,
     networks: Shelf<SeenNetwork>,
     secrets: Shelf<SeenBlob>,
     configs: Shelf<SeenBlob>,
@@ -119,6 +85,8 @@ struct OwnerTasks {
     /// When they were read; zero when they never were.
     read: ReadNo,
     tasks: Vec<SeenTask>,
+    /// Whether those of services that are gone are among them.
+    has_leftovers: bool,
     /// When there was reason to believe that they change.
     doubted: ReadNo,
 }
@@ -149,9 +117,16 @@ impl Ledger {
             Scope::All => self.services.keys().cloned().collect(),
             Scope::Ids(ids) => ids.clone(),
             Scope::Owner(owner) => self.by_owner.get(owner).cloned().unwrap_or_default(),
+            Scope::Names(_, names) => names
+                .iter()
+                .filter_map(|name| self.by_name.get(name).cloned())
+                .collect(),
         };
         for seen in answer {
             missing.remove(&seen.service.id);
+            if let Some(owner) = owner(&seen.service.labels, &self.instance) {
+                self.has_read_service(read, &owner, &seen.service.spec.name);
+            }
             self.compare_count(read, &seen, &mut touched);
             self.put(read, seen, &mut touched);
         }
@@ -162,25 +137,30 @@ impl Ledger {
             Scope::All => {
                 // Reads are bounded in time far below the interval of full lists.
                 self.gone.retain(|_, found| found.0 + 1000 > read.0);
-                self.acted_on.retain(|_, acted| *acted > read);
+                self.has_read_all(read, None);
                 let by_owner = &self.by_owner;
                 self.tasks
                     .retain(|owner, known| by_owner.contains_key(owner) || !known.tasks.is_empty());
             }
-            Scope::Owner(owner) if self.acted_on.get(owner).is_some_and(|acted| *acted < read) => {
-                self.acted_on.remove(owner);
-            }
-            Scope::Owner(_) | Scope::Ids(_) => {}
+            Scope::Owner(owner) => self.has_read_all(read, Some(owner)),
+            Scope::Names(owner, names) => self.has_read(
+                read,
+                Some(owner),
+                |target| matches!(target, Target::Service(name) if names.contains(name)),
+            ),
+            Scope::Ids(_) => {}
         }
         touched
     }
 
-    /// Takes an answer about all tasks of one owner; says whether it tells something new.
+    /// Takes an answer about the tasks of one owner's services, and of those that are gone if `has_leftovers`; says
+    /// whether it tells something new.
     pub(in crate::swarm) fn owner_tasks(
         &mut self,
         read: ReadNo,
         owner: &Key,
         mut answer: Vec<SeenTask>,
+        has_leftovers: bool,
     ) -> bool {
         answer.sort_by(|a, b| a.task.id.cmp(&b.task.id));
         let known = self.tasks.entry(owner.clone()).or_default();
@@ -190,6 +170,7 @@ impl Ledger {
         let is_new = known.tasks != answer;
         known.read = read;
         known.tasks = answer;
+        known.has_leftovers = has_leftovers;
         if known.tasks.is_empty() && !self.by_owner.contains_key(owner) {
             self.tasks.remove(owner);
         }
@@ -211,28 +192,26 @@ impl Ledger {
             }
         }
         for (owner, tasks) in by_owner {
-            self.owner_tasks(read, &owner, tasks);
+            self.owner_tasks(read, &owner, tasks, false);
         }
     }
 
-    /// Notes that an owner was acted on: what was read before, or is being read now, may be no longer true.
-    pub(in crate::swarm) fn acted_on(&mut self, owner: &Key) {
-        let now = self.begin();
-        self.acted_on.insert(owner.clone(), now);
-        self.tasks.entry(owner.clone()).or_default().doubted = now;
-    }
-
-    /// Whether nobody has read the services of an owner since it was acted on.
-    pub(in crate::swarm) fn is_behind(&self, owner: &Key) -> bool {
-        self.acted_on.contains_key(owner)
-    }
-
-    /// Whether an owner's tasks were read, and nothing hints that they changed since. An owner without services
-    /// may still have tasks that are ending.
-    pub(in crate::swarm) fn knows_tasks(&self, owner: &Key) -> bool {
+    /// Whether an owner's tasks were read, those of services that are gone too if `leftovers`, and nothing hints
+    /// that they changed since. An owner without services may still have tasks that are ending.
+    pub(in crate::swarm) fn knows_tasks(&self, owner: &Key, leftovers: bool) -> bool {
         self.tasks
             .get(owner)
-            .is_some_and(|known| known.read > known.doubted)
+            .is_some_and(|known| known.read > known.doubted && (known.has_leftovers || !leftovers))
+    }
+
+    /// Whether the last read of an owner's tasks was to find those of services that are gone, too.
+    pub(in crate::swarm) fn has_leftovers(&self, owner: &Key) -> bool {
+        self.tasks.get(owner).is_some_and(|known| known.has_leftovers)
+    }
+
+    /// Ids of an owner's services.
+    pub(in crate::swarm) fn services_of(&self, owner: &Key) -> BTreeSet<String> {
+        self.by_owner.get(owner).cloned().unwrap_or_default()
     }
 
     /// The services of an owner, with the tasks that are known, and the tasks of services that are gone.
@@ -274,10 +253,14 @@ impl Ledger {
         Some(self.named(entry))
     }
 
-    /// Notes that any task may have changed.
-    pub(in crate::swarm) fn doubt_all_tasks(&mut self) {
-        let now = self.begin();
-        self.tasks.values_mut().for_each(|known| known.doubted = now);
+    /// Takes an answer about the nodes; says whether it tells something new. Any task may have changed then.
+    pub(in crate::swarm) fn nodes(&mut self, read: ReadNo, answer: Vec<SeenNode>) -> bool {
+        let has_changed = !self.nodes.replace(read, answer, &self.instance).is_empty();
+        if has_changed {
+            let now = self.begin();
+            self.tasks.values_mut().for_each(|known| known.doubted = now);
+        }
+        has_changed
     }
 
     /// The owner of a service.
@@ -286,7 +269,7 @@ impl Ledger {
     }
 
     /// All nodes, by id.
-    pub(in crate::swarm) fn nodes(&self) -> BTreeMap<String, Node> {
+    pub(in crate::swarm) fn nodes_by_id(&self) -> BTreeMap<String, Node> {
         self.nodes
             .iter()
             .map(|seen| (seen.id.clone(), seen.node.clone()))
@@ -300,11 +283,9 @@ impl Ledger {
 
     /// Every owner that has services, or for whom a network, secret or config was made.
     pub(in crate::swarm) fn owners(&self) -> BTreeSet<Key> {
-        let networks = self.networks.iter().map(|seen| &seen.network.labels);
-        let blobs = self.secrets.iter().chain(self.configs.iter());
-        let made = networks.chain(blobs.map(|seen| &seen.blob.labels));
-        let makers = made.filter_map(|labels| owner(labels, &self.instance));
-        self.by_owner.keys().cloned().chain(makers).collect()
+        let blobs = self.secrets.makers().chain(self.configs.makers());
+        let makers = self.networks.makers().chain(blobs);
+        self.by_owner.keys().chain(makers).cloned().collect()
     }
 
     /// Names of the services that refer to something, whoever owns them.
@@ -351,8 +332,14 @@ impl Ledger {
                 return;
             }
         }
-        touched.extend(self.unlink(&id).and_then(|old| old.owner));
+        let old = self.unlink(&id);
         let owner = owner(&seen.service.labels, &self.instance);
+        if old.is_none()
+            && let Some(known) = owner.as_ref().and_then(|owner| self.tasks.get_mut(owner))
+        {
+            known.doubted = known.doubted.max(read);
+        }
+        touched.extend(old.and_then(|old| old.owner));
         touched.extend(owner.clone());
         touched.extend(self.followers.of_service(&seen.service.spec.name));
         self.link(&id, Entry { read, seen, owner });
@@ -364,7 +351,11 @@ impl Ledger {
         }
         self.gone.insert(id.to_owned(), read);
         if let Some(entry) = self.unlink(id) {
-            touched.extend(self.followers.of_service(&entry.seen.service.spec.name));
+            let name = &entry.seen.service.spec.name;
+            touched.extend(self.followers.of_service(name));
+            if let Some(owner) = &entry.owner {
+                self.has_read_service(read, owner, name);
+            }
             if let Some(known) = entry.owner.as_ref().and_then(|owner| self.tasks.get_mut(owner)) {
                 known.doubted = known.doubted.max(read);
             }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, Used};
+use super::{Ledger, Shelf, Used};
 use crate::plan::Observed;
-use crate::plan::observed::{Blob, Network, Service};
+use crate::plan::observed::{Attached, Blob, Network, Service};
 use crate::resource::labels::is_ours;
 use crate::resource::object::Key;
-use crate::swarm::decode::{SeenBlob, owner};
+use crate::swarm::decode::SeenBlob;
 use crate::swarm::want::Want;
 
 impl Ledger {
@@ -29,10 +29,10 @@ impl Ledger {
         Observed {
             services,
             leftover_tasks,
-            nodes: self.nodes(),
-            networks: self.networks_for(want.owner, &want.networks),
-            secrets: self.blobs_for(want.owner, self.secrets.iter(), Used::Secret),
-            configs: self.blobs_for(want.owner, self.configs.iter(), Used::Config),
+            nodes: self.nodes_by_id(),
+            networks: self.networks_for(want),
+            secrets: self.blobs_for(want.owner, &self.secrets, Used::Secret),
+            configs: self.blobs_for(want.owner, &self.configs, Used::Config),
             ..Observed::default()
         }
     }
@@ -40,16 +40,16 @@ impl Ledger {
     /// The networks that it names, and those made for it.
     ///
     /// One of ours that the managers gave no addresses does not exist here: making it again is what helps.
-    fn networks_for(&self, key: &Key, named: &BTreeSet<String>) -> BTreeMap<String, Network> {
+    fn networks_for(&self, want: &Want<'_>) -> BTreeMap<String, Network> {
+        let named = want.networks.iter().flat_map(|name| self.networks.named(name));
+        let shown: BTreeSet<&String> = named.chain(self.networks.made_for(Some(want.owner))).collect();
         let mut networks = BTreeMap::new();
-        for seen in self.networks.iter() {
-            let labels = &seen.network.labels;
-            let is_its_own = || owner(labels, &self.instance).as_ref() == Some(key);
-            let is_shown = named.contains(&seen.name) || is_its_own();
+        for seen in shown.into_iter().filter_map(|id| self.networks.get(id)) {
             // A Swarm's network hides a local one of the same name, as it does for the engine.
             let is_hidden = !seen.swarm && networks.contains_key(&seen.name);
-            if is_shown && !is_hidden && (seen.allocated || !is_ours(labels, &self.instance)) {
-                let in_use = self.users(&Used::Network(seen.network.id.clone()));
+            let is_there = seen.allocated || !is_ours(&seen.network.labels, &self.instance);
+            if !is_hidden && is_there {
+                let in_use = self.attached(want, &seen.network.id);
                 networks.insert(
                     seen.name.clone(),
                     Network {
@@ -62,16 +62,36 @@ impl Ledger {
         networks
     }
 
+    /// Who is on a network, as one owner sees it.
+    fn attached(&self, want: &Want<'_>, network: &str) -> Attached {
+        let Some(users) = self.users.get(&Used::Network(network.to_owned())) else {
+            return Attached::default();
+        };
+        let own = self.by_owner.get(want.owner).into_iter().flatten();
+        let wanted = want
+            .service_names
+            .iter()
+            .filter_map(|name| self.by_name.get(name));
+        let own: BTreeSet<String> = own
+            .chain(wanted)
+            .filter(|id| users.contains(*id))
+            .filter_map(|id| Some(self.services.get(id)?.seen.service.spec.name.clone()))
+            .collect();
+        Attached {
+            others: users.len().saturating_sub(own.len()) as u64,
+            own,
+        }
+    }
+
     /// All but those of this installation's other owners.
-    fn blobs_for<'a>(
+    fn blobs_for(
         &self,
-        key: &Key,
-        blobs: impl Iterator<Item = &'a SeenBlob>,
+        owner: &Key,
+        blobs: &Shelf<SeenBlob>,
         used: impl Fn(String) -> Used,
     ) -> BTreeMap<String, Blob> {
-        let is_shown =
-            |seen: &&SeenBlob| owner(&seen.blob.labels, &self.instance).is_none_or(|owner| owner == *key);
-        let shown = blobs.filter(is_shown).map(|seen| {
+        let shown = blobs.made_for(Some(owner)).chain(blobs.made_for(None));
+        let shown = shown.filter_map(|id| blobs.get(id)).map(|seen| {
             let in_use = self.users(&used(seen.name.clone()));
             (
                 seen.name.clone(),

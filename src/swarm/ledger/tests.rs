@@ -140,15 +140,15 @@ fn tasks_are_judged_by_what_their_service_says_now() {
     let mut ledger = ledger();
     let read = ledger.begin();
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
-    assert!(!ledger.knows_tasks(&team("a")) && ledger.owned(&team("a")).0[0].tasks.is_none());
+    assert!(!ledger.knows_tasks(&team("a"), true) && ledger.owned(&team("a")).0[0].tasks.is_none());
     let read = ledger.begin();
     let tasks = vec![
         task("t1", "s1", "running", "i"),
         task("t2", "s1", "failed", "old"),
         task("t3", "removed", "running", "i"),
     ];
-    assert!(ledger.owner_tasks(read, &team("a"), tasks.clone()));
-    assert!(ledger.knows_tasks(&team("a")));
+    assert!(ledger.owner_tasks(read, &team("a"), tasks.clone(), true));
+    assert!(ledger.knows_tasks(&team("a"), true));
     let (services, leftover) = ledger.owned(&team("a"));
     let current: Vec<bool> = services[0]
         .tasks
@@ -164,7 +164,10 @@ fn tasks_are_judged_by_what_their_service_says_now() {
 
     let read = ledger.begin();
     let reordered = tasks.iter().rev().cloned().collect();
-    assert!(!ledger.owner_tasks(read, &team("a"), reordered), "nothing new");
+    assert!(
+        !ledger.owner_tasks(read, &team("a"), reordered, true),
+        "nothing new"
+    );
     let mut changed = service("s1", 2, "a");
     changed.template += 1;
     let read = ledger.begin();
@@ -180,11 +183,11 @@ fn a_count_that_differs_from_what_is_known_is_a_hint() {
         let read = ledger.begin();
         ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
         let read = ledger.begin();
-        ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
+        ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")], true);
         let read = ledger.begin();
         let touched = ledger.services(read, Scope::All, vec![counted(running, service("s1", 1, "a"))]);
         assert_eq!(touched.contains(&team("a")), hints, "{running} run");
-        assert_eq!(ledger.knows_tasks(&team("a")), !hints, "{running} run");
+        assert_eq!(ledger.knows_tasks(&team("a"), true), !hints, "{running} run");
     }
 }
 
@@ -195,7 +198,7 @@ fn a_count_from_before_the_tasks_were_read_says_nothing() {
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     let list = ledger.begin();
     let read = ledger.begin();
-    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")], true);
     let touched = ledger.services(list, Scope::All, vec![counted(0, service("s1", 1, "a"))]);
     assert_eq!(touched, [].into());
 }
@@ -341,7 +344,7 @@ fn an_owner_sees_what_concerns_it() {
     .unwrap();
     let mut ledger = ledger();
     let read = ledger.begin();
-    ledger.networks.replace(read, networks);
+    ledger.networks(read, networks);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     for (named, expect) in [
         (&["named"][..], &["named"][..]),
@@ -368,9 +371,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
     ]);
     let mut ledger = ledger();
     let read = ledger.begin();
-    ledger
-        .secrets
-        .replace(read, serde_json::from_value(blobs).unwrap());
+    ledger.secrets(read, serde_json::from_value(blobs).unwrap());
     let owner = team("a");
     let seen = ledger.slice(&Want::own(&owner)).secrets;
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
@@ -383,7 +384,7 @@ fn the_maker_of_a_network_is_asked_for_when_its_last_user_has_left() {
     let mut made = network("n1", "net");
     made.network.labels = service("x", 1, "gone").service.labels;
     let read = ledger.begin();
-    ledger.networks.replace(read, vec![made, network("n2", "theirs")]);
+    ledger.networks(read, vec![made, network("n2", "theirs")]);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     assert_eq!(ledger.makers_of_idle_networks(), [].into());
     let read = ledger.begin();
@@ -398,22 +399,133 @@ fn what_was_being_read_when_an_owner_was_acted_on_is_read_again() {
     let read = ledger.begin();
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     let under_way = ledger.begin();
-    ledger.acted_on(&team("a"));
-    ledger.owner_tasks(under_way, &team("a"), vec![task("t1", "s1", "running", "i")]);
+    ledger.acted_on(&team("a"), None);
+    ledger.owner_tasks(
+        under_way,
+        &team("a"),
+        vec![task("t1", "s1", "running", "i")],
+        true,
+    );
     ledger.services(under_way, Scope::Owner(&team("a")), vec![service("s1", 1, "a")]);
-    assert!(ledger.is_behind(&team("a")) && !ledger.knows_tasks(&team("a")));
+    assert!(ledger.unread(&team("a")).all && !ledger.knows_tasks(&team("a"), true));
     let read = ledger.begin();
     ledger.services(read, Scope::Owner(&team("a")), vec![service("s1", 2, "a")]);
-    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")]);
-    assert!(!ledger.is_behind(&team("a")) && ledger.knows_tasks(&team("a")));
+    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")], true);
+    assert!(!ledger.unread(&team("a")).all && ledger.knows_tasks(&team("a"), true));
 }
 
 #[test]
 fn what_was_noted_of_owners_that_are_gone_is_forgotten() {
     let mut ledger = ledger();
-    ledger.acted_on(&team("a"));
+    ledger.acted_on(&team("a"), None);
     assert!(ledger.owned(&team("a")).1.is_empty());
     let read = ledger.begin();
     ledger.services(read, Scope::All, Vec::new());
     assert!(ledger.acted_on.is_empty() && ledger.tasks.is_empty());
+}
+
+/// Notes an action on a service of `a`.
+fn act_on(ledger: &mut Ledger, service: &str) {
+    ledger.acted_on(&team("a"), Some(&Target::Service(service.to_owned())));
+}
+
+#[test]
+fn what_was_acted_on_is_read_again_once_by_whoever_reads_it_first() {
+    let owner = team("a");
+    let names = ids(&["name-s1"]);
+    for scope in [
+        Scope::All,
+        Scope::Ids(&ids(&["s1"])),
+        Scope::Owner(&owner),
+        Scope::Names(&owner, &names),
+    ] {
+        for answer in [vec![service("s1", 2, "a")], vec![]] {
+            let mut ledger = ledger();
+            let read = ledger.begin();
+            ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+            let under_way = ledger.begin();
+            act_on(&mut ledger, "name-s1");
+            ledger.services(under_way, Scope::All, vec![service("s1", 1, "a")]);
+            assert_eq!(ledger.unread(&owner).services, names, "{scope:?}");
+            let read = ledger.begin();
+            ledger.services(read, scope, answer);
+            assert_eq!(ledger.unread(&owner), Unread::default(), "{scope:?}");
+            assert!(ledger.acted_on.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_service_that_a_look_by_name_does_not_find_is_gone() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    let read = ledger.begin();
+    let both = vec![service("s1", 1, "a"), service("s2", 1, "a")];
+    ledger.services(read, Scope::All, both);
+    let read = ledger.begin();
+    ledger.services(
+        read,
+        Scope::Names(&owner, &ids(&["name-s1", "name-none"])),
+        Vec::new(),
+    );
+    assert_eq!(services(&ledger, "a"), [("s2".to_owned(), 1)]);
+}
+
+#[test]
+fn only_what_was_acted_on_is_read_again() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    let target = |name: &str| name.to_owned();
+    ledger.acted_on(&owner, Some(&Target::Network(target("net"))));
+    ledger.acted_on(&owner, Some(&Target::Config(target("prompt"))));
+    let unread = ledger.unread(&owner);
+    assert!(unread.networks && unread.configs && !unread.secrets && !unread.all);
+    assert!(unread.services.is_empty());
+    list_networks(&mut ledger, &["net"]);
+    let read = ledger.begin();
+    ledger.configs(read, Vec::new());
+    assert_eq!(ledger.unread(&owner), Unread::default());
+}
+
+#[test]
+fn one_owner_counts_the_others_on_its_networks_and_names_its_own() {
+    let mut ledger = ledger();
+    list_networks(&mut ledger, &["n1"]);
+    let read = ledger.begin();
+    let all = vec![
+        service("s1", 1, "a"),
+        service("s2", 1, "b"),
+        service("s3", 1, ""),
+        service("s4", 1, ""),
+    ];
+    ledger.services(read, Scope::All, all);
+    let owner = team("a");
+    let seen = ledger.slice(&want(&owner, &["name-s1", "name-s3", "name-none"], &["n1"]));
+    let attached = &seen.networks["n1"].in_use;
+    assert_eq!(
+        (&attached.own, attached.others),
+        (&ids(&["name-s1", "name-s3"]), 2)
+    );
+}
+
+#[test]
+fn tasks_of_services_that_are_gone_are_known_only_when_they_were_asked_for() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    let knows = |ledger: &Ledger| [false, true].map(|leftovers| ledger.knows_tasks(&owner, leftovers));
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
+    for has_leftovers in [false, true] {
+        let read = ledger.begin();
+        ledger.owner_tasks(read, &owner, Vec::new(), has_leftovers);
+        assert_eq!(knows(&ledger), [true, has_leftovers]);
+        assert_eq!(ledger.has_leftovers(&owner), has_leftovers);
+    }
+    let read = ledger.begin();
+    ledger.services(read, Scope::Ids(&ids(&["s2"])), vec![service("s2", 1, "a")]);
+    assert_eq!(
+        knows(&ledger),
+        [false, false],
+        "those of a new service are not known"
+    );
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use super::docker::Engine;
 use super::eventually::eventually;
 use super::keeper::run;
-use super::postgres::database;
+use super::postgres::{Database, database};
 use super::process::Process;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,20 +51,23 @@ impl Operator {
 
     /// The same, with further settings in its environment.
     pub(crate) async fn start_with(engine: &Engine, more: &[(&'static str, String)]) -> Self {
-        Self::start_on(&engine.socket(), more).await
+        Self::start_on(&engine.socket(), &database().await, more).await
     }
 
-    /// The same on the engine behind `docker`, a socket.
-    pub(crate) async fn start_on(docker: &Path, more: &[(&'static str, String)]) -> Self {
+    /// The same, on a database of the caller's and the engine behind a socket.
+    pub(crate) async fn start_on(
+        engine: &Path,
+        database: &Database,
+        more: &[(&'static str, String)],
+    ) -> Self {
         let room = run().room("operator");
         let secrets = room.join("secrets");
         fs::create_dir_all(&secrets).unwrap();
-        let database = database().await;
         let mut settings = vec![
             (SOCKET, room.join("run/whoosh.sock").display().to_string()),
             ("WHOOSH_DATABASE_URL", database.url.clone()),
             ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
-            ("DOCKER_HOST", format!("unix://{}", docker.display())),
+            ("DOCKER_HOST", format!("unix://{}", engine.display())),
             ("WHOOSH_LOG", "info,whoosh=debug".to_owned()),
         ];
         settings.extend(more.iter().cloned());

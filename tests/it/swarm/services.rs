@@ -121,7 +121,7 @@ async fn a_service_is_read_back_as_it_was_written() {
     ));
     let observed = stage.observe().await;
     assert_eq!(observed.services[&want.name].spec, want, "created");
-    assert!(observed.networks[&stage.network].in_use.contains(&want.name));
+    assert!(observed.networks[&stage.network].in_use.own.contains(&want.name));
     assert!(observed.secrets[&secret].in_use.contains(&want.name));
     assert!(observed.configs[&config].in_use.contains(&want.name));
 
