@@ -47,12 +47,12 @@ impl Reconciler {
             if !finished || status_of(object) != Some(status) {
                 self.controller.cache.settling(&key, true);
                 observed.map_err(StepError::Observe)?;
-                return Ok(next::after(Ended::Removing, &outcome));
+                return Ok(next::after(Ended::Removing, &outcome, &self.controller.tuning));
             }
         }
         self.release(object).await.map_err(StepError::Finalize)?;
         self.controller.cache.settling(&key, false);
-        Ok(next::after(Ended::Gone, &outcome))
+        Ok(next::after(Ended::Gone, &outcome, &self.controller.tuning))
     }
 
     /// A turn of a key without an object: what carries our labels for it is left over and goes.
@@ -66,7 +66,7 @@ impl Reconciler {
             Ended::Removing
         };
         self.controller.cache.settling(key, ended != Ended::Gone);
-        Ok(next::after(ended, &outcome))
+        Ok(next::after(ended, &outcome, &self.controller.tuning))
     }
 
     /// The networks that the object names, so that those nobody uses any more can go with it.

@@ -1,7 +1,6 @@
 //! The leader lease: of several operators on one database, one acts.
 
 use std::future::Future;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -9,12 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::store::{LEADER_LEASE, Lease, Store, StoreError};
 use crate::telemetry::Chain;
 
-/// How long a lease lasts without renewal.
-pub(super) const TTL: Duration = Duration::from_secs(15);
-/// How often it is renewed, and how often the others ask for it.
-pub(super) const PERIOD: Duration = Duration::from_secs(3);
-/// A leader stops acting this long before its lease ends, so that what it has sent lands within the lease.
-pub(super) const MARGIN: Duration = Duration::from_secs(5);
+use super::tuning::LeaseTuning;
 
 /// Why this process leads no longer.
 #[derive(Debug, Error)]
@@ -32,14 +26,14 @@ pub(super) enum LeaderError {
 }
 
 /// Waits until this process leads.
-pub(super) async fn acquire(store: &Store, holder: &str) -> Lease {
+pub(super) async fn acquire(store: &Store, holder: &str, tuning: LeaseTuning) -> Lease {
     loop {
-        match store.acquire_lease(LEADER_LEASE, holder, TTL).await {
+        match store.acquire_lease(LEADER_LEASE, holder, tuning.ttl).await {
             Ok(Some(lease)) => return lease,
             Ok(None) => tracing::debug!(holder, "another operator leads; waiting"),
             Err(error) => tracing::warn!(error = %Chain(&error), "cannot ask for the leader lease"),
         }
-        sleep(PERIOD).await;
+        sleep(tuning.period).await;
     }
 }
 
@@ -50,20 +44,21 @@ pub(super) async fn acquire(store: &Store, holder: &str) -> Lease {
 pub(super) async fn while_leading<T>(
     store: &Store,
     lease: Lease,
+    tuning: LeaseTuning,
     work: impl Future<Output = T>,
 ) -> Result<T, LeaderError> {
     tokio::select! {
         done = work => Ok(done),
-        lost = keep(store, lease) => Err(lost),
+        lost = keep(store, lease, tuning) => Err(lost),
     }
 }
 
 /// Renews `lease` until it is lost.
-async fn keep(store: &Store, mut lease: Lease) -> LeaderError {
+async fn keep(store: &Store, mut lease: Lease, tuning: LeaseTuning) -> LeaderError {
     let mut last_error = None;
     loop {
-        let stop_at: Instant = lease.deadline() - MARGIN;
-        sleep_until((Instant::now() + PERIOD).min(stop_at)).await;
+        let stop_at: Instant = lease.deadline() - tuning.margin;
+        sleep_until((Instant::now() + tuning.period).min(stop_at)).await;
         match timeout_at(stop_at, store.renew_lease(&lease)).await {
             Ok(Ok(Some(renewed))) => lease = renewed,
             Ok(Ok(None)) => return LeaderError::Taken,

@@ -1,20 +1,11 @@
 //! When to look at an object again. Pure.
 
-use std::time::Duration;
-
 use crate::plan::action::{FailureKind, Outcome};
 use crate::queue::Next;
 use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
 
-/// A settled object is looked at again after this, whatever events were lost.
-pub(super) const RESYNC: Duration = Duration::from_secs(60);
-/// After acting: the engine's answer to what was done is a task that starts.
-const AFTER_ACTING: Duration = Duration::from_millis(100);
-/// While agents start, on top of the task polls' hints: deadlines pass without any.
-const WHILE_SETTLING: Duration = Duration::from_secs(5);
-/// While something is removed, which has no event: tasks stop, a network becomes free.
-const WHILE_REMOVING: Duration = Duration::from_millis(250);
+use super::Tuning;
 
 /// Whether agents are on their way: their tasks, which have no events, are polled until they are not.
 pub(super) fn is_settling(status: &WorkloadStatus) -> bool {
@@ -42,7 +33,7 @@ pub(super) enum Ended {
 }
 
 /// When to look again after a turn that did all it could.
-pub(super) fn after(ended: Ended, outcome: &Outcome) -> Next {
+pub(super) fn after(ended: Ended, outcome: &Outcome, tuning: &Tuning) -> Next {
     if outcome
         .failed
         .iter()
@@ -51,10 +42,10 @@ pub(super) fn after(ended: Ended, outcome: &Outcome) -> Next {
         return Next::Backoff;
     }
     match ended {
-        Ended::Settled => Next::After(RESYNC),
-        Ended::Settling { acted: true } => Next::After(AFTER_ACTING),
-        Ended::Settling { acted: false } => Next::After(WHILE_SETTLING),
-        Ended::Removing => Next::After(WHILE_REMOVING),
+        Ended::Settled => Next::After(tuning.resync),
+        Ended::Settling { acted: true } => Next::After(tuning.after_acting),
+        Ended::Settling { acted: false } => Next::After(tuning.while_settling),
+        Ended::Removing => Next::After(tuning.while_removing),
         Ended::Gone => Next::Never,
     }
 }
@@ -78,13 +69,14 @@ mod tests {
 
     #[test]
     fn failures_back_off_and_a_network_in_use_is_waited_for() {
+        let tuning = Tuning::default();
         for (ended, failed, next) in [
-            (Ended::Settled, &[] as &[FailureKind], Next::After(RESYNC)),
+            (Ended::Settled, &[] as &[FailureKind], Next::After(tuning.resync)),
             (Ended::Settled, &[FailureKind::Refused], Next::Backoff),
             (
                 Ended::Removing,
                 &[FailureKind::InUse],
-                Next::After(WHILE_REMOVING),
+                Next::After(tuning.while_removing),
             ),
             (
                 Ended::Removing,
@@ -96,10 +88,10 @@ mod tests {
                 &[FailureKind::Conflict],
                 Next::Backoff,
             ),
-            (Ended::Settling { acted: true }, &[], Next::After(AFTER_ACTING)),
+            (Ended::Settling { acted: true }, &[], Next::After(tuning.after_acting)),
             (Ended::Gone, &[], Next::Never),
         ] {
-            assert_eq!(after(ended, &outcome(failed)), next, "{ended:?} {failed:?}");
+            assert_eq!(after(ended, &outcome(failed), &tuning), next, "{ended:?} {failed:?}");
         }
     }
 }

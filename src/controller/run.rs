@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::queue::{Backoff, Queue};
+use crate::queue::Queue;
 use crate::resource::Key;
 use crate::resource::lower::Endpoints;
 use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
-use super::{Reconciler, declared, leader};
+use super::{Reconciler, Tuning, declared, leader};
 
 /// Keys that are worked on at once.
 const WORKERS: usize = 16;
@@ -40,24 +40,27 @@ pub struct Controller {
     pub holder: String,
     /// Figures.
     pub metrics: Metrics,
+    /// How long they wait.
+    pub tuning: Tuning,
 }
 
 /// Leads when it may, and reconciles while it leads, until `stop`.
 pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
+    let tuning = controller.tuning;
     loop {
         let lease = tokio::select! {
             () = &mut stop => return,
-            lease = leader::acquire(&controller.store, &controller.holder) => lease,
+            lease = leader::acquire(&controller.store, &controller.holder, tuning.lease) => lease,
         };
         tracing::info!(holder = controller.holder, epoch = lease.epoch.0, "leading");
-        let queue = Queue::new(Backoff::default());
+        let queue = Queue::new(tuning.backoff);
         let waiting = queue.clone();
         controller.metrics.leads(move || waiting.due());
         let work = lead(controller, lease.epoch, &queue);
         let ended = tokio::select! {
             () = &mut stop => None,
-            ended = leader::while_leading(&controller.store, lease.clone(), work) => Some(ended),
+            ended = leader::while_leading(&controller.store, lease.clone(), tuning.lease, work) => Some(ended),
         };
         controller.metrics.follows();
         controller.cache.stop_polling();
@@ -84,7 +87,7 @@ async fn lead(controller: &Controller, epoch: Epoch, queue: &Queue<Key>) {
     // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
     controller.cache.ready().await;
     tokio::select! {
-        () = declared::follow(&controller.store, queue) => {}
+        () = declared::follow(&controller.store, queue, controller.tuning.list_again) => {}
         () = hear(&controller.cache, queue) => {}
         () = keep_house(&controller.store) => {}
         () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}

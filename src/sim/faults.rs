@@ -94,6 +94,7 @@ pub struct Faults {
 struct State {
     counts: BTreeMap<(Class, String), u32>,
     seen: Vec<Point>,
+    done: Vec<Point>,
     armed: BTreeMap<Point, Fault>,
     reached: Option<mpsc::UnboundedSender<Point>>,
 }
@@ -102,6 +103,11 @@ impl Faults {
     /// The points so far, in order.
     pub fn seen(&self) -> Vec<Point> {
         self.state().seen.clone()
+    }
+
+    /// The calls so far that changed the Swarm, in order, whatever became of their answers.
+    pub fn done(&self) -> Vec<Point> {
+        self.state().done.clone()
     }
 
     /// Lets these faults happen, each once, when its point is reached.
@@ -126,6 +132,7 @@ impl Faults {
         let mut state = self.state();
         state.counts.clear();
         state.seen.clear();
+        state.done.clear();
         state.armed.clear();
     }
 
@@ -142,6 +149,10 @@ impl Faults {
         state.seen.push(point.clone());
         let fault = state.armed.remove(&point);
         (point, fault)
+    }
+
+    pub(super) fn count_done(&self, point: &Point) {
+        self.state().done.push(point.clone());
     }
 
     pub(super) fn tell_reached(&self, point: Point) {
