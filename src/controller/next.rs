@@ -88,10 +88,18 @@ mod tests {
                 &[FailureKind::Conflict],
                 Next::Backoff,
             ),
-            (Ended::Settling { acted: true }, &[], Next::After(tuning.after_acting)),
+            (
+                Ended::Settling { acted: true },
+                &[],
+                Next::After(tuning.after_acting),
+            ),
             (Ended::Gone, &[], Next::Never),
         ] {
-            assert_eq!(after(ended, &outcome(failed), &tuning), next, "{ended:?} {failed:?}");
+            assert_eq!(
+                after(ended, &outcome(failed), &tuning),
+                next,
+                "{ended:?} {failed:?}"
+            );
         }
     }
 }

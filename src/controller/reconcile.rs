@@ -66,7 +66,11 @@ impl Reconciler {
         let settling = next::is_settling(&status);
         self.controller.cache.settling(&key, settling);
         observed.map_err(StepError::Observe)?;
-        Ok(next::after(ended(settling, &outcome), &outcome, &self.controller.tuning))
+        Ok(next::after(
+            ended(settling, &outcome),
+            &outcome,
+            &self.controller.tuning,
+        ))
     }
 
     /// Lowers an object with what it names.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -62,6 +63,11 @@ pub enum Fault {
     Hang,
     /// Of a request: it is done, and never answered.
     DoThenHang,
+    /// Of a request: it is done, and answered after a while.
+    Late {
+        /// How long that takes, by the real clock.
+        by: Duration,
+    },
     /// Of a request: it is told to [`Faults::reached`] and never answered, so that its sender can be killed there.
     Freeze {
         /// Whether it is done before.

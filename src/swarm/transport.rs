@@ -427,7 +427,11 @@ mod tests {
             ("tcp://127.0.0.1:2375", "http://127.0.0.1:2375"),
             ("http://127.0.0.1:2375/", "http://127.0.0.1:2375"),
         ] {
-            assert_eq!(Transport::new(host, Limits::default()).unwrap().base(), base, "{host}");
+            assert_eq!(
+                Transport::new(host, Limits::default()).unwrap().base(),
+                base,
+                "{host}"
+            );
         }
         for (host, advice) in [
             ("", "write unix://"),

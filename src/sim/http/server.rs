@@ -91,6 +91,11 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             drop(respond(&ask).await);
             never().await
         }
+        Fault::Late { by } => {
+            let answer = respond(&ask).await;
+            tokio::time::sleep(by).await;
+            answer
+        }
         Fault::Freeze { done } => {
             if done {
                 drop(respond(&ask).await);
@@ -103,9 +108,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             respond(&ask).await
         }
         // Faults of events, and of nothing else.
-        Fault::Drop | Fault::Twice | Fault::AfterNext | Fault::Silence | Fault::Cut => {
-            respond(&ask).await
-        }
+        Fault::Drop | Fault::Twice | Fault::AfterNext | Fault::Silence | Fault::Cut => respond(&ask).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where one run takes place: a database, a simulated Swarm, and an operator between them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use whoosh::store::{Change, Op, Store, StoreError, Write};
 use whoosh::telemetry::Metrics;
 
 use super::log::Log;
-use super::operator::{Operator, Settings};
+use super::operator::{Operator, Settings, Stopped};
 use super::workload::{SECRET, SECRET_NAME};
 use super::writes::Writes;
-use crate::harness::eventually::eventually;
+use crate::harness::eventually::{eventually, within};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -30,9 +31,14 @@ pub(super) struct Ground {
     pub(super) writes: Writes,
     pub(super) settings: Settings,
     operator: Option<Operator>,
+    stopped: Option<Stopped>,
+    /// One that was stopped and is not any more.
+    awake: Option<Operator>,
     lives: u32,
     watched: Arc<Mutex<Vec<Change>>>,
     watcher: JoinHandle<()>,
+    /// How many objects of each key there were.
+    births: Mutex<BTreeMap<Key, u32>>,
     _folder: TempDir,
 }
 
@@ -68,9 +74,12 @@ impl Ground {
             writes,
             settings,
             operator: None,
+            stopped: None,
+            awake: None,
             lives: 0,
             watched,
             watcher,
+            births: Mutex::default(),
             _folder: folder,
         }
     }
@@ -78,23 +87,31 @@ impl Ground {
     /// Starts the operator, again if it ran before: with the name that it had, so that it leads at once.
     pub(super) fn start(&mut self) {
         self.kill();
-        self.operator = Some(self.start_another("operator"));
+        self.operator = Some(self.next_life("operator"));
     }
 
-    /// Starts an operator of another name.
-    pub(super) fn start_another(&mut self, holder: &str) -> Operator {
-        self.lives += 1;
-        Operator::start(&self.settings, holder, self.lives)
+    /// Stops the operator without killing it, and starts one of another name beside it.
+    pub(super) fn replace(&mut self) {
+        let operator = self.operator.take().expect("it was started");
+        self.stopped = Some(operator.stop());
+        self.operator = Some(self.next_life("another operator"));
     }
 
-    /// Kills the operator.
+    /// Lets an operator that was stopped go on beside the one that replaced it.
+    pub(super) fn wake_the_stopped(&mut self) {
+        self.awake = self.stopped.take().map(Stopped::wake);
+    }
+
+    /// Kills every operator.
     pub(super) fn kill(&mut self) {
         drop(self.operator.take());
+        drop(self.stopped.take());
+        drop(self.awake.take());
     }
 
-    /// The operator.
-    pub(super) fn operator(&self) -> &Operator {
-        self.operator.as_ref().expect("it was started")
+    fn next_life(&mut self, holder: &str) -> Operator {
+        self.lives += 1;
+        Operator::start(&self.settings, holder, self.lives)
     }
 
     /// Declares a spec, as the API does.
@@ -102,12 +119,8 @@ impl Ground {
         self.change(key, |old| {
             let sent = serde_json::to_value(Object::new(key, spec.clone())).unwrap();
             let new = whoosh::resource::validate::object(&sent).unwrap();
-            let stamp = Stamp {
-                now: Timestamp::now(),
-                uid: format!("uid-of-{}-{}", key.kind.singular(), key.name),
-            };
             match old {
-                None => Op::Create(lifecycle::create(new, &stamp)),
+                None => Op::Create(lifecycle::create(new, &self.stamp(key))),
                 Some(old) => Op::Update {
                     expected: old.revision().unwrap(),
                     object: lifecycle::update(&old, new),
@@ -115,6 +128,17 @@ impl Ground {
             }
         })
         .await;
+    }
+
+    /// Uids are the same in every run, and others for objects that come again.
+    fn stamp(&self, key: &Key) -> Stamp {
+        let mut births = self.births.lock().unwrap();
+        let birth = births.entry(key.clone()).or_default();
+        *birth += 1;
+        Stamp {
+            now: Timestamp::now(),
+            uid: format!("uid-{birth}-of-{}-{}", key.kind.singular(), key.name),
+        }
     }
 
     /// Deletes an object, as the API does.
@@ -155,20 +179,25 @@ impl Ground {
         self.watched.lock().unwrap().clone()
     }
 
-    /// Waits until the watcher was told of everything.
-    pub(super) async fn until_watched(&self, head: Revision) -> Result<(), String> {
-        crate::harness::eventually::within(PATIENCE, async || {
-            let last = self.watched.lock().unwrap().last().map(|change| change.revision);
-            if last >= Some(head) { Ok(()) } else { Err(format!("{last:?} of {head}")) }
-        })
-        .await
+    /// Waits until the watcher was told of everything up to `head`. Whether it ever is, is for the oracles to judge.
+    pub(super) async fn until_watched(&self, head: Revision) {
+        let told = || self.watched.lock().unwrap().last().map(|change| change.revision);
+        let all = within(
+            PATIENCE,
+            async || if told() >= Some(head) { Ok(()) } else { Err(head) },
+        );
+        let _in_time = all.await;
     }
 
     /// How many turns keys have had, by the operator's own count.
     pub(super) fn turns(&self) -> u64 {
         let metrics = self.settings.metrics.encode();
-        let counts = metrics.lines().filter(|line| line.starts_with("whoosh_reconciles_total{"));
-        counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+        let counts = metrics
+            .lines()
+            .filter(|line| line.starts_with("whoosh_reconciles_total{"));
+        counts
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum()
     }
 
     /// Ends the run, and gives back what it used.

@@ -8,8 +8,8 @@ use whoosh::sim::Simulation;
 
 /// The Swarm's services, networks, secrets and configs, each with what counts of it, by kind and name.
 pub(super) fn world(simulation: &Simulation) -> Value {
-    let [services, networks, secrets, configs, tasks] = ["services", "networks", "secrets", "configs", "tasks"]
-        .map(|kind| list(simulation, kind));
+    let [services, networks, secrets, configs, tasks] =
+        ["services", "networks", "secrets", "configs", "tasks"].map(|kind| list(simulation, kind));
     let mut names = BTreeMap::new();
     for object in services.iter().chain(&networks).chain(&secrets).chain(&configs) {
         names.insert(id(object).to_owned(), name(object).to_owned());
@@ -17,7 +17,9 @@ pub(super) fn world(simulation: &Simulation) -> Value {
     let mut world = Map::new();
     for service in &services {
         let runs = |task: &&Value| {
-            task["ServiceID"] == service["ID"] && task["DesiredState"] == "running" && task["Status"]["State"] == "running"
+            task["ServiceID"] == service["ID"]
+                && task["DesiredState"] == "running"
+                && task["Status"]["State"] == "running"
         };
         let running = tasks.iter().filter(runs).count();
         world.insert(
@@ -54,12 +56,16 @@ pub(super) fn running_since(simulation: &Simulation) -> BTreeMap<String, Timesta
     let services = list(simulation, "services");
     let of = |service: &Value| {
         let runs = tasks.iter().filter(|task| {
-            task["ServiceID"] == service["ID"] && task["DesiredState"] == "running" && task["Status"]["State"] == "running"
+            task["ServiceID"] == service["ID"]
+                && task["DesiredState"] == "running"
+                && task["Status"]["State"] == "running"
         });
         let since = runs.filter_map(|task| task["Status"]["Timestamp"].as_str()?.parse().ok());
         Some((name(service).to_owned(), since.max()?))
     };
-    let of_workload = services.iter().filter(|service| name(service).contains("_default_pay_"));
+    let of_workload = services
+        .iter()
+        .filter(|service| name(service).contains("_default_pay_"));
     of_workload.filter_map(of).collect()
 }
 
@@ -105,7 +111,9 @@ fn named(value: &Value, names: &BTreeMap<String, String>) -> Value {
         Value::String(text) => names.get(text).map_or_else(|| value.clone(), |name| json!(name)),
         Value::Array(items) => items.iter().map(|item| named(item, names)).collect(),
         Value::Object(members) => {
-            let members = members.iter().map(|(key, value)| (key.clone(), named(value, names)));
+            let members = members
+                .iter()
+                .map(|(key, value)| (key.clone(), named(value, names)));
             Value::Object(members.collect())
         }
         _ => value.clone(),

@@ -66,24 +66,39 @@ pub(super) struct Operator {
 impl Operator {
     /// Starts one. `holder` is its name among those who may lead, `life` its name to the database.
     pub(super) fn start(settings: &Settings, holder: &str, life: u32) -> Self {
-        let (orders, pauses) = mpsc::unbounded_channel();
+        let (orders, stops) = mpsc::unbounded_channel();
         let (settings, holder) = (settings.clone(), holder.to_owned());
-        let thread = std::thread::spawn(move || live(settings, holder, life, pauses));
+        let thread = std::thread::spawn(move || live(settings, holder, life, stops));
         Self {
             orders: Some(orders),
             thread: Some(thread),
         }
     }
 
-    /// Stops it in its tracks, as SIGSTOP does, until what is returned is dropped.
-    pub(super) fn pause(&self) -> gate::Sender<()> {
-        let (resume, paused) = gate::channel();
-        self.orders
-            .as_ref()
-            .expect("it runs")
-            .send(paused)
-            .expect("it runs");
-        resume
+    /// Stops it in its tracks, as SIGSTOP does.
+    pub(super) fn stop(self) -> Stopped {
+        let (resume, stopped) = gate::channel();
+        let orders = self.orders.as_ref().expect("it runs");
+        orders.send(stopped).expect("it runs");
+        Stopped {
+            resume,
+            operator: self,
+        }
+    }
+}
+
+/// An operator that does nothing, and does not know it.
+pub(super) struct Stopped {
+    // Dropped first: what is stopped cannot end.
+    resume: gate::Sender<()>,
+    operator: Operator,
+}
+
+impl Stopped {
+    /// Lets it go on, as SIGCONT does.
+    pub(super) fn wake(self) -> Operator {
+        drop(self.resume);
+        self.operator
     }
 }
 
@@ -99,7 +114,12 @@ impl Drop for Operator {
     }
 }
 
-fn live(settings: Settings, holder: String, life: u32, mut pauses: mpsc::UnboundedReceiver<gate::Receiver<()>>) {
+fn live(
+    settings: Settings,
+    holder: String,
+    life: u32,
+    mut stops: mpsc::UnboundedReceiver<gate::Receiver<()>>,
+) {
     let _logged = tracing::subscriber::set_default(settings.log.subscriber());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -107,9 +127,9 @@ fn live(settings: Settings, holder: String, life: u32, mut pauses: mpsc::Unbound
         .expect("a runtime");
     runtime.block_on(async {
         tokio::spawn(work(settings, holder, life));
-        while let Some(paused) = pauses.recv().await {
+        while let Some(stopped) = stops.recv().await {
             // All of the operator is on this thread. What it waits for is that the other end is dropped.
-            let _ended = paused.recv();
+            let _ended = stopped.recv();
         }
     });
     runtime.shutdown_background();

@@ -84,9 +84,15 @@ impl Plan {
     /// What it does at its place.
     pub(super) fn trouble(&self) -> Trouble {
         let engine = |status, text: &str| (status, text.to_owned());
-        let (failed, text) = engine(500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded");
-        let (away, gone) = engine(503, "This node is not a swarm manager. Use \"docker swarm init\" or \
-            \"docker swarm join\" to connect this node to swarm and try again.");
+        let (failed, text) = engine(
+            500,
+            "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+        );
+        let (away, gone) = engine(
+            503,
+            "This node is not a swarm manager. Use \"docker swarm init\" or \
+            \"docker swarm join\" to connect this node to swarm and try again.",
+        );
         Trouble::Engine(match (&self.place, self.fault) {
             (Place::Write { .. }, "crash-before") => return Trouble::Write(WriteFault::CrashBefore),
             (Place::Write { .. }, "crash-after") => return Trouble::Write(WriteFault::CrashAfter),
@@ -98,7 +104,10 @@ impl Plan {
             (_, "request-lost") => Fault::LoseBefore,
             (_, "500") => Fault::Answer { status: failed, text },
             (_, "500-done") => Fault::DoThenAnswer { status: failed, text },
-            (_, "503") => Fault::Answer { status: away, text: gone },
+            (_, "503") => Fault::Answer {
+                status: away,
+                text: gone,
+            },
             (_, "timeout") => Fault::Hang,
             (_, "timeout-done") => Fault::DoThenHang,
             (_, "stale") => Fault::Stale { back: 1 },
@@ -111,7 +120,7 @@ impl Plan {
         })
     }
 
-    /// What kind of point its place is, for people.
+    /// What kind of point its place is.
     pub(super) fn class(&self) -> &'static str {
         match &self.place {
             Place::Engine(point) => match point.class {
@@ -176,9 +185,16 @@ fn a_plan_is_found_by_its_name() {
         "template/event service update team_default_pay_dev_1#2/reordered",
         "team/write after scale up#2/crash-after",
     ] {
-        assert_eq!(Plan::named(name).map(|plan| plan.to_string()).as_deref(), Some(name));
+        assert_eq!(
+            Plan::named(name).map(|plan| plan.to_string()).as_deref(),
+            Some(name)
+        );
     }
-    for name in ["team/create service a#1/stale", "pool/list /tasks#1/500", "team/list /tasks/500"] {
+    for name in [
+        "team/create service a#1/stale",
+        "pool/list /tasks#1/500",
+        "team/list /tasks/500",
+    ] {
         assert_eq!(Plan::named(name), None, "{name}");
     }
 }

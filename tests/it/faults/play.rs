@@ -1,12 +1,11 @@
 //! Plays a script, with a plan's trouble or without, and notes what is seen.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use whoosh::controller::LeaseTuning;
-use whoosh::resource::{Key, Object};
+use whoosh::resource::Key;
 use whoosh::sim::Timing;
 use whoosh::sim::faults::{Class, Fault, Point};
 
@@ -15,7 +14,7 @@ use super::plans::{Place, Trouble};
 use super::seen::{Idle, Seen, StepSeen};
 use super::workload::{Declared, Script, Step, beside};
 use super::writes::WriteFault;
-use super::{foreign, look};
+use super::{foreign, look, settled};
 use crate::harness::eventually::within;
 
 /// The bound of P1: within this, a step settles once the trouble is over. A hundred times what it takes.
@@ -45,124 +44,97 @@ pub(super) const QUICK: Timing = {
 /// One fault, where it is to happen.
 pub(super) type Armed = (Place, Trouble);
 
-/// Plays `script`. With an `expected` run, a step has settled when the Swarm runs what it ran there.
-pub(super) async fn play(script: &Script, timing: Timing, armed: Vec<Armed>, expected: Option<&Seen>) -> Seen {
-    let ground = Ground::new(timing, LeaseTuning::default()).await;
-    foreign::plant(&ground.simulation);
-    let planted = foreign::look_at(&ground.simulation);
-    let reached = ground.simulation.faults().reached();
-    let mut play = Play {
-        ground,
-        reached,
-        held: None,
-        seen: Seen {
-            script: script.clone(),
-            steps: Vec::new(),
-            done: BTreeMap::new(),
-            points: Vec::new(),
-            writes: Vec::new(),
-            idle: None,
-            watched: Vec::new(),
-            log: BTreeMap::new(),
-            head: whoosh::resource::Revision(0),
-            written: Vec::new(),
-            foreign: [planted, BTreeMap::new()],
-            said: String::new(),
-            met: false,
-        },
-    };
-    play.arm_engine(&armed);
+/// Plays a script. With an `expected` run, a step has settled when the Swarm runs what it ran there.
+pub(super) async fn play(
+    script: &Script,
+    timing: Timing,
+    armed: Vec<Armed>,
+    expected: Option<&Seen>,
+) -> Seen {
+    let mut play = Play::new(script, timing, LeaseTuning::default(), armed).await;
     play.ground.start();
-    play.take_steps(&armed, expected).await;
-    play.finish(&armed).await
+    for (number, step) in script.steps.iter().enumerate() {
+        if *step == Step::Delete {
+            play.idle().await;
+        }
+        let expected = expected.and_then(|expected| expected.steps.get(number));
+        if !play.take(*step, expected.map(|step| &step.world)).await {
+            return play.finish().await;
+        }
+    }
+    if play.seen.idle.is_none() {
+        play.idle().await;
+    }
+    play.finish().await
 }
 
-struct Play {
-    ground: Ground,
+/// What becomes of the operator when a call of it is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtFreeze {
+    /// It is killed and started again.
+    Restart,
+    /// It is stopped, and another one started beside it.
+    Replace,
+}
+
+/// A script under way.
+pub(super) struct Play {
+    pub(super) ground: Ground,
+    pub(super) seen: Seen,
+    pub(super) at_freeze: AtFreeze,
+    /// The calls that were frozen.
     reached: UnboundedReceiver<Point>,
-    /// What becomes of the write that is held, once it is.
+    declared: Declared,
+    armed: Vec<Armed>,
+    /// What becomes of the write that is held, until it was.
     held: Option<WriteFault>,
-    seen: Seen,
 }
 
 impl Play {
-    fn arm_engine(&self, armed: &[Armed]) {
-        let faults = armed.iter().filter_map(|(place, trouble)| match (place, trouble) {
-            (Place::Engine(point), Trouble::Engine(fault)) => Some(vec![(point.clone(), fault.clone())]),
-            (Place::Engine(point), Trouble::StaleThrice(back)) => {
-                let stale = |later| {
-                    let occurrence = point.occurrence + later;
-                    let point = Point { occurrence, ..point.clone() };
-                    (point, Fault::Stale { back: *back })
-                };
-                Some((0..3).map(stale).collect())
-            }
-            _ => None,
-        });
-        self.ground.simulation.faults().play(faults.flatten());
-    }
-
-    async fn take_steps(&mut self, armed: &[Armed], expected: Option<&Seen>) {
-        let script = self.seen.script.clone();
-        let mut declared = Declared::new(&script);
-        for (number, step) in script.steps.iter().enumerate() {
-            if *step == Step::Delete {
-                self.idle().await;
-            }
-            declared.take(*step);
-            let expected = expected.map(|expected| expected.steps.get(number));
-            self.take(*step, &declared, number, armed, expected.flatten()).await;
-            if self.seen.steps.last().is_some_and(|step| step.settled.is_err()) {
-                return;
-            }
-        }
-        if self.seen.idle.is_none() {
-            self.idle().await;
+    /// Everything but the operator is there, and the plan's faults wait for their points.
+    pub(super) async fn new(script: &Script, timing: Timing, lease: LeaseTuning, armed: Vec<Armed>) -> Self {
+        let ground = Ground::new(timing, lease).await;
+        foreign::plant(&ground.simulation);
+        let faults = ground.simulation.faults();
+        let reached = faults.reached();
+        faults.play(of_engine(&armed));
+        Self {
+            seen: Seen::new(script, foreign::look_at(&ground.simulation)),
+            ground,
+            at_freeze: AtFreeze::Restart,
+            reached,
+            declared: Declared::new(script),
+            armed,
+            held: None,
         }
     }
 
-    async fn take(
-        &mut self,
-        step: Step,
-        declared: &Declared,
-        number: usize,
-        armed: &[Armed],
-        expected: Option<&StepSeen>,
-    ) {
-        self.ground.writes.begin().await;
-        for (place, trouble) in armed {
-            if let (Place::Write { step: at, nth }, Trouble::Write(fault)) = (place, trouble)
-                && *at == step
-            {
-                self.ground.writes.arm(*nth, *fault).await;
-                self.held = Some(*fault);
-            }
-        }
-        let before = self.ground.store.revision().await.unwrap();
-        let started = Instant::now();
-        let (other, spec) = beside(u32::try_from(number).unwrap());
-        self.ground.declare(&other, &spec).await;
+    /// Takes a step and waits until it has settled; whether it did.
+    pub(super) async fn take(&mut self, step: Step, expected: Option<&Value>) -> bool {
+        let (before, started) = (self.ground.store.revision().await.unwrap(), Instant::now());
         let key = self.seen.script.kind.key();
-        let objects = declared.objects();
-        if objects.is_empty() {
+        let (other, spec) = beside(u32::try_from(self.seen.steps.len()).unwrap());
+        self.arm_writes(step).await;
+        self.declared.take(step);
+        self.ground.declare(&other, &spec).await;
+        let mut settled = Ok(());
+        if matches!(step, Step::Delete | Step::Recreate) {
             self.ground.delete(&key).await;
+            settled = self.until_settled(&key, &other, false, None).await;
         }
+        let objects = self.declared.objects();
         for (key, spec) in &objects {
             self.ground.declare(key, spec).await;
         }
-        let settled = within(BOUND, async || {
-            self.tend().await;
-            self.is_settled(&key, &other, !objects.is_empty()).await?;
-            match expected {
-                Some(expected) => agree(&expected.world, &look::world(&self.ground.simulation)),
-                None => Ok(()),
-            }
-        })
-        .await;
-        let count = self.ground.writes.reached().await;
-        self.seen.writes.push((step, count));
+        if settled.is_ok() {
+            settled = self
+                .until_settled(&key, &other, !objects.is_empty(), expected)
+                .await;
+        }
+        self.disarm_writes(step).await;
         let object = self.ground.store.get(&key).await.unwrap();
         let status = object.and_then(|object| object.status).unwrap_or_default();
+        let is_settled = settled.is_ok();
         self.seen.steps.push(StepSeen {
             step,
             before,
@@ -171,58 +143,84 @@ impl Play {
             status: look::status(&status),
             running_since: look::running_since(&self.ground.simulation),
         });
+        is_settled
+    }
+
+    async fn until_settled(
+        &mut self,
+        key: &Key,
+        other: &Key,
+        is_there: bool,
+        expected: Option<&Value>,
+    ) -> Result<(), String> {
+        within(BOUND, async || {
+            self.tend().await;
+            settled::in_store(&self.ground.store, key, other, is_there).await?;
+            match expected {
+                Some(expected) => settled::agree(expected, &look::world(&self.ground.simulation)),
+                None => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Does what a plan wants done from outside: kills the operator where it is to die, and starts it again.
     async fn tend(&mut self) {
         if self.reached.try_recv().is_ok() {
-            self.ground.start();
+            match self.at_freeze {
+                AtFreeze::Restart => self.ground.start(),
+                AtFreeze::Replace => self.ground.replace(),
+            }
         }
         let Some(fault) = self.held else { return };
-        if fault == WriteFault::Refused {
-            self.seen.met |= self.ground.writes.is_refused().await;
-            return;
-        }
-        if !self.ground.writes.is_held().await {
+        if !self.ground.writes.is_met().await {
             return;
         }
         self.held = None;
         self.seen.met = true;
-        if fault != WriteFault::Cut {
+        let is_crash = matches!(fault, WriteFault::CrashBefore | WriteFault::CrashAfter);
+        if is_crash {
             self.ground.kill();
         }
-        if fault != WriteFault::CrashAfter {
+        if matches!(fault, WriteFault::CrashBefore | WriteFault::Cut) {
             self.ground.writes.cut().await;
         }
         self.ground.writes.release().await;
-        if fault != WriteFault::Cut {
+        if is_crash {
             self.ground.writes.until_quiet().await;
             self.ground.start();
         }
     }
 
-    async fn is_settled(&self, key: &Key, other: &Key, is_there: bool) -> Result<(), String> {
-        let get = async |key| self.ground.store.get(key).await.map_err(|error| error.to_string());
-        settled(other, get(other).await?.as_ref())?;
-        match get(key).await? {
-            None if !is_there => Ok(()),
-            found if is_there => {
-                settled(key, found.as_ref())?;
-                match (found, get(&template()).await?) {
-                    (Some(found), Some(template)) => speaks_of(&found, &template),
-                    _ => Ok(()),
-                }
+    async fn arm_writes(&mut self, step: Step) {
+        self.ground.writes.begin().await;
+        for (place, trouble) in &self.armed {
+            if let (Place::Write { step: at, nth }, Trouble::Write(fault)) = (place, trouble)
+                && *at == step
+            {
+                self.ground.writes.arm(*nth, *fault).await;
+                self.held = Some(*fault);
             }
-            _ => Err(format!("{key} is still there")),
         }
     }
 
+    async fn disarm_writes(&mut self, step: Step) {
+        self.tend().await;
+        if self.held.take().is_some() {
+            self.ground.writes.release().await;
+        }
+        let count = self.ground.writes.reached().await;
+        self.seen.writes.push((step, count));
+    }
+
     /// Lets ten resyncs pass.
-    async fn idle(&mut self) {
+    pub(super) async fn idle(&mut self) {
         let faults = self.ground.simulation.faults();
         let calls = || -> Vec<Point> {
             let seen = faults.seen();
-            seen.into_iter().filter(|point| point.class == Class::Call).collect()
+            seen.into_iter()
+                .filter(|point| point.class == Class::Call)
+                .collect()
         };
         let sent = calls().len();
         let revision = self.ground.store.revision().await.unwrap();
@@ -230,32 +228,32 @@ impl Play {
         let turns = self.ground.turns() + 2 * RESYNCS;
         let passed = within(BOUND, async || {
             let now = self.ground.turns();
-            if now >= turns { Ok(()) } else { Err(format!("{now} of {turns} turns")) }
+            if now >= turns { Ok(()) } else { Err(now) }
         });
-        if let Err(seen) = passed.await {
-            self.seen.said.push_str(&format!("no resync: {seen}"));
-            return;
+        if passed.await.is_ok() {
+            self.seen.idle = Some(Idle {
+                calls: calls().split_off(sent),
+                revisions: self.ground.store.revision().await.unwrap().0 - revision.0,
+            });
         }
-        self.seen.idle = Some(Idle {
-            calls: calls().split_off(sent),
-            revisions: self.ground.store.revision().await.unwrap().0 - revision.0,
-        });
     }
 
-    async fn finish(self, armed: &[Armed]) -> Seen {
-        let Self { mut ground, mut seen, .. } = self;
+    /// Ends the run and gathers what was seen.
+    pub(super) async fn finish(self) -> Seen {
+        let Self {
+            mut ground, mut seen, ..
+        } = self;
         let faults = ground.simulation.faults();
-        let is_engine = armed.iter().any(|(place, _)| matches!(place, Place::Engine(_)));
-        seen.met |= is_engine && faults.armed().len() < armed.len();
+        seen.met |= faults.armed().len() < of_engine(&self.armed).len();
         for point in faults.done() {
             *seen.done.entry(point.signature).or_default() += 1;
         }
         seen.points = faults.seen();
+        ground.kill();
         seen.head = ground.store.revision().await.unwrap();
-        // Whether it comes to the end is the oracles' to judge.
-        drop(ground.until_watched(seen.head).await);
+        ground.until_watched(seen.head).await;
         seen.watched = ground.watched();
-        for key in [seen.script.kind.key(), beside(0).0, template()] {
+        for key in [seen.script.kind.key(), beside(0).0, settled::template()] {
             for entry in ground.store.history(&key).await.unwrap() {
                 seen.log.insert(entry.revision, (entry.at, entry.object));
             }
@@ -271,36 +269,22 @@ impl Play {
     }
 }
 
-fn template() -> Key {
-    Key::new(whoosh::resource::Kind::AgentTemplate, "default", "worker")
-}
-
-fn agree(expected: &Value, found: &Value) -> Result<(), String> {
-    match look::difference(expected, found) {
-        difference if difference.is_empty() => Ok(()),
-        difference => Err(difference),
-    }
-}
-
-/// Whether an object's status says that all is as declared.
-fn settled(key: &Key, object: Option<&Object>) -> Result<(), String> {
-    let object = object.ok_or_else(|| format!("{key} is not there"))?;
-    let status = object.status.clone().unwrap_or_default();
-    let is_current = status["observedGeneration"].as_i64() == Some(object.generation());
-    if is_current && status["state"] == "Ready" && status["updatedReplicas"] == status["replicas"] {
-        Ok(())
-    } else {
-        Err(format!("{key} at generation {} says {status}", object.generation()))
-    }
-}
-
-/// Whether an object's status speaks of a template as it is.
-fn speaks_of(object: &Object, template: &Object) -> Result<(), String> {
-    let status = object.status.clone().unwrap_or_default();
-    let told = status.pointer("/templates/0/observedGeneration").and_then(Value::as_i64);
-    if told == Some(template.generation()) {
-        Ok(())
-    } else {
-        Err(format!("the template's generation {} is not in {status}", template.generation()))
-    }
+/// What the engine is to play.
+fn of_engine(armed: &[Armed]) -> Vec<(Point, Fault)> {
+    let faults = armed.iter().flat_map(|(place, trouble)| match (place, trouble) {
+        (Place::Engine(point), Trouble::Engine(fault)) => vec![(point.clone(), fault.clone())],
+        (Place::Engine(point), Trouble::StaleThrice(back)) => {
+            let stale = |later| {
+                let occurrence = point.occurrence + later;
+                let point = Point {
+                    occurrence,
+                    ..point.clone()
+                };
+                (point, Fault::Stale { back: *back })
+            };
+            (0..3).map(stale).collect()
+        }
+        _ => Vec::new(),
+    });
+    faults.collect()
 }

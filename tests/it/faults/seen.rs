@@ -41,6 +41,27 @@ pub(super) struct Seen {
     pub(super) met: bool,
 }
 
+impl Seen {
+    /// Nothing yet of a run in a Swarm in which others have `foreign`.
+    pub(super) fn new(script: &Script, foreign: BTreeMap<String, Value>) -> Self {
+        Self {
+            script: script.clone(),
+            steps: Vec::new(),
+            done: BTreeMap::new(),
+            points: Vec::new(),
+            writes: Vec::new(),
+            idle: None,
+            watched: Vec::new(),
+            log: BTreeMap::new(),
+            head: Revision(0),
+            written: Vec::new(),
+            foreign: [foreign, BTreeMap::new()],
+            said: String::new(),
+            met: false,
+        }
+    }
+}
+
 /// What came of a step.
 #[derive(Debug)]
 pub(super) struct StepSeen {

@@ -1,6 +1,6 @@
 //! Many runs side by side, and what came of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use whoosh::sim::faults::{Class, Point};
@@ -9,12 +9,11 @@ use super::oracles::{Verdict, judge};
 use super::plans::{Place, Plan};
 use super::play::{QUICK, play};
 use super::seen::Seen;
-use super::workload::{Kind, Script, Step};
+use super::tally::Tally;
+use super::workload::{Script, Step};
 
 /// Runs at once. They wait more than they work.
 const SIDE_BY_SIDE: usize = 8;
-/// Runs without trouble that say which points come in every run.
-const REHEARSALS: usize = 3;
 /// Of a list that is read again and again, so many first readings are points, and of the others each fifth.
 const READINGS: u32 = 3;
 
@@ -64,18 +63,19 @@ pub(super) fn runtime() -> tokio::runtime::Runtime {
 
 /// Plays a script without trouble, some times.
 ///
-/// # Panics
+/// # Errors
 /// When an oracle fails: nothing can be said of trouble then.
-pub(super) fn baseline(script: &Script) -> Baseline {
-    let runs = side_by_side(&[(); REHEARSALS], async |()| play(script, QUICK, Vec::new(), None).await);
+pub(super) fn rehearse(script: &Script, times: usize) -> Result<Baseline, String> {
+    let runs = side_by_side(&vec![(); times], async |()| {
+        play(script, QUICK, Vec::new(), None).await
+    });
     for run in &runs {
-        if let Err(Verdict { oracle, why }) = judge(run, &runs[0]) {
-            panic!("{script}, without any trouble: {oracle}: {why}");
-        }
+        judge(run, &runs[0])
+            .map_err(|Verdict { oracle, why }| format!("{script}, without trouble: {oracle}: {why}"))?;
     }
     let places = places(&runs);
-    let seen = runs.into_iter().next().expect("there was a run");
-    Baseline { seen, places }
+    let seen = runs.into_iter().next().ok_or("there was no run")?;
+    Ok(Baseline { seen, places })
 }
 
 /// Plays one plan.
@@ -89,15 +89,35 @@ pub(super) async fn run(plan: &Plan, script: &Script, expected: &Seen) -> Outcom
     }
 }
 
+/// Plays the plans of one script, and says what came of them.
+pub(super) fn run_all(plans: &[Plan], script: &Script, expected: &Seen) -> Tally {
+    let outcomes = side_by_side(plans, async |plan| {
+        let outcome = run(plan, script, expected).await;
+        if let Outcome::Failed(Verdict { oracle, why }) = &outcome {
+            println!("FAILED {plan}: {oracle}: {why}");
+        }
+        outcome
+    });
+    let mut tally = Tally::default();
+    for (plan, outcome) in plans.iter().zip(outcomes) {
+        tally.add(plan, outcome);
+    }
+    tally
+}
+
 /// The points that come in every run.
 fn places(runs: &[Seen]) -> Vec<Place> {
     let every = |place: &Place| runs.iter().all(|run| has(run, place));
     let first = &runs[0];
-    let points = first.points.iter().filter(|point| is_ours(point) && is_kept(point));
+    let points = first
+        .points
+        .iter()
+        .filter(|point| is_ours(point) && is_kept(point));
     let engine = points.cloned().map(Place::Engine);
-    let writes = first.writes.iter().flat_map(|(step, count)| {
-        (1..=*count).map(|nth| Place::Write { step: *step, nth })
-    });
+    let writes = first
+        .writes
+        .iter()
+        .flat_map(|(step, count)| (1..=*count).map(|nth| Place::Write { step: *step, nth }));
     engine.chain(writes).filter(every).collect()
 }
 
@@ -118,51 +138,4 @@ fn is_ours(point: &Point) -> bool {
 
 fn is_kept(point: &Point) -> bool {
     point.class != Class::List || point.occurrence <= READINGS || point.occurrence % 5 == 0
-}
-
-/// How many plans of each class and fault there were, and what became of them.
-#[derive(Default)]
-pub(super) struct Tally {
-    counts: BTreeMap<(&'static str, &'static str), [usize; 3]>,
-    unreached: BTreeSet<String>,
-    failed: Vec<(Plan, Verdict)>,
-}
-
-impl Tally {
-    pub(super) fn add(&mut self, plan: &Plan, outcome: Outcome) {
-        let counts = self.counts.entry((plan.class(), plan.fault)).or_default();
-        match outcome {
-            Outcome::Held => counts[0] += 1,
-            Outcome::NotReached => {
-                counts[1] += 1;
-                self.unreached.insert(plan.to_string());
-            }
-            Outcome::Failed(verdict) => {
-                counts[2] += 1;
-                self.failed.push((plan.clone(), verdict));
-            }
-        }
-    }
-
-    /// The table, for people.
-    pub(super) fn print(&self, kind: Kind) {
-        let sum = |column: usize| self.counts.values().map(|counts| counts[column]).sum::<usize>();
-        println!(
-            "{}: {} plans, {} not reached, {} failed",
-            kind.word(),
-            sum(0) + sum(1) + sum(2),
-            sum(1),
-            sum(2)
-        );
-        for ((class, fault), [held, unreached, failed]) in &self.counts {
-            let total = held + unreached + failed;
-            println!("  {class:<6} {fault:<14} {total:>5} plans {unreached:>4} not reached {failed:>4} failed");
-        }
-        for name in &self.unreached {
-            println!("  not reached: {name}");
-        }
-        for (plan, Verdict { oracle, why }) in &self.failed {
-            println!("  FAILED {plan}: {oracle}: {why}");
-        }
-    }
 }

@@ -14,10 +14,12 @@ pub(super) enum Kind {
     Council,
     /// A Team whose roles start from an AgentTemplate.
     Template,
+    /// A Team that is deleted and declared again under its name.
+    Recreated,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::Team, Self::Council, Self::Template];
+    pub(super) const ALL: [Self; 4] = [Self::Team, Self::Council, Self::Template, Self::Recreated];
 
     /// The word in names of plans.
     pub(super) fn word(self) -> &'static str {
@@ -25,13 +27,14 @@ impl Kind {
             Self::Team => "team",
             Self::Council => "council",
             Self::Template => "template",
+            Self::Recreated => "recreated",
         }
     }
 
     /// The workload's key.
     pub(super) fn key(self) -> Key {
         let kind = match self {
-            Self::Team | Self::Template => ResourceKind::Team,
+            Self::Team | Self::Template | Self::Recreated => ResourceKind::Team,
             Self::Council => ResourceKind::Council,
         };
         Key::new(kind, "default", "pay")
@@ -39,7 +42,7 @@ impl Kind {
 
     fn roles(self) -> [&'static str; 2] {
         match self {
-            Self::Team | Self::Template => ["dev", "ops"],
+            Self::Team | Self::Template | Self::Recreated => ["dev", "ops"],
             Self::Council => ["engineering-lead", "security-lead"],
         }
     }
@@ -56,17 +59,20 @@ pub(super) enum Step {
     /// The agents get a secret and a config.
     Attach,
     RemoveRole,
+    /// It is deleted, and declared again once it is gone.
+    Recreate,
     Delete,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Apply,
         Self::Rollout,
         Self::ScaleUp,
         Self::ScaleDown,
         Self::Attach,
         Self::RemoveRole,
+        Self::Recreate,
         Self::Delete,
     ];
 }
@@ -80,6 +86,7 @@ impl fmt::Display for Step {
             Self::ScaleDown => "scale down",
             Self::Attach => "add a secret and a config",
             Self::RemoveRole => "remove a role",
+            Self::Recreate => "delete and declare again",
             Self::Delete => "delete",
         })
     }
@@ -95,11 +102,18 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Everything, once.
+    /// Everything that is done with a kind, once.
     pub(super) fn whole(kind: Kind) -> Self {
+        let steps = match kind {
+            Kind::Recreated => vec![Step::Apply, Step::Recreate, Step::Delete],
+            _ => Step::ALL
+                .into_iter()
+                .filter(|step| *step != Step::Recreate)
+                .collect(),
+        };
         Self {
             kind,
-            steps: Step::ALL.to_vec(),
+            steps,
             second_role: true,
         }
     }
@@ -109,12 +123,7 @@ impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
         let roles = if self.second_role { "two roles" } else { "one role" };
-        write!(
-            f,
-            "{} with {roles}: {}",
-            self.kind.word(),
-            steps.join(", then ")
-        )
+        write!(f, "{} with {roles}: {}", self.kind.word(), steps.join(", then "))
     }
 }
 
@@ -152,7 +161,7 @@ impl Declared {
     /// Takes a step.
     pub(super) fn take(&mut self, step: Step) {
         match step {
-            Step::Apply => {}
+            Step::Apply | Step::Recreate => {}
             Step::Rollout => self.edition += 1,
             Step::ScaleUp => self.replicas = 3,
             Step::ScaleDown => self.replicas = 1,
@@ -174,7 +183,7 @@ impl Declared {
             roles.push(json!({"name": second}));
         }
         match self.kind {
-            Kind::Team => vec![(
+            Kind::Team | Kind::Recreated => vec![(
                 key,
                 json!({"network": NETWORK, "defaults": self.agent(), "roles": roles}),
             )],

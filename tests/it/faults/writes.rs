@@ -39,8 +39,8 @@ impl Writes {
 
     /// Counts the workload's writes from here on.
     pub(super) async fn begin(&mut self) {
-        self.run("ALTER SEQUENCE reached RESTART WITH 0; ALTER SEQUENCE held RESTART WITH 0; \
-             ALTER SEQUENCE refused RESTART WITH 0").await;
+        self.run("SELECT setval('reached', 0, false), setval('met', 0, false)")
+            .await;
     }
 
     /// How many writes of the workload there were since [`Self::begin`], done or not.
@@ -54,20 +54,16 @@ impl Writes {
             WriteFault::Refused => "refuse",
             WriteFault::CrashBefore | WriteFault::CrashAfter | WriteFault::Cut => "hold",
         };
-        self.run(&format!("INSERT INTO armed VALUES ({}, '{act}')", nth - 1)).await;
+        self.run(&format!("INSERT INTO armed VALUES ({}, '{act}')", nth - 1))
+            .await;
         if act == "hold" {
             self.run("SELECT pg_advisory_lock(7)").await;
         }
     }
 
-    /// Whether a write is held now, one step before its commit.
-    pub(super) async fn is_held(&mut self) -> bool {
-        self.count("held").await > 0
-    }
-
-    /// Whether a write was refused.
-    pub(super) async fn is_refused(&mut self) -> bool {
-        self.count("refused").await > 0
+    /// Whether the armed fault was met: the write was refused, or is held one step before its commit.
+    pub(super) async fn is_met(&mut self) -> bool {
+        self.count("met").await > 0
     }
 
     /// Ends the session of the write that is held, which is then undone.
@@ -81,7 +77,7 @@ impl Writes {
 
     /// Lets what is held go on, and forgets what was armed.
     pub(super) async fn release(&mut self) {
-        self.run("DELETE FROM armed; SELECT setval('held', 0, false)").await;
+        self.run("DELETE FROM armed").await;
         self.run("SELECT pg_advisory_unlock_all()").await;
     }
 
@@ -90,13 +86,17 @@ impl Writes {
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                     AND pid <> pg_backend_pid() AND application_name LIKE 'life-%' AND state = 'active'";
         let connection = &mut self.connection;
-        crate::harness::eventually::eventually(std::time::Duration::from_secs(10), "no write is under way", async || {
-            let row = sqlx::query(busy).fetch_one(&mut *connection).await.unwrap();
-            match row.get::<i64, _>(0) {
-                0 => Ok(()),
-                count => Err(count),
-            }
-        })
+        crate::harness::eventually::eventually(
+            std::time::Duration::from_secs(10),
+            "no write is under way",
+            async || {
+                let row = sqlx::query(busy).fetch_one(&mut *connection).await.unwrap();
+                match row.get::<i64, _>(0) {
+                    0 => Ok(()),
+                    count => Err(count),
+                }
+            },
+        )
         .await;
     }
 
@@ -117,7 +117,10 @@ impl Writes {
 
     async fn count(&mut self, sequence: &str) -> u32 {
         let query = format!("SELECT last_value + is_called::int FROM {sequence}");
-        let row = sqlx::query(AssertSqlSafe(query)).fetch_one(&mut self.connection).await.unwrap();
+        let row = sqlx::query(AssertSqlSafe(query))
+            .fetch_one(&mut self.connection)
+            .await
+            .unwrap();
         u32::try_from(row.get::<i64, _>(0)).unwrap()
     }
 

@@ -147,7 +147,9 @@ impl Database {
 
     /// Another database of the same server.
     fn beside(&self, name: &str) -> Self {
-        let url = self.url.replacen(&format!("/{}?", self.name()), &format!("/{name}?"), 1);
+        let url = self
+            .url
+            .replacen(&format!("/{}?", self.name()), &format!("/{name}?"), 1);
         Self { url }
     }
 
