@@ -14,6 +14,7 @@ use whoosh::resource::lifecycle::{self, Deletion, Propagation, Stamp};
 use whoosh::resource::{Key, Object, Revision};
 use whoosh::sim::{self, Pace, Simulation, Timing};
 use whoosh::store::{Change, Op, Store, StoreError, Write};
+use whoosh::swarm::Limits;
 use whoosh::telemetry::Metrics;
 
 use super::log::Log;
@@ -44,7 +45,7 @@ pub(super) struct Ground {
 
 impl Ground {
     /// A Swarm whose times are `timing`, with nothing of ours in it; no operator runs yet.
-    pub(super) async fn new(timing: Timing, lease: LeaseTuning) -> Self {
+    pub(super) async fn new(timing: Timing, lease: LeaseTuning, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let swarm = sim::Settings {
@@ -67,6 +68,7 @@ impl Ground {
             log: Log::default(),
             metrics: Metrics::new(),
             lease,
+            limits,
         };
         Self {
             simulation,

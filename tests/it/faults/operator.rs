@@ -16,16 +16,21 @@ use whoosh::telemetry::Metrics;
 
 use super::log::Log;
 
-/// How long engine calls may take here: what hangs is given up soon.
-const LIMITS: Limits = Limits {
-    read: Duration::from_millis(500),
-    write: Duration::from_millis(500),
+/// How long engine calls may take where nothing hangs: a busy machine is no fault.
+pub(super) const PATIENT: Limits = Limits {
+    read: Duration::from_secs(10),
+    write: Duration::from_secs(10),
+};
+/// How long they may take where something does, so that it is given up soon.
+pub(super) const HASTY: Limits = Limits {
+    read: Duration::from_millis(700),
+    write: Duration::from_millis(700),
 };
 
 const SWARM: swarm::Tuning = swarm::Tuning {
-    relist: Duration::from_millis(300),
-    poll_min: Duration::from_millis(5),
-    poll_max: Duration::from_millis(50),
+    relist: Duration::from_millis(700),
+    poll_min: Duration::from_millis(10),
+    poll_max: Duration::from_millis(100),
     reconnect_max: Duration::from_millis(100),
 };
 
@@ -38,12 +43,13 @@ pub(super) struct Settings {
     pub(super) log: Log,
     pub(super) metrics: Metrics,
     pub(super) lease: LeaseTuning,
+    pub(super) limits: Limits,
 }
 
 impl Settings {
     fn tuning(&self) -> controller::Tuning {
         controller::Tuning {
-            resync: Duration::from_millis(60),
+            resync: Duration::from_millis(150),
             after_acting: Duration::from_millis(10),
             while_settling: Duration::from_millis(200),
             while_removing: Duration::from_millis(15),
@@ -141,7 +147,7 @@ async fn work(settings: Settings, holder: String, life: u32) {
     let store = Store::connect(&url).await.expect("the database is there");
     let instance = store.instance_id().await.expect("the database is there");
     let secrets = SecretsDir::new(Some(settings.secrets.clone()));
-    let swarm = Swarm::with_limits(&settings.engine, LIMITS).expect("the address is right");
+    let swarm = Swarm::with_limits(&settings.engine, settings.limits).expect("the address is right");
     let cache = Cache::with_tuning(swarm, &instance, secrets.clone(), SWARM);
     let controller = Controller {
         store,

@@ -171,7 +171,7 @@ fn p7_ready_is_true(seen: &Seen, _: &Seen) -> Result<(), String> {
 }
 
 fn says_ready(object: &Object, step: &StepSeen) -> bool {
-    let Some(status) = &object.status else {
+    let Some(status) = object.status.as_ref().filter(|_| !object.is_deleting()) else {
         return false;
     };
     let mut conditions = status["conditions"].as_array().into_iter().flatten();

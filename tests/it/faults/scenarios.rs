@@ -81,7 +81,7 @@ async fn another_client_changes_a_service_in_the_middle_of_a_rollout() {
     assert!(play.take(Step::Apply, None).await, "{:?}", play.seen.steps);
     let simulation = play.ground.simulation.clone();
     let (is_settled, stormed) = tokio::join!(play.take(Step::Rollout, None), storm(&simulation, TIMES));
-    assert!(is_settled && stormed == TIMES, "{stormed} {:?}", play.seen.steps);
+    assert!(is_settled && stormed >= TIMES, "{stormed} {:?}", play.seen.steps);
     assert!(play.take(Step::ScaleUp, None).await, "{:?}", play.seen.steps);
     play.idle().await;
     let mut seen = play.finish().await;

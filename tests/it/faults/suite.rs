@@ -13,7 +13,7 @@ use super::tally::Tally;
 use super::workload::{Script, Step};
 
 /// Runs at once. They wait more than they work.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 4;
 /// Of a list that is read again and again, so many first readings are points, and of the others each fifth.
 const READINGS: u32 = 3;
 
