@@ -13,11 +13,8 @@ use crate::telemetry::Chain;
 
 use super::index::References;
 
-/// How long to wait for a database that does not answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Asks for every object, then for each that changes. Never ends: after an error it lists again.
-pub(super) async fn follow(store: &Store, queue: &Queue<Key>) {
+/// Asks for every object, then for each that changes. Never ends: some time after an error it lists again.
+pub(super) async fn follow(store: &Store, queue: &Queue<Key>, list_again: Duration) {
     loop {
         let mut references = References::default();
         match list(store, &mut references, queue).await {
@@ -28,7 +25,7 @@ pub(super) async fn follow(store: &Store, queue: &Queue<Key>) {
             }
             Err(error) => tracing::warn!(error = %Chain(&error), "cannot list what is declared"),
         }
-        sleep(PATIENCE).await;
+        sleep(list_again).await;
     }
 }
 

@@ -10,7 +10,7 @@ use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
 use crate::swarm::Want;
 
-use super::next::{self, Ended};
+use super::next::Ended;
 use super::prepare::Prepared;
 use super::report::status_of;
 use super::{Reconciler, StepError};
@@ -47,12 +47,12 @@ impl Reconciler {
             if !finished || status_of(object) != Some(status) {
                 self.controller.cache.settling(&key, true);
                 observed.map_err(StepError::Observe)?;
-                return Ok(next::after(Ended::Removing, &outcome, rand::random()));
+                return Ok(self.next(Ended::Removing, &outcome));
             }
         }
         self.release(object).await.map_err(StepError::Finalize)?;
         self.controller.cache.settling(&key, false);
-        Ok(next::after(Ended::Gone, &outcome, rand::random()))
+        Ok(self.next(Ended::Gone, &outcome))
     }
 
     /// A turn of a key without an object: what carries our labels for it is left over and goes.
@@ -66,7 +66,7 @@ impl Reconciler {
             Ended::Removing
         };
         self.controller.cache.settling(key, ended != Ended::Gone);
-        Ok(next::after(ended, &outcome, rand::random()))
+        Ok(self.next(ended, &outcome))
     }
 
     /// The networks that the object names, so that those nobody uses any more can go with it.

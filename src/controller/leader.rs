@@ -10,22 +10,21 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::store::{LEADER_LEASE, Lease, Store, StoreError};
 use crate::telemetry::Chain;
 
-/// How long a lease lasts without renewal.
-pub(super) const TTL: Duration = Duration::from_secs(15);
-/// How often it is renewed, and how often the others ask for it.
-pub(super) const PERIOD: Duration = Duration::from_secs(3);
-/// A leader stops acting this long before its lease ends, so that what it has sent lands within the lease.
-pub(super) const MARGIN: Duration = Duration::from_secs(5);
+use super::tuning::LeaseTuning;
 
 /// Until when this process may act. A process that was stopped for a while (SIGSTOP, a machine that sleeps) goes on
 /// where it was, and asks here first.
 #[derive(Clone, Debug)]
-pub(super) struct Term(Arc<Mutex<Instant>>);
+pub(super) struct Term {
+    end: Arc<Mutex<Instant>>,
+    margin: Duration,
+}
 
 impl Term {
     /// As long as `lease` lasts, less the margin.
-    pub(super) fn of(lease: &Lease) -> Self {
-        Self(Arc::new(Mutex::new(lease.deadline() - MARGIN)))
+    pub(super) fn of(lease: &Lease, margin: Duration) -> Self {
+        let end = Arc::new(Mutex::new(lease.deadline() - margin));
+        Self { end, margin }
     }
 
     /// Whether what this process does now might land when another one leads.
@@ -34,11 +33,11 @@ impl Term {
     }
 
     fn end(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn extend(&self, lease: &Lease) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = lease.deadline() - MARGIN;
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = lease.deadline() - self.margin;
     }
 }
 
@@ -58,14 +57,14 @@ pub(super) enum LeaderError {
 }
 
 /// Waits until this process leads.
-pub(super) async fn acquire(store: &Store, holder: &str) -> Lease {
+pub(super) async fn acquire(store: &Store, holder: &str, tuning: LeaseTuning) -> Lease {
     loop {
-        match store.acquire_lease(LEADER_LEASE, holder, TTL).await {
+        match store.acquire_lease(LEADER_LEASE, holder, tuning.ttl).await {
             Ok(Some(lease)) => return lease,
             Ok(None) => tracing::debug!(holder, "another operator leads; waiting"),
             Err(error) => tracing::warn!(error = %Chain(&error), "cannot ask for the leader lease"),
         }
-        sleep(PERIOD).await;
+        sleep(tuning.period).await;
     }
 }
 
@@ -77,20 +76,21 @@ pub(super) async fn while_leading<T>(
     store: &Store,
     lease: Lease,
     term: &Term,
+    period: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T, LeaderError> {
     tokio::select! {
         done = work => Ok(done),
-        lost = keep(store, lease, term) => Err(lost),
+        lost = keep(store, lease, term, period) => Err(lost),
     }
 }
 
 /// Renews `lease` until it is lost.
-async fn keep(store: &Store, mut lease: Lease, term: &Term) -> LeaderError {
+async fn keep(store: &Store, mut lease: Lease, term: &Term, period: Duration) -> LeaderError {
     let mut last_error = None;
     loop {
         let stop_at = term.end();
-        sleep_until((Instant::now() + PERIOD).min(stop_at)).await;
+        sleep_until((Instant::now() + period).min(stop_at)).await;
         match timeout_at(stop_at, store.renew_lease(&lease)).await {
             Ok(Ok(Some(renewed))) => {
                 term.extend(&renewed);

@@ -17,8 +17,10 @@ mod prepare;
 mod reconcile;
 mod report;
 mod run;
+mod tuning;
 
 use error::StepError;
 use reconcile::Reconciler;
 
 pub use run::{Controller, run};
+pub use tuning::{LeaseTuning, Tuning};

@@ -10,20 +10,11 @@ use crate::queue::Next;
 use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
 
-/// What nobody tells of, files of secrets, is looked at again after this.
-const RESYNC: Duration = Duration::from_secs(60);
-/// A settled object of which all changes are told is looked at again after about this, whatever was not told: the
-/// full lists tell of what events did not.
-const SAFETY_NET: Duration = Duration::from_secs(10 * 60);
-/// After acting: the engine's answer to what was done is a task that starts.
-const AFTER_ACTING: Duration = Duration::from_millis(100);
-/// While agents start, on top of the task polls' hints: deadlines pass without any.
-const WHILE_SETTLING: Duration = Duration::from_secs(5);
+use super::Tuning;
+
 /// Of the time for which an object has been as it is, the part after which it is looked at again: a deadline is told
 /// so much too late at most.
 const QUIET_PART: u32 = 10;
-/// While something is removed, which has no event: tasks stop, a network becomes free.
-const WHILE_REMOVING: Duration = Duration::from_millis(250);
 
 /// Whether agents are on their way: their tasks, which have no events, are polled until they are not.
 pub(super) fn is_settling(status: &WorkloadStatus) -> bool {
@@ -70,7 +61,7 @@ pub(super) fn quiet(status: &WorkloadStatus, observed: &Observed, now: Timestamp
 
 /// When to look again after a turn that did all it could. `random`, from 0 to 1, keeps those apart that are looked at
 /// seldom.
-pub(super) fn after(ended: Ended, outcome: &Outcome, random: f64) -> Next {
+pub(super) fn after(ended: Ended, outcome: &Outcome, tuning: &Tuning, random: f64) -> Next {
     if outcome
         .failed
         .iter()
@@ -79,11 +70,13 @@ pub(super) fn after(ended: Ended, outcome: &Outcome, random: f64) -> Next {
         return Next::Backoff;
     }
     match ended {
-        Ended::Settled { has_secrets: true } => Next::After(RESYNC),
-        Ended::Settled { has_secrets: false } => Next::After(SAFETY_NET.mul_f64(0.5 + random)),
-        Ended::Acted => Next::After(AFTER_ACTING),
-        Ended::Settling { quiet } => Next::After((quiet / QUIET_PART).clamp(WHILE_SETTLING, RESYNC)),
-        Ended::Removing => Next::After(WHILE_REMOVING),
+        Ended::Settled { has_secrets: true } => Next::After(tuning.resync),
+        Ended::Settled { has_secrets: false } => Next::After(tuning.safety_net.mul_f64(0.5 + random)),
+        Ended::Acted => Next::After(tuning.after_acting),
+        Ended::Settling { quiet } => {
+            Next::After((quiet / QUIET_PART).clamp(tuning.while_settling, tuning.resync))
+        }
+        Ended::Removing => Next::After(tuning.while_removing),
         Ended::Gone => Next::Never,
     }
 }
@@ -111,7 +104,7 @@ mod tests {
             let quiet = Duration::from_secs(quiet);
             let next = Next::After(Duration::from_secs(next));
             assert_eq!(
-                after(Ended::Settling { quiet }, &outcome(&[]), 0.5),
+                after(Ended::Settling { quiet }, &outcome(&[]), &Tuning::default(), 0.5),
                 next,
                 "{quiet:?}"
             );
@@ -120,23 +113,25 @@ mod tests {
 
     #[test]
     fn seldom_looks_are_spread() {
-        let settled = |random| after(Ended::Settled { has_secrets: false }, &outcome(&[]), random);
+        let ended = Ended::Settled { has_secrets: false };
+        let settled = |random| after(ended, &outcome(&[]), &Tuning::default(), random);
         let minutes = |minutes: u64| Next::After(Duration::from_secs(60 * minutes));
         assert_eq!([0.0, 1.0].map(settled), [5, 15].map(minutes));
     }
 
     #[test]
     fn failures_back_off_and_a_network_in_use_is_waited_for() {
+        let tuning = Tuning::default();
         for (ended, failed, next) in [
             (
                 Ended::Settled { has_secrets: true },
                 &[] as &[FailureKind],
-                Next::After(RESYNC),
+                Next::After(tuning.resync),
             ),
             (
                 Ended::Settled { has_secrets: false },
                 &[],
-                Next::After(SAFETY_NET),
+                Next::After(tuning.safety_net),
             ),
             (
                 Ended::Settled { has_secrets: true },
@@ -146,7 +141,7 @@ mod tests {
             (
                 Ended::Removing,
                 &[FailureKind::InUse],
-                Next::After(WHILE_REMOVING),
+                Next::After(tuning.while_removing),
             ),
             (
                 Ended::Removing,
@@ -154,10 +149,14 @@ mod tests {
                 Next::Backoff,
             ),
             (Ended::Acted, &[FailureKind::Conflict], Next::Backoff),
-            (Ended::Acted, &[], Next::After(AFTER_ACTING)),
+            (Ended::Acted, &[], Next::After(tuning.after_acting)),
             (Ended::Gone, &[], Next::Never),
         ] {
-            assert_eq!(after(ended, &outcome(failed), 0.5), next, "{ended:?} {failed:?}");
+            assert_eq!(
+                after(ended, &outcome(failed), &tuning, 0.5),
+                next,
+                "{ended:?} {failed:?}"
+            );
         }
     }
 }

@@ -80,7 +80,12 @@ impl Reconciler {
                 has_secrets: !prepared.want().secrets.is_empty(),
             },
         };
-        Ok(next::after(ended, &outcome, rand::random()))
+        Ok(self.next(ended, &outcome))
+    }
+
+    /// When the next turn is due after one that ended like this.
+    pub(super) fn next(&self, ended: Ended, outcome: &Outcome) -> Next {
+        next::after(ended, outcome, &self.controller.tuning, rand::random())
     }
 
     /// Lowers an object with what it names.

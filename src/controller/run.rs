@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::queue::{Backoff, Queue};
+use crate::queue::Queue;
 use crate::resource::Key;
 use crate::resource::lower::Endpoints;
 use crate::store::{Epoch, Store};
@@ -13,7 +13,7 @@ use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
 use super::leader::{self, Term};
-use super::{Reconciler, declared};
+use super::{Reconciler, Tuning, declared};
 
 /// Keys that are worked on at once.
 const WORKERS: usize = 16;
@@ -41,25 +41,28 @@ pub struct Controller {
     pub holder: String,
     /// Figures.
     pub metrics: Metrics,
+    /// How long they wait.
+    pub tuning: Tuning,
 }
 
 /// Leads when it may, and reconciles while it leads, until `stop`.
 pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
     tokio::pin!(stop);
+    let tuning = controller.tuning;
     loop {
         let lease = tokio::select! {
             () = &mut stop => return,
-            lease = leader::acquire(&controller.store, &controller.holder) => lease,
+            lease = leader::acquire(&controller.store, &controller.holder, tuning.lease) => lease,
         };
         tracing::info!(holder = controller.holder, epoch = lease.epoch.0, "leading");
-        let queue = Queue::new(Backoff::default());
+        let queue = Queue::new(tuning.backoff);
         let waiting = queue.clone();
         controller.metrics.leads(move || waiting.due());
-        let term = Term::of(&lease);
+        let term = Term::of(&lease, tuning.lease.margin);
         let work = lead(controller, lease.epoch, term.clone(), &queue);
         let ended = tokio::select! {
             () = &mut stop => None,
-            ended = leader::while_leading(&controller.store, lease.clone(), &term, work) => Some(ended),
+            ended = leader::while_leading(&controller.store, lease.clone(), &term, tuning.lease.period, work) => Some(ended),
         };
         controller.metrics.follows();
         controller.cache.stop_polling();
@@ -87,7 +90,7 @@ async fn lead(controller: &Controller, epoch: Epoch, term: Term, queue: &Queue<K
     // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
     controller.cache.ready().await;
     tokio::select! {
-        () = declared::follow(&controller.store, queue) => {}
+        () = declared::follow(&controller.store, queue, controller.tuning.list_again) => {}
         () = hear(&controller.cache, queue) => {}
         () = keep_house(&controller.store) => {}
         () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}

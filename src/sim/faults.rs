@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -62,6 +63,11 @@ pub enum Fault {
     Hang,
     /// Of a request: it is done, and never answered.
     DoThenHang,
+    /// Of a request: it is done, and answered after a while.
+    Late {
+        /// How long that takes, by the real clock.
+        by: Duration,
+    },
     /// Of a request: it is told to [`Faults::reached`] and never answered, so that its sender can be killed there.
     Freeze {
         /// Whether it is done before.
@@ -94,6 +100,7 @@ pub struct Faults {
 struct State {
     counts: BTreeMap<(Class, String), u32>,
     seen: Vec<Point>,
+    done: Vec<Point>,
     armed: BTreeMap<Point, Fault>,
     reached: Option<mpsc::UnboundedSender<Point>>,
 }
@@ -102,6 +109,11 @@ impl Faults {
     /// The points so far, in order.
     pub fn seen(&self) -> Vec<Point> {
         self.state().seen.clone()
+    }
+
+    /// The calls so far that changed the Swarm, in order, whatever became of their answers.
+    pub fn done(&self) -> Vec<Point> {
+        self.state().done.clone()
     }
 
     /// Lets these faults happen, each once, when its point is reached.
@@ -126,6 +138,7 @@ impl Faults {
         let mut state = self.state();
         state.counts.clear();
         state.seen.clear();
+        state.done.clear();
         state.armed.clear();
     }
 
@@ -142,6 +155,10 @@ impl Faults {
         state.seen.push(point.clone());
         let fault = state.armed.remove(&point);
         (point, fault)
+    }
+
+    pub(super) fn count_done(&self, point: &Point) {
+        self.state().done.push(point.clone());
     }
 
     pub(super) fn tell_reached(&self, point: Point) {

@@ -7,6 +7,7 @@
 //! clock  -> world::advance_to(now) -> events -> every stream that follows
 //! ```
 
+mod ask;
 mod clock;
 pub mod faults;
 mod http;
@@ -23,6 +24,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+pub use self::ask::Refused;
 pub use self::clock::Pace;
 pub use self::world::Timing;
 

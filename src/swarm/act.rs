@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::error::{ActError, SwarmError};
 use super::secrets::SecretsDir;
 use super::spec::{Ids, encode, release};
-use super::transport::{Call, WRITE_LIMIT, escape};
+use super::transport::{Call, escape};
 use super::{Swarm, networks, policy, wire};
 use crate::plan::Action;
 use crate::plan::service::ServiceSpec;
@@ -183,7 +183,7 @@ impl Act<'_> {
     async fn delete(&self, kind: &str, id: &str) -> Result<Done, ActError> {
         let docker = &self.engine.docker;
         let what = format!("DELETE /{kind}/{id}");
-        let sent = self.engine.bollard(what, WRITE_LIMIT, async {
+        let sent = self.engine.bollard(what, self.engine.limits().write, async {
             match kind {
                 "services" => docker.delete_service(id).await,
                 "networks" => docker.remove_network(id).await,

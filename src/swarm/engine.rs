@@ -15,7 +15,7 @@ use super::EngineVersion;
 use super::classify::classify;
 use super::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask};
 use super::error::SwarmError;
-use super::transport::{Call, READ_LIMIT, Transport, bounded, escape, filters};
+use super::transport::{Call, Limits, Transport, bounded, escape, filters};
 use super::wire;
 use crate::resource::labels;
 use crate::resource::object::Key;
@@ -33,8 +33,8 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(host: &str) -> Result<Self, SwarmError> {
-        let transport = Arc::new(Transport::new(host)?);
+    pub(super) fn new(host: &str, limits: Limits) -> Result<Self, SwarmError> {
+        let transport = Arc::new(Transport::new(host, limits)?);
         let through = Arc::clone(&transport);
         let send = move |request: BollardRequest| -> BoxFuture<'static, _> {
             let transport = Arc::clone(&through);
@@ -61,6 +61,11 @@ impl Engine {
         })
     }
 
+    /// How long requests may take.
+    pub(super) fn limits(&self) -> Limits {
+        self.transport.limits()
+    }
+
     /// Bounds and classifies a request that bollard sends.
     pub(super) async fn bollard<T>(
         &self,
@@ -77,7 +82,11 @@ impl Engine {
     pub(super) async fn version(&self) -> Result<EngineVersion, SwarmError> {
         let api = self.transport.api().await?;
         let version = self
-            .bollard("GET /version".to_owned(), READ_LIMIT, self.docker.version())
+            .bollard(
+                "GET /version".to_owned(),
+                self.limits().read,
+                self.docker.version(),
+            )
             .await?;
         Ok(EngineVersion {
             engine: version.version.unwrap_or_default(),

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::error::SwarmError;
-use super::transport::READ_LIMIT;
 use crate::plan::observed::Image;
 use crate::resource::image::ImageRef;
 
@@ -133,7 +132,7 @@ async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, 
 async fn local_digests(engine: &Engine, reference: &str) -> Result<Vec<String>, SwarmError> {
     let what = format!("GET /images/{reference}/json");
     let image = engine
-        .bollard(what, READ_LIMIT, engine.docker.inspect_image(reference))
+        .bollard(what, engine.limits().read, engine.docker.inspect_image(reference))
         .await?;
     Ok(image.repo_digests.unwrap_or_default())
 }

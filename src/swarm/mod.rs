@@ -36,6 +36,7 @@ pub use cache::{Cache, Owned, Tuning};
 pub use error::{ActError, Outage, SecretError, SwarmError};
 pub use logs::{LogLine, LogOptions, LogSource};
 pub use secrets::SecretsDir;
+pub use transport::Limits;
 pub use triggers::Trigger;
 pub use want::Want;
 
@@ -80,7 +81,15 @@ impl Swarm {
     /// # Errors
     /// [`SwarmError::BadHost`] when the address makes no sense. Nothing is sent yet.
     pub fn connect(host: &str) -> Result<Self, SwarmError> {
-        let engine = Arc::new(Engine::new(host)?);
+        Self::with_limits(host, Limits::default())
+    }
+
+    /// The same, with other limits of time.
+    ///
+    /// # Errors
+    /// As [`Swarm::connect`].
+    pub fn with_limits(host: &str, limits: Limits) -> Result<Self, SwarmError> {
+        let engine = Arc::new(Engine::new(host, limits)?);
         Ok(Self { engine })
     }
 

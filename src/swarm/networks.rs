@@ -11,7 +11,6 @@ use super::decode::SeenNetwork;
 use super::engine::Engine;
 use super::error::{ActError, SwarmError};
 use super::subnet::{self, Subnet};
-use super::transport::WRITE_LIMIT;
 use crate::resource::labels::Labels;
 
 /// How often a block of addresses is tried that turns out to be taken by something no list shows.
@@ -80,7 +79,7 @@ async fn post(engine: &Engine, name: &str, labels: &Labels, block: Subnet) -> Re
     };
     let what = "POST /networks/create".to_owned();
     Ok(engine
-        .bollard(what, WRITE_LIMIT, engine.docker.create_network(request))
+        .bollard(what, engine.limits().write, engine.docker.create_network(request))
         .await?
         .id)
 }
@@ -88,7 +87,7 @@ async fn post(engine: &Engine, name: &str, labels: &Labels, block: Subnet) -> Re
 async fn remove(engine: &Engine, id: &str) -> Result<(), SwarmError> {
     let what = format!("DELETE /networks/{id}");
     match engine
-        .bollard(what, WRITE_LIMIT, engine.docker.remove_network(id))
+        .bollard(what, engine.limits().write, engine.docker.remove_network(id))
         .await
     {
         Err(SwarmError::NotFound { .. }) => Ok(()),

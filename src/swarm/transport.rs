@@ -27,12 +27,45 @@ use serde_json::Value;
 use super::classify::classify;
 use super::error::SwarmError;
 
-/// How long a request that only reads may take.
-pub(super) const READ_LIMIT: Duration = Duration::from_secs(10);
-/// How long a list of everything may take: a Swarm of 100,000 services takes tens of seconds.
-pub(super) const LIST_LIMIT: Duration = Duration::from_secs(120);
-/// How long a request that changes something may take.
-pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// How long requests may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One that only reads.
+    pub read: Duration,
+    /// One that lists all there is of something: a Swarm of 100,000 services takes tens of seconds.
+    pub list: Duration,
+    /// One that changes something.
+    pub write: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            read: Duration::from_secs(10),
+            list: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    fn of(self, bound: Bound) -> Duration {
+        match bound {
+            Bound::Read => self.read,
+            Bound::List => self.list,
+            Bound::Write => self.write,
+        }
+    }
+}
+
+/// Which of the limits holds for a request.
+#[derive(Clone, Copy, Debug)]
+enum Bound {
+    Read,
+    List,
+    Write,
+}
+
 /// Minor number of the oldest API that has what we need (Engine 20.10).
 const OLDEST_API: usize = 41;
 /// How long an unused connection is kept: less than engines and proxies keep theirs.
@@ -50,6 +83,7 @@ pub(super) struct Transport {
     /// Minor number of the agreed API version; 0 before it was agreed on.
     api: AtomicUsize,
     calls: Mutex<BTreeMap<String, u64>>,
+    limits: Limits,
 }
 
 enum Client {
@@ -62,7 +96,7 @@ pub(super) struct Call<'a> {
     method: Method,
     path: String,
     body: Option<&'a Value>,
-    limit: Duration,
+    bound: Bound,
 }
 
 impl<'a> Call<'a> {
@@ -72,14 +106,14 @@ impl<'a> Call<'a> {
             method: Method::GET,
             path: path.into(),
             body: None,
-            limit: READ_LIMIT,
+            bound: Bound::Read,
         }
     }
 
     /// Reads everything that there is of something.
     pub(super) fn list(path: impl Into<String>) -> Self {
         Self {
-            limit: LIST_LIMIT,
+            bound: Bound::List,
             ..Self::get(path)
         }
     }
@@ -90,7 +124,7 @@ impl<'a> Call<'a> {
             method: Method::POST,
             path: path.into(),
             body: Some(body),
-            limit: WRITE_LIMIT,
+            bound: Bound::Write,
         }
     }
 
@@ -102,7 +136,7 @@ impl<'a> Call<'a> {
 
 impl Transport {
     /// A client for `host`. Nothing is sent yet.
-    pub(super) fn new(host: &str) -> Result<Self, SwarmError> {
+    pub(super) fn new(host: &str, limits: Limits) -> Result<Self, SwarmError> {
         let (client, base) = match host.split_once("://") {
             Some(("unix", path)) if path.starts_with('/') => (
                 Client::Unix(builder().build(UnixConnector)),
@@ -140,12 +174,18 @@ impl Transport {
             client,
             api: AtomicUsize::new(0),
             calls: Mutex::default(),
+            limits,
         })
     }
 
     /// The address as given.
     pub(super) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// How long requests may take.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// What paths are appended to.
@@ -161,7 +201,7 @@ impl Transport {
     /// Sends one request and reads its answer.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, SwarmError> {
         let what = call.what();
-        let limit = call.limit;
+        let limit = self.limits.of(call.bound);
         let bytes = bounded(&what, limit, async {
             let response = self.exchange(call).await?;
             collect(&what, response).await
@@ -173,7 +213,7 @@ impl Transport {
     /// Opens a stream: returns once the engine has answered with its headers.
     pub(super) async fn open(&self, call: Call<'_>) -> Result<Incoming, SwarmError> {
         let what = call.what();
-        let limit = call.limit;
+        let limit = self.limits.of(call.bound);
         let response = bounded(&what, limit, self.exchange(call)).await?;
         Ok(response.into_body())
     }
@@ -198,7 +238,7 @@ impl Transport {
     /// since it may have been exchanged for another.
     pub(super) async fn negotiate(&self) -> Result<usize, SwarmError> {
         let request = self.request(Method::GET, "/_ping", None)?;
-        let response = bounded("GET /_ping", READ_LIMIT, self.dispatch(request)).await?;
+        let response = bounded("GET /_ping", self.limits.read, self.dispatch(request)).await?;
         let found = api_version(response.headers());
         let newest = bollard::API_DEFAULT_VERSION.minor_version;
         match found.strip_prefix("1.").and_then(|minor| minor.parse().ok()) {
@@ -411,7 +451,11 @@ mod tests {
             ("tcp://127.0.0.1:2375", "http://127.0.0.1:2375"),
             ("http://127.0.0.1:2375/", "http://127.0.0.1:2375"),
         ] {
-            assert_eq!(Transport::new(host).unwrap().base(), base, "{host}");
+            assert_eq!(
+                Transport::new(host, Limits::default()).unwrap().base(),
+                base,
+                "{host}"
+            );
         }
         for (host, advice) in [
             ("", "write unix://"),
@@ -420,7 +464,7 @@ mod tests {
             ("tcp://a b", "write tcp://"),
             ("ssh://host", "forward it"),
         ] {
-            let error = Transport::new(host).unwrap_err().to_string();
+            let error = Transport::new(host, Limits::default()).unwrap_err().to_string();
             assert!(error.contains(advice), "{host}: {error}");
         }
     }

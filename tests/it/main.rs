@@ -14,6 +14,7 @@ mod crash;
 mod crds;
 mod deletion;
 mod drift;
+mod faults;
 mod harness;
 mod harness_works;
 mod leaders;

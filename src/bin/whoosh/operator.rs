@@ -52,6 +52,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         instance,
         holder,
         metrics,
+        tuning: controller::Tuning::default(),
     };
     let observing = tokio::spawn(async move { cache.run().await });
     let serving = tokio::spawn(socket.serve(api::router(api), closing.clone()));

@@ -10,7 +10,7 @@ mod logs;
 mod networks;
 mod nodes;
 mod query;
-mod router;
+pub(super) mod router;
 pub(super) mod server;
 mod services;
 mod signature;
@@ -36,6 +36,18 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    /// A request for a path without its version, and a query.
+    pub(crate) fn new(method: Method, path: &str, query: &str, body: Bytes) -> Self {
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        Self {
+            method,
+            path: parts.map(|part| query::decode(part, false)).collect(),
+            query: Query::read(query),
+            body,
+            back: 0,
+        }
+    }
+
     fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         if self.body.is_empty() {
             return Err(Refusal::new(400, "got EOF while reading request body"));

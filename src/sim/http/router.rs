@@ -11,7 +11,7 @@ use crate::sim::world::refusal::Refusal;
 ///
 /// # Errors
 /// The engine's refusal.
-pub(super) fn answer(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
+pub(crate) fn answer(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
     let path: Vec<&str> = ask.path.iter().map(String::as_str).collect();
     let method = match ask.method {
         Method::GET | Method::HEAD => "GET",

@@ -18,7 +18,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::query::{Query, decode};
 use super::{Ask, Reply, events, router, signature};
 use crate::sim::Shared;
 use crate::sim::faults::{Class, Fault};
@@ -61,53 +60,55 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         Ok(path) => path,
         Err(refusal) => return Ok(refused(&refusal)),
     };
-    let mut ask = Ask {
-        method: parts.method,
-        path: path
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(|part| decode(part, false))
-            .collect(),
-        query: Query::read(parts.uri.query().unwrap_or_default()),
-        body,
-        back: 0,
-    };
+    let query = parts.uri.query().unwrap_or_default();
+    let mut ask = Ask::new(parts.method, path, query, body);
     let (class, told) = shared.with(|world| signature::of_request(world, &ask));
     let (point, fault) = shared.faults.reach(class, told);
+    let respond = async |ask: &Ask| {
+        let answer = respond(&shared, ask).await;
+        let is_done = answer.as_ref().is_ok_and(|answer| answer.status().is_success());
+        if class == Class::Call && is_done {
+            shared.faults.count_done(&point);
+        }
+        answer
+    };
     let Some(fault) = fault else {
-        return respond(&shared, &ask).await;
+        return respond(&ask).await;
     };
     match fault {
         Fault::Answer { status, text } => Ok(refused(&Refusal::new(status, text))),
         Fault::DoThenAnswer { status, text } => {
-            drop(respond(&shared, &ask).await);
+            drop(respond(&ask).await);
             Ok(refused(&Refusal::new(status, text)))
         }
         Fault::Lose => {
-            drop(respond(&shared, &ask).await);
+            drop(respond(&ask).await);
             Err(io::ErrorKind::ConnectionReset.into())
         }
         Fault::LoseBefore => Err(io::ErrorKind::ConnectionReset.into()),
         Fault::Hang => never().await,
         Fault::DoThenHang => {
-            drop(respond(&shared, &ask).await);
+            drop(respond(&ask).await);
             never().await
+        }
+        Fault::Late { by } => {
+            let answer = respond(&ask).await;
+            tokio::time::sleep(by).await;
+            answer
         }
         Fault::Freeze { done } => {
             if done {
-                drop(respond(&shared, &ask).await);
+                drop(respond(&ask).await);
             }
-            shared.faults.tell_reached(point);
+            shared.faults.tell_reached(point.clone());
             never().await
         }
         Fault::Stale { back } => {
             ask.back = back;
-            respond(&shared, &ask).await
+            respond(&ask).await
         }
         // Faults of events, and of nothing else.
-        Fault::Drop | Fault::Twice | Fault::AfterNext | Fault::Silence | Fault::Cut => {
-            respond(&shared, &ask).await
-        }
+        Fault::Drop | Fault::Twice | Fault::AfterNext | Fault::Silence | Fault::Cut => respond(&ask).await,
     }
 }
 

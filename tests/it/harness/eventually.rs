@@ -15,13 +15,27 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) async fn eventually<T, E: Display>(
     patience: Duration,
     what: &str,
-    mut probe: impl AsyncFnMut() -> Result<T, E>,
+    probe: impl AsyncFnMut() -> Result<T, E>,
 ) -> T {
+    match within(patience, probe).await {
+        Ok(value) => value,
+        Err(seen) => panic!("waited {patience:?} in vain: {what}; last seen: {seen}"),
+    }
+}
+
+/// The same, for whoever has more to say of a wait in vain.
+///
+/// # Errors
+/// The last `Err`, when it takes longer than `patience`.
+pub(crate) async fn within<T, E: Display>(
+    patience: Duration,
+    mut probe: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, String> {
     let deadline = Instant::now() + patience;
     let mut seen = "no look has come to an end".to_owned();
     while let Ok(result) = timeout_at(deadline, probe()).await {
         match result {
-            Ok(value) => return value,
+            Ok(value) => return Ok(value),
             Err(reason) => seen = reason.to_string(),
         }
         if Instant::now() + PAUSE > deadline {
@@ -29,5 +43,5 @@ pub(crate) async fn eventually<T, E: Display>(
         }
         sleep(PAUSE).await;
     }
-    panic!("waited {patience:?} in vain: {what}; last seen: {seen}");
+    Err(seen)
 }

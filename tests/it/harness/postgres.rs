@@ -126,6 +126,38 @@ pub(crate) struct Database {
 }
 
 impl Database {
+    /// A new database with what is in this one, to which nobody else may be connected by then.
+    pub(crate) async fn copy(&self) -> Self {
+        static COPIES: AtomicU32 = AtomicU32::new(0);
+        let copy = format!("copy{}", COPIES.fetch_add(1, Ordering::Relaxed));
+        let command = format!("CREATE DATABASE {copy} TEMPLATE {}", self.name());
+        let maintenance = self.beside("postgres");
+        eventually(PATIENCE, "the database is copied", async || {
+            maintenance.query(&command).await
+        })
+        .await;
+        self.beside(&copy)
+    }
+
+    /// Removes it, whoever is connected.
+    pub(crate) async fn remove(self) {
+        let command = format!("DROP DATABASE {} WITH (FORCE)", self.name());
+        self.beside("postgres").query(&command).await.unwrap();
+    }
+
+    fn name(&self) -> &str {
+        let (before, _) = self.url.split_once('?').unwrap();
+        before.rsplit('/').next().unwrap()
+    }
+
+    /// Another database of the same server.
+    fn beside(&self, name: &str) -> Self {
+        let url = self
+            .url
+            .replacen(&format!("/{}?", self.name()), &format!("/{name}?"), 1);
+        Self { url }
+    }
+
     /// The answer of `psql` to a statement: a line for each row, `|` between columns; or its complaint.
     pub(crate) async fn query(&self, statement: &str) -> Result<String, String> {
         let output = tokio::process::Command::new("psql")

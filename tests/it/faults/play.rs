@@ -1,0 +1,302 @@
+//! Plays a script, with a plan's trouble or without, and notes what is seen.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedReceiver;
+use whoosh::controller::LeaseTuning;
+use whoosh::resource::Key;
+use whoosh::sim::Timing;
+use whoosh::sim::faults::{Class, Fault, Point};
+
+use super::ground::Ground;
+use super::operator::{HASTY, PATIENT};
+use super::plans::{Place, Trouble};
+use super::seen::{Idle, Seen, StepSeen};
+use super::workload::{Declared, Script, Step, beside};
+use super::writes::WriteFault;
+use super::{foreign, look, settled};
+use crate::harness::eventually::within;
+
+/// The bound of P1: within this, a step settles once the trouble is over. It takes a hundredth of it, where nothing
+/// else keeps the machine busy.
+const BOUND: Duration = Duration::from_secs(60);
+/// How many resyncs of a settled workload are watched.
+const RESYNCS: u64 = 10;
+
+/// Times of a Swarm that keeps nobody waiting.
+pub(super) const QUICK: Timing = {
+    let moment = Duration::from_millis(1);
+    Timing {
+        orchestrate: moment,
+        allocate: moment,
+        schedule: moment,
+        accept: moment,
+        prepare: Duration::from_millis(3),
+        start: Duration::from_millis(3),
+        healthy: moment,
+        unhealthy: Duration::from_secs(1),
+        stop: Duration::from_millis(3),
+        reap: moment,
+        node_down: Duration::from_secs(15),
+        orphan: Duration::from_secs(24 * 60 * 60),
+    }
+};
+
+/// One fault, where it is to happen.
+pub(super) type Armed = (Place, Trouble);
+
+/// Plays a script. With an `expected` run, a step has settled when the Swarm runs what it ran there.
+pub(super) async fn play(
+    script: &Script,
+    timing: Timing,
+    armed: Vec<Armed>,
+    expected: Option<&Seen>,
+) -> Seen {
+    let mut play = Play::new(script, timing, LeaseTuning::default(), armed).await;
+    play.ground.start();
+    for (number, step) in script.steps.iter().enumerate() {
+        if *step == Step::Delete {
+            play.idle().await;
+        }
+        let expected = expected.and_then(|expected| expected.steps.get(number));
+        if !play.take(*step, expected.map(|step| &step.world)).await {
+            return play.finish().await;
+        }
+    }
+    if play.seen.idle.is_none() {
+        play.idle().await;
+    }
+    play.finish().await
+}
+
+/// What becomes of the operator when a call of it is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtFreeze {
+    /// It is killed and started again.
+    Restart,
+    /// It is stopped, and another one started beside it.
+    Replace,
+}
+
+/// A script under way.
+pub(super) struct Play {
+    pub(super) ground: Ground,
+    pub(super) seen: Seen,
+    pub(super) at_freeze: AtFreeze,
+    /// The calls that were frozen.
+    reached: UnboundedReceiver<Point>,
+    declared: Declared,
+    armed: Vec<Armed>,
+    /// What becomes of the write that is held, until it was.
+    held: Option<WriteFault>,
+}
+
+impl Play {
+    /// Everything but the operator is there, and the plan's faults wait for their points.
+    pub(super) async fn new(script: &Script, timing: Timing, lease: LeaseTuning, armed: Vec<Armed>) -> Self {
+        let limits = if of_engine(&armed).iter().any(|(_, fault)| hangs(fault)) {
+            HASTY
+        } else {
+            PATIENT
+        };
+        let ground = Ground::new(timing, lease, limits).await;
+        foreign::plant(&ground.simulation);
+        let faults = ground.simulation.faults();
+        let reached = faults.reached();
+        faults.play(of_engine(&armed));
+        Self {
+            seen: Seen::new(script, foreign::look_at(&ground.simulation)),
+            ground,
+            at_freeze: AtFreeze::Restart,
+            reached,
+            declared: Declared::new(script),
+            armed,
+            held: None,
+        }
+    }
+
+    /// Takes a step and waits until it has settled; whether it did.
+    pub(super) async fn take(&mut self, step: Step, expected: Option<&Value>) -> bool {
+        let (before, started) = (self.ground.store.revision().await.unwrap(), Instant::now());
+        let key = self.seen.script.kind.key();
+        let (other, spec) = beside(u32::try_from(self.seen.steps.len()).unwrap());
+        self.arm_writes(step).await;
+        self.declared.take(step);
+        self.ground.declare(&other, &spec).await;
+        let mut settled = Ok(());
+        if matches!(step, Step::Delete | Step::Recreate) {
+            self.ground.delete(&key).await;
+            settled = self.until_settled(&key, &other, false, None).await;
+        }
+        let objects = self.declared.objects();
+        for (key, spec) in &objects {
+            self.ground.declare(key, spec).await;
+        }
+        if settled.is_ok() {
+            settled = self
+                .until_settled(&key, &other, !objects.is_empty(), expected)
+                .await;
+        }
+        self.disarm_writes(step).await;
+        let object = self.ground.store.get(&key).await.unwrap();
+        let status = object.and_then(|object| object.status).unwrap_or_default();
+        let is_settled = settled.is_ok();
+        self.seen.steps.push(StepSeen {
+            step,
+            before,
+            settled: settled.map(|()| started.elapsed()),
+            world: look::world(&self.ground.simulation),
+            status: look::status(&status),
+            running_since: look::running_since(&self.ground.simulation),
+        });
+        is_settled
+    }
+
+    async fn until_settled(
+        &mut self,
+        key: &Key,
+        other: &Key,
+        is_there: bool,
+        expected: Option<&Value>,
+    ) -> Result<(), String> {
+        within(BOUND, async || {
+            self.tend().await;
+            settled::in_store(&self.ground.store, key, other, is_there).await?;
+            match expected {
+                Some(expected) => settled::agree(expected, &look::world(&self.ground.simulation)),
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Does what a plan wants done from outside: kills the operator where it is to die, and starts it again.
+    async fn tend(&mut self) {
+        if self.reached.try_recv().is_ok() {
+            match self.at_freeze {
+                AtFreeze::Restart => self.ground.start(),
+                AtFreeze::Replace => self.ground.replace(),
+            }
+        }
+        let Some(fault) = self.held else { return };
+        if !self.ground.writes.is_met().await {
+            return;
+        }
+        self.held = None;
+        self.seen.met = true;
+        let is_crash = matches!(fault, WriteFault::CrashBefore | WriteFault::CrashAfter);
+        if is_crash {
+            self.ground.kill();
+        }
+        if matches!(fault, WriteFault::CrashBefore | WriteFault::Cut) {
+            self.ground.writes.cut().await;
+        }
+        self.ground.writes.release().await;
+        if is_crash {
+            self.ground.writes.until_quiet().await;
+            self.ground.start();
+        }
+    }
+
+    async fn arm_writes(&mut self, step: Step) {
+        self.ground.writes.begin().await;
+        for (place, trouble) in &self.armed {
+            if let (Place::Write { step: at, nth }, Trouble::Write(fault)) = (place, trouble)
+                && *at == step
+            {
+                self.ground.writes.arm(*nth, *fault).await;
+                self.held = Some(*fault);
+            }
+        }
+    }
+
+    async fn disarm_writes(&mut self, step: Step) {
+        self.tend().await;
+        if self.held.take().is_some() {
+            self.ground.writes.release().await;
+        }
+        let count = self.ground.writes.reached().await;
+        self.seen.writes.push((step, count));
+    }
+
+    /// Lets ten resyncs pass.
+    pub(super) async fn idle(&mut self) {
+        let faults = self.ground.simulation.faults();
+        let calls = || -> Vec<Point> {
+            let seen = faults.seen();
+            seen.into_iter()
+                .filter(|point| point.class == Class::Call)
+                .collect()
+        };
+        let sent = calls().len();
+        let revision = self.ground.store.revision().await.unwrap();
+        // Two objects: a resync is a turn of each.
+        let turns = self.ground.turns() + 2 * RESYNCS;
+        let passed = within(BOUND, async || {
+            let now = self.ground.turns();
+            if now >= turns { Ok(()) } else { Err(now) }
+        });
+        if passed.await.is_ok() {
+            self.seen.idle = Some(Idle {
+                calls: calls().split_off(sent),
+                revisions: self.ground.store.revision().await.unwrap().0 - revision.0,
+            });
+        }
+    }
+
+    /// Ends the run and gathers what was seen.
+    pub(super) async fn finish(self) -> Seen {
+        let Self {
+            mut ground, mut seen, ..
+        } = self;
+        let faults = ground.simulation.faults();
+        seen.met |= faults.armed().len() < of_engine(&self.armed).len();
+        for point in faults.done() {
+            *seen.done.entry(point.signature).or_default() += 1;
+        }
+        seen.points = faults.seen();
+        ground.kill();
+        seen.head = ground.store.revision().await.unwrap();
+        ground.until_watched(seen.head).await;
+        seen.watched = ground.watched();
+        for key in [seen.script.kind.key(), beside(0).0, settled::template()] {
+            for entry in ground.store.history(&key).await.unwrap() {
+                seen.log.insert(entry.revision, (entry.at, entry.object));
+            }
+        }
+        seen.written = ground.writes.written().await;
+        seen.foreign[1] = foreign::look_at(&ground.simulation);
+        seen.said.push_str(&ground.settings.log.text());
+        for event in ground.store.list_events(None).await.unwrap() {
+            seen.said.push_str(&format!("{event:?}\n"));
+        }
+        ground.end().await;
+        seen
+    }
+}
+
+/// Whether a fault is over only when a request is given up.
+fn hangs(fault: &Fault) -> bool {
+    matches!(fault, Fault::Hang | Fault::DoThenHang)
+}
+
+/// What the engine is to play.
+fn of_engine(armed: &[Armed]) -> Vec<(Point, Fault)> {
+    let faults = armed.iter().flat_map(|(place, trouble)| match (place, trouble) {
+        (Place::Engine(point), Trouble::Engine(fault)) => vec![(point.clone(), fault.clone())],
+        (Place::Engine(point), Trouble::StaleThrice(back)) => {
+            let stale = |later| {
+                let occurrence = point.occurrence + later;
+                let point = Point {
+                    occurrence,
+                    ..point.clone()
+                };
+                (point, Fault::Stale { back: *back })
+            };
+            (0..3).map(stale).collect()
+        }
+        _ => Vec::new(),
+    });
+    faults.collect()
+}
