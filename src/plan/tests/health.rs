@@ -90,6 +90,10 @@ fn failures_of_the_current_spec_are_counted() {
         since: at(second),
         ..task
     };
+    let heard_of_later = |task: Task| Task {
+        updated: at(1055),
+        ..task
+    };
     let single = Verdict::Failed {
         exit_code: Some(3),
         error: "task: non-zero exit (3)".into(),
@@ -124,6 +128,16 @@ fn failures_of_the_current_spec_are_counted() {
                 exit_code: Some(3),
                 error: "task: non-zero exit (3)".into(),
             },
+        ),
+        // A node that comes back tells how the tasks ended that were replaced meanwhile.
+        (
+            vec![
+                task(Starting),
+                heard_of_later(failed(3, 1050)),
+                heard_of_later(failed(3, 1040)),
+                heard_of_later(failed(3, 1030)),
+            ],
+            Verdict::Starting,
         ),
         // One failure does not keep an agent that runs again from being ready; a loop does, until it holds.
         (vec![since(1051, task(Running)), failed(3, 1050)], Verdict::Ready),
