@@ -8,8 +8,6 @@ use crate::harness::eventually::eventually;
 use crate::harness::operator::Operator;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const LEADS: &str = "whoosh_leader 1";
-const FOLLOWS: &str = "whoosh_leader 0";
 
 #[tokio::test]
 async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
@@ -24,12 +22,12 @@ async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
         if asked { Ok(()) } else { Err(log) }
     })
     .await;
-    assert!(second.metrics().await.contains(FOLLOWS), "{}", second.log());
+    assert!(!second.leads().await, "{}", second.log());
 
     let wait = ["--wait", "--timeout", "120s"];
     second.apply(&team("leaders", 1, ""), &wait).await.ok();
-    assert!(second.metrics().await.contains(FOLLOWS), "{}", second.log());
-    assert!(first.metrics().await.contains(LEADS), "{}", first.log());
+    assert!(!second.leads().await, "{}", second.log());
+    assert!(first.leads().await, "{}", first.log());
 
     first.kill();
     leads(&second).await;
@@ -46,8 +44,7 @@ async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
 
 async fn leads(operator: &Operator) {
     eventually(PATIENCE, "the operator leads", async || {
-        let metrics = operator.metrics().await;
-        if metrics.contains(LEADS) {
+        if operator.leads().await {
             Ok(())
         } else {
             Err(operator.log())
