@@ -18,6 +18,7 @@ mod harness;
 mod harness_works;
 mod leaders;
 mod manifests;
+mod nodes;
 mod sim;
 mod store;
 mod swarm;

@@ -1,0 +1,4 @@
+//! A real Swarm of several nodes, some of which fail.
+
+mod lost;
+mod scene;
