@@ -1,4 +1,5 @@
 //! A real Swarm of several nodes, some of which fail.
 
 mod lost;
+mod managers;
 mod scene;
