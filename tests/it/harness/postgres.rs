@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::eventually::eventually;
+use super::hush::Hush;
 use super::keeper::run;
 use super::process::Process;
 
@@ -121,6 +122,14 @@ pub(crate) struct Database {
 }
 
 impl Database {
+    /// Starts something between clients and the server that can go silent, and returns it with the URL to connect by.
+    pub(crate) async fn hushed(&self) -> (Hush, String) {
+        let (rest, folder) = self.url.split_once("host=").unwrap();
+        let hush = Hush::before(&Path::new(folder).join(".s.PGSQL.5432")).await;
+        let url = format!("{rest}host={}", hush.folder().display());
+        (hush, url)
+    }
+
     /// The answer of `psql` to a statement: a line for each row, `|` between columns; or its complaint.
     pub(crate) async fn query(&self, statement: &str) -> Result<String, String> {
         let output = tokio::process::Command::new("psql")

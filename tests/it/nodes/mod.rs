@@ -3,3 +3,4 @@
 mod lost;
 mod managers;
 mod scene;
+mod silence;
