@@ -90,8 +90,8 @@ fn failures_of_the_current_spec_are_counted() {
         since: at(second),
         ..task
     };
-    let heard_of_later = |task: Task| Task {
-        updated: at(1055),
+    let touched = |second, task: Task| Task {
+        updated: at(second),
         ..task
     };
     let single = Verdict::Failed {
@@ -133,11 +133,21 @@ fn failures_of_the_current_spec_are_counted() {
         (
             vec![
                 task(Starting),
-                heard_of_later(failed(3, 1050)),
-                heard_of_later(failed(3, 1040)),
-                heard_of_later(failed(3, 1030)),
+                touched(1055, failed(3, 1050)),
+                touched(1055, failed(3, 1040)),
+                touched(1055, failed(3, 1030)),
             ],
             Verdict::Starting,
+        ),
+        // The address of a task that ended is taken back after the task was replaced.
+        (
+            vec![
+                task(Starting),
+                touched(1005, failed(3, 1050)),
+                touched(1005, failed(3, 1040)),
+                touched(1005, failed(3, 1030)),
+            ],
+            looping(3),
         ),
         // One failure does not keep an agent that runs again from being ready; a loop does, until it holds.
         (vec![since(1051, task(Running)), failed(3, 1050)], Verdict::Ready),
