@@ -103,6 +103,25 @@ async fn a_leader_that_is_demoted_in_the_middle_of_a_change_leaves_nothing_half_
     scene.until_whole().await;
 }
 
+#[tokio::test]
+async fn a_manager_that_becomes_a_worker_is_told_with_advice() {
+    let scene = Scene::begin_at_follower("demoted").await;
+    let (own, others) = scene.own_and_other_managers();
+    scene.apply(1, "").await;
+    let declared = services(scene.engine(own), "demoted").await;
+
+    scene.engine(others[0]).docker(&["node", "demote", own]).await;
+    scene.declare(2, "").await;
+    let told = ["EngineUnavailable", "is a worker", "promote this node"];
+    scene.until("Ready", "Unknown", &told).await;
+    scene.assert_answers_without_agents().await;
+
+    scene.engine(others[0]).docker(&["node", "promote", own]).await;
+    scene.until_whole().await;
+    scene.until_true(own, 3, &[]).await;
+    assert_kept(&declared, &services(scene.engine(own), "demoted").await);
+}
+
 /// The services of before are there, each once and not made anew; those beside them have other names.
 fn assert_kept(before: &[(String, String, u64)], now: &[(String, String, u64)]) {
     for (name, id, _) in before {
