@@ -19,6 +19,10 @@ const LOOP: usize = 3;
 /// An agent in a loop is not ready before it has run for this long.
 const STABLE: SignedDuration = SignedDuration::from_secs(30);
 
+/// The managers touch a task that ended a moment after they replaced it, to take its address back. What they hear of
+/// it after this time, they hear late.
+const LATE: SignedDuration = SignedDuration::from_secs(5);
+
 /// How an agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -233,9 +237,12 @@ impl<'a> Seen<'a, '_> {
                 TaskState::Complete | TaskState::Failed | TaskState::Rejected
             )
         };
+        let successors = std::iter::once(None).chain(self.tasks.iter().map(Some));
         self.tasks
             .iter()
-            .filter(move |task| task.current && ended(task.state))
+            .zip(successors)
+            .filter(move |(task, next)| task.current && ended(task.state) && !was_given_up(task, *next))
+            .map(|(task, _)| task)
     }
 
     /// A task that ran, as far as anybody knows, on a node that does not answer, and that node's name.
@@ -253,6 +260,12 @@ impl<'a> Seen<'a, '_> {
     fn age(&self, since: Timestamp) -> SignedDuration {
         self.now.duration_since(since)
     }
+}
+
+/// Whether a task was replaced while it ran, since its node did not answer. How it ended became known later, and is
+/// not its agent's fault.
+fn was_given_up(task: &Task, next: Option<&Task>) -> bool {
+    next.is_some_and(|next| task.updated.duration_since(next.created) > LATE)
 }
 
 fn patience(check: Option<&DesiredHealthCheck>) -> Option<SignedDuration> {

@@ -79,9 +79,11 @@ pub struct Task {
     pub container: Option<String>,
     /// First address on an overlay network, without the prefix length.
     pub address: Option<String>,
-    /// When it was made.
+    /// When it was made, by the managers' clock.
     pub created: Timestamp,
-    /// When its state last changed.
+    /// When the managers last changed it or heard of it, by their clock.
+    pub updated: Timestamp,
+    /// When its state last changed, by its node's clock.
     pub since: Timestamp,
 }
 

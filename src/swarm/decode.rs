@@ -166,6 +166,7 @@ impl From<wire::Task> for SeenTask {
                 .flat_map(|attachment| &attachment.addresses)
                 .find_map(|address| Some(address.split_once('/')?.0.to_owned())),
             created: from.created,
+            updated: from.updated,
             since: from.status.at,
         };
         Self {

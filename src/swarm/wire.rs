@@ -118,6 +118,7 @@ wire! {
     struct Task {
         "ID" => id: String,
         "CreatedAt" => created: Timestamp,
+        "UpdatedAt" => updated: Timestamp,
         "Spec" => spec: Value,
         "ServiceID" => service: String,
         "NodeID" => node: String,

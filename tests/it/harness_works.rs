@@ -12,6 +12,7 @@ use crate::harness::docker::{AGENT_IMAGE, Engine};
 use crate::harness::eventually::eventually;
 use crate::harness::keeper::run;
 use crate::harness::nats::Nats;
+use crate::harness::nodes::Cluster;
 use crate::harness::postgres::{Postgres, database};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -166,6 +167,7 @@ async fn fall_victim() {
     killed.kill();
     let engine = Engine::start().await;
     let nats = engine.nats().await;
+    let cluster = Cluster::start(1, 1).await;
     start_shell(
         &engine,
         "survivor",
@@ -174,7 +176,7 @@ async fn fall_victim() {
     .await;
     println!("all servers run in {}", run().folder().display());
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    drop((postgres, killed, nats));
+    drop((postgres, killed, nats, cluster));
 }
 
 /// Sends "hello" through the server at `url`, and returns what arrives.

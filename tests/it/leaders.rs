@@ -13,8 +13,6 @@ use crate::harness::operator::Operator;
 use crate::harness::postgres::database;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const LEADS: &str = "whoosh_leader 1";
-const FOLLOWS: &str = "whoosh_leader 0";
 
 #[tokio::test]
 async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
@@ -29,12 +27,12 @@ async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
         if asked { Ok(()) } else { Err(log) }
     })
     .await;
-    assert!(second.metrics().await.contains(FOLLOWS), "{}", second.log());
+    assert!(!second.leads().await, "{}", second.log());
 
     let wait = ["--wait", "--timeout", "120s"];
     second.apply(&team("leaders", 1, ""), &wait).await.ok();
-    assert!(second.metrics().await.contains(FOLLOWS), "{}", second.log());
-    assert!(first.metrics().await.contains(LEADS), "{}", first.log());
+    assert!(!second.leads().await, "{}", second.log());
+    assert!(first.leads().await, "{}", first.log());
 
     first.kill();
     leads(&second).await;
@@ -91,15 +89,14 @@ async fn a_leader_that_was_stopped_past_its_lease_does_nothing_more() {
     })
     .await;
     leads(&second).await;
-    assert!(first.metrics().await.contains(FOLLOWS), "{}", first.log());
+    assert!(!first.leads().await, "{}", first.log());
     assert_eq!(calls(), before);
     assert_eq!(second.get(&["team", "payments"]).await, settled);
 }
 
 async fn leads(operator: &Operator) {
     eventually(PATIENCE, "the operator leads", async || {
-        let metrics = operator.metrics().await;
-        if metrics.contains(LEADS) {
+        if operator.leads().await {
             Ok(())
         } else {
             Err(operator.log())

@@ -20,6 +20,7 @@ mod harness_works;
 mod leaders;
 mod limits;
 mod manifests;
+mod nodes;
 mod sim;
 mod store;
 mod swarm;

@@ -90,6 +90,10 @@ fn failures_of_the_current_spec_are_counted() {
         since: at(second),
         ..task
     };
+    let touched = |second, task: Task| Task {
+        updated: at(second),
+        ..task
+    };
     let single = Verdict::Failed {
         exit_code: Some(3),
         error: "task: non-zero exit (3)".into(),
@@ -124,6 +128,26 @@ fn failures_of_the_current_spec_are_counted() {
                 exit_code: Some(3),
                 error: "task: non-zero exit (3)".into(),
             },
+        ),
+        // A node that comes back tells how the tasks ended that were replaced meanwhile.
+        (
+            vec![
+                task(Starting),
+                touched(1055, failed(3, 1050)),
+                touched(1055, failed(3, 1040)),
+                touched(1055, failed(3, 1030)),
+            ],
+            Verdict::Starting,
+        ),
+        // The address of a task that ended is taken back after the task was replaced.
+        (
+            vec![
+                task(Starting),
+                touched(1005, failed(3, 1050)),
+                touched(1005, failed(3, 1040)),
+                touched(1005, failed(3, 1030)),
+            ],
+            looping(3),
         ),
         // One failure does not keep an agent that runs again from being ready; a loop does, until it holds.
         (vec![since(1051, task(Running)), failed(3, 1050)], Verdict::Ready),

@@ -285,6 +285,7 @@ pub(super) fn task(state: TaskState) -> Task {
         container: None,
         address: None,
         created: at(1000),
+        updated: at(1000),
         since: at(1000),
     }
 }

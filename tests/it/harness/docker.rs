@@ -1,25 +1,23 @@
 //! A private Docker Engine in Swarm mode, with its containers.
 //!
-//! Each engine lives in namespaces of its own (processes, mounts, network, host name), of which a small shell,
-//! `engine.sh`, is process 1: when that goes, the kernel ends the daemon, its containerd and every container.
-//! A pair of virtual Ethernet devices joins the engine's network to this machine's. From both sides, and from its
-//! containers, the engine's end is reached by [`Engine::address`].
+//! Each engine lives on a [`Machine`] of its own. A pair of virtual Ethernet devices joins the machine's network to
+//! this one's, or to a switch's. From both sides, and from the engine's containers, the engine's end is reached by
+//! [`Engine::address`].
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::eventually::eventually;
 use super::keeper::run;
+use super::machine::Machine;
 use super::nats::Nats;
-use super::process::{Process, tail};
+use super::network::join_networks;
+use super::process::tail;
 
 /// The agent's image of this build, once [`Engine::load_agent_image`] has loaded it.
 pub(crate) const AGENT_IMAGE: &str = "chorus-agent:test";
@@ -28,12 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 static SHARED: OnceCell<Engine> = OnceCell::const_new();
 
-/// A Docker Engine that is the only node of its Swarm.
+/// A Docker Engine; unless something else is said, the only node of its Swarm.
 pub(crate) struct Engine {
     room: PathBuf,
+    hostname: String,
     address: Ipv4Addr,
-    namespaces: Process,
-    orders: Mutex<ChildStdin>,
+    machine: Machine,
     agent_image: OnceCell<()>,
 }
 
@@ -48,47 +46,41 @@ impl Engine {
     /// # Panics
     /// If it does not start, with the end of its log: a test that cannot run has failed.
     pub(crate) async fn start() -> Self {
-        assert!(
-            rustix::process::getuid().is_root(),
-            "a private Docker Engine needs root: use sudo"
-        );
-        let room = run().room("engine");
-        let (mut namespaces, orders) = Process::spawn_piped(
-            Command::new("unshare")
-                .args([
-                    "--fork",
-                    "--kill-child",
-                    "--pid",
-                    "--mount-proc",
-                    "--mount",
-                    "--net",
-                    "--uts",
-                    "--ipc",
-                ])
-                .args(["bash", "-c", include_str!("engine.sh"), "engine"])
-                .arg(&room),
-            &room.join("log"),
-        );
-        eventually(PATIENCE, "the engine's namespaces are prepared", async || {
-            namespaces.assert_running();
-            fs::metadata(room.join("prepared"))
-        })
-        .await;
-        let address = join_networks(&room, namespaces.id());
-        let engine = Self {
-            room,
-            address,
-            namespaces,
-            orders: Mutex::new(orders),
-            agent_image: OnceCell::new(),
-        };
-        engine.order("start");
-        engine.until_it_answers().await;
+        let engine = Self::boot("node-1", join_networks).await;
         engine
             .docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"])
             .await;
         engine.until_its_node_is_ready().await;
         engine
+    }
+
+    /// Starts an engine that is in no Swarm yet, on a machine whose network `join` connects to others: it is given the
+    /// engine's folder and a process of the machine, and says by what address the machine can be reached.
+    pub(super) async fn boot(hostname: &str, join: impl FnOnce(&Path, u32) -> Ipv4Addr) -> Self {
+        let room = run().room("engine");
+        let machine = Machine::start(&room, hostname).await;
+        let engine = Self {
+            address: join(&room, machine.id()),
+            room,
+            hostname: hostname.to_owned(),
+            machine,
+            agent_image: OnceCell::new(),
+        };
+        engine.machine.order("start");
+        engine.until_it_answers().await;
+        engine
+    }
+
+    /// The engine's machine fails: the daemon and all containers are gone at once, and its network with them.
+    pub(super) fn power_off(&mut self) {
+        self.machine.fail();
+    }
+
+    /// The failed machine starts on its disk, and its daemon with it; `join` as in [`Engine::boot`].
+    pub(super) async fn power_on(&mut self, join: impl FnOnce(&Path, u32) -> Ipv4Addr) {
+        self.machine = Machine::start(&self.room, &self.hostname).await;
+        self.address = join(&self.room, self.machine.id());
+        self.start_daemon().await;
     }
 
     /// The Unix socket of the engine's API.
@@ -140,26 +132,38 @@ impl Engine {
 
     /// Starts a nats-server that this process and the engine's containers reach by the same URL.
     pub(crate) async fn nats(&self) -> Nats {
-        Nats::start_at(self.address, Some(network_of(self.namespaces.id()))).await
+        Nats::start_at(self.address, Some(self.machine.network())).await
     }
 
     /// SIGKILL to the daemon. Its containers run on until it is restarted, which removes them.
     pub(crate) async fn kill(&mut self) {
-        self.order("kill");
+        self.machine.order("kill");
         let ended = self.room.join("ended");
         eventually(PATIENCE, "dockerd has ended", async || fs::metadata(&ended)).await;
     }
 
     /// Starts the killed daemon on its data, and waits until its Swarm is there again.
     pub(crate) async fn restart(&mut self) {
-        fs::remove_file(self.room.join("ended")).unwrap();
-        self.order("start");
-        self.until_it_answers().await;
+        self.start_daemon().await;
         self.until_its_node_is_ready().await;
     }
 
-    fn order(&self, order: &str) {
-        writeln!(self.orders.lock().unwrap(), "{order}").unwrap();
+    /// SIGSTOP to the daemon: its connections stay open, and nobody answers.
+    pub(crate) fn pause(&self) {
+        self.machine.order("pause");
+    }
+
+    /// The paused daemon goes on.
+    pub(crate) fn resume(&self) {
+        self.machine.order("resume");
+    }
+
+    /// The same, without waiting for a Swarm.
+    pub(crate) async fn start_daemon(&mut self) {
+        // There is none after a failure of the machine.
+        let _of_the_last_daemon = fs::remove_file(self.room.join("ended"));
+        self.machine.order("start");
+        self.until_it_answers().await;
     }
 
     /// The docker command heeds neither the user's configuration nor a chosen context.
@@ -211,63 +215,4 @@ async fn run_to_end(command: &mut tokio::process::Command) -> Result<String, Str
     } else {
         Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned())
     }
-}
-
-fn network_of(process: u32) -> PathBuf {
-    format!("/proc/{process}/ns/net").into()
-}
-
-/// Joins the network of `process` to this machine's, and returns the address of its end.
-///
-/// The devices vanish with the engine's network. Their addresses are of the range that is set aside for tests of
-/// network equipment (198.18.0.0/15), four for each engine, told apart by the device number that the kernel gave.
-fn join_networks(room: &Path, process: u32) -> Ipv4Addr {
-    let network = network_of(process);
-    let device = device_name(room);
-    ip(
-        None,
-        &[
-            "link",
-            "add",
-            &device,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "uplink",
-            "netns",
-            &process.to_string(),
-        ],
-    );
-    let index = fs::read_to_string(format!("/sys/class/net/{device}/ifindex")).unwrap();
-    let index: u32 = index.trim().parse().unwrap();
-    let first = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + 4 * (index % (1 << 15));
-    let (ours, theirs) = (Ipv4Addr::from(first + 1), Ipv4Addr::from(first + 2));
-    ip(None, &["address", "add", &format!("{ours}/30"), "dev", &device]);
-    ip(None, &["link", "set", &device, "up"]);
-    ip(
-        Some(&network),
-        &["address", "add", &format!("{theirs}/30"), "dev", "uplink"],
-    );
-    ip(Some(&network), &["link", "set", "uplink", "up"]);
-    theirs
-}
-
-/// Unique on this machine, as the run's name is, and at most 15 bytes: of `/tmp/wit-AbCdEf/engine-3`, `wAbCdEf-3`.
-fn device_name(room: &Path) -> String {
-    let suffix = |path: &Path| path.to_str().unwrap().rsplit('-').next().unwrap().to_owned();
-    format!("w{}-{}", suffix(run().folder()), suffix(room))
-}
-
-fn ip(network: Option<&Path>, arguments: &[&str]) {
-    let mut command = Command::new(if network.is_some() { "nsenter" } else { "ip" });
-    if let Some(network) = network {
-        command.arg(format!("--net={}", network.display())).arg("ip");
-    }
-    let output = command.args(arguments).output().unwrap();
-    assert!(
-        output.status.success(),
-        "ip {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

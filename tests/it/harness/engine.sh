@@ -1,5 +1,5 @@
-# Process 1 of a private Docker Engine's namespaces: it prepares them, then obeys the orders on its input, and
-# with its end the kernel ends all else in them. Its argument is the engine's folder. See docker.rs.
+# Process 1 of a private Docker Engine's machine: it prepares the namespaces, then obeys the orders on its input, and
+# with its end the kernel ends all else in them. Its arguments are the engine's folder and the host name. See machine.rs.
 set -euo pipefail
 room=$1
 
@@ -12,8 +12,10 @@ resolver=$(readlink --canonicalize-missing /etc/resolv.conf)
 mkdir -p "${resolver%/*}"
 [[ -e $resolver ]] || touch "$resolver"
 mount --bind "$room/resolv.conf" "$resolver"
-hostname node-1
+hostname "$2"
 ip link set lo up
+# What a machine that failed has left there, its start would have cleared.
+rm -rf "$room/exec" "$room/dockerd.pid"
 echo '{}' >"$room/daemon.json"
 touch "$room/prepared"
 
@@ -27,9 +29,16 @@ start() {
     } </dev/null &
 }
 
+signal() {
+    kill -s "$1" "$(<"$room/dockerd.pid")"
+}
+
 while read -r order; do
     case $order in
         start) start ;;
-        kill) kill -KILL "$(<"$room/dockerd.pid")" ;;
+        kill) signal KILL ;;
+        pause) signal STOP ;;
+        resume) signal CONT ;;
+        fail) exit ;;
     esac
 done

@@ -5,11 +5,16 @@
 
 pub(crate) mod docker;
 pub(crate) mod eventually;
+pub(crate) mod hush;
 pub(crate) mod keeper;
+mod machine;
 pub(crate) mod nats;
+mod network;
+pub(crate) mod nodes;
 pub(crate) mod operator;
 pub(crate) mod postgres;
 pub(crate) mod process;
+mod switch;
 
 /// A client for HTTP requests; its builder takes a Unix socket, too.
 pub(crate) fn http() -> reqwest::ClientBuilder {

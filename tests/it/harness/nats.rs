@@ -66,6 +66,16 @@ impl Nats {
         self.server.kill();
     }
 
+    /// SIGSTOP: its connections stay open, and nobody answers.
+    pub(crate) fn pause(&self) {
+        self.server.pause();
+    }
+
+    /// The paused server goes on.
+    pub(crate) fn resume(&self) {
+        self.server.resume();
+    }
+
     /// Starts the killed server on its data and its port, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
         self.server = serve(&self.folder, self.network.as_deref(), self.address);

@@ -117,6 +117,11 @@ impl Operator {
         answer.text().await.unwrap()
     }
 
+    /// Whether it says that it leads.
+    pub(crate) async fn leads(&self) -> bool {
+        self.metrics().await.lines().any(|line| line == "whoosh_leader 1")
+    }
+
     /// The folder of secret files.
     pub(crate) fn secrets(&self) -> PathBuf {
         self.room.join("secrets")
@@ -144,23 +149,28 @@ impl Operator {
 
     /// Waits until `/readyz` says so.
     pub(crate) async fn until_ready(&mut self) {
-        let client = super::http().unix_socket(self.socket()).build().unwrap();
         eventually(PATIENCE, "the operator is ready", async || {
             self.process.assert_running();
-            let answer = client
-                .get("http://whoosh/readyz?verbose")
-                .send()
-                .await
-                .map_err(|error| format!("{error:?}"))?;
-            let status = answer.status();
-            let text = answer.text().await.unwrap_or_default();
-            if status.is_success() {
-                Ok(())
-            } else {
-                Err(format!("{status} {text}"))
-            }
+            self.ready().await
         })
         .await;
+    }
+
+    /// What `/readyz` says: well, or what is not.
+    pub(crate) async fn ready(&self) -> Result<(), String> {
+        let client = super::http().unix_socket(self.socket()).build().unwrap();
+        let answer = client
+            .get("http://whoosh/readyz?verbose")
+            .send()
+            .await
+            .map_err(|error| format!("{error:?}"))?;
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("{status} {text}"))
+        }
     }
 
     /// Runs `whoosh` against it.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::eventually::eventually;
+use super::hush::Hush;
 use super::keeper::run;
 use super::process::Process;
 
@@ -74,11 +75,6 @@ impl Postgres {
             .await
             .unwrap();
         Database { url: self.url(&name) }
-    }
-
-    /// Where its socket is.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// SIGKILL: the server has no chance to say goodbye to its clients or its disk.
@@ -156,6 +152,14 @@ impl Database {
             .url
             .replacen(&format!("/{}?", self.name()), &format!("/{name}?"), 1);
         Self { url }
+    }
+
+    /// Starts something between clients and the server that can go silent, and returns it with the URL to connect by.
+    pub(crate) async fn hushed(&self) -> (Hush, String) {
+        let (rest, folder) = self.url.split_once("host=").unwrap();
+        let hush = Hush::before(&Path::new(folder).join(".s.PGSQL.5432")).await;
+        let url = format!("{rest}host={}", hush.folder().display());
+        (hush, url)
     }
 
     /// The answer of `psql` to a statement: a line for each row, `|` between columns; or its complaint.

@@ -53,6 +53,26 @@ impl Process {
         }
     }
 
+    /// Waits until the process has ended, which it does by itself.
+    pub(crate) fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// SIGSTOP: its connections stay open, and nobody answers.
+    pub(crate) fn pause(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// The paused process goes on.
+    pub(crate) fn resume(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, signal).unwrap();
+    }
+
     /// SIGKILL, and waits until the process is gone. One that has ended already is left in peace.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();

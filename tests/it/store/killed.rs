@@ -1,12 +1,7 @@
 //! Postgres is killed at each phase of a write: what was not committed did not happen, what was, once.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use whoosh::resource::{Object, Revision};
@@ -14,75 +9,8 @@ use whoosh::store::{Store, StoreError};
 
 use super::{PATIENCE, Watch, create, key, replace, write};
 use crate::harness::eventually::eventually;
+use crate::harness::hush::Hush;
 use crate::harness::postgres::{Database, Postgres};
-
-/// Between a store and its Postgres: answers can get lost.
-struct Gate {
-    folder: tempfile::TempDir,
-    is_open: watch::Sender<bool>,
-    serving: JoinHandle<()>,
-}
-
-impl Gate {
-    fn before(server: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-        let (is_open, open) = watch::channel(true);
-        let server = server.join(".s.PGSQL.5432");
-        let serving = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server.clone(), open.clone()));
-            }
-        });
-        Self {
-            folder,
-            is_open,
-            serving,
-        }
-    }
-
-    fn url(&self, database: &Database) -> String {
-        let (head, _) = database.url.split_once("?host=").unwrap();
-        format!("{head}?host={}", self.folder.path().display())
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
-async fn pass(client: UnixStream, server: PathBuf, open: watch::Receiver<bool>) {
-    let Ok(server) = UnixStream::connect(server).await else {
-        return;
-    };
-    let (mut from_client, mut to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
-    let there = async {
-        let _ended = tokio::io::copy(&mut from_client, &mut to_server).await;
-    };
-    let back = async {
-        let mut bytes = [0; 8192];
-        while from_server.readable().await.is_ok() {
-            match from_server.try_read(&mut bytes) {
-                Ok(0) => break,
-                Ok(_) if !*open.borrow() => {}
-                Ok(count) => {
-                    if to_client.write_all(&bytes[..count]).await.is_err() {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => break,
-            }
-        }
-    };
-    tokio::select! {
-        () = there => {}
-        () = back => {}
-    }
-}
 
 type Writing = JoinHandle<Result<Object, StoreError>>;
 
@@ -90,7 +18,7 @@ type Writing = JoinHandle<Result<Object, StoreError>>;
 struct Stage {
     postgres: Postgres,
     database: Database,
-    gate: Gate,
+    between: Hush,
     store: Store,
 }
 
@@ -98,14 +26,14 @@ impl Stage {
     async fn new() -> Self {
         let postgres = Postgres::start().await;
         let database = postgres.database().await;
-        let gate = Gate::before(postgres.folder());
-        let store = Store::connect(&gate.url(&database)).await.unwrap();
+        let (between, url) = database.hushed().await;
+        let store = Store::connect(&url).await.unwrap();
         store.migrate().await.unwrap();
         create(&store, "before").await;
         Self {
             postgres,
             database,
-            gate,
+            between,
             store,
         }
     }
@@ -136,9 +64,9 @@ impl Stage {
     /// Kills the server in the middle of `writing`, and checks what became of that.
     async fn kill(mut self, writing: Writing, happened: bool) {
         self.postgres.kill();
+        self.between.cut();
         let error = timeout(PATIENCE, writing).await.unwrap().unwrap().unwrap_err();
         assert!(error.is_transient(), "{error:?}");
-        self.gate.is_open.send_replace(true);
         self.postgres.restart().await;
 
         let stored = eventually(PATIENCE, "the store answers again", async || {
@@ -194,7 +122,7 @@ async fn when_all_is_written_and_not_committed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_it_is_committed_and_not_answered() {
     let (stage, writing, mut other) = waiting().await;
-    stage.gate.is_open.send_replace(false);
+    stage.between.silence();
     other.execute("ROLLBACK").await.unwrap();
     eventually(PATIENCE, "the write is committed", async || {
         let revision = stage.database.query("SELECT revision FROM head").await?;
