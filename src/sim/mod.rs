@@ -50,6 +50,9 @@ pub struct Settings {
     pub all_images: bool,
     /// Whether images come with a health check.
     pub images_check_health: bool,
+    /// Whether the points at which faults can be played are remembered; otherwise none can be, and a Swarm may live
+    /// for ever.
+    pub remembers_points: bool,
 }
 
 impl Default for Settings {
@@ -62,6 +65,7 @@ impl Default for Settings {
             start: None,
             all_images: true,
             images_check_health: false,
+            remembers_points: true,
         }
     }
 }
@@ -161,6 +165,7 @@ impl Simulation {
             start,
             all_images,
             images_check_health,
+            remembers_points,
         } = settings;
         let start = start.unwrap_or_else(Timestamp::now);
         let mut world = World::new(start, seed, timing);
@@ -174,7 +179,7 @@ impl Simulation {
             clock: Clock::new(start, pace),
             earlier: Notify::new(),
             streams: Mutex::default(),
-            faults: Faults::default(),
+            faults: Faults::new(remembers_points),
         });
         let running = vec![
             tokio::spawn(http::server::serve(Arc::clone(&shared), listener)),

@@ -19,6 +19,7 @@ mod harness_works;
 mod leaders;
 mod manifests;
 mod sim;
+mod simulate;
 mod store;
 mod swarm;
 mod tidy;

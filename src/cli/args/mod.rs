@@ -9,7 +9,10 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-pub use server::{DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, UpArgs};
+pub use server::{
+    DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, SimulatedSwarmArgs,
+    UpArgs,
+};
 pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
@@ -108,6 +111,10 @@ pub enum Command {
     ///
     /// `whoosh operator` does the same when it starts.
     Migrate(MigrateArgs),
+    /// Serve a simulated Swarm: the Docker Engine's API on a Unix socket, without Docker and containers
+    ///
+    /// It runs in the foreground, and keeps everything in memory. `whoosh up --simulate` starts one by itself.
+    SimulatedSwarm(SimulatedSwarmArgs),
 }
 
 /// The commands of people who use an operator.

@@ -92,6 +92,25 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// About those of machines that have the images, with containers that end when they are told to.
+    pub fn lifelike() -> Self {
+        Self {
+            orchestrate: Duration::from_millis(10),
+            allocate: Duration::from_millis(20),
+            schedule: Duration::from_millis(60),
+            accept: Duration::from_millis(50),
+            prepare: Duration::from_millis(300),
+            start: Duration::from_millis(400),
+            healthy: Duration::from_secs(1),
+            unhealthy: Duration::from_secs(15),
+            stop: Duration::from_millis(500),
+            reap: Duration::from_millis(100),
+            ..Self::default()
+        }
+    }
+}
+
 /// Whether this engine is in a Swarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Membership {

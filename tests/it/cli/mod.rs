@@ -79,7 +79,8 @@ impl Desk {
     }
 }
 
-async fn printed(child: Child) -> Printed {
+/// Waits for a command's end.
+pub(crate) async fn printed(child: Child) -> Printed {
     let output = child.wait_with_output().await.unwrap();
     Printed {
         code: output.status.code().unwrap_or(-1),

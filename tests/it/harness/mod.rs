@@ -6,6 +6,7 @@
 pub(crate) mod docker;
 pub(crate) mod eventually;
 pub(crate) mod keeper;
+pub(crate) mod machine;
 pub(crate) mod nats;
 pub(crate) mod operator;
 pub(crate) mod postgres;

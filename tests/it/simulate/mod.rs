@@ -1,0 +1,3 @@
+//! WHOOSH without Docker: a whole operator on a simulated Swarm.
+
+mod up;
