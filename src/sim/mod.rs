@@ -10,6 +10,7 @@
 mod clock;
 pub mod faults;
 mod http;
+mod rehearsal;
 mod world;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 pub use self::clock::Pace;
+pub use self::rehearsal::{COLLECTIONS, Documents, Refused, Rehearsal};
 pub use self::world::Timing;
 
 use self::clock::Clock;
@@ -36,7 +38,7 @@ use self::world::refusal::Refusal;
 /// What a simulation begins with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Its nodes; the first one is the manager whose engine answers.
+    /// Its nodes; the first one is a manager, and the engine that answers is its.
     pub nodes: Vec<NodeSettings>,
     /// How long things take.
     pub timing: Timing,
@@ -95,6 +97,8 @@ pub struct NodeSettings {
     pub nano_cpus: i64,
     /// Its memory.
     pub memory_bytes: i64,
+    /// Whether it is a manager.
+    pub is_manager: bool,
 }
 
 impl Default for NodeSettings {
@@ -104,11 +108,12 @@ impl Default for NodeSettings {
             labels: BTreeMap::new(),
             nano_cpus: 64_000_000_000,
             memory_bytes: 256 << 30,
+            is_manager: false,
         }
     }
 }
 
-/// There is no such node or container.
+/// There is no such node, container or manager.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoSuchThing(String);
@@ -172,7 +177,7 @@ impl Simulation {
         world.images.has_all = all_images;
         world.images.is_checked = images_check_health;
         for node in nodes {
-            world.add_node(&node.hostname, node.labels, node.nano_cpus, node.memory_bytes);
+            world.add_node(node);
         }
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
@@ -216,8 +221,7 @@ impl Simulation {
 
     /// Adds a node.
     pub fn add_node(&self, node: NodeSettings) {
-        self.shared
-            .with(|world| world.add_node(&node.hostname, node.labels, node.nano_cpus, node.memory_bytes));
+        self.shared.with(|world| world.add_node(node));
     }
 
     /// A node goes silent; after a time the managers notice.
@@ -246,16 +250,9 @@ impl Simulation {
         } else {
             Availability::Active
         };
-        Ok(self.shared.with(|world| {
-            let found = world.find_node(node)?.clone();
-            world.update_node(
-                node,
-                found.meta.version,
-                Some(availability),
-                found.labels,
-                found.manager,
-            )
-        })?)
+        Ok(self
+            .shared
+            .with(|world| world.set_availability(node, availability))?)
     }
 
     /// What a node can bear.
@@ -273,9 +270,30 @@ impl Simulation {
             .with(|world| world.set_node_resources(node, nano_cpus, memory_bytes))?)
     }
 
-    /// Whether the managers have a leader. Without one they answer nothing, and decide nothing.
+    /// Cuts the managers off from one another, or lets them find their leader again at once. Without a leader they
+    /// answer nothing, and decide nothing; so it is, too, while no more than half of them answer, and until the others
+    /// have elected another leader in the place of one that fails.
     pub fn set_quorum(&self, has_quorum: bool) {
-        self.shared.with(|world| world.quorum = has_quorum);
+        self.shared.with(|world| world.set_quorum(has_quorum));
+    }
+
+    /// The leader hands over to another manager; for a moment, nobody leads.
+    ///
+    /// # Errors
+    /// When no other manager answers.
+    pub fn move_leader(&self) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(World::move_leader)?)
+    }
+
+    /// Makes a node a manager, or a worker.
+    ///
+    /// # Errors
+    /// When there is no such node, or the managers cannot do without it.
+    pub fn set_manager(&self, node: &str, is_manager: bool) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(|world| {
+            let found = world.find_node(node)?.clone();
+            world.update_node(node, found.meta.version, None, found.labels, is_manager)
+        })?)
     }
 
     /// Makes an image known or takes it away; with a digest, a registry knows it, too.

@@ -124,7 +124,7 @@ pub struct SimulatedSwarmArgs {
     /// Unix socket to answer at; one that is there is replaced
     #[arg(long, value_name = "PATH")]
     pub listen: PathBuf,
-    /// How many nodes it has; the first three are managers
+    /// How many nodes it has; of three or more, the first three are managers
     #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = nodes())]
     pub nodes: NonZeroU16,
 }
@@ -161,7 +161,7 @@ pub struct UpArgs {
     /// Whatever runs on it is forgotten when it ends; what is declared is not. --docker-host is not looked at.
     #[arg(long, conflicts_with = "database_url")]
     pub simulate: bool,
-    /// How many nodes the simulated Swarm has; the first three are managers
+    /// How many nodes the simulated Swarm has; of three or more, the first three are managers
     #[arg(long, value_name = "NUMBER", requires = "simulate", default_value = "3", value_parser = nodes())]
     pub nodes: NonZeroU16,
     /// Use this Postgres instead of starting one

@@ -20,7 +20,10 @@ use hyper::Method;
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 
-use self::query::Query;
+use serde_json::Value;
+
+use self::query::{Query, decode};
+use crate::sim::world::World;
 use crate::sim::world::refusal::Refusal;
 
 /// A request, taken apart.
@@ -57,6 +60,32 @@ pub(crate) enum Reply {
     /// The same, and then nothing more for ever.
     Open(&'static str, Vec<u8>),
     Events(events::Wanted),
+}
+
+/// What is answered to a request that did not come over a connection, as JSON.
+///
+/// # Errors
+/// The engine's refusal.
+pub(super) fn answer(world: &mut World, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let ask = Ask {
+        method,
+        path: path_parts(path),
+        query: Query::read(query),
+        body: body.to_string().into(),
+        back: 0,
+    };
+    let json = match router::answer(world, &ask)? {
+        Reply::Json(_, json) => json,
+        Reply::Later(render) => render(),
+        Reply::Empty(_) | Reply::Raw(..) | Reply::Open(..) | Reply::Events(_) => return Ok(Value::Null),
+    };
+    serde_json::from_str(&json).map_err(|error| Refusal::new(500, error.to_string()))
+}
+
+fn path_parts(path: &str) -> Vec<String> {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(|part| decode(part, false)).collect()
 }
 
 impl Reply {

@@ -1,7 +1,7 @@
 //! `/nodes`.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::json::{Object, array};
 use super::{Ask, Reply};
@@ -100,11 +100,19 @@ fn view(node: &Node) -> String {
         .with("Description", &description)
         .raw("Status", status)
         .when(node.manager, |object| {
-            let address = format!("{}:2377", node.address);
-            object.with(
-                "ManagerStatus",
-                &json!({"Leader": true, "Reachability": "reachable", "Addr": address}),
-            )
+            object.with("ManagerStatus", &manager_status(node))
         })
         .end()
+}
+
+fn manager_status(node: &Node) -> Value {
+    let mut status = Map::new();
+    // As the engine writes it, which says nothing of those that do not lead.
+    if node.leads {
+        status.insert("Leader".to_owned(), json!(true));
+    }
+    let reachability = if node.alive { "reachable" } else { "unreachable" };
+    status.insert("Reachability".to_owned(), json!(reachability));
+    status.insert("Addr".to_owned(), json!(super::engine::manager_address(node)));
+    status.into()
 }

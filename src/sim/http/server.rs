@@ -18,8 +18,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::query::{Query, decode};
-use super::{Ask, Reply, events, router, signature};
+use super::query::Query;
+use super::{Ask, Reply, events, path_parts, router, signature};
 use crate::sim::Shared;
 use crate::sim::faults::{Class, Fault};
 use crate::sim::world::events::Event;
@@ -63,11 +63,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     };
     let mut ask = Ask {
         method: parts.method,
-        path: path
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(|part| decode(part, false))
-            .collect(),
+        path: path_parts(path),
         query: Query::read(parts.uri.query().unwrap_or_default()),
         body,
         back: 0,

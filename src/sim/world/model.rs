@@ -197,6 +197,8 @@ pub(crate) struct Node {
     pub(crate) hostname: String,
     pub(crate) labels: Labels,
     pub(crate) manager: bool,
+    /// Whether it is the manager that the others follow.
+    pub(crate) leads: bool,
     pub(crate) availability: Availability,
     /// What the managers believe.
     pub(crate) ready: bool,
