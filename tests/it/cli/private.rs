@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::converge;
 use crate::harness::docker::Engine;
 use crate::harness::machine::Machine;
+use crate::harness::operator::printed;
 
 /// The JSON lines that an operator wrote to its log.
 fn log_levels(home: &Path) -> Vec<Value> {
@@ -72,7 +73,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
         machine.start(&["down", timeout]),
         machine.start(&["down", "--keep"]),
     );
-    let (down, keep) = tokio::join!(super::printed(down), super::printed(keep));
+    let (down, keep) = tokio::join!(printed(down), printed(keep));
     let down = down.ok();
     assert!(down.ends_with(" are gone.\n"), "{down}");
     assert!(

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::keeper::run;
-use super::operator::Printed;
+use super::operator::{Printed, printed};
 
 /// A home, and the environment that its owner has.
 pub(crate) struct Machine {
@@ -45,7 +45,7 @@ impl Machine {
         let mut stdin = child.stdin.take().unwrap();
         let _unread = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
-        crate::cli::printed(child).await
+        printed(child).await
     }
 
     /// Hands the processes of these names to the run, which ends them if the test does not.
