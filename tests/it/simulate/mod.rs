@@ -1,3 +1,4 @@
-//! WHOOSH without Docker: a whole operator on a simulated Swarm.
+//! WHOOSH on paper: a whole operator on a simulated Swarm, and what it foretells of any Swarm.
 
 mod up;
+mod whatif;
