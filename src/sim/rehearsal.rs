@@ -222,6 +222,39 @@ mod tests {
     }
 
     #[test]
+    fn a_node_of_another_kind_is_copied_as_it_is() {
+        let mut documents = swarm().documents().unwrap();
+        let node = &mut documents.get_mut("nodes").unwrap()[0];
+        node["Description"]["Platform"] = json!({"Architecture": "aarch64", "OS": "linux"});
+        node["Description"]["Engine"]["Labels"] = json!({"disk": "ssd"});
+        let id = node["ID"].as_str().unwrap().to_owned();
+        let mut copy = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap();
+        copy.drain_node("node-4").unwrap();
+        for (name, placement) in [
+            (
+                "arm",
+                json!({"Platforms": [{"Architecture": "arm64", "OS": "linux"}]}),
+            ),
+            ("aarch", json!({"Constraints": ["node.platform.arch == aarch64"]})),
+            ("ssd", json!({"Constraints": ["engine.labels.disk == ssd"]})),
+        ] {
+            let template = json!({"ContainerSpec": {"Image": "agent:1"}, "Placement": placement});
+            let made = copy
+                .post(
+                    "/services/create",
+                    &json!({"Name": name, "TaskTemplate": template}),
+                )
+                .unwrap();
+            copy.advance(Duration::from_secs(5));
+            let documents = copy.documents().unwrap();
+            let mut tasks = documents["tasks"]
+                .iter()
+                .filter(|task| task["ServiceID"] == made["ID"]);
+            assert_eq!(tasks.next().unwrap()["NodeID"], id.as_str(), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_no_document_of_an_engine_is_refused() {
         let documents = Documents::from([("nodes", vec![json!({"ID": 7})])]);
         let refused = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap_err();

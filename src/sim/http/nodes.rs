@@ -77,11 +77,15 @@ fn role(node: &Node) -> &'static str {
 fn view(node: &Node) -> String {
     let plugins = ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]
         .map(|name| json!({"Type": "Network", "Name": name}));
+    let mut engine = json!({"EngineVersion": super::engine::VERSION, "Plugins": plugins});
+    if !node.engine_labels.is_empty() {
+        engine["Labels"] = json!(node.engine_labels);
+    }
     let description = json!({
         "Hostname": node.hostname,
-        "Platform": {"Architecture": "x86_64", "OS": "linux"},
+        "Platform": {"Architecture": node.platform.architecture, "OS": node.platform.os},
         "Resources": {"NanoCPUs": node.nano_cpus, "MemoryBytes": node.memory_bytes},
-        "Engine": {"EngineVersion": super::engine::VERSION, "Plugins": plugins},
+        "Engine": engine,
         "TLSInfo": {},
     });
     let status = Object::new()

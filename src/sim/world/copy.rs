@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::blobs::BlobKind;
-use super::model::{Availability, Blob, Id, Labels, Meta, Network, Node, Scope, Service, Slot, TaskState};
+use super::model::{
+    Availability, Blob, Id, Labels, Meta, Network, Node, Platform, Scope, Service, Slot, TaskState,
+};
 use super::queue::Due;
 use super::refusal::Refusal;
 use super::{Timing, World};
@@ -37,6 +39,22 @@ struct NodeSpec {
 struct Description {
     hostname: String,
     resources: Resources,
+    platform: PlatformDocument,
+    engine: Engine,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct PlatformDocument {
+    architecture: String,
+    #[serde(rename = "OS")]
+    os: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Engine {
+    labels: Option<Labels>,
 }
 
 #[derive(Default, Deserialize)]
@@ -198,6 +216,11 @@ impl World {
             nano_cpus: description.resources.nano_cpus,
             memory_bytes: description.resources.memory_bytes,
             address: status.addr,
+            platform: Platform {
+                os: description.platform.os,
+                architecture: description.platform.architecture,
+            },
+            engine_labels: description.engine.labels.unwrap_or_default(),
         };
         self.nodes.put(id.clone(), node);
         if leads {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::World;
-use super::model::{Availability, Id, Labels, Node, TaskState};
+use super::model::{Availability, Id, Labels, Node, Platform, TaskState};
 use super::queue::Due;
 use super::refusal::{Code, Refusal};
 use crate::sim::NodeSettings;
@@ -39,6 +39,8 @@ impl World {
             nano_cpus,
             memory_bytes,
             address: format!("10.77.{}.{}", self.nodes.len() / 250, self.nodes.len() % 250 + 1),
+            platform: Platform::default(),
+            engine_labels: Labels::new(),
         };
         self.nodes.put(id.clone(), node);
         self.tell("node", "create", &id, &hostname, &[]);
