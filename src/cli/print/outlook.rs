@@ -97,7 +97,11 @@ fn summary(outlook: &Outlook) -> String {
         total,
         has_leader,
     } = managers;
-    if !has_leader {
+    if !has_leader && reachable * 2 > *total {
+        text.push_str(
+            "The managers still elect a leader when the simulation ends; watch for longer with --for.\n",
+        );
+    } else if !has_leader {
         text.push_str(&format!(
             "The managers lose their quorum: {reachable} of {total} answer. Agents elsewhere run on, and nothing is \
              replaced or changed until more than half of the managers are back.\n"
