@@ -28,3 +28,4 @@ pub mod sim;
 pub mod store;
 pub mod swarm;
 pub mod telemetry;
+pub mod whatif;

@@ -1,14 +1,23 @@
 //! What this API serves, in the words that Kubernetes clients ask for: `/api`, `/apis` and below.
 
+use std::time::Duration;
+
 use axum::Json;
+use axum::extract::State;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceSubresources;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     APIGroup, APIGroupList, APIResource, APIResourceList, APIVersions, GroupVersionForDiscovery,
 };
 use k8s_openapi::apimachinery::pkg::version::Info;
+use serde::Serialize;
+use tokio::time::timeout;
 
+use super::state::Api;
 use crate::resource::Kind;
 use crate::resource::object::{API_VERSION, GROUP, VERSION};
+
+/// How long the engine may take to say its version.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 
 const READ: [&str; 3] = ["get", "list", "watch"];
 const READ_AND_WRITE: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
@@ -55,16 +64,34 @@ pub(super) async fn resources() -> Json<APIResourceList> {
     })
 }
 
+/// What Kubernetes clients read, and what the Swarm runs on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Versions {
+    #[serde(flatten)]
+    own: Info,
+    /// The Docker Engine's; absent while it is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine_version: Option<String>,
+}
+
 /// `GET /version`
-pub(super) async fn version() -> Json<Info> {
+pub(super) async fn version(State(api): State<Api>) -> Json<Versions> {
     let text = |number: &str| number.to_owned();
-    Json(Info {
+    let own = Info {
         major: text(env!("CARGO_PKG_VERSION_MAJOR")),
         minor: text(env!("CARGO_PKG_VERSION_MINOR")),
         git_version: format!("v{}", env!("CARGO_PKG_VERSION")),
         platform: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
         ..Info::default()
-    })
+    };
+    // Nobody waits here for an engine that does not answer.
+    let engine = match api.cache.health() {
+        Ok(()) => timeout(ENGINE_PATIENCE, api.cache.swarm().version()).await.ok(),
+        Err(_) => None,
+    };
+    let engine_version = engine.and_then(Result::ok).map(|version| version.engine);
+    Json(Versions { own, engine_version })
 }
 
 /// Whether a kind has the subresource `status`.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! server (Unix socket) -> connections -> trace -> limits -> router -> paths, options, payload
-//!    -> verbs::{read, watch, write, delete, status, scale, plan, history} -> admission -> store
+//!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission -> store
 //!    -> agents, logs, events (views) · discovery · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```

@@ -2,7 +2,7 @@
 
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
@@ -10,7 +10,7 @@ use super::limits::{MAX_REQUESTS, Places};
 use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
-use super::verbs::{delete, history, plan, read, scale, status, write};
+use super::verbs::{delete, history, plan, read, scale, simulate, status, write};
 use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
 use crate::resource::Object;
 
@@ -52,6 +52,7 @@ fn json() -> Router<Api> {
         .route(&all("agents"), get(agents::list))
         .route(&one("agents"), get(agents::list))
         .route(&one("agents/{name}"), get(agents::get))
+        .route(&all("simulations"), post(simulate::simulate))
         .route(&all("{plural}"), get(read::list))
         .route(&one("{plural}"), get(read::list).post(write::create))
         .route(

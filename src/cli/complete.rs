@@ -1,5 +1,6 @@
 //! Completion in the shell: commands and flags come from clap, kinds from here, names from the operator.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use clap::CommandFactory;
 use clap_complete::env::CompleteEnv;
 use clap_complete::{ArgValueCompleter, CompletionCandidate};
+use serde_json::Value;
 
 use super::args::Cli;
 use super::client::{Client, Selection};
@@ -42,6 +44,19 @@ pub(crate) fn objects() -> ArgValueCompleter {
 /// Completes an agent's name, or an object that has agents.
 pub(crate) fn agents() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| candidates(current, Some(Kind::Agent)))
+}
+
+/// Completes the host name of a node that agents run on.
+pub(crate) fn nodes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let agents = list(Kind::Agent, None, &Line::of(std::env::args_os())).unwrap_or_default();
+        let nodes: BTreeSet<String> = agents
+            .iter()
+            .map(|agent| object::text(agent, "/status/node").to_owned())
+            .filter(|node| !node.is_empty())
+            .collect();
+        starting_with(nodes, &current.to_string_lossy())
+    })
 }
 
 /// Completes kinds.
@@ -127,8 +142,15 @@ impl Line {
     }
 }
 
-/// The names of a kind's objects; `None` when the operator is away or slow: completion stays silent.
+/// The names of a kind's objects in the line's namespace.
 fn names(kind: Kind, line: &Line) -> Option<Vec<String>> {
+    let namespace = line.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let items = list(kind, Some(target::check_name(namespace).ok()?), line)?;
+    Some(items.iter().map(|item| object::name(item).to_owned()).collect())
+}
+
+/// A kind's objects; `None` when the operator is away or slow: completion stays silent.
+fn list(kind: Kind, namespace: Option<String>, line: &Line) -> Option<Vec<Value>> {
     let socket = line
         .socket
         .clone()
@@ -136,13 +158,9 @@ fn names(kind: Kind, line: &Line) -> Option<Vec<String>> {
         .or_else(|| std::env::var_os("WHOOSH_SOCKET").map(Into::into))
         .unwrap_or_else(paths::default_socket);
     let client = Client::new(&socket, Some(PATIENCE), false).ok()?;
-    let namespace = line
-        .namespace
-        .clone()
-        .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
     let selection = Selection {
         kind,
-        namespace: Some(target::check_name(&namespace).ok()?),
+        namespace,
         labels: None,
         fields: None,
     };
@@ -154,8 +172,7 @@ fn names(kind: Kind, line: &Line) -> Option<Vec<String>> {
         let listed = tokio::time::timeout(PATIENCE, client.list(&selection)).await;
         listed.ok()?.ok()
     })?;
-    let names = listed.items.iter().map(|item| object::name(item).to_owned());
-    Some(names.collect())
+    Some(listed.items)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ mod waiting;
 
 pub use args::{
     Cli, ClientCommand, Command, DownArgs, GlobalArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs,
-    ServerArgs, ServerUrl, UpArgs,
+    ServerArgs, ServerUrl, SimulatedSwarmArgs, UpArgs,
 };
 pub use complete::complete;
 pub use run::{parse, run};

@@ -6,8 +6,8 @@ use clap::Parser;
 
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
-    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale, tree,
-    validate, version, wait,
+    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale,
+    simulate, tree, validate, version, wait,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -54,6 +54,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
     match command {
         ClientCommand::Apply(args) => apply::run(ctx, args).await,
         ClientCommand::Diff(args) => diff::run(ctx, args).await,
+        ClientCommand::Simulate(args) => simulate::run(ctx, args).await,
         ClientCommand::Validate(args) => validate::run(ctx, args).await,
         ClientCommand::Get(args) => get::run(ctx, args).await,
         ClientCommand::Describe(args) => describe::run(ctx, args).await,
@@ -78,8 +79,8 @@ fn finish(command: &ClientCommand, outcome: Result<Outcome, CliError>) -> ExitCo
             if let Some(message) = error.message() {
                 talk::say(&message);
             }
-            // For `diff`, 1 means differences.
-            let least = if matches!(command, ClientCommand::Diff(_)) {
+            // For these, 1 means differences.
+            let least = if matches!(command, ClientCommand::Diff(_) | ClientCommand::Simulate(_)) {
                 2
             } else {
                 1

@@ -43,6 +43,20 @@ pub enum DevError {
         #[source]
         source: io::Error,
     },
+    /// What is below the folder manages a simulated Swarm, and a real one was asked for; or the other way round.
+    #[error(
+        "the operator below {home} manages a {there} Swarm; run `whoosh down` first, or set WHOOSH_HOME to another \
+         folder to have a {wanted} one beside it",
+        home = home.display(),
+        there = kind_of_swarm(*is_simulated),
+        wanted = kind_of_swarm(!is_simulated)
+    )]
+    OtherSwarm {
+        /// The folder.
+        home: PathBuf,
+        /// Whether the Swarm that is there is the simulated one.
+        is_simulated: bool,
+    },
     /// Sockets below the folder would have longer paths than the system takes.
     #[error(
         "{path} is too long a path: it has {length} bytes, and sockets below it need it to have at most {most}; set \
@@ -146,4 +160,8 @@ impl DevError {
         let path = path.into();
         move |source| Self::File { what, path, source }
     }
+}
+
+fn kind_of_swarm(is_simulated: bool) -> &'static str {
+    if is_simulated { "simulated" } else { "real" }
 }

@@ -1,4 +1,4 @@
-//! `whoosh up|down`: a private Postgres, NATS and operator on this machine.
+//! `whoosh up|down`: a private Postgres, NATS and operator on this machine, and a simulated Swarm if wanted.
 //!
 //! Each is a background process of its own with its data, log and pid file below one folder, so that `up` can
 //! be repeated, survives stale files of an earlier boot, and `down` leaves nothing behind.
@@ -11,6 +11,8 @@ pub mod operator;
 pub mod postgres;
 pub mod process;
 pub mod settings;
+pub mod started_as;
+pub mod swarm;
 pub mod turn;
 pub mod up;
 pub mod user;

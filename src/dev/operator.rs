@@ -1,17 +1,16 @@
 //! The operator in the background.
 
 use std::cell::RefCell;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::process::{Launch, Process};
+use super::started_as::StartedAs;
 use super::{DevError, Home};
 
 /// The most of an answer that is read, in bytes.
@@ -22,7 +21,7 @@ const ANSWER_MAX: u64 = 64 << 10;
 pub struct Operator {
     process: Process,
     socket: PathBuf,
-    started_as: PathBuf,
+    started_as: StartedAs,
 }
 
 /// What [`Operator::up`] did.
@@ -39,11 +38,10 @@ pub enum Started {
 impl Operator {
     /// The one that belongs to `home`.
     pub fn new(home: &Home) -> Self {
-        let started_as = home.run().join("operator.started-as");
         Self {
             process: Process::new(home, "operator"),
             socket: home.socket(),
-            started_as,
+            started_as: StartedAs::new(home, "operator"),
         }
     }
 
@@ -65,8 +63,7 @@ impl Operator {
         waiting: &(dyn Fn(&str) + Sync),
     ) -> Result<Started, DevError> {
         let program = std::env::current_exe().map_err(DevError::file("find", "this program"))?;
-        let fingerprint = fingerprint(&program, settings);
-        let same = fs::read_to_string(&self.started_as).is_ok_and(|known| known == fingerprint);
+        let same = self.started_as.is(&program, settings);
         let started = match (self.is_running(), same) {
             (true, true) => match self.wait(limit, waiting).await {
                 // It was about to end.
@@ -84,7 +81,7 @@ impl Operator {
             environment: settings,
             account: None,
         })?;
-        fs::write(&self.started_as, fingerprint).map_err(DevError::file("write", &self.started_as))?;
+        self.started_as.note(&program, settings)?;
         self.wait(limit, waiting).await?;
         Ok(started)
     }
@@ -118,16 +115,6 @@ impl Operator {
     pub async fn down(&self) -> Result<(), DevError> {
         self.process.stop(Signal::TERM, Duration::from_secs(20)).await
     }
-}
-
-/// A hash of what is started: the settings may hold passwords, so they are not kept themselves.
-fn fingerprint(program: &Path, settings: &[(&str, String)]) -> String {
-    let changed = fs::metadata(program).and_then(|data| data.modified()).ok();
-    let text = format!("{program:?} {changed:?} {settings:?}");
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// `None` when it is ready; else what it waits for, in its own words, or nothing when it does not say.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -14,8 +15,11 @@ use super::{DevError, Home};
 pub struct Settings {
     /// An existing NATS; a private one is started when `None`.
     pub nats_url: Option<String>,
-    /// The Docker Engine, as `DOCKER_HOST` names one.
+    /// The Docker Engine, as `DOCKER_HOST` names one. It is not asked when the Swarm is simulated.
     pub docker_host: String,
+    /// How many nodes a simulated Swarm has; there is none, but a Docker Engine, when `None`.
+    #[serde(default)]
+    pub simulated_nodes: Option<NonZeroU16>,
     /// The folder of secret files, as a whole path; one below the home when `None`.
     pub secrets_dir: Option<PathBuf>,
     /// What is logged.
@@ -41,6 +45,24 @@ impl Settings {
                 .map_err(|error| failed(error.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Refuses to take what is declared below `home` from a real Swarm to a simulated one, or back: agents would
+    /// be left behind on the one, and started on the other without anybody asking for it.
+    ///
+    /// # Errors
+    /// [`DevError::OtherSwarm`].
+    pub fn stay_with_swarm(&self, home: &Home) -> Result<(), DevError> {
+        // Those that cannot be read are about to be replaced.
+        match Self::read(home).ok().flatten() {
+            Some(known) if known.simulated_nodes.is_some() != self.simulated_nodes.is_some() => {
+                Err(DevError::OtherSwarm {
+                    home: home.root().to_owned(),
+                    is_simulated: known.simulated_nodes.is_some(),
+                })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -84,12 +106,20 @@ mod tests {
         let told = Settings {
             nats_url: Some("nats://user:hunter2@nats:4222".to_owned()),
             docker_host: "unix:///elsewhere.sock".to_owned(),
+            simulated_nodes: None,
             secrets_dir: Some("/etc/whoosh/secrets".into()),
             log: "debug".to_owned(),
             log_format: "json".to_owned(),
         };
         told.write(&home).unwrap();
-        assert!(Settings::read(&home).unwrap() == Some(told));
+        assert!(Settings::read(&home).unwrap() == Some(told.clone()));
+        told.stay_with_swarm(&home).unwrap();
+        let simulated = Settings {
+            simulated_nodes: NonZeroU16::new(3),
+            ..told
+        };
+        let why = simulated.stay_with_swarm(&home).unwrap_err().to_string();
+        assert!(why.contains("manages a real Swarm"), "{why}");
         let mode = fs::metadata(path(&home)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(path(&home), "{").unwrap();

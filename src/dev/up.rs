@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::nats::Nats;
 use super::operator::{Operator, Started};
 use super::postgres::Postgres;
+use super::swarm::SimulatedSwarm;
 use super::{DevError, Settings, Turn};
 
 /// What is started, and how.
@@ -32,6 +33,7 @@ pub async fn up(
 ) -> Result<Started, DevError> {
     let home = turn.home();
     let settings = &options.settings;
+    settings.stay_with_swarm(home)?;
     let database_url = match &options.database_url {
         Some(url) => url.clone(),
         None => Postgres::new(home).up().await?,
@@ -45,13 +47,17 @@ pub async fn up(
         }
     };
     settings.write(home)?;
+    let docker_host = match settings.simulated_nodes {
+        Some(nodes) => SimulatedSwarm::new(home).up(nodes).await?,
+        None => settings.docker_host.clone(),
+    };
     let secrets = settings.secrets_dir.clone().unwrap_or_else(|| home.secrets());
     let environment = [
         ("WHOOSH_SOCKET", home.socket().display().to_string()),
         ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
         ("WHOOSH_DATABASE_URL", database_url),
         ("WHOOSH_NATS_URL", nats_url),
-        ("DOCKER_HOST", settings.docker_host.clone()),
+        ("DOCKER_HOST", docker_host),
         ("WHOOSH_LOG", settings.log.clone()),
         ("WHOOSH_LOG_FORMAT", settings.log_format.clone()),
     ];

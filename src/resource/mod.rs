@@ -22,6 +22,7 @@ pub mod merge;
 pub mod names;
 pub mod nearest;
 pub mod object;
+pub mod outlook;
 pub mod path;
 pub mod places;
 pub mod preview;

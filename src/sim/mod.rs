@@ -11,6 +11,7 @@ mod ask;
 mod clock;
 pub mod faults;
 mod http;
+mod rehearsal;
 mod world;
 
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ use tokio::net::UnixListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-pub use self::ask::Refused;
 pub use self::clock::Pace;
+pub use self::rehearsal::{COLLECTIONS, Documents, Refused, Rehearsal};
 pub use self::world::Timing;
 
 use self::clock::Clock;
@@ -38,7 +39,7 @@ use self::world::refusal::Refusal;
 /// What a simulation begins with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Its nodes; the first one is the manager whose engine answers.
+    /// Its nodes; the first one is a manager, and the engine that answers is its.
     pub nodes: Vec<NodeSettings>,
     /// How long things take.
     pub timing: Timing,
@@ -52,6 +53,9 @@ pub struct Settings {
     pub all_images: bool,
     /// Whether images come with a health check.
     pub images_check_health: bool,
+    /// Whether the points at which faults can be played are remembered; otherwise none can be, and a Swarm may live
+    /// for ever.
+    pub remembers_points: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +68,7 @@ impl Default for Settings {
             start: None,
             all_images: true,
             images_check_health: false,
+            remembers_points: true,
         }
     }
 }
@@ -93,6 +98,8 @@ pub struct NodeSettings {
     pub nano_cpus: i64,
     /// Its memory.
     pub memory_bytes: i64,
+    /// Whether it is a manager.
+    pub is_manager: bool,
 }
 
 impl Default for NodeSettings {
@@ -102,11 +109,12 @@ impl Default for NodeSettings {
             labels: BTreeMap::new(),
             nano_cpus: 64_000_000_000,
             memory_bytes: 256 << 30,
+            is_manager: false,
         }
     }
 }
 
-/// There is no such node or container.
+/// There is no such node, container or manager.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoSuchThing(String);
@@ -163,20 +171,21 @@ impl Simulation {
             start,
             all_images,
             images_check_health,
+            remembers_points,
         } = settings;
         let start = start.unwrap_or_else(Timestamp::now);
         let mut world = World::new(start, seed, timing);
         world.images.has_all = all_images;
         world.images.is_checked = images_check_health;
         for node in nodes {
-            world.add_node(&node.hostname, node.labels, node.nano_cpus, node.memory_bytes);
+            world.add_node(node);
         }
         let shared = Arc::new(Shared {
             world: Mutex::new(world),
             clock: Clock::new(start, pace),
             earlier: Notify::new(),
             streams: Mutex::default(),
-            faults: Faults::default(),
+            faults: Faults::new(remembers_points),
         });
         let running = vec![
             tokio::spawn(http::server::serve(Arc::clone(&shared), listener)),
@@ -213,8 +222,7 @@ impl Simulation {
 
     /// Adds a node.
     pub fn add_node(&self, node: NodeSettings) {
-        self.shared
-            .with(|world| world.add_node(&node.hostname, node.labels, node.nano_cpus, node.memory_bytes));
+        self.shared.with(|world| world.add_node(node));
     }
 
     /// A node goes silent; after a time the managers notice.
@@ -243,16 +251,9 @@ impl Simulation {
         } else {
             Availability::Active
         };
-        Ok(self.shared.with(|world| {
-            let found = world.find_node(node)?.clone();
-            world.update_node(
-                node,
-                found.meta.version,
-                Some(availability),
-                found.labels,
-                found.manager,
-            )
-        })?)
+        Ok(self
+            .shared
+            .with(|world| world.set_availability(node, availability))?)
     }
 
     /// What a node can bear.
@@ -270,9 +271,30 @@ impl Simulation {
             .with(|world| world.set_node_resources(node, nano_cpus, memory_bytes))?)
     }
 
-    /// Whether the managers have a leader. Without one they answer nothing, and decide nothing.
+    /// Cuts the managers off from one another, or lets them find their leader again at once. Without a leader they
+    /// answer nothing, and decide nothing; so it is, too, while no more than half of them answer, and until the others
+    /// have elected another leader in the place of one that fails.
     pub fn set_quorum(&self, has_quorum: bool) {
-        self.shared.with(|world| world.quorum = has_quorum);
+        self.shared.with(|world| world.set_quorum(has_quorum));
+    }
+
+    /// The leader hands over to another manager; for a moment, nobody leads.
+    ///
+    /// # Errors
+    /// When no other manager answers.
+    pub fn move_leader(&self) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(World::move_leader)?)
+    }
+
+    /// Makes a node a manager, or a worker.
+    ///
+    /// # Errors
+    /// When there is no such node, or the managers cannot do without it.
+    pub fn set_manager(&self, node: &str, is_manager: bool) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(|world| {
+            let found = world.find_node(node)?.clone();
+            world.update_node(node, found.meta.version, None, found.labels, is_manager)
+        })?)
     }
 
     /// Makes an image known or takes it away; with a digest, a registry knows it, too.

@@ -9,6 +9,7 @@ mod blobs;
 mod cache;
 mod classify;
 mod decode;
+mod documents;
 mod engine;
 mod error;
 mod gateway;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 pub use act::Done;
 pub use cache::{Cache, Owned, Tuning};
+pub use documents::{Documents, Picture};
 pub use error::{ActError, Outage, SecretError, SwarmError};
 pub use logs::{LogLine, LogOptions, LogSource};
 pub use secrets::SecretsDir;

@@ -22,6 +22,7 @@ mod limits;
 mod manifests;
 mod nodes;
 mod sim;
+mod simulate;
 mod store;
 mod swarm;
 mod tidy;

@@ -1,5 +1,6 @@
 //! `whoosh up` and `whoosh down`.
 
+use std::net::IpAddr;
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -13,12 +14,12 @@ use super::Failure;
 /// Starts what does not run yet.
 pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
     let home = Home::new(paths::home());
-    let swarm = Swarm::connect(&args.servers.docker_host)?;
-    swarm.require_manager().await?;
+    let settings = settings(args)?;
+    settings.stay_with_swarm(&home)?;
     let options = dev::Options {
         database_url: args.database_url.as_ref().map(|url| url.as_str().to_owned()),
-        settings: settings(args)?,
-        gateway: swarm.gateway().await,
+        gateway: gateway(&settings).await?,
+        settings,
         timeout: args.timeout,
     };
     let turn = Turn::to_start(&home, say_others_turn).await?;
@@ -30,7 +31,25 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
         Started::Again => println!("The operator was restarted: its program or settings had changed."),
         Started::Already => println!("The operator runs already."),
     }
+    if let Some(nodes) = options.settings.simulated_nodes {
+        let nodes = if nodes.get() == 1 {
+            "1 node".to_owned()
+        } else {
+            format!("{nodes} nodes")
+        };
+        println!("This is a simulation: the Swarm has {nodes} on paper, and no container runs.");
+    }
     Ok(())
+}
+
+/// This machine's address for containers, from an engine that manages a Swarm; a simulated one has no containers.
+async fn gateway(settings: &Settings) -> Result<Option<IpAddr>, Failure> {
+    if settings.simulated_nodes.is_some() {
+        return Ok(None);
+    }
+    let swarm = Swarm::connect(&settings.docker_host)?;
+    swarm.require_manager().await?;
+    Ok(swarm.gateway().await)
 }
 
 fn settings(args: &UpArgs) -> std::io::Result<Settings> {
@@ -43,6 +62,7 @@ fn settings(args: &UpArgs) -> std::io::Result<Settings> {
     Ok(Settings {
         nats_url: nats_url.as_ref().map(|url| url.as_str().to_owned()),
         docker_host: docker_host.clone(),
+        simulated_nodes: args.simulate.then_some(args.nodes),
         // The operator runs in another folder.
         secrets_dir: secrets_dir.as_ref().map(std::path::absolute).transpose()?,
         log: log.clone(),
@@ -57,15 +77,26 @@ pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
         println!("Nothing is up: {}.", home.nothing());
         return Ok(());
     };
+    // Settings that cannot be read stop only what needs them.
+    let told = Settings::read(&home).ok().flatten();
+    let is_simulated = told.is_some_and(|told| told.simulated_nodes.is_some());
     if args.keep {
         dev::stop(&turn).await?;
-        println!("Stopped. Agents run on; `whoosh up` takes them over again.");
+        match is_simulated {
+            true => println!("Stopped. What is declared stays; `whoosh up --simulate` places it anew."),
+            false => println!("Stopped. Agents run on; `whoosh up` takes them over again."),
+        }
         return Ok(());
     }
-    if home.has_database() {
-        remove_agents(&turn, args).await?;
-    } else {
-        println!("The database is not WHOOSH's own: what is declared stays there, and its agents run on.");
+    match (is_simulated, home.has_database()) {
+        // Simulated agents go with their Swarm.
+        (true, _) => {}
+        (false, true) => remove_agents(&turn, args).await?,
+        (false, false) => {
+            println!(
+                "The database is not WHOOSH's own: what is declared stays there, and its agents run on."
+            );
+        }
     }
     dev::down(turn).await?;
     let (root, secrets) = (home.root().display(), home.secrets());

@@ -1,7 +1,6 @@
 //! `whoosh operator`: wires the rooms together and runs them until SIGTERM or SIGINT.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
 use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
@@ -12,6 +11,7 @@ use whoosh::swarm::{Cache, SecretsDir, Swarm};
 use whoosh::telemetry::Metrics;
 
 use super::Failure;
+use super::stop::told_to_stop;
 
 /// Serves and reconciles until it is told to stop.
 pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), Failure> {
@@ -63,17 +63,6 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
     serving.await?;
     observing.abort();
     Ok(())
-}
-
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// As many open files as the system allows: each client is one, and the usual limit is below what the API serves.

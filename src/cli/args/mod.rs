@@ -9,12 +9,15 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-pub use server::{DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, UpArgs};
+pub use server::{
+    DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, SimulatedSwarmArgs,
+    UpArgs,
+};
 pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
-    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale, tree,
-    validate, version, wait,
+    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale,
+    simulate, tree, validate, version, wait,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -42,7 +45,7 @@ Start here:
   whoosh explain team.spec              which fields there are
 
 `whoosh COMMAND -h` shows a command's flags and examples.
-Exit codes: 0 success, 1 error, 2 wrong usage; diff: 0 no differences, 1 differences, 2 error."
+Exit codes: 0 success, 1 error, 2 wrong usage; diff, simulate: 0 no differences, 1 differences, 2 error."
 )]
 pub struct Cli {
     /// Flags of every command.
@@ -108,6 +111,10 @@ pub enum Command {
     ///
     /// `whoosh operator` does the same when it starts.
     Migrate(MigrateArgs),
+    /// Serve a simulated Swarm: the Docker Engine's API on a Unix socket, without Docker and containers
+    ///
+    /// It runs in the foreground, and keeps everything in memory. `whoosh up --simulate` starts one by itself.
+    SimulatedSwarm(SimulatedSwarmArgs),
 }
 
 /// The commands of people who use an operator.
@@ -117,6 +124,8 @@ pub enum ClientCommand {
     Apply(apply::ApplyArgs),
     /// Show what applying YAML files would change, down to each agent
     Diff(diff::DiffArgs),
+    /// Show what would move if nodes failed, were drained or joined, or if YAML files were applied
+    Simulate(simulate::SimulateArgs),
     /// Check YAML files without an operator
     Validate(validate::ValidateArgs),
     /// List objects, or show some

@@ -1,8 +1,11 @@
 //! Arguments of the commands that run servers; the rooms that run them read these.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::builder::TypedValueParser;
 
 use crate::cli::duration::parse_duration;
 
@@ -111,6 +114,21 @@ pub struct OperatorArgs {
     pub log: LogArgs,
 }
 
+/// Arguments of `simulated-swarm`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  whoosh simulated-swarm --listen /tmp/swarm.sock --nodes 5 &
+  docker -H unix:///tmp/swarm.sock node ls")]
+pub struct SimulatedSwarmArgs {
+    /// Unix socket to answer at; one that is there is replaced
+    #[arg(long, value_name = "PATH")]
+    pub listen: PathBuf,
+    /// How many nodes it has; of three or more, the first three are managers
+    #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = nodes())]
+    pub nodes: NonZeroU16,
+}
+
 /// Arguments of `migrate`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
@@ -132,9 +150,20 @@ Examples:
   # Everything private to this machine
   whoosh up
 
+  # Without Docker, on a simulated Swarm of five nodes
+  whoosh up --simulate --nodes 5
+
   # On servers that exist already
   whoosh up --database-url postgres://whoosh@db/whoosh --nats-url nats://nats:4222")]
 pub struct UpArgs {
+    /// Manage a simulated Swarm: agents are placed, started and stopped on paper, and Docker is not needed
+    ///
+    /// Whatever runs on it is forgotten when it ends; what is declared is not. --docker-host is not looked at.
+    #[arg(long, conflicts_with = "database_url")]
+    pub simulate: bool,
+    /// How many nodes the simulated Swarm has; of three or more, the first three are managers
+    #[arg(long, value_name = "NUMBER", requires = "simulate", default_value = "3", value_parser = nodes())]
+    pub nodes: NonZeroU16,
     /// Use this Postgres instead of starting one
     #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
     pub database_url: Option<ServerUrl>,
@@ -168,6 +197,13 @@ pub struct DownArgs {
     /// How long to wait until every agent is gone
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = parse_duration)]
     pub timeout: Duration,
+}
+
+/// As many nodes as a Swarm of some size has, and this machine's memory bears.
+fn nodes() -> impl TypedValueParser<Value = NonZeroU16> {
+    clap::value_parser!(u16)
+        .range(1..=1000)
+        .try_map(NonZeroU16::try_from)
 }
 
 fn url(text: &str) -> Result<ServerUrl, String> {

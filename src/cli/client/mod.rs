@@ -23,6 +23,7 @@ pub(super) use selection::{Collection, Listed, Selection};
 
 use super::talk;
 use crate::resource::object::API_VERSION;
+use crate::resource::outlook::{Outlook, Scenario};
 use crate::resource::proposal::Proposal;
 use crate::resource::{Key, Kind};
 
@@ -232,6 +233,15 @@ impl Client {
         let request = self.request(Method::POST, &path);
         let judged: Result<Proposal, _> = self.json(request.json(&together(object, templates))).await;
         judged.map(drop)
+    }
+
+    /// Has a scenario played on a copy of the Swarm.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 400 when it names a node that is not there.
+    pub(super) async fn simulate(&self, scenario: &Scenario) -> Result<Outlook, ClientError> {
+        let path = format!("apis/{API_VERSION}/simulations");
+        self.json(self.request(Method::POST, &path).json(scenario)).await
     }
 
     /// Lists the events of a namespace, or of all.

@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod logs;
 pub(crate) mod scale;
+pub(crate) mod simulate;
 pub(crate) mod tree;
 pub(crate) mod validate;
 pub(crate) mod version;

@@ -46,11 +46,14 @@ pub(crate) async fn run(ctx: &Context, args: &VersionArgs) -> Result<Outcome, Cl
 fn render(server: Option<&Value>, output: Option<&Document>) -> Result<String, CliError> {
     match output {
         None => {
-            let version = |server: &Value| escape::line(object::text(server, "/gitVersion")).into_owned();
-            let server = server.map(|server| format!("Server version: {}\n", version(server)));
+            let line = |title: &str, field: &str| {
+                let version = object::text(server?, field);
+                (!version.is_empty()).then(|| format!("{title} version: {}\n", escape::line(version)))
+            };
             Ok(format!(
-                "Client version: {VERSION}\n{}",
-                server.unwrap_or_default()
+                "Client version: {VERSION}\n{}{}",
+                line("Server", "/gitVersion").unwrap_or_default(),
+                line("Engine", "/engineVersion").unwrap_or_default(),
             ))
         }
         Some(form) => {

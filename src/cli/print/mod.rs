@@ -5,6 +5,7 @@ pub(super) mod columns;
 pub(super) mod describe;
 pub(super) mod events;
 pub(super) mod listing;
+pub(super) mod outlook;
 pub(super) mod paint;
 pub(super) mod table;
 

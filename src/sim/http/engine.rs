@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Ask, Reply};
+use crate::sim::world::model::Node;
 use crate::sim::world::refusal::Refusal;
 use crate::sim::world::{Membership, World};
 
@@ -40,9 +41,15 @@ pub(super) fn info(world: &World) -> Reply {
         "RemoteManagers": null,
     });
     if is_active {
-        swarm["RemoteManagers"] = json!([{"NodeID": &*world.own_node, "Addr": format!("{address}:2377")}]);
+        let managers: Vec<Value> = world
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.manager)
+            .map(|(id, node)| json!({"NodeID": &**id, "Addr": manager_address(node)}))
+            .collect();
         swarm["Nodes"] = json!(world.nodes.len());
-        swarm["Managers"] = json!(1);
+        swarm["Managers"] = json!(managers.len());
+        swarm["RemoteManagers"] = json!(managers);
         swarm["Cluster"] = cluster(world);
     }
     let json = json!({
@@ -70,6 +77,11 @@ pub(super) fn info(world: &World) -> Reply {
         "Warnings": null,
     });
     Reply::ok(json.to_string())
+}
+
+/// Where the other managers find one.
+pub(super) fn manager_address(node: &Node) -> String {
+    format!("{}:2377", node.address)
 }
 
 pub(super) fn swarm(world: &World) -> Reply {

@@ -10,7 +10,7 @@ mod logs;
 mod networks;
 mod nodes;
 mod query;
-pub(super) mod router;
+mod router;
 pub(super) mod server;
 mod services;
 mod signature;
@@ -19,8 +19,10 @@ mod tasks;
 use hyper::Method;
 use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use self::query::Query;
+use self::query::{Query, decode};
+use crate::sim::world::World;
 use crate::sim::world::refusal::Refusal;
 
 /// A request, taken apart.
@@ -41,7 +43,7 @@ impl Ask {
         let parts = path.split('/').filter(|part| !part.is_empty());
         Self {
             method,
-            path: parts.map(|part| query::decode(part, false)).collect(),
+            path: parts.map(|part| decode(part, false)).collect(),
             query: Query::read(query),
             body,
             back: 0,
@@ -69,6 +71,21 @@ pub(crate) enum Reply {
     /// The same, and then nothing more for ever.
     Open(&'static str, Vec<u8>),
     Events(events::Wanted),
+}
+
+/// What is answered to a request that did not come over a connection, as JSON.
+///
+/// # Errors
+/// The engine's refusal.
+pub(super) fn answer(world: &mut World, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let ask = Ask::new(method, path, query, body.to_string().into());
+    let json = match router::answer(world, &ask)? {
+        Reply::Json(_, json) => json,
+        Reply::Later(render) => render(),
+        Reply::Empty(_) | Reply::Raw(..) | Reply::Open(..) | Reply::Events(_) => return Ok(Value::Null),
+    };
+    serde_json::from_str(&json).map_err(|error| Refusal::new(500, error.to_string()))
 }
 
 impl Reply {

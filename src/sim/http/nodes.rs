@@ -1,7 +1,7 @@
 //! `/nodes`.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::json::{Object, array};
 use super::{Ask, Reply};
@@ -77,11 +77,15 @@ fn role(node: &Node) -> &'static str {
 fn view(node: &Node) -> String {
     let plugins = ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]
         .map(|name| json!({"Type": "Network", "Name": name}));
+    let mut engine = json!({"EngineVersion": super::engine::VERSION, "Plugins": plugins});
+    if !node.engine_labels.is_empty() {
+        engine["Labels"] = json!(node.engine_labels);
+    }
     let description = json!({
         "Hostname": node.hostname,
-        "Platform": {"Architecture": "x86_64", "OS": "linux"},
+        "Platform": {"Architecture": node.platform.architecture, "OS": node.platform.os},
         "Resources": {"NanoCPUs": node.nano_cpus, "MemoryBytes": node.memory_bytes},
-        "Engine": {"EngineVersion": super::engine::VERSION, "Plugins": plugins},
+        "Engine": engine,
         "TLSInfo": {},
     });
     let status = Object::new()
@@ -100,11 +104,19 @@ fn view(node: &Node) -> String {
         .with("Description", &description)
         .raw("Status", status)
         .when(node.manager, |object| {
-            let address = format!("{}:2377", node.address);
-            object.with(
-                "ManagerStatus",
-                &json!({"Leader": true, "Reachability": "reachable", "Addr": address}),
-            )
+            object.with("ManagerStatus", &manager_status(node))
         })
         .end()
+}
+
+fn manager_status(node: &Node) -> Value {
+    let mut status = Map::new();
+    // As the engine writes it, which says nothing of those that do not lead.
+    if node.leads {
+        status.insert("Leader".to_owned(), json!(true));
+    }
+    let reachability = if node.alive { "reachable" } else { "unreachable" };
+    status.insert("Reachability".to_owned(), json!(reachability));
+    status.insert("Addr".to_owned(), json!(super::engine::manager_address(node)));
+    status.into()
 }

@@ -51,6 +51,10 @@ impl World {
         }
     }
 
+    pub(super) fn put_blob(&mut self, kind: BlobKind, id: Id, blob: Blob) {
+        self.blobs_mut(kind).put(id, blob);
+    }
+
     /// Finds one by id, name, or the start of an id.
     ///
     /// # Errors

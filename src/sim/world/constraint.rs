@@ -48,12 +48,14 @@ impl Constraint {
             "node.hostname" => is(&node.hostname),
             "node.ip" => is(&node.address),
             "node.role" => is(if node.manager { "manager" } else { "worker" }),
-            "node.platform.os" => is("linux"),
-            "node.platform.arch" => is("x86_64"),
+            "node.platform.os" => is(&node.platform.os),
+            "node.platform.arch" => is(&node.platform.architecture),
             _ if key.starts_with("node.labels.") => {
                 is(label(&node.labels, &self.key["node.labels.".len()..]))
             }
-            _ if key.starts_with("engine.labels.") => is(""),
+            _ if key.starts_with("engine.labels.") => {
+                is(label(&node.engine_labels, &self.key["engine.labels.".len()..]))
+            }
             // The managers take keys that they do not know, and find no node for them.
             _ => false,
         }

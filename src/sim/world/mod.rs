@@ -4,10 +4,12 @@
 pub(crate) mod blobs;
 pub(crate) mod constraint;
 pub(crate) mod containers;
+mod copy;
 pub(crate) mod dice;
 pub(crate) mod events;
 mod fields;
 pub(crate) mod images;
+pub(crate) mod managers;
 pub(crate) mod model;
 pub(crate) mod networks;
 pub(crate) mod nodes;
@@ -34,6 +36,7 @@ use jiff::Timestamp;
 use self::dice::Dice;
 use self::events::Events;
 use self::images::Images;
+use self::managers::Managers;
 use self::model::{Blob, Id, Meta, Network, Node, Service, Slot, Task, TaskState};
 use self::queue::{Due, Queue};
 use self::refusal::Refusal;
@@ -69,10 +72,14 @@ pub struct Timing {
     pub node_down: Duration,
     /// Until the tasks of a node that is down are given up.
     pub orphan: Duration,
+    /// Until managers that lost their leader have another one.
+    pub election: Duration,
+    /// Until a leader that steps back has handed over.
+    pub handover: Duration,
 }
 
 impl Default for Timing {
-    /// Short ones, but for nodes: their times are the engine's own.
+    /// Short ones, but for nodes and managers: their times are the engine's own.
     fn default() -> Self {
         let short = Duration::from_millis(5);
         Self {
@@ -88,6 +95,27 @@ impl Default for Timing {
             reap: short,
             node_down: Duration::from_secs(15),
             orphan: Duration::from_secs(24 * 60 * 60),
+            election: Duration::from_secs(10),
+            handover: Duration::from_millis(500),
+        }
+    }
+}
+
+impl Timing {
+    /// About those of machines that have the images, with containers that end when they are told to.
+    pub fn lifelike() -> Self {
+        Self {
+            orchestrate: Duration::from_millis(10),
+            allocate: Duration::from_millis(20),
+            schedule: Duration::from_millis(60),
+            accept: Duration::from_millis(50),
+            prepare: Duration::from_millis(300),
+            start: Duration::from_millis(400),
+            healthy: Duration::from_secs(1),
+            unhealthy: Duration::from_secs(15),
+            stop: Duration::from_millis(500),
+            reap: Duration::from_millis(100),
+            ..Self::default()
         }
     }
 }
@@ -108,7 +136,7 @@ pub(crate) struct World {
     /// The node that this engine is.
     pub(crate) own_node: Id,
     pub(crate) membership: Membership,
-    pub(crate) quorum: bool,
+    managers: Managers,
     pub(crate) services: Table<Service>,
     pub(crate) tasks: Table<Task>,
     pub(crate) nodes: Table<Node>,
@@ -148,7 +176,7 @@ impl World {
             cluster_created: now,
             own_node: dice.id(),
             membership: Membership::Active,
-            quorum: true,
+            managers: Managers::default(),
             services: Table::default(),
             tasks: Table::default(),
             nodes: Table::default(),
@@ -178,16 +206,29 @@ impl World {
 
     /// When something happens next; `None` while nothing is under way.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.queue.next().filter(|_| self.quorum)
+        if self.managers.has_leader() {
+            self.queue.next()
+        } else {
+            self.managers.next_election()
+        }
     }
 
-    /// Moves time on, and does what is due by then. Without a quorum, everything waits.
+    /// Moves time on, and does what is due by then. Without a leader, everything but an election waits.
     pub(crate) fn advance_to(&mut self, until: Timestamp) {
-        while self.quorum
-            && let Some((at, due)) = self.queue.pop(until)
-        {
-            self.now = self.now.max(at);
-            self.handle(due);
+        loop {
+            if self.managers.has_leader() {
+                let Some((at, due)) = self.queue.pop(until) else {
+                    break;
+                };
+                self.now = self.now.max(at);
+                self.handle(due);
+            } else {
+                let Some(at) = self.managers.next_election().filter(|at| *at <= until) else {
+                    break;
+                };
+                self.now = self.now.max(at);
+                self.elect();
+            }
         }
         self.now = self.now.max(until);
     }
@@ -246,14 +287,7 @@ impl World {
                  connect this node to swarm and try again.",
             ));
         }
-        if !self.quorum {
-            return Err(Refusal::rpc(
-                refusal::Code::Unknown,
-                "The swarm does not have a leader. It's possible that too few managers are online. Make sure \
-                 more than half of the managers are online.",
-            ));
-        }
-        Ok(())
+        self.require_leader()
     }
 
     /// How many tasks of a service run, and how many are meant to.

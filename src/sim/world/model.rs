@@ -197,6 +197,8 @@ pub(crate) struct Node {
     pub(crate) hostname: String,
     pub(crate) labels: Labels,
     pub(crate) manager: bool,
+    /// Whether it is the manager that the others follow.
+    pub(crate) leads: bool,
     pub(crate) availability: Availability,
     /// What the managers believe.
     pub(crate) ready: bool,
@@ -206,6 +208,43 @@ pub(crate) struct Node {
     pub(crate) nano_cpus: i64,
     pub(crate) memory_bytes: i64,
     pub(crate) address: String,
+    pub(crate) platform: Platform,
+    /// Those that its engine was started with.
+    pub(crate) engine_labels: Labels,
+}
+
+/// What a node's containers run on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Platform {
+    pub(crate) os: String,
+    /// As the node says it: `x86_64`, not `amd64`.
+    pub(crate) architecture: String,
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self {
+            os: "linux".to_owned(),
+            architecture: "x86_64".to_owned(),
+        }
+    }
+}
+
+impl Platform {
+    /// Whether it is what an image is for; nothing is said by an empty word.
+    pub(crate) fn runs(&self, os: &str, architecture: &str) -> bool {
+        let is = |word: &str, own: &str| word.is_empty() || common(word) == common(own);
+        is(os, &self.os) && is(architecture, &self.architecture)
+    }
+}
+
+/// The one of two names for an architecture that images have.
+fn common(architecture: &str) -> &str {
+    match architecture {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

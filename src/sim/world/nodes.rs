@@ -3,13 +3,21 @@
 use std::time::Duration;
 
 use super::World;
-use super::model::{Availability, Id, Labels, Node, TaskState};
+use super::model::{Availability, Id, Labels, Node, Platform, TaskState};
 use super::queue::Due;
 use super::refusal::{Code, Refusal};
+use crate::sim::NodeSettings;
 
 impl World {
-    /// Adds a node that is ready; the first one is this engine's own, and the only manager.
-    pub(crate) fn add_node(&mut self, hostname: &str, labels: Labels, nano_cpus: i64, memory_bytes: i64) {
+    /// Adds a node that is ready; the first one is this engine's own, and a manager whatever is said.
+    pub(crate) fn add_node(&mut self, new: NodeSettings) {
+        let NodeSettings {
+            hostname,
+            labels,
+            nano_cpus,
+            memory_bytes,
+            is_manager,
+        } = new;
         let is_first = self.nodes.len() == 0;
         let id = if is_first {
             self.own_node.clone()
@@ -20,9 +28,10 @@ impl World {
         let node = Node {
             id: id.clone(),
             meta,
-            hostname: hostname.to_owned(),
+            hostname: hostname.clone(),
             labels,
-            manager: is_first,
+            manager: is_first || is_manager,
+            leads: false,
             availability: Availability::Active,
             ready: true,
             message: "",
@@ -30,9 +39,14 @@ impl World {
             nano_cpus,
             memory_bytes,
             address: format!("10.77.{}.{}", self.nodes.len() / 250, self.nodes.len() % 250 + 1),
+            platform: Platform::default(),
+            engine_labels: Labels::new(),
         };
         self.nodes.put(id.clone(), node);
-        self.tell("node", "create", &id, hostname, &[]);
+        self.tell("node", "create", &id, &hostname, &[]);
+        if is_first {
+            self.elect();
+        }
         self.nodes_changed();
     }
 
@@ -53,7 +67,7 @@ impl World {
             .ok_or_else(|| Refusal::not_found("node", name))
     }
 
-    /// Changes labels and availability.
+    /// Changes labels, availability and role.
     ///
     /// # Errors
     /// The engine's.
@@ -70,20 +84,34 @@ impl World {
             return Err(Refusal::out_of_sequence());
         }
         if node.manager && !manager {
-            return Err(Refusal::rpc(
-                Code::FailedPrecondition,
-                "attempting to demote the last manager of the swarm",
-            ));
+            self.check_demotion(&node)?;
         }
         self.edit_node(&node.id, |node| {
             node.labels = labels;
             node.availability = availability.unwrap_or(node.availability);
+            node.manager = manager;
         });
+        self.review_managers();
         if availability == Some(Availability::Drain) {
             self.replace_tasks_on(&node.id);
         }
         self.nodes_changed();
         Ok(())
+    }
+
+    /// Changes whether a node takes tasks, and nothing else.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub(crate) fn set_availability(&mut self, name: &str, availability: Availability) -> Result<(), Refusal> {
+        let node = self.find_node(name)?.clone();
+        self.update_node(
+            name,
+            node.meta.version,
+            Some(availability),
+            node.labels,
+            node.manager,
+        )
     }
 
     /// Removes a node that is down.
@@ -131,6 +159,7 @@ impl World {
         node.alive = false;
         self.nodes.put(id.clone(), node);
         self.plan(self.timing.node_down, Due::NodeDown(id));
+        self.review_managers();
         Ok(())
     }
 
@@ -142,6 +171,7 @@ impl World {
             node.ready = true;
             node.message = "";
         });
+        self.review_managers();
         for task in self.tasks_on(&id) {
             let Some(found) = self.tasks.get(&task).filter(|task| task.is_alive()) else {
                 continue;

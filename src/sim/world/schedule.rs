@@ -175,14 +175,8 @@ impl World {
             .pointer("/Placement/Platforms")
             .and_then(|list| list.as_array());
         let fits = |platform: &serde_json::Value| {
-            let is = |key: &str, known: &[&str]| {
-                let word = platform
-                    .get(key)
-                    .and_then(|word| word.as_str())
-                    .unwrap_or_default();
-                word.is_empty() || known.contains(&word)
-            };
-            is("OS", &["linux"]) && is("Architecture", &["amd64", "x86_64"])
+            let word = |key: &str| platform[key].as_str().unwrap_or_default();
+            node.platform.runs(word("OS"), word("Architecture"))
         };
         if !node.ready || node.availability != Availability::Active {
             Some(Obstacle::NotReady)

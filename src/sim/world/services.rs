@@ -186,7 +186,7 @@ impl World {
         self.services.put(id.clone(), new);
     }
 
-    fn read_spec(&self, request: &Value) -> Result<Spec, Refusal> {
+    pub(super) fn read_spec(&self, request: &Value) -> Result<Spec, Refusal> {
         Spec::read(request, |name| {
             let named = |network: &super::model::Network| &*network.id == name || network.name == name;
             let found = self

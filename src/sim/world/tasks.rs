@@ -43,6 +43,36 @@ impl World {
         id
     }
 
+    /// Makes a task that runs on a node already.
+    pub(super) fn place(&mut self, service: &Service, slot: Slot, node: Id) {
+        let id = self.create_task(service, slot, TaskState::Running);
+        let attachments = service
+            .spec
+            .networks
+            .iter()
+            .filter_map(|network| self.attach(network))
+            .collect();
+        let container = Container {
+            id: self.dice.hex(),
+            pid: 1000,
+            exit_code: 0,
+            started: Some(self.now),
+            kept: true,
+        };
+        let now = self.now;
+        self.edit_task(&id, |task| {
+            task.node = Some(node);
+            task.attachments = attachments;
+            task.container = Some(container);
+            task.status = TaskStatus {
+                at: now,
+                state: TaskState::Running,
+                message: "started",
+                err: String::new(),
+            };
+        });
+    }
+
     /// Forgets the oldest ended tasks of a slot that has too many.
     fn trim_history(&mut self, tasks: Vec<Id>) {
         if tasks.len() <= HISTORY {

@@ -7,14 +7,20 @@ use serde_json::{Value, json};
 
 use super::model::{Availability, Labels};
 use super::{Timing, World};
+use crate::sim::NodeSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn world(nodes: usize) -> World {
     let mut world = World::new(Timestamp::UNIX_EPOCH, 7, Timing::default());
     for number in 1..=nodes {
-        let labels = Labels::from([("zone".to_owned(), format!("z{}", number % 2))]);
-        world.add_node(&format!("node-{number}"), labels, 4_000_000_000, 8 << 30);
+        world.add_node(NodeSettings {
+            hostname: format!("node-{number}"),
+            labels: Labels::from([("zone".to_owned(), format!("z{}", number % 2))]),
+            nano_cpus: 4_000_000_000,
+            memory_bytes: 8 << 30,
+            is_manager: false,
+        });
     }
     world.events.take_fresh();
     world
@@ -306,7 +312,10 @@ fn a_global_service_follows_the_nodes() {
         .unwrap();
     pass(&mut world, SECOND);
     assert_eq!(tasks(&world).len(), 2);
-    world.add_node("node-3", Labels::new(), 1_000_000_000, 1 << 30);
+    world.add_node(NodeSettings {
+        hostname: "node-3".to_owned(),
+        ..NodeSettings::default()
+    });
     pass(&mut world, SECOND);
     assert_eq!(tasks(&world).len(), 3);
     world.fail_node("node-3").unwrap();
@@ -414,13 +423,13 @@ fn the_same_seed_makes_the_same_swarm() {
 fn without_a_quorum_nothing_happens() {
     let mut world = world(1);
     world.create_service(&spec(1, &json!({}))).unwrap();
-    world.quorum = false;
+    world.set_quorum(false);
     pass(&mut world, SECOND);
     assert_eq!((tasks(&world).len(), world.next_due()), (0, None));
     let refusal = world.require_managers().unwrap_err();
     assert_eq!(refusal.status, 500);
     assert!(refusal.message.contains("does not have a leader"));
-    world.quorum = true;
+    world.set_quorum(true);
     pass(&mut world, SECOND);
     assert_eq!(tasks(&world), ["1 running running"]);
 }

@@ -25,7 +25,7 @@ use whoosh::store::{Op, Store, Write};
 use whoosh::swarm::{Cache, SecretsDir, Swarm};
 use whoosh::telemetry::Metrics;
 
-use crate::harness::operator::Printed;
+use crate::harness::operator::{Printed, printed};
 use crate::harness::postgres::database;
 
 /// A folder to run `whoosh` in, where no operator answers.
@@ -76,15 +76,6 @@ impl Desk {
         let _unread = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
         printed(child).await
-    }
-}
-
-async fn printed(child: Child) -> Printed {
-    let output = child.wait_with_output().await.unwrap();
-    Printed {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -1,70 +1,14 @@
 //! `whoosh up` and `whoosh down`: a whole operator of one's own, on an engine of the test's.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
 
 use crate::converge;
 use crate::harness::docker::Engine;
-use crate::harness::keeper::run;
-use crate::harness::operator::Printed;
-
-/// A home, and the environment that its owner has.
-struct Machine {
-    home: PathBuf,
-}
-
-impl Machine {
-    fn new() -> Self {
-        Self {
-            home: run().room("home"),
-        }
-    }
-
-    fn start(&self, arguments: &[&str]) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_whoosh"));
-        command
-            .args(arguments)
-            .env("WHOOSH_HOME", &self.home)
-            // What is not named on the command line must not be the machine's own.
-            .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command.spawn().unwrap()
-    }
-
-    async fn whoosh(&self, arguments: &[&str], input: &str) -> Printed {
-        let mut child = self.start(arguments);
-        let mut stdin = child.stdin.take().unwrap();
-        let _unread = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        super::printed(child).await
-    }
-
-    /// Hands what was started to the run, which ends it if the test does not.
-    fn entrust(&self) {
-        for name in ["postgres", "operator"] {
-            run().entrust(self.pid(name));
-        }
-    }
-
-    fn pid(&self, name: &str) -> u32 {
-        let text = fs::read_to_string(self.home.join(format!("run/{name}.pid"))).unwrap();
-        text.split_whitespace().next().unwrap().parse().unwrap()
-    }
-
-    fn kill(&self, name: &str) {
-        let pid = Pid::from_raw(self.pid(name).cast_signed()).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
-    }
-}
+use crate::harness::home::Home;
+use crate::harness::operator::printed;
 
 /// The JSON lines that an operator wrote to its log.
 fn log_levels(home: &Path) -> Vec<Value> {
@@ -77,7 +21,7 @@ fn log_levels(home: &Path) -> Vec<Value> {
 async fn what_up_was_told_reaches_the_operator_and_down() {
     let engine = Engine::shared().await;
     engine.load_agent_image().await;
-    let machine = Machine::new();
+    let machine = Home::new();
     let (nats, docker) = (
         engine.nats().await,
         format!("unix://{}", engine.socket().display()),
@@ -86,7 +30,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
     let up = ["up", "--nats-url", &nats_url, "--docker-host", &docker, timeout];
     let loud = [&up[..], &["--log", "debug", "--log-format", "json"]].concat();
     machine.whoosh(&loud, "").await.ok();
-    machine.entrust();
+    machine.entrust(&["postgres", "operator"]);
     assert!(log_levels(&machine.home).contains(&Value::from("DEBUG")));
     assert_eq!(
         machine.whoosh(&loud, "").await.ok(),
@@ -106,7 +50,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
         machine.whoosh(&loud, "").await.ok(),
         "The operator runs already.\n"
     );
-    machine.entrust();
+    machine.entrust(&["postgres", "operator"]);
 
     let away = "unix:///nowhere/docker.sock";
     let down = machine
@@ -121,7 +65,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
         assert!(down.err.contains(told), "{told}: {}", down.err);
     }
     machine.whoosh(&loud, "").await.ok();
-    machine.entrust();
+    machine.entrust(&["postgres", "operator"]);
 
     // The first has its turn alone, and the other one finds things as it left them.
     machine.kill("operator");
@@ -129,7 +73,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
         machine.start(&["down", timeout]),
         machine.start(&["down", "--keep"]),
     );
-    let (down, keep) = tokio::join!(super::printed(down), super::printed(keep));
+    let (down, keep) = tokio::join!(printed(down), printed(keep));
     let down = down.ok();
     assert!(down.ends_with(" are gone.\n"), "{down}");
     assert!(
@@ -146,7 +90,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
 #[tokio::test]
 async fn a_home_with_a_path_that_is_too_long_is_refused_at_once() {
     let engine = Engine::shared().await;
-    let mut machine = Machine::new();
+    let mut machine = Home::new();
     machine.home.push("x".repeat(80));
     let docker = format!("unix://{}", engine.socket().display());
     let printed = machine.whoosh(&["up", "--docker-host", &docker], "").await;

@@ -40,6 +40,8 @@ pub(super) const QUICK: Timing = {
         reap: moment,
         node_down: Duration::from_secs(15),
         orphan: Duration::from_secs(24 * 60 * 60),
+        election: moment,
+        handover: moment,
     }
 };
 

@@ -43,6 +43,16 @@ impl Printed {
     }
 }
 
+/// Waits for a command's end.
+pub(crate) async fn printed(child: tokio::process::Child) -> Printed {
+    let output = child.wait_with_output().await.unwrap();
+    Printed {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
 impl Operator {
     /// Starts an operator on a fresh database and `engine`, and waits until it is ready.
     pub(crate) async fn start(engine: &Engine) -> Self {
@@ -185,12 +195,7 @@ impl Operator {
         // A command that does not read its input ends before all of it is written.
         let _unread = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
-        let output = child.wait_with_output().await.unwrap();
-        Printed {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        printed(child).await
     }
 
     /// Starts `whoosh` against it, which goes on until it ends by itself or is dropped.

@@ -3,5 +3,6 @@
 mod faults;
 mod life;
 mod likeness;
+mod managers;
 mod stage;
 mod swarm;

@@ -1,0 +1,185 @@
+//! `whoosh simulate`: what would come of nodes that fail, are drained or join, and of manifests, played on paper.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::apply::{Item, proposed};
+use crate::cli::args::FileArgs;
+use crate::cli::complete;
+use crate::cli::context::Context;
+use crate::cli::duration::parse_duration;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::files;
+use crate::cli::output::Document;
+use crate::cli::print::outlook;
+use crate::resource::outlook::{NewNode, Scenario};
+use crate::resource::quantity::Measure;
+
+/// What a node has of which nothing is said: four processors and 8 GiB.
+const DEFAULT_CPUS: i64 = 4_000_000_000;
+const DEFAULT_MEMORY: i64 = 8 << 30;
+
+/// Arguments of `simulate`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+The operator copies the Swarm as it runs now, of all namespaces and with the services of others, lets happen on the \
+copy what you name, all at once, and moves time on. Nothing real is changed. Where agents go is decided by the rules \
+of the engine's scheduler; where several nodes are as good, another one may be chosen in fact. Times are about those \
+of machines that have the images.
+
+Exit codes: 0 nothing moves, 1 something does, 2 error.
+
+Examples:
+  # Who goes where when a node dies?
+  whoosh simulate --fail-node node-2
+
+  # Is there room for maintenance of two nodes at once, with one more beside them?
+  whoosh simulate --drain-node node-2 --drain-node node-3 --add-node spare:cpus=8,memory=16Gi
+
+  # Does a larger team still fit when a node is lost?
+  whoosh simulate -f team.yaml --fail-node node-1 -o json")]
+pub struct SimulateArgs {
+    /// A node goes silent, by its host name or id; may be repeated
+    #[arg(long, value_name = "NODE", add = complete::nodes())]
+    fail_node: Vec<String>,
+    /// A node is drained; may be repeated
+    #[arg(long, value_name = "NODE", add = complete::nodes())]
+    drain_node: Vec<String>,
+    /// A worker joins: NAME[:cpus=4,memory=8Gi,label.KEY=VALUE]; may be repeated
+    #[arg(long, value_name = "NODE", value_parser = new_node)]
+    add_node: Vec<NewNode>,
+    /// Manifests that are applied: file, folder, address (https://…) or - for standard input; may be repeated
+    #[arg(short, long = "filename", value_name = "FILE", value_hint = clap::ValueHint::AnyPath)]
+    file: Vec<String>,
+    /// Read folders below a folder, too
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// For how long to watch what follows, in simulated time
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = parse_duration)]
+    length: Duration,
+    /// Form: json or yaml
+    #[arg(short, long, value_name = "FORM")]
+    output: Option<Form>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Json,
+    Yaml,
+}
+
+pub(crate) async fn run(ctx: &Context, args: &SimulateArgs) -> Result<Outcome, CliError> {
+    let SimulateArgs {
+        fail_node,
+        drain_node,
+        add_node,
+        file,
+        recursive,
+        length,
+        output,
+    } = args;
+    if fail_node.is_empty() && drain_node.is_empty() && add_node.is_empty() && file.is_empty() {
+        return Err(CliError::Usage(
+            "nothing is to happen; name it with --fail-node, --drain-node, --add-node or -f".to_owned(),
+        ));
+    }
+    let files = FileArgs {
+        file: file.clone(),
+        recursive: *recursive,
+    };
+    let scenario = Scenario {
+        fail_nodes: fail_node.clone(),
+        drain_nodes: drain_node.clone(),
+        add_nodes: add_node.clone(),
+        objects: objects(ctx, &files).await?,
+        seconds: length.as_secs(),
+    };
+    let outlook = ctx.client.simulate(&scenario).await?;
+    let value = || serde_json::to_value(&outlook).map_err(|error| CliError::Failed(error.to_string()));
+    ctx.print(&match output {
+        None => outlook::text(&outlook, ctx.paint),
+        Some(Form::Json) => Document::Json.write(&value()?)?,
+        Some(Form::Yaml) => Document::Yaml.write(&value()?)?,
+    })?;
+    Ok(if outlook.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Different
+    })
+}
+
+/// What the files come to, judged by the operator one by one.
+async fn objects(ctx: &Context, args: &FileArgs) -> Result<Vec<Value>, CliError> {
+    if args.file.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut objects, mut templates) = (Vec::new(), Vec::new());
+    for item in Item::all(files::load(ctx, args).await?) {
+        let live = ctx.client.find(&item.key).await?;
+        let object = proposed(&item, live.as_ref());
+        match ctx.client.judge(&item.key, &object, &templates).await {
+            Err(error) if !error.causes().is_empty() => {
+                return Err(files::say_problems(&files::refused(&item.source, &error)));
+            }
+            judged => judged?,
+        }
+        if !item.key.kind.owns_agents() {
+            templates.push(object.clone());
+        }
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+/// Reads `NAME[:cpus=4,memory=8Gi,label.zone=b]`.
+fn new_node(text: &str) -> Result<NewNode, String> {
+    let (name, details) = text.split_once(':').unwrap_or((text, ""));
+    if name.is_empty()
+        || !name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    {
+        return Err("a node needs a name of letters, digits, - and .".to_owned());
+    }
+    let mut node = NewNode {
+        name: name.to_owned(),
+        nano_cpus: DEFAULT_CPUS,
+        memory_bytes: DEFAULT_MEMORY,
+        labels: BTreeMap::new(),
+    };
+    for detail in details.split(',').filter(|detail| !detail.is_empty()) {
+        let quantity = |measure: Measure, text| measure.parse(text).map_err(|error| error.to_string());
+        match detail.split_once('=') {
+            Some(("cpus", cpus)) => node.nano_cpus = quantity(Measure::Cpu, cpus)?,
+            Some(("memory", memory)) => node.memory_bytes = quantity(Measure::Memory, memory)?,
+            Some((key, value)) if key.starts_with("label.") => {
+                let key = key.trim_start_matches("label.");
+                node.labels.insert(key.to_owned(), value.to_owned());
+            }
+            _ => return Err(format!("\"{detail}\" is not cpus=…, memory=… or label.KEY=…")),
+        }
+    }
+    Ok(node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_node_is_read_with_what_it_has() {
+        let node = new_node("spare:cpus=1500m,memory=2Gi,label.zone=b").unwrap();
+        assert_eq!((node.nano_cpus, node.memory_bytes), (1_500_000_000, 2 << 30));
+        assert_eq!(node.labels["zone"], "b");
+        let plain = new_node("spare").unwrap();
+        assert_eq!(
+            (plain.nano_cpus, plain.memory_bytes),
+            (DEFAULT_CPUS, DEFAULT_MEMORY)
+        );
+        for bad in ["", ":cpus=1", "a b", "x:cpu=1", "x:cpus=many", "x:cpus"] {
+            new_node(bad).unwrap_err();
+        }
+    }
+}

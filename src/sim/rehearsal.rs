@@ -1,0 +1,263 @@
+//! A Swarm that is asked and moved on directly, without a socket or a clock: to see what would come of something.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hyper::Method;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::world::World;
+use super::world::model::Availability;
+use super::world::refusal::Refusal;
+use super::{NoSuchThing, NodeSettings, Timing, http};
+
+/// What an engine lists, by the API's word for it (`nodes`, `services`, …), each in the engine's own JSON.
+pub type Documents = BTreeMap<&'static str, Vec<Value>>;
+
+/// What [`Documents`] of a Swarm hold.
+pub const COLLECTIONS: [&str; 6] = ["nodes", "services", "tasks", "networks", "secrets", "configs"];
+
+/// The engine refused a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refused {
+    /// HTTP status code.
+    pub status: u16,
+    /// The engine's words.
+    pub message: String,
+}
+
+impl From<Refusal> for Refused {
+    fn from(Refusal { status, message }: Refusal) -> Self {
+        Self { status, message }
+    }
+}
+
+/// A Swarm on paper. Its time stands still until it is moved on.
+#[derive(Debug)]
+pub struct Rehearsal {
+    world: World,
+}
+
+impl Rehearsal {
+    /// Begins with a copy of a Swarm, where things take as long as `timing` says.
+    ///
+    /// # Errors
+    /// When a document is not one that an engine writes.
+    pub fn copy(documents: &Documents, start: Timestamp, timing: Timing) -> Result<Self, Refused> {
+        let world = World::copy(documents, start, timing)?;
+        Ok(Self { world })
+    }
+
+    /// The Swarm as it is now.
+    ///
+    /// # Errors
+    /// When the managers have no leader.
+    pub fn documents(&mut self) -> Result<Documents, Refused> {
+        let mut documents = Documents::new();
+        for name in COLLECTIONS {
+            let list = http::answer(&mut self.world, Method::GET, &format!("/{name}"), &Value::Null)?;
+            let Value::Array(list) = list else { continue };
+            documents.insert(name, list);
+        }
+        Ok(documents)
+    }
+
+    /// Sends a request that changes something, and returns the answer.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn post(&mut self, path: &str, body: &Value) -> Result<Value, Refused> {
+        Ok(http::answer(&mut self.world, Method::POST, path, body)?)
+    }
+
+    /// Removes what a path names.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn delete(&mut self, path: &str) -> Result<(), Refused> {
+        http::answer(&mut self.world, Method::DELETE, path, &Value::Null)?;
+        Ok(())
+    }
+
+    /// The time in the Swarm.
+    pub fn now(&self) -> Timestamp {
+        self.world.now
+    }
+
+    /// Moves time on.
+    pub fn advance(&mut self, by: Duration) {
+        let until = self.world.now.checked_add(by).unwrap_or(Timestamp::MAX);
+        self.world.advance_to(until);
+        // Nobody listens.
+        self.world.events.take_fresh();
+    }
+
+    /// Adds a node that is ready.
+    pub fn add_node(&mut self, node: NodeSettings) {
+        self.world.add_node(node);
+    }
+
+    /// A node goes silent; after a time the managers notice.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn fail_node(&mut self, node: &str) -> Result<(), NoSuchThing> {
+        Ok(self.world.fail_node(node)?)
+    }
+
+    /// Takes everything off a node.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn drain_node(&mut self, node: &str) -> Result<(), NoSuchThing> {
+        Ok(self.world.set_availability(node, Availability::Drain)?)
+    }
+
+    /// How many managers answer, and how many there are.
+    pub fn managers(&self) -> (usize, usize) {
+        self.world.count_managers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Three managers, of which the second leads, and a worker that is drained, with services on them.
+    fn swarm() -> Rehearsal {
+        let mut world = World::new(Timestamp::UNIX_EPOCH, 7, Timing::default());
+        for number in 1..=4 {
+            world.add_node(NodeSettings {
+                hostname: format!("node-{number}"),
+                labels: [("zone".to_owned(), format!("z{number}"))].into(),
+                is_manager: number <= 3,
+                ..NodeSettings::default()
+            });
+        }
+        world.images.has_all = true;
+        world.move_leader().unwrap();
+        let mut swarm = Rehearsal { world };
+        swarm.advance(Duration::from_secs(1));
+        swarm.drain_node("node-4").unwrap();
+        swarm
+            .post("/networks/create", &json!({"Name": "net", "Driver": "overlay"}))
+            .unwrap();
+        for (name, constraint) in [
+            ("a", "node.labels.zone == z2"),
+            ("b", "node.role == manager"),
+            ("c", "node.id == x"),
+        ] {
+            let spec = json!({
+                "Name": name,
+                "TaskTemplate": {
+                    "ContainerSpec": {"Image": "agent:1"},
+                    "Placement": {"Constraints": [constraint]},
+                    "Networks": [{"Target": "net"}],
+                },
+                "Mode": {"Replicated": {"Replicas": 2}},
+            });
+            swarm.post("/services/create", &spec).unwrap();
+        }
+        swarm.advance(Duration::from_secs(1));
+        swarm
+    }
+
+    /// What every node is, and every task: service, slot, node, state and error.
+    fn told(swarm: &mut Rehearsal) -> (Vec<Value>, Vec<String>) {
+        let mut documents = swarm.documents().unwrap();
+        let mut nodes = documents.remove("nodes").unwrap();
+        for node in &mut nodes {
+            let node = node.as_object_mut().unwrap();
+            for changing in ["Version", "CreatedAt", "UpdatedAt"] {
+                node.remove(changing);
+            }
+        }
+        let tasks = documents["tasks"].iter().map(|task| {
+            let status = &task["Status"];
+            [
+                &task["ServiceID"],
+                &task["Slot"],
+                &task["NodeID"],
+                &status["State"],
+                &status["Err"],
+            ]
+            .map(Value::to_string)
+            .join(" ")
+        });
+        let mut tasks: Vec<String> = tasks.collect();
+        tasks.sort();
+        (nodes, tasks)
+    }
+
+    #[test]
+    fn a_copy_is_as_its_original_and_goes_on_like_it() {
+        let mut original = swarm();
+        let documents = original.documents().unwrap();
+        let mut copy = Rehearsal::copy(&documents, original.now(), Timing::default()).unwrap();
+        for swarm in [&mut original, &mut copy] {
+            swarm.advance(Duration::from_secs(60));
+        }
+        assert_eq!(told(&mut copy), told(&mut original));
+        assert_eq!(copy.managers(), (3, 3));
+        for swarm in [&mut original, &mut copy] {
+            swarm.fail_node("node-2").unwrap();
+            swarm.advance(Duration::from_secs(60));
+        }
+        let running = |swarm: &mut Rehearsal| {
+            let (_, tasks) = told(swarm);
+            tasks.iter().filter(|task| task.contains("\"running\"")).count()
+        };
+        assert_eq!(copy.managers(), (2, 3));
+        let stranded = |swarm: &mut Rehearsal| {
+            let (_, tasks) = told(swarm);
+            let waiting = tasks.into_iter().filter(|task| task.contains("\"pending\""));
+            waiting.collect::<Vec<String>>()
+        };
+        assert_eq!(stranded(&mut copy), stranded(&mut original));
+        assert_eq!(running(&mut copy), running(&mut original));
+    }
+
+    #[test]
+    fn a_node_of_another_kind_is_copied_as_it_is() {
+        let mut documents = swarm().documents().unwrap();
+        let node = &mut documents.get_mut("nodes").unwrap()[0];
+        node["Description"]["Platform"] = json!({"Architecture": "aarch64", "OS": "linux"});
+        node["Description"]["Engine"]["Labels"] = json!({"disk": "ssd"});
+        let id = node["ID"].as_str().unwrap().to_owned();
+        let mut copy = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap();
+        copy.drain_node("node-4").unwrap();
+        for (name, placement) in [
+            (
+                "arm",
+                json!({"Platforms": [{"Architecture": "arm64", "OS": "linux"}]}),
+            ),
+            ("aarch", json!({"Constraints": ["node.platform.arch == aarch64"]})),
+            ("ssd", json!({"Constraints": ["engine.labels.disk == ssd"]})),
+        ] {
+            let template = json!({"ContainerSpec": {"Image": "agent:1"}, "Placement": placement});
+            let made = copy
+                .post(
+                    "/services/create",
+                    &json!({"Name": name, "TaskTemplate": template}),
+                )
+                .unwrap();
+            copy.advance(Duration::from_secs(5));
+            let documents = copy.documents().unwrap();
+            let mut tasks = documents["tasks"]
+                .iter()
+                .filter(|task| task["ServiceID"] == made["ID"]);
+            assert_eq!(tasks.next().unwrap()["NodeID"], id.as_str(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_of_an_engine_is_refused() {
+        let documents = Documents::from([("nodes", vec![json!({"ID": 7})])]);
+        let refused = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap_err();
+        assert!(refused.message.starts_with("nodes: "), "{refused}");
+    }
+}

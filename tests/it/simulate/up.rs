@@ -1,0 +1,75 @@
+//! `whoosh up --simulate`, and what follows it.
+
+use crate::converge;
+use crate::harness::home::Home;
+
+const STARTED: &[&str] = &["postgres", "nats", "swarm", "operator"];
+
+#[tokio::test]
+async fn whoosh_can_be_tried_without_docker() {
+    let machine = Home::new();
+    let up = ["up", "--simulate", "--nodes", "5", "--timeout=120s"];
+    let printed = machine.whoosh(&up, "").await.ok();
+    machine.entrust(STARTED);
+    assert!(
+        printed.ends_with("the Swarm has 5 nodes on paper, and no container runs.\n"),
+        "{printed}"
+    );
+    let files = converge::team("default", 9, "");
+    let apply = ["apply", "-f", "-", "--wait", "--timeout=120s"];
+    machine.whoosh(&apply, &files).await.ok();
+    let agents = machine.whoosh(&["get", "agents"], "").await.ok();
+    for node in 1..=5 {
+        let name = format!("simulated-{node}");
+        assert_eq!(agents.matches(&name).count(), 2, "{name}: {agents}");
+    }
+    let versions = machine.whoosh(&["version"], "").await.ok();
+    assert!(
+        versions.contains("Engine version: 20.10.24+simulated\n"),
+        "{versions}"
+    );
+
+    // A Swarm that died is there again, without what ran on it; the operator brings that back.
+    machine.kill("swarm");
+    let again = machine.whoosh(&up, "").await.ok();
+    machine.entrust(STARTED);
+    assert!(again.starts_with("The operator runs already.\n"), "{again}");
+    let wait = ["wait", "team/payments", "--for=condition=Ready", "--timeout=120s"];
+    machine.whoosh(&wait, "").await.ok();
+
+    let smaller = ["up", "--simulate", "--nodes", "1", "--timeout=120s"];
+    let smaller = machine.whoosh(&smaller, "").await.ok();
+    machine.entrust(STARTED);
+    assert!(smaller.contains("has 1 node on paper"), "{smaller}");
+    machine.whoosh(&wait, "").await.ok();
+
+    let real = machine.whoosh(&["up"], "").await;
+    assert_eq!(real.code, 1);
+    assert!(
+        real.err
+            .contains("manages a simulated Swarm; run `whoosh down` first"),
+        "{real:?}"
+    );
+    let kept = machine.whoosh(&["down", "--keep"], "").await.ok();
+    assert!(kept.contains("`whoosh up --simulate` places it anew"), "{kept}");
+    let down = machine.whoosh(&["down"], "").await.ok();
+    assert!(down.ends_with(" are gone.\n"), "{down}");
+    assert!(!machine.home.exists());
+}
+
+#[tokio::test]
+async fn a_simulation_takes_no_database_and_no_nodes_of_a_real_swarm() {
+    let machine = Home::new();
+    for (arguments, told) in [
+        (
+            &["up", "--simulate", "--database-url", "postgres://db/whoosh"][..],
+            "'--simulate' cannot be used with '--database-url",
+        ),
+        (&["up", "--nodes", "3"], "--simulate"),
+        (&["up", "--simulate", "--nodes", "0"], "0 is not in 1..=1000"),
+    ] {
+        let printed = machine.whoosh(arguments, "").await;
+        assert_eq!(printed.code, 2, "{printed:?}");
+        assert!(printed.err.contains(told), "{printed:?}");
+    }
+}
