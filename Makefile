@@ -47,7 +47,7 @@ crds: ## Write the CustomResourceDefinitions to crds/
 sqlx: ## Write what Postgres says about each query to .sqlx/
 	@scripts/sqlx-prepare
 
-bench: ## Measure, and compare with the references
+bench: ## Measure, and compare with the references (SCALE=100,1000: with so many teams)
 	@cargo bench --bench bench
 
 install: build ## Install both programs under PREFIX (/usr/local)

@@ -13,7 +13,7 @@ use super::spec::{Ids, encode, release};
 use super::transport::{Call, escape};
 use super::{Swarm, networks, policy, wire};
 use crate::plan::Action;
-use crate::plan::service::ServiceSpec;
+use crate::plan::service::{FileRef, ServiceSpec};
 use crate::resource::labels::{self, Labels};
 
 /// What came of an action.
@@ -216,12 +216,12 @@ impl Act<'_> {
         let (secrets, configs) = (&spec.container.secrets, &spec.container.configs);
         let mut ids = Ids::default();
         if !secrets.is_empty() {
-            let all = self.engine.secrets().await;
-            ids.secrets = self.ours(all.map_err(|error| self.failed_read(error))?);
+            let found = self.engine.secrets_named(&sources(secrets)).await;
+            ids.secrets = self.ours(found.map_err(|error| self.failed_read(error))?);
         }
         if !configs.is_empty() {
-            let all = self.engine.configs().await;
-            ids.configs = self.ours(all.map_err(|error| self.failed_read(error))?);
+            let found = self.engine.configs_named(&sources(configs)).await;
+            ids.configs = self.ours(found.map_err(|error| self.failed_read(error))?);
         }
         let no_secret = secrets
             .iter()
@@ -239,11 +239,13 @@ impl Act<'_> {
     }
 
     async fn all_ids(&self, spec: &ServiceSpec) -> Result<Ids, ActError> {
+        let names: Vec<String> = spec.networks.iter().cloned().collect();
         let networks = async {
-            self.engine
-                .networks()
-                .await
-                .map_err(|error| self.failed_read(error))
+            if names.is_empty() {
+                return Ok(Vec::new());
+            }
+            let found = self.engine.networks_named(&names).await;
+            found.map_err(|error| self.failed_read(error))
         };
         let (ids, networks) = tokio::try_join!(self.ids(spec), networks)?;
         let networks = networks.into_iter().filter(|network| network.swarm);
@@ -255,7 +257,7 @@ impl Act<'_> {
         })
     }
 
-    /// Of all secrets or configs those that this installation made, ids by name.
+    /// Of secrets or configs those that this installation made, ids by name.
     fn ours(&self, blobs: Vec<SeenBlob>) -> BTreeMap<String, String> {
         let ours = blobs.into_iter().filter(|blob| self.is_ours(&blob.blob.labels));
         ours.map(|blob| (blob.name, blob.blob.id)).collect()
@@ -308,4 +310,9 @@ impl Act<'_> {
             message: "it was removed by somebody else".to_owned(),
         }
     }
+}
+
+/// What files are made of, by Swarm name.
+fn sources(files: &[FileRef]) -> Vec<String> {
+    files.iter().map(|file| file.source.clone()).collect()
 }

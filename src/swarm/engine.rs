@@ -181,6 +181,12 @@ impl Engine {
         self.read("/networks").await
     }
 
+    /// Networks with these names, and others whose names hold one of them.
+    pub(super) async fn networks_named(&self, names: &[String]) -> Result<Vec<SeenNetwork>, SwarmError> {
+        self.read(&format!("/networks?{}", filters(&[("name", names)])))
+            .await
+    }
+
     /// One network, with the containers on it that this node knows.
     pub(super) async fn network(&self, id: &str) -> Result<SeenNetwork, SwarmError> {
         self.read(&format!("/networks/{}", escape(id))).await
@@ -192,6 +198,18 @@ impl Engine {
 
     pub(super) async fn configs(&self) -> Result<Vec<SeenBlob>, SwarmError> {
         self.read("/configs").await
+    }
+
+    /// Secrets with these names, and those with longer ones.
+    pub(super) async fn secrets_named(&self, names: &[String]) -> Result<Vec<SeenBlob>, SwarmError> {
+        self.read(&format!("/secrets?{}", filters(&[("name", names)])))
+            .await
+    }
+
+    /// Configs, likewise.
+    pub(super) async fn configs_named(&self, names: &[String]) -> Result<Vec<SeenBlob>, SwarmError> {
+        self.read(&format!("/configs?{}", filters(&[("name", names)])))
+            .await
     }
 
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {

@@ -30,8 +30,9 @@ use crate::resource::object::Key;
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
 /// How long a batch of events is gathered: a deployment's come in bursts, and a batch costs one read.
 const GATHER: Duration = Duration::from_millis(10);
-/// A full list takes at most one part of so many of the time, so that a large Swarm's managers can do other things.
-const LIST_SHARE: u32 = 20;
+/// Between two full lists there is at least so many times as long as the last one took, so that a large Swarm's
+/// managers can do other things.
+const LIST_SHARE: u32 = 4;
 /// How many events are taken together at most.
 const BATCH: usize = 256;
 
@@ -41,7 +42,7 @@ type Never = std::convert::Infallible;
 impl Cache {
     /// Keeps the cache fresh and says what to reconcile ([`Cache::triggered`]), until it is dropped. An engine
     /// that is away is tried again for ever. Everything is listed again and again, [`Tuning::relist`] after the last
-    /// time, or twenty times as long as that took.
+    /// time, or four times as long as that took.
     pub async fn run(&self) {
         tokio::select! {
             never = self.inner.keep() => match never {},

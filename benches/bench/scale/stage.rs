@@ -10,6 +10,7 @@ use super::cost::Cost;
 use super::engine::SimulatedEngine;
 use crate::harness::operator::Operator;
 use crate::harness::postgres::{Database, Postgres};
+use crate::idle::processor_seconds;
 
 /// Nothing that is awaited takes this long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(900);
@@ -25,6 +26,8 @@ pub(super) struct Stage {
     pub(super) client: Client,
     pub(super) engine: SimulatedEngine,
     pub(super) database: Database,
+    /// The operator's processor time when it was asked for last.
+    processor: f64,
     /// Lives as long as its database is used.
     _postgres: Postgres,
 }
@@ -45,16 +48,28 @@ impl Stage {
             client,
             engine,
             database,
+            processor: 0.0,
             _postgres: postgres,
         }
     }
 
-    /// Requests to the engine, and statements to Postgres, since this was asked last.
+    /// What was used since this was asked last.
     pub(super) async fn cost(&mut self) -> Cost {
+        let used = processor_seconds(self.operator.id());
+        let before = std::mem::replace(&mut self.processor, used);
         Cost {
             requests: self.engine.requests(),
             statements: self.statements().await,
+            processor: used - before,
         }
+    }
+
+    /// SIGKILLs the operator, and starts it again, without waiting.
+    pub(super) async fn restart_operator(&mut self) {
+        self.cost().await;
+        self.operator.kill();
+        self.processor = 0.0;
+        self.operator.start_again();
     }
 
     /// Statements since this was asked last, but for those that keep the lease by the clock, and for our own.

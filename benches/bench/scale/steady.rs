@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::stage::{PATIENCE, Stage};
 use crate::figures::Table;
-use crate::idle::{processor_seconds, resident_mebibytes};
+use crate::idle::resident_mebibytes;
 
 /// Long enough for two lists of everything.
 const WATCHED: Duration = Duration::from_secs(65);
@@ -15,18 +15,14 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
     let teams = stage.teams;
     stage.cost().await;
-    let before = processor_seconds(stage.operator.id());
     tokio::time::sleep(WATCHED).await;
-    let used = processor_seconds(stage.operator.id()) - before;
-    let share = 100.0 * used / WATCHED.as_secs_f64();
-    table.add(teams, "idle: processor, of one core", share, "%", None);
     let cost = stage.cost().await;
+    let share = 100.0 * cost.processor / WATCHED.as_secs_f64();
+    table.add(teams, "idle: processor, of one core", share, "%", None);
     cost.add(table, teams, "idle, a minute", 1, None);
 
-    stage.operator.kill();
-    stage.cost().await;
     let start = Instant::now();
-    stage.operator.start_again();
+    stage.restart_operator().await;
     stage.operator.until_ready().await;
     table.add(
         teams,
@@ -46,8 +42,6 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         "s",
         None,
     );
-    let processor = processor_seconds(stage.operator.id());
-    table.add(teams, "start: processor", processor, "s", None);
     stage.cost().await.add(table, teams, "start", 1, None);
     let resident = resident_mebibytes(stage.operator.id());
     table.add(teams, "operator: resident, after a start", resident, "MiB", None);
