@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use whoosh::sim::faults::{Class, Point};
 
@@ -14,6 +15,8 @@ use super::workload::{Script, Step};
 
 /// Runs at once. They wait more than they work.
 const SIDE_BY_SIDE: usize = 4;
+/// Who waits for many plans is told of each so many.
+const PROGRESS: usize = 50;
 /// Of a list that is read again and again, so many first readings are points, and of the others each fifth.
 const READINGS: u32 = 3;
 
@@ -91,8 +94,13 @@ pub(super) async fn run(plan: &Plan, script: &Script, expected: &Seen) -> Outcom
 
 /// Plays the plans of one script, and says what came of them.
 pub(super) fn run_all(plans: &[Plan], script: &Script, expected: &Seen) -> Tally {
+    let played = AtomicUsize::new(0);
     let outcomes = side_by_side(plans, async |plan| {
         let outcome = run(plan, script, expected).await;
+        let number = played.fetch_add(1, Ordering::Relaxed) + 1;
+        if number.is_multiple_of(PROGRESS) {
+            println!("{}: {number} of {} plans played", script.kind.word(), plans.len());
+        }
         if let Outcome::Failed(Verdict { oracle, why }) = &outcome {
             println!("FAILED {plan}: {oracle}: {why}");
         }
@@ -137,5 +145,5 @@ fn is_ours(point: &Point) -> bool {
 }
 
 fn is_kept(point: &Point) -> bool {
-    point.class != Class::List || point.occurrence <= READINGS || point.occurrence % 5 == 0
+    point.class != Class::List || point.occurrence <= READINGS || point.occurrence.is_multiple_of(5)
 }
