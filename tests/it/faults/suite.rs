@@ -131,11 +131,25 @@ fn places(runs: &[Seen]) -> Vec<Place> {
 
 fn has(run: &Seen, place: &Place) -> bool {
     match place {
-        Place::Engine(point) => run.points.contains(point),
+        Place::Engine(point) => run.points.contains(&at_least(point)),
         Place::Write { step, nth } => {
             let of_step = |(at, count): &(Step, u32)| at == step && count >= nth;
             run.writes.iter().any(of_step)
         }
+    }
+}
+
+/// How often a list is read again depends on how long a run takes: a point counts that comes long before the last.
+fn at_least(point: &Point) -> Point {
+    let is_repeated = point.class == Class::List && point.occurrence > READINGS;
+    let occurrence = if is_repeated {
+        2 * point.occurrence
+    } else {
+        point.occurrence
+    };
+    Point {
+        occurrence,
+        ..point.clone()
     }
 }
 
