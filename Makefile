@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: up down setup build images test check fmt crds sqlx bench install clean help
+.PHONY: up down setup build images test check fmt crds sqlx faults mutations bench install clean help
 
 PREFIX ?= /usr/local
 IMAGE ?= chorus-agent:dev
@@ -46,6 +46,14 @@ crds: ## Write the CustomResourceDefinitions to crds/
 
 sqlx: ## Write what Postgres says about each query to .sqlx/
 	@scripts/sqlx-prepare
+
+faults: setup ## Play every fault plan, or the one that PLAN names, and say what came of them
+	@WHOOSH_FAULTS='$(or $(PLAN),all)' cargo test $(AS_ROOT) --test it \
+		faults::$(if $(PLAN),plans_of_$(firstword $(subst /, ,$(PLAN)))) \
+		-- --nocapture --test-threads=1 --skip store:: --skip sim::
+
+mutations: setup ## Break one rule after another in a copy, and show that tests notice (NAMES=…)
+	@scripts/mutations $(NAMES)
 
 bench: ## Measure, and compare with the references (SCALE=100,1000: with so many teams)
 	@cargo bench --bench bench

@@ -80,8 +80,10 @@ pub(super) async fn while_leading<T>(
     work: impl Future<Output = T>,
 ) -> Result<T, LeaderError> {
     tokio::select! {
-        done = work => Ok(done),
+        // A process that was stopped past its lease looks at the clock before it works on.
+        biased;
         lost = keep(store, lease, term, period) => Err(lost),
+        done = work => Ok(done),
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn after(ended: Ended, outcome: &Outcome, tuning: &Tuning, random: f6
         Ended::Settled { has_secrets: false } => Next::After(tuning.safety_net.mul_f64(0.5 + random)),
         Ended::Acted => Next::After(tuning.after_acting),
         Ended::Settling { quiet } => {
-            Next::After((quiet / QUIET_PART).clamp(tuning.while_settling, tuning.resync))
+            Next::After((quiet / QUIET_PART).min(tuning.resync).max(tuning.while_settling))
         }
         Ended::Removing => Next::After(tuning.while_removing),
         Ended::Gone => Next::Never,

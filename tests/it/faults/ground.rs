@@ -33,8 +33,10 @@ pub(super) struct Ground {
     pub(super) settings: Settings,
     operator: Option<Operator>,
     stopped: Option<Stopped>,
-    /// One that was stopped and is not any more.
+    /// One that led before, and does not know yet that it is replaced.
     awake: Option<Operator>,
+    /// The name of the operator that runs, among those who may lead.
+    holder: &'static str,
     lives: u32,
     watched: Arc<Mutex<Vec<Change>>>,
     watcher: JoinHandle<()>,
@@ -69,6 +71,8 @@ impl Ground {
             metrics: Metrics::new(),
             lease,
             limits,
+            // What events do not tell, the full lists have to.
+            safety_net: Duration::from_secs(600),
         };
         Self {
             simulation,
@@ -78,6 +82,7 @@ impl Ground {
             operator: None,
             stopped: None,
             awake: None,
+            holder: "operator",
             lives: 0,
             watched,
             watcher,
@@ -89,13 +94,27 @@ impl Ground {
     /// Starts the operator, again if it ran before: with the name that it had, so that it leads at once.
     pub(super) fn start(&mut self) {
         self.kill();
-        self.operator = Some(self.next_life("operator"));
+        self.operator = Some(self.next_life(self.holder));
+    }
+
+    /// Starts the operator again, now with resyncs that a test can wait for.
+    pub(super) fn resync(&mut self) {
+        self.settings.safety_net = Duration::from_millis(50);
+        self.start();
     }
 
     /// Stops the operator without killing it, and starts one of another name beside it.
     pub(super) fn replace(&mut self) {
         let operator = self.operator.take().expect("it was started");
         self.stopped = Some(operator.stop());
+        self.operator = Some(self.next_life("another operator"));
+    }
+
+    /// Has the database's clock jump past the lease, and starts another operator beside the one that leads.
+    pub(super) async fn depose(&mut self) {
+        let jump = "UPDATE leases SET expires_at = clock_timestamp() - interval '1 s'";
+        self.writes.database.query(jump).await.unwrap();
+        self.awake = self.operator.take();
         self.operator = Some(self.next_life("another operator"));
     }
 
@@ -111,8 +130,9 @@ impl Ground {
         drop(self.awake.take());
     }
 
-    fn next_life(&mut self, holder: &str) -> Operator {
+    fn next_life(&mut self, holder: &'static str) -> Operator {
         self.lives += 1;
+        self.holder = holder;
         Operator::start(&self.settings, holder, self.lives)
     }
 

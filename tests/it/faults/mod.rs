@@ -6,7 +6,6 @@
 
 mod choice;
 mod foreign;
-mod found;
 mod ground;
 mod log;
 mod look;

@@ -46,14 +46,15 @@ pub(super) struct Settings {
     pub(super) metrics: Metrics,
     pub(super) lease: LeaseTuning,
     pub(super) limits: Limits,
+    /// After which a settled object is looked at although nothing tells that it changed.
+    pub(super) safety_net: Duration,
 }
 
 impl Settings {
     fn tuning(&self) -> controller::Tuning {
         controller::Tuning {
             resync: Duration::from_millis(150),
-            // What events did not tell, the full lists have to.
-            safety_net: Duration::from_secs(600),
+            safety_net: self.safety_net,
             after_acting: Duration::from_millis(10),
             while_settling: Duration::from_millis(200),
             while_removing: Duration::from_millis(15),

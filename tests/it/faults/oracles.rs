@@ -4,7 +4,6 @@
 //! `tests/it/agent.rs` runs them. P6's "one worker a key" is shown in `src/queue/workers.rs`, where it can be seen.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use whoosh::resource::Object;
 use whoosh::sim::faults::Class;
 
@@ -57,16 +56,16 @@ fn p1_settles(seen: &Seen, _: &Seen) -> Result<(), String> {
 /// as often. No plan has a reason to do more: every fault is over before the next step, so each spec is brought
 /// about once, whoever finishes it.
 fn p2_same_end(seen: &Seen, expected: &Seen) -> Result<(), String> {
-    for (found, expected) in seen.steps.iter().zip(&expected.steps) {
+    for (step, expected) in seen.steps.iter().zip(&expected.steps) {
         for (what, expected, found) in [
-            ("the Swarm", &expected.world, &found.world),
-            ("the status", &expected.status, &found.status),
+            ("the Swarm", &expected.world, &step.world),
+            ("the status", &expected.status, &step.status),
         ] {
             let difference = look::difference(expected, found);
             if !difference.is_empty() {
                 return Err(format!(
                     "after {:?}, of {what} {difference}",
-                    step_name(seen, found)
+                    step.step.to_string()
                 ));
             }
         }
@@ -76,15 +75,6 @@ fn p2_same_end(seen: &Seen, expected: &Seen) -> Result<(), String> {
         difference if difference.is_empty() => Ok(()),
         difference => Err(format!("what was done: {difference}")),
     }
-}
-
-fn step_name(seen: &Seen, found: &Value) -> String {
-    let of = |step: &&StepSeen| std::ptr::eq(&step.world, found) || std::ptr::eq(&step.status, found);
-    seen.steps
-        .iter()
-        .find(of)
-        .map(|step| step.step.to_string())
-        .unwrap_or_default()
 }
 
 /// Ten resyncs of what is settled write nothing, to the engine or to the store.

@@ -222,8 +222,9 @@ impl Play {
         self.seen.writes.push((step, count));
     }
 
-    /// Lets ten resyncs pass.
+    /// Starts the operator again, and lets ten resyncs pass.
     pub(super) async fn idle(&mut self) {
+        self.ground.resync();
         let faults = self.ground.simulation.faults();
         let calls = || -> Vec<Point> {
             let seen = faults.seen();

@@ -176,3 +176,28 @@ async fn a_leader_that_was_stopped_wakes_when_another_leads() {
     assert_eq!(lives, BTreeSet::from(["life-1", "life-2"]));
     check(&seen, &expected);
 }
+
+#[tokio::test]
+async fn a_clock_jumps_and_two_believe_that_they_lead() {
+    const LEASE: LeaseTuning = LeaseTuning {
+        ttl: Duration::from_secs(90),
+        // The first one does not ask again before all is over.
+        period: Duration::from_secs(60),
+        margin: Duration::from_secs(5),
+    };
+    let script = script(&[Step::Apply, Step::Rollout, Step::ScaleUp]);
+    let expected = rehearsed(&script).await;
+    let mut play = Play::new(&script, QUICK, LEASE, Vec::new()).await;
+    play.ground.start();
+    assert!(play.take(Step::Apply, None).await, "{:?}", play.seen.steps);
+    play.ground.depose().await;
+    for step in [Step::Rollout, Step::ScaleUp] {
+        assert!(play.take(step, None).await, "{:?}", play.seen.steps);
+    }
+    play.idle().await;
+    let seen = play.finish().await;
+    let lives: BTreeSet<&str> = seen.written.iter().map(|(_, life)| life.as_str()).collect();
+    assert_eq!(lives, BTreeSet::from(["life-1", "life-2"]));
+    assert!(seen.said.contains("no longer the leader"), "{}", seen.said);
+    check(&seen, &expected);
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use whoosh::sim::faults::{Class, Point};
 
@@ -14,6 +15,8 @@ use super::workload::{Script, Step};
 
 /// Runs at once. They wait more than they work.
 const SIDE_BY_SIDE: usize = 4;
+/// Who waits for many plans is told of each so many.
+const PROGRESS: usize = 50;
 /// Of a list that is read again and again, so many first readings are points, and of the others each fifth.
 const READINGS: u32 = 3;
 
@@ -91,8 +94,13 @@ pub(super) async fn run(plan: &Plan, script: &Script, expected: &Seen) -> Outcom
 
 /// Plays the plans of one script, and says what came of them.
 pub(super) fn run_all(plans: &[Plan], script: &Script, expected: &Seen) -> Tally {
+    let played = AtomicUsize::new(0);
     let outcomes = side_by_side(plans, async |plan| {
         let outcome = run(plan, script, expected).await;
+        let number = played.fetch_add(1, Ordering::Relaxed) + 1;
+        if number.is_multiple_of(PROGRESS) {
+            println!("{}: {number} of {} plans played", script.kind.word(), plans.len());
+        }
         if let Outcome::Failed(Verdict { oracle, why }) = &outcome {
             println!("FAILED {plan}: {oracle}: {why}");
         }
@@ -123,11 +131,25 @@ fn places(runs: &[Seen]) -> Vec<Place> {
 
 fn has(run: &Seen, place: &Place) -> bool {
     match place {
-        Place::Engine(point) => run.points.contains(point),
+        Place::Engine(point) => run.points.contains(&at_least(point)),
         Place::Write { step, nth } => {
             let of_step = |(at, count): &(Step, u32)| at == step && count >= nth;
             run.writes.iter().any(of_step)
         }
+    }
+}
+
+/// How often a list is read again depends on how long a run takes: a point counts that comes long before the last.
+fn at_least(point: &Point) -> Point {
+    let is_repeated = point.class == Class::List && point.occurrence > READINGS;
+    let occurrence = if is_repeated {
+        2 * point.occurrence
+    } else {
+        point.occurrence
+    };
+    Point {
+        occurrence,
+        ..point.clone()
     }
 }
 
@@ -137,5 +159,5 @@ fn is_ours(point: &Point) -> bool {
 }
 
 fn is_kept(point: &Point) -> bool {
-    point.class != Class::List || point.occurrence <= READINGS || point.occurrence % 5 == 0
+    point.class != Class::List || point.occurrence <= READINGS || point.occurrence.is_multiple_of(5)
 }
