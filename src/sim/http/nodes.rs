@@ -1,7 +1,7 @@
 //! `/nodes`.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::json::{Object, array};
 use super::{Ask, Reply};
@@ -10,6 +10,30 @@ use crate::sim::world::model::{Availability, Labels, Node};
 use crate::sim::world::refusal::Refusal;
 
 const FILTERS: &[&str] = &["id", "label", "membership", "name", "node.label", "role"];
+
+/// What an engine comes with, by kind.
+const PLUGINS: &[(&str, &[&str])] = &[
+    (
+        "Log",
+        &[
+            "awslogs",
+            "fluentd",
+            "gcplogs",
+            "gelf",
+            "journald",
+            "json-file",
+            "local",
+            "logentries",
+            "splunk",
+            "syslog",
+        ],
+    ),
+    (
+        "Network",
+        &["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
+    ),
+    ("Volume", &["local"]),
+];
 
 #[derive(Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -75,14 +99,16 @@ fn role(node: &Node) -> &'static str {
 }
 
 fn view(node: &Node) -> String {
-    let plugins = ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]
-        .map(|name| json!({"Type": "Network", "Name": name}));
+    let plugins: Vec<Value> = PLUGINS
+        .iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| json!({"Type": kind, "Name": name})))
+        .collect();
     let description = json!({
         "Hostname": node.hostname,
         "Platform": {"Architecture": "x86_64", "OS": "linux"},
         "Resources": {"NanoCPUs": node.nano_cpus, "MemoryBytes": node.memory_bytes},
         "Engine": {"EngineVersion": super::engine::VERSION, "Plugins": plugins},
-        "TLSInfo": {},
+        "TLSInfo": super::engine::tls_info(),
     });
     let status = Object::new()
         .with("State", if node.ready { "ready" } else { "down" })
