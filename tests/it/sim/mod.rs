@@ -1,7 +1,9 @@
 //! The simulated Swarm, seen through the real client.
 
+mod door;
 mod faults;
-mod life;
-mod likeness;
+mod honesty;
+mod openapi;
+mod pattern;
 mod stage;
 mod swarm;
