@@ -327,6 +327,7 @@ impl Shared {
             world.advance_to(now);
         }
         let before = world.next_due();
+        world.begin();
         let result = act(&mut world);
         if world.next_due() != before {
             self.earlier.notify_one();

@@ -47,9 +47,19 @@ pub(super) fn create(world: &mut World, ask: &Ask, kind: BlobKind) -> Result<Rep
 
 pub(super) fn update(world: &mut World, ask: &Ask, name: &str, kind: BlobKind) -> Result<Reply, Refusal> {
     let request: Request = ask.json()?;
-    let version = ask.query.version(kind.word())?;
+    let version = ask.query.version(kind.word()).map_err(|refusal| {
+        // Of these two the engine does not say what it could not read.
+        Refusal::new(refusal.status, format!("invalid {} version", kind.word()))
+    })?;
     let labels = request.labels.unwrap_or_default();
-    world.update_blob(kind, name, version, labels, request.data.as_deref())?;
+    world.update_blob(
+        kind,
+        name,
+        version,
+        &request.name,
+        labels,
+        request.data.as_deref(),
+    )?;
     Ok(Reply::Empty(200))
 }
 

@@ -44,7 +44,7 @@ pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
                 "Id": &*container.id,
                 "Names": [format!("/{}", task.name())],
                 "Image": task.spec.image,
-                "ImageID": "",
+                "ImageID": world.images.find(&task.spec.image).map_or_else(String::new, |image| image.id.to_string()),
                 "Command": "",
                 "Created": task.meta.created.as_second(),
                 "Ports": [],

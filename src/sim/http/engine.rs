@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Ask, Reply};
+use crate::sim::world::dice::Dice;
 use crate::sim::world::model::Node;
 use crate::sim::world::refusal::Refusal;
 use crate::sim::world::{Membership, World};
@@ -10,10 +11,20 @@ use crate::sim::world::{Membership, World};
 /// The engine that is played.
 pub(super) const VERSION: &str = "20.10.24+simulated";
 
+/// When that engine was built, says the simulation.
+const BUILT: &str = "2023-04-04T00:00:00.000000000+00:00";
+
 pub(super) fn version() -> Reply {
     let json = json!({
         "Platform": {"Name": "whoosh simulation"},
-        "Components": [{"Name": "Engine", "Version": VERSION, "Details": {"ApiVersion": "1.41", "MinAPIVersion": "1.12"}}],
+        "Components": [{
+            "Name": "Engine",
+            "Version": VERSION,
+            "Details": {
+                "ApiVersion": "1.41", "Arch": "amd64", "BuildTime": BUILT, "Experimental": "false",
+                "GitCommit": "simulated", "GoVersion": "", "KernelVersion": "", "MinAPIVersion": "1.12", "Os": "linux",
+            },
+        }],
         "Version": VERSION,
         "ApiVersion": "1.41",
         "MinAPIVersion": "1.12",
@@ -22,6 +33,7 @@ pub(super) fn version() -> Reply {
         "Os": "linux",
         "Arch": "amd64",
         "KernelVersion": "",
+        "BuildTime": BUILT,
     });
     Reply::ok(json.to_string())
 }
@@ -53,7 +65,7 @@ pub(super) fn info(world: &World) -> Reply {
         swarm["Cluster"] = cluster(world);
     }
     let json = json!({
-        "ID": &*world.cluster,
+        "ID": engine_id(world),
         "Containers": containers,
         "ContainersRunning": running,
         "ContainersPaused": 0,
@@ -86,8 +98,7 @@ pub(super) fn manager_address(node: &Node) -> String {
 
 pub(super) fn swarm(world: &World) -> Reply {
     let mut json = cluster(world);
-    json["JoinTokens"] =
-        json!({"Worker": "SWMTKN-1-simulated-worker", "Manager": "SWMTKN-1-simulated-manager"});
+    json["JoinTokens"] = json!({"Worker": token(world, "worker"), "Manager": token(world, "manager")});
     Reply::ok(json.to_string())
 }
 
@@ -139,10 +150,38 @@ fn cluster(world: &World) -> Value {
             "TaskDefaults": {},
             "EncryptionConfig": {"AutoLockManagers": false},
         },
-        "TLSInfo": {},
+        "TLSInfo": tls_info(),
         "RootRotationInProgress": false,
         "DefaultAddrPool": null,
         "SubnetSize": 24,
         "DataPathPort": 4789,
+    })
+}
+
+/// The name that an engine gives to itself: twelve groups of four letters and digits.
+fn engine_id(world: &World) -> String {
+    let mut dice = Dice::of(&world.own_node);
+    let groups: Vec<String> = (0..12)
+        .map(|_| dice.text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 4))
+        .collect();
+    groups.join(":")
+}
+
+/// What another engine would join with, as a manager or as a worker. Nobody can.
+fn token(world: &World, role: &str) -> String {
+    let mut own = Dice::of(&world.cluster);
+    let secret = Dice::of(&format!("{} {role}", world.cluster)).id();
+    format!(
+        "SWMTKN-1-{}-{secret}",
+        own.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 50)
+    )
+}
+
+/// The certificate authority of a Swarm; this one has no key.
+pub(super) fn tls_info() -> Value {
+    json!({
+        "TrustRoot": "-----BEGIN CERTIFICATE-----\nc2ltdWxhdGVk\n-----END CERTIFICATE-----\n",
+        "CertIssuerSubject": "MBMxETAPBgNVBAMTCHN3YXJtLWNh",
+        "CertIssuerPublicKey": "c2ltdWxhdGVk",
     })
 }

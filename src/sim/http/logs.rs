@@ -23,11 +23,7 @@ pub(super) fn of_task(world: &World, ask: &Ask, name: &str) -> Result<Reply, Ref
 
 fn answer<'a>(ask: &Ask, tasks: impl IntoIterator<Item = &'a Task>) -> Result<Reply, Refusal> {
     let streams = [(1_u8, "stdout", "out"), (2, "stderr", "err")];
-    let streams: Vec<_> = streams
-        .into_iter()
-        .filter(|(_, name, _)| ask.query.flag(name))
-        .collect();
-    if streams.is_empty() {
+    if !streams.iter().any(|(_, name, _)| ask.query.flag(name)) {
         return Err(Refusal::new(
             500,
             "Bad parameters: you must choose at least one stream",
@@ -49,8 +45,9 @@ fn answer<'a>(ask: &Ask, tasks: impl IntoIterator<Item = &'a Task>) -> Result<Re
         if started.as_second() < since {
             continue;
         }
-        let skipped = streams.len().saturating_sub(tail);
-        for (number, _, text) in streams.iter().skip(skipped) {
+        // The last lines are those of both streams, also for who asks for one.
+        let last = streams.iter().skip(streams.len().saturating_sub(tail));
+        for (number, _, text) in last.filter(|(_, name, _)| ask.query.flag(name)) {
             let mut line = String::new();
             if ask.query.flag("timestamps") {
                 line.push_str(&format!("{started} "));

@@ -1,6 +1,7 @@
 //! `/networks`.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::json::{Object, array};
 use super::{Ask, Reply};
 use crate::sim::world::World;
+use crate::sim::world::dice::Dice;
 use crate::sim::world::model::{Labels, Network, Scope};
 use crate::sim::world::networks::NewNetwork;
 use crate::sim::world::refusal::Refusal;
@@ -72,20 +74,32 @@ pub(super) fn inspect(world: &World, ask: &Ask, name: &str) -> Result<Reply, Ref
             .attachments
             .iter()
             .find(|attachment| attachment.network.value.id == network.id);
-        if let Some(address) = end.and_then(|end| end.address) {
-            let prefix = end.map_or(0, |end| end.prefix);
-            let entry = json!({
-                "Name": task.name(),
-                "EndpointID": "",
-                "MacAddress": "",
-                "IPv4Address": format!("{address}/{prefix}"),
-                "IPv6Address": "",
-            });
-            containers.insert(container.id.to_string(), entry);
+        if let Some((address, prefix)) = end.and_then(|end| Some((end.address?, end.prefix))) {
+            containers.insert(container.id.to_string(), endpoint(&task.name(), address, prefix));
         }
+    }
+    let balancer = world.balancer(&network.id, &world.own_node);
+    if let Some((address, prefix)) = balancer.and_then(|end| Some((end.address?, end.prefix))) {
+        let name = &network.name;
+        containers.insert(
+            format!("lb-{name}"),
+            endpoint(&format!("{name}-endpoint"), address, prefix),
+        );
     }
     let containers = (!containers.is_empty()).then_some(containers);
     Ok(Reply::ok(view(network, containers.as_ref())))
+}
+
+/// An end on a network, as the network shows it.
+fn endpoint(name: &str, address: Ipv4Addr, prefix: u8) -> Value {
+    let [a, b, c, d] = address.octets();
+    json!({
+        "Name": name,
+        "EndpointID": &*Dice::of(&format!("{name} {address}")).hex(),
+        "MacAddress": format!("02:42:{a:02x}:{b:02x}:{c:02x}:{d:02x}"),
+        "IPv4Address": format!("{address}/{prefix}"),
+        "IPv6Address": "",
+    })
 }
 
 pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
@@ -132,6 +146,7 @@ fn scope(network: &Network) -> &'static str {
 
 fn pools(network: &Network) -> Value {
     match network.subnet {
+        Some(subnet) if network.name == "bridge" => json!([{"Subnet": subnet.to_string()}]),
         Some(subnet) => json!([{"Subnet": subnet.to_string(), "Gateway": subnet.gateway().to_string()}]),
         None if is_allocated(network) => json!([]),
         None => Value::Null,
@@ -144,6 +159,11 @@ fn view(network: &Network, containers: Option<&BTreeMap<String, Value>>) -> Stri
         (true, None) => Value::Null,
         (true, Some(_)) => json!({VXLAN: network.vxlan.to_string()}),
         (false, _) => json!(network.options),
+    };
+    // A network that the engine has itself, too, shows what it has not as empty.
+    let labels = match (&network.labels, containers) {
+        (None, Some(_)) => Some(Labels::new()),
+        (labels, _) => labels.clone(),
     };
     let none = if is_swarm { Value::Null } else { json!({}) };
     let ipam = json!({
@@ -169,7 +189,7 @@ fn view(network: &Network, containers: Option<&BTreeMap<String, Value>>) -> Stri
             containers.map_or(none, |containers| json!(containers)),
         )
         .with("Options", &options)
-        .with("Labels", &network.labels)
+        .with("Labels", &labels)
         .end()
 }
 
@@ -183,6 +203,9 @@ pub(super) fn attached(network: &Network) -> String {
             "DriverConfiguration",
             format_args!(r#"{{"Name":"{}"}}"#, driver(network)),
         );
+    if network.internal {
+        spec = spec.raw("Internal", true);
+    }
     if network.attachable {
         spec = spec.raw("Attachable", true);
     }

@@ -11,6 +11,30 @@ use crate::sim::world::refusal::Refusal;
 
 const FILTERS: &[&str] = &["id", "label", "membership", "name", "node.label", "role"];
 
+/// What an engine comes with, by kind.
+const PLUGINS: &[(&str, &[&str])] = &[
+    (
+        "Log",
+        &[
+            "awslogs",
+            "fluentd",
+            "gcplogs",
+            "gelf",
+            "journald",
+            "json-file",
+            "local",
+            "logentries",
+            "splunk",
+            "syslog",
+        ],
+    ),
+    (
+        "Network",
+        &["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
+    ),
+    ("Volume", &["local"]),
+];
+
 #[derive(Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 #[derive(Default)]
@@ -75,8 +99,10 @@ fn role(node: &Node) -> &'static str {
 }
 
 fn view(node: &Node) -> String {
-    let plugins = ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]
-        .map(|name| json!({"Type": "Network", "Name": name}));
+    let plugins: Vec<Value> = PLUGINS
+        .iter()
+        .flat_map(|(kind, names)| names.iter().map(move |name| json!({"Type": kind, "Name": name})))
+        .collect();
     let mut engine = json!({"EngineVersion": super::engine::VERSION, "Plugins": plugins});
     if !node.engine_labels.is_empty() {
         engine["Labels"] = json!(node.engine_labels);
@@ -86,7 +112,7 @@ fn view(node: &Node) -> String {
         "Platform": {"Architecture": node.platform.architecture, "OS": node.platform.os},
         "Resources": {"NanoCPUs": node.nano_cpus, "MemoryBytes": node.memory_bytes},
         "Engine": engine,
-        "TLSInfo": {},
+        "TLSInfo": super::engine::tls_info(),
     });
     let status = Object::new()
         .with("State", if node.ready { "ready" } else { "down" })

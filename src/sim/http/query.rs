@@ -52,17 +52,30 @@ impl Query {
 
     /// The filters, of which only `known` may be there.
     pub(crate) fn filters(&self, known: &[&str]) -> Result<Filters, Refusal> {
+        let filters = self.any_filters()?;
+        match filters
+            .by_name
+            .keys()
+            .find(|name| !known.contains(&name.as_str()))
+        {
+            Some(name) => Err(Refusal::new(400, format!("Invalid filter '{name}'"))),
+            None => Ok(filters),
+        }
+    }
+
+    /// The filters, whatever they are.
+    pub(crate) fn any_filters(&self) -> Result<Filters, Refusal> {
         let text = self.text("filters");
         if text.is_empty() {
             return Ok(Filters::default());
         }
-        let parsed: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal::new(400, format!("invalid filters: {error}")))?;
+        let parsed: Value = serde_json::from_str(text).map_err(|_| {
+            let first = text.trim_start().chars().next().unwrap_or_default();
+            let message = format!("invalid character '{first}' looking for beginning of value");
+            Refusal::new(400, message)
+        })?;
         let mut by_name = BTreeMap::new();
         for (name, values) in parsed.as_object().into_iter().flatten() {
-            if !known.contains(&name.as_str()) {
-                return Err(Refusal::new(400, format!("Invalid filter '{name}'")));
-            }
             let values: Vec<String> = match values {
                 Value::Array(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
                 Value::Object(map) => map

@@ -80,7 +80,16 @@ impl World {
         data: &str,
     ) -> Result<Id, Refusal> {
         let word = kind.word();
+        if let Some(at) = first_illegal(data) {
+            return Err(Refusal::new(
+                400,
+                format!("illegal base64 data at input byte {at}"),
+            ));
+        }
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.is_empty() {
+            return Err(Refusal::invalid("name must be provided"));
+        }
         let end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
         if name.len() > 64
             || !name.bytes().all(letter)
@@ -124,16 +133,17 @@ impl World {
     pub(crate) fn update_blob(
         &mut self,
         kind: BlobKind,
-        name: &str,
+        found_by: &str,
         version: u64,
+        name: &str,
         labels: Labels,
         data: Option<&str>,
     ) -> Result<(), Refusal> {
-        let mut blob = self.find_blob(kind, name)?.clone();
+        let mut blob = self.find_blob(kind, found_by)?.clone();
         if blob.meta.version != version {
             return Err(Refusal::out_of_sequence());
         }
-        if data.is_some_and(|data| !data.is_empty() && data != blob.data) {
+        if name != blob.name || data.is_some_and(|data| !data.is_empty() && data != blob.data) {
             return Err(Refusal::invalid("only updates to Labels are allowed"));
         }
         blob.labels = labels;
@@ -165,10 +175,17 @@ impl World {
             )));
         }
         self.blobs_mut(kind).remove(&blob.id);
-        self.index += 1;
+        self.next_index();
         self.tell(kind.word(), "remove", &blob.id, &blob.name, &[]);
         Ok(())
     }
+}
+
+/// Where Base64 has a character that is none of its own.
+fn first_illegal(base64: &str) -> Option<usize> {
+    base64
+        .bytes()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !b"+/=".contains(&byte))
 }
 
 fn decoded_length(base64: &str) -> usize {

@@ -4,6 +4,9 @@ use super::World;
 use super::model::{Container, Id, Task, TaskState};
 use super::refusal::Refusal;
 
+/// The signal on which a simulated container stops in good order, as one does that the engine tells to stop.
+const TERM: u32 = 15;
+
 impl World {
     /// The tasks of this node whose containers the engine still keeps.
     pub(crate) fn containers(&self) -> impl Iterator<Item = (&Task, &Container)> {
@@ -32,7 +35,11 @@ impl World {
     /// # Errors
     /// When there is none, or it does not run.
     pub(crate) fn kill_container(&mut self, name: &str, signal: u32) -> Result<(), Refusal> {
-        let task = self.find_container(name)?.clone();
+        let task = self.find_container(name).map_err(|refusal| {
+            let message = format!("Cannot kill container: {name}: {}", refusal.message);
+            Refusal::new(refusal.status, message)
+        })?;
+        let task = task.clone();
         if !runs(&task) {
             return Err(Refusal::new(
                 409,
@@ -43,7 +50,11 @@ impl World {
             ));
         }
         self.tell_container(&task, "kill", &[("signal", &signal.to_string())]);
-        self.container_dies(&task.id, 128 + i64::from(signal));
+        let exit_code = match signal {
+            TERM => 0,
+            other => 128 + i64::from(other),
+        };
+        self.container_dies(&task.id, exit_code);
         Ok(())
     }
 
@@ -96,7 +107,7 @@ impl World {
         let Some(task) = self.tasks.get(task).filter(|task| runs(task)).cloned() else {
             return;
         };
-        self.tell_container(&task, "die", &[("exitCode", &exit_code.to_string())]);
+        self.tell_death(&task, exit_code);
         if !task.is_wanted() {
             self.end(&task.id, TaskState::Shutdown, "shutdown", "", exit_code);
         } else if exit_code == 0 {

@@ -11,6 +11,14 @@ impl Dice {
         Self { state: seed }
     }
 
+    /// The dice of a name: what they throw is always the same for it.
+    pub(crate) fn of(name: &str) -> Self {
+        let seed = name.bytes().fold(7_u64, |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        Self::new(seed)
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -29,7 +37,7 @@ impl Dice {
         self.text(b"0123456789abcdef", 64).into()
     }
 
-    fn text(&mut self, letters: &[u8], length: usize) -> String {
+    pub(crate) fn text(&mut self, letters: &[u8], length: usize) -> String {
         (0..length)
             .map(|_| char::from(letters[(self.next() % letters.len() as u64) as usize]))
             .collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::model::{Labels, Task};
+use super::model::{Labels, Network, Scope, Task};
 
 /// How many events the engine remembers.
 const RING: usize = 256;
@@ -104,6 +104,81 @@ impl super::World {
             swarm: false,
             at: self.now,
             image: Some(task.spec.image.clone()),
+        });
+    }
+}
+
+impl super::World {
+    /// Tells that a task's container has ended, and with it its ends on its networks.
+    pub(super) fn tell_death(&mut self, task: &Task, exit_code: i64) {
+        self.tell_container(task, "die", &[("exitCode", &exit_code.to_string())]);
+        self.tell_networks(task, false);
+    }
+
+    /// Tells of one run of a container's health check.
+    pub(super) fn tell_check(&mut self, task: &Task, exit_code: i64) {
+        let Some(command) = task.spec.check_command() else {
+            return;
+        };
+        self.tell_container(task, &format!("exec_create: {command}"), &[]);
+        self.tell_container(task, &format!("exec_start: {command}"), &[]);
+        self.tell_container(task, "exec_die", &[("exitCode", &exit_code.to_string())]);
+    }
+
+    /// Tells that a container of this engine's own node is on its networks, or no longer.
+    pub(super) fn tell_networks(&mut self, task: &Task, is_there: bool) {
+        let Some(container) = task
+            .container
+            .as_ref()
+            .filter(|_| task.node.as_ref() == Some(&self.own_node))
+        else {
+            return;
+        };
+        let action = if is_there { "connect" } else { "disconnect" };
+        let own = task.attachments.iter().map(|end| end.network.value.clone());
+        let mut networks: Vec<Network> = own.collect();
+        if networks.is_empty() {
+            // What is on no other network is on the engine's own.
+            networks.extend(self.find_network("bridge").cloned());
+        }
+        for network in networks {
+            let ends = self.own_ends.entry(network.id.clone()).or_default();
+            let before = *ends;
+            *ends = if is_there {
+                before + 1
+            } else {
+                before.saturating_sub(1)
+            };
+            let after = *ends;
+            let is_shared = network.scope == Scope::Swarm;
+            // The engine has a network of the Swarm for as long as one of its containers is on it.
+            if is_shared && before == 0 && is_there {
+                self.tell_own_network(&network, "create", None);
+            }
+            self.tell_own_network(&network, action, Some(&container.id));
+            if is_shared && after == 0 {
+                self.tell_own_network(&network, "destroy", None);
+            }
+        }
+    }
+
+    /// Tells of this engine's own part in a network.
+    fn tell_own_network(&mut self, network: &Network, action: &str, container: Option<&str>) {
+        let attributes = [("name", network.name.as_str()), ("type", network.driver())];
+        let attributes = attributes
+            .into_iter()
+            .chain(container.map(|container| ("container", container)));
+        self.events.push(Event {
+            kind: "network",
+            action: action.to_owned(),
+            id: network.id.to_string(),
+            name: network.name.clone(),
+            attributes: attributes
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            swarm: false,
+            at: self.now,
+            image: None,
         });
     }
 }

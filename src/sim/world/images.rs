@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
+use super::dice::Dice;
 use super::model::Image;
 use super::queue::Due;
 
@@ -36,7 +37,7 @@ impl Images {
             return None;
         }
         Some(Image {
-            id: format!("sha256:{}", print(&name)).into(),
+            id: format!("sha256:{}", Dice::of(&name).hex()).into(),
             digest: self.known.get(&name).cloned().flatten(),
         })
     }
@@ -81,12 +82,4 @@ fn tagged(reference: &str) -> String {
         Some((_, tag)) if !tag.contains('/') => reference.to_owned(),
         _ => format!("{reference}:latest"),
     }
-}
-
-/// 64 hexadecimal digits that differ with the name.
-fn print(name: &str) -> String {
-    let seed = name.bytes().fold(7_u64, |seed, byte| {
-        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
-    super::dice::Dice::new(seed).hex().to_string()
 }

@@ -1,6 +1,7 @@
 //! The Swarm itself: a state machine without a clock of its own, without waiting and without input or output.
 //! Time moves when [`World::advance_to`] says so; what takes time stands in a queue.
 
+pub(crate) mod balancers;
 pub(crate) mod blobs;
 pub(crate) mod constraint;
 pub(crate) mod containers;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::balancers::Balancer;
 use self::dice::Dice;
 use self::events::Events;
 use self::images::Images;
@@ -146,6 +148,8 @@ pub(crate) struct World {
     pub(crate) images: Images,
     pub(crate) events: Events,
     index: u64,
+    /// Whether something was written at `index`: what is written together has one number.
+    is_written: bool,
     dice: Dice,
     queue: Queue,
     names: BTreeMap<String, Id>,
@@ -156,6 +160,10 @@ pub(crate) struct World {
     loads: BTreeMap<Id, Load>,
     /// The addresses that are given, by network.
     addresses: BTreeMap<Id, BTreeSet<u32>>,
+    /// How many ends this engine's containers have on networks.
+    own_ends: BTreeMap<Id, u64>,
+    /// Where nodes have ends of their own, by network and node.
+    balancers: BTreeMap<(Id, Id), Balancer>,
     pending: BTreeSet<Id>,
     delayed: BTreeMap<Id, Delayed>,
     restarts: Restarts,
@@ -186,6 +194,7 @@ impl World {
             images: Images::default(),
             events: Events::default(),
             index: 9,
+            is_written: false,
             dice,
             queue: Queue::default(),
             names: BTreeMap::new(),
@@ -193,6 +202,8 @@ impl World {
             running: BTreeMap::new(),
             loads: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            own_ends: BTreeMap::new(),
+            balancers: BTreeMap::new(),
             pending: BTreeSet::new(),
             delayed: BTreeMap::new(),
             restarts: Restarts::default(),
@@ -215,28 +226,45 @@ impl World {
 
     /// Moves time on, and does what is due by then. Without a leader, everything but an election waits.
     pub(crate) fn advance_to(&mut self, until: Timestamp) {
+        self.begin();
         loop {
-            if self.managers.has_leader() {
-                let Some((at, due)) = self.queue.pop(until) else {
-                    break;
-                };
-                self.now = self.now.max(at);
-                self.handle(due);
-            } else {
-                let Some(at) = self.managers.next_election().filter(|at| *at <= until) else {
-                    break;
-                };
-                self.now = self.now.max(at);
+            let Some(at) = self.next_due().filter(|at| *at <= until) else {
+                break;
+            };
+            if at > self.now {
+                self.begin();
+            }
+            self.now = self.now.max(at);
+            if !self.managers.has_leader() {
                 self.elect();
+            } else if let Some((_, due)) = self.queue.pop(until) {
+                self.handle(due);
             }
         }
         self.now = self.now.max(until);
+        self.begin();
+    }
+
+    /// From here on, what is written gets a new number: the managers write many changes at once, but never those
+    /// of two requests.
+    pub(crate) fn begin(&mut self) {
+        self.is_written = false;
+    }
+
+    /// Counts a write; its number.
+    fn next_index(&mut self) -> u64 {
+        if !self.is_written {
+            self.is_written = true;
+            self.index += 1;
+        }
+        self.index
     }
 
     fn handle(&mut self, due: Due) {
         match due {
             Due::Orchestrate(service) => self.orchestrate(&service),
             Due::Allocate(task) => self.allocate(&task),
+            Due::AllocateService(service) => self.give_vips(&service),
             Due::AllocateNetwork(network) => self.allocate_network(&network),
             Due::Schedule => self.schedule(),
             Due::Step(task, from) => self.step(&task, from),
@@ -257,9 +285,8 @@ impl World {
 
     /// The `Meta` of an object that is made now.
     fn born(&mut self) -> Meta {
-        self.index += 1;
         Meta {
-            version: self.index,
+            version: self.next_index(),
             created: self.now,
             updated: self.now,
         }
@@ -267,9 +294,8 @@ impl World {
 
     /// The same of one that is written now.
     fn written(&mut self, old: Meta) -> Meta {
-        self.index += 1;
         Meta {
-            version: self.index,
+            version: self.next_index(),
             updated: self.now,
             ..old
         }

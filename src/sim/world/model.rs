@@ -289,6 +289,14 @@ pub(crate) struct Network {
 }
 
 impl Network {
+    /// Its driver, by the engine's name.
+    pub(crate) fn driver(&self) -> &'static str {
+        match self.scope {
+            Scope::Swarm => "overlay",
+            Scope::Local(driver) => driver,
+        }
+    }
+
     /// Whether every engine has it, by this name.
     pub(crate) fn is_predefined(&self) -> bool {
         ["bridge", "host", "none"].contains(&self.name.as_str())

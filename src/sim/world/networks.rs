@@ -24,6 +24,29 @@ pub(crate) struct NewNetwork {
 /// The vxlan of the first network.
 const FIRST_VXLAN: u32 = 4096;
 
+/// The options of an engine's own networks, without the `com.docker.network.` that they begin with.
+const OWN_OPTIONS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "bridge",
+        &[
+            ("bridge.default_bridge", "true"),
+            ("bridge.enable_icc", "true"),
+            ("bridge.enable_ip_masquerade", "true"),
+            ("bridge.host_binding_ipv4", "0.0.0.0"),
+            ("bridge.name", "docker0"),
+            ("driver.mtu", "1500"),
+        ],
+    ),
+    (
+        "docker_gwbridge",
+        &[
+            ("bridge.enable_icc", "false"),
+            ("bridge.enable_ip_masquerade", "true"),
+            ("bridge.name", "docker_gwbridge"),
+        ],
+    ),
+];
+
 impl World {
     /// The networks that every engine in a Swarm has.
     pub(super) fn add_own_networks(&mut self) {
@@ -36,7 +59,12 @@ impl World {
             ("bridge", "bridge", block(17, 16)),
         ] {
             let id = self.dice.hex();
-            let network = self.network(id.clone(), name, Scope::Local(driver), subnet);
+            let mut network = self.network(id.clone(), name, Scope::Local(driver), subnet);
+            let options = OWN_OPTIONS.iter().find(|(of, _)| *of == name);
+            let options = options.into_iter().flat_map(|(_, options)| *options);
+            network.options = options
+                .map(|(key, value)| (format!("com.docker.network.{key}"), (*value).to_owned()))
+                .collect();
             self.networks.put(id, network);
         }
         let id = self.dice.id();
@@ -180,7 +208,7 @@ impl World {
         }
         self.networks.remove(id);
         self.addresses.remove(id);
-        self.index += 1;
+        self.next_index();
         self.tell("network", "remove", id, &network.name, &[]);
         Ok(())
     }
@@ -255,7 +283,7 @@ impl World {
         })
     }
 
-    fn take_address(&mut self, id: &Id) -> Option<(Ipv4Addr, u8)> {
+    pub(super) fn take_address(&mut self, id: &Id) -> Option<(Ipv4Addr, u8)> {
         let subnet = self.networks.get(id)?.subnet?;
         let used = self.addresses.entry(id.clone()).or_default();
         // As the engine: on after the last one, so that an address is not given again at once.
@@ -277,7 +305,7 @@ impl World {
         }
     }
 
-    fn free(&mut self, network: &Id, address: Ipv4Addr) {
+    pub(super) fn free(&mut self, network: &Id, address: Ipv4Addr) {
         if let Some(used) = self.addresses.get_mut(network) {
             used.remove(&address.into());
         }
@@ -285,7 +313,7 @@ impl World {
 
     /// Gives a service an address of its own on each of its networks, if it wants that.
     pub(super) fn give_vips(&mut self, id: &Id) {
-        let Some(mut service) = self.services.get(id).cloned() else {
+        let Some(service) = self.services.get(id).cloned() else {
             return;
         };
         let spec = Arc::clone(&service.spec);
@@ -309,8 +337,7 @@ impl World {
             }
         }
         if vips != service.vips {
-            service.vips = vips;
-            self.services.put(id.clone(), service);
+            self.edit_service(id, |service, _| service.vips = vips);
         }
     }
 

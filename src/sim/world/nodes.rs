@@ -50,18 +50,14 @@ impl World {
         self.nodes_changed();
     }
 
-    /// Finds a node by id, host name, the start of an id, or `self`.
+    /// Finds a node by id, host name, or the start of an id.
     ///
     /// # Errors
     /// When there is none.
     pub(crate) fn find_node(&self, name: &str) -> Result<&Node, Refusal> {
-        let by_id = if name == "self" {
-            self.nodes.get(&self.own_node)
-        } else {
-            self.nodes.get(name)
-        };
         let nodes = || self.nodes.iter().map(|(_, node)| node);
-        by_id
+        self.nodes
+            .get(name)
             .or_else(|| nodes().find(|node| node.hostname == name))
             .or_else(|| nodes().find(|node| node.id.starts_with(name)))
             .ok_or_else(|| Refusal::not_found("node", name))
@@ -144,7 +140,7 @@ impl World {
         self.orphan_tasks(id);
         self.nodes.remove(id);
         self.loads.remove(id);
-        self.index += 1;
+        self.next_index();
         self.tell("node", "remove", id, &node.hostname, &[]);
         self.nodes_changed();
         Ok(())

@@ -13,6 +13,8 @@ pub(crate) enum Due {
     Orchestrate(Id),
     /// They give a new task its addresses.
     Allocate(Id),
+    /// They give a service its own addresses.
+    AllocateService(Id),
     /// They give a new network its addresses.
     AllocateNetwork(Id),
     /// They look for nodes for the tasks that have none.

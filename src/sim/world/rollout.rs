@@ -245,8 +245,7 @@ impl World {
             completed: None,
             message: message.to_owned(),
         };
-        self.set_spec(id, previous, Some(status));
-        self.edit_service(id, |service, _| service.previous = None);
+        self.set_spec(id, previous, None, Some(status));
     }
 
     fn complete(&mut self, id: &Id, is_rollback: bool) {

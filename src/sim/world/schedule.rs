@@ -109,6 +109,7 @@ impl World {
                 err: String::new(),
             };
         });
+        self.join_networks(id);
         self.plan(self.timing.accept, Due::Step(id.clone(), TaskState::Assigned));
     }
 

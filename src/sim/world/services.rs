@@ -54,6 +54,7 @@ impl World {
                 ),
             ));
         }
+        check_size([&spec])?;
         let id = self.dice.id();
         let meta = self.born();
         self.names.insert(spec.name.clone(), id.clone());
@@ -68,7 +69,7 @@ impl World {
             vips: Vec::new(),
         };
         self.services.put(id.clone(), service);
-        self.give_vips(&id);
+        self.plan(self.timing.allocate, Due::AllocateService(id.clone()));
         self.plan(self.timing.orchestrate, Due::Orchestrate(id.clone()));
         Ok(id)
     }
@@ -116,22 +117,30 @@ impl World {
                 completed: None,
                 message: "manually requested rollback".to_owned(),
             };
-            self.set_spec(&old.id, previous, Some(status));
+            self.set_spec(&old.id, previous, Some(Arc::clone(&old.spec)), Some(status));
         } else {
-            self.set_spec(&old.id, Arc::new(spec), None);
+            check_size([&spec, &*old.spec])?;
+            self.set_spec(&old.id, Arc::new(spec), Some(Arc::clone(&old.spec)), None);
         }
         Ok(())
     }
 
-    /// Puts a spec in place of the one that is there.
-    pub(super) fn set_spec(&mut self, id: &Id, spec: Arc<Spec>, status: Option<UpdateStatus>) {
+    /// Puts a spec in place of the one that is there, with another to come back to.
+    pub(super) fn set_spec(
+        &mut self,
+        id: &Id,
+        spec: Arc<Spec>,
+        previous: Option<Arc<Spec>>,
+        status: Option<UpdateStatus>,
+    ) {
         self.rollouts.remove(id);
         self.edit_service(id, |service, version| {
-            service.previous = Some(std::mem::replace(&mut service.spec, spec));
+            service.spec = spec;
+            service.previous = previous;
             service.spec_version = version;
             service.update = status;
         });
-        self.give_vips(id);
+        self.plan(self.timing.allocate, Due::AllocateService(id.clone()));
         self.plan(self.timing.orchestrate, Due::Orchestrate(id.clone()));
     }
 
@@ -146,7 +155,7 @@ impl World {
         self.rollouts.remove(&service.id);
         self.restarts.forget(&service.id);
         self.free_vips(&service);
-        self.index += 1;
+        self.next_index();
         self.tell("service", "remove", &service.id, &service.spec.name, &[]);
         self.plan(self.timing.orchestrate, Due::Orchestrate(service.id));
         Ok(())
@@ -282,4 +291,17 @@ impl World {
             self.wind_down(id);
         }
     }
+}
+
+/// Refuses what is too large for one message between managers: a service goes with its previous spec.
+fn check_size<'a>(specs: impl IntoIterator<Item = &'a Spec>) -> Result<(), Refusal> {
+    const MESSAGE_MAX: usize = 3 << 19;
+    let size: usize = specs.into_iter().map(|spec| spec.json.len()).sum();
+    if size > MESSAGE_MAX {
+        return Err(Refusal::rpc(
+            Code::Unknown,
+            "raft: raft message is too large and can't be sent",
+        ));
+    }
+    Ok(())
 }

@@ -188,6 +188,20 @@ impl Spec {
             vip: !matches!(word(&spec, "/EndpointSpec/Mode"), "dnsrr"),
         })
     }
+
+    /// What its own health check runs.
+    pub(crate) fn check_command(&self) -> Option<String> {
+        let test = self
+            .template
+            .pointer("/ContainerSpec/Healthcheck/Test")?
+            .as_array()?;
+        let words: Vec<&str> = test.iter().filter_map(Value::as_str).collect();
+        match words.as_slice() {
+            ["CMD", command @ ..] => Some(command.join(" ")),
+            ["CMD-SHELL", command @ ..] => Some(format!("/bin/sh -c {}", command.join(" "))),
+            _ => None,
+        }
+    }
 }
 
 fn mismatched() -> Refusal {
@@ -210,10 +224,7 @@ fn set_isolation(container: &mut Map<String, Value>) {
 fn mode(spec: &mut Value) -> Result<Mode, Refusal> {
     let mode = spec["Mode"].as_object().cloned().unwrap_or_default();
     match (mode.get("Replicated"), mode.get("Global")) {
-        (Some(_), Some(_)) => Err(Refusal::new(
-            400,
-            "must specify either replicated mode or global mode",
-        )),
+        (Some(_), Some(_)) => Err(Refusal::new(400, "must specify only one service mode")),
         (_, Some(_)) => Ok(Mode::Global),
         (replicated, None) => {
             let replicas = replicated

@@ -39,7 +39,7 @@ impl World {
         self.count(&task, true);
         self.tasks.put(id.clone(), task);
         self.plan(self.timing.allocate, Due::Allocate(id.clone()));
-        self.trim_history(older);
+        self.trim_history(service, older);
         id
     }
 
@@ -74,11 +74,16 @@ impl World {
     }
 
     /// Forgets the oldest ended tasks of a slot that has too many.
-    fn trim_history(&mut self, tasks: Vec<Id>) {
-        if tasks.len() <= HISTORY {
+    fn trim_history(&mut self, service: &Service, tasks: Vec<Id>) {
+        // As many as it takes to tell that a slot has had its attempts.
+        let limit = match service.spec.restart.max_attempts {
+            0 => HISTORY,
+            attempts => usize::try_from(attempts).map_or(usize::MAX, |attempts| attempts.saturating_add(1)),
+        };
+        if tasks.len() <= limit {
             return;
         }
-        let mut excess = tasks.len() - HISTORY;
+        let mut excess = tasks.len() - limit;
         let mut by_age: Vec<(jiff::Timestamp, u64, Id)> = tasks
             .into_iter()
             .filter_map(|id| {
@@ -220,6 +225,7 @@ impl World {
                     }
                 });
                 if self.is_checked(&task) {
+                    self.tell_check(&task, 0);
                     self.tell_container(&task, "health_status: healthy", &[]);
                 }
                 self.roll_soon(&task.service);
@@ -253,6 +259,7 @@ impl World {
     }
 
     fn start_container(&mut self, id: &Id, task: &Task) {
+        self.tell_networks(task, true);
         self.tell_container(task, "start", &[]);
         if !self.is_checked(task) {
             self.plan(self.timing.start, Due::Step(id.clone(), TaskState::Starting));
@@ -293,6 +300,8 @@ impl World {
                 self.edit_task(id, |task| task.attachments.clear());
                 if task.desired == TaskState::Remove {
                     self.plan(self.timing.reap, Due::Reap(id.clone()));
+                } else {
+                    self.set_state(id, TaskState::Shutdown, task.status.message);
                 }
             }
             _ if !task.is_alive() => {
@@ -325,7 +334,7 @@ impl World {
             .and_then(|node| self.nodes.get(node))
             .is_some_and(|node| node.alive);
         if task.is_alive() && !task.is_wanted() && is_reached {
-            self.tell_container(&task, "die", &[("exitCode", "0")]);
+            self.tell_death(&task, 0);
             self.tell_container(&task, "stop", &[]);
             self.end(id, TaskState::Shutdown, "shutdown", "", 0);
         }
@@ -340,9 +349,10 @@ impl World {
         if !may || !task.is_wanted() || !self.unhealthy.contains(&task.spec.name) {
             return;
         }
+        self.tell_check(&task, 1);
         self.tell_container(&task, "health_status: unhealthy", &[]);
         self.tell_container(&task, "kill", &[("signal", "15")]);
-        self.tell_container(&task, "die", &[("exitCode", "143")]);
+        self.tell_death(&task, 143);
         self.tell_container(&task, "stop", &[]);
         let err = "task: non-zero exit (143): dockerexec: unhealthy container";
         self.end(id, TaskState::Failed, task.status.message, err, 143);
@@ -358,6 +368,10 @@ impl World {
         exit_code: i64,
     ) {
         let now = self.now;
+        let was_on_node = self
+            .tasks
+            .get(id)
+            .is_some_and(|task| task.status.state >= TaskState::Assigned);
         self.edit_task(id, |task| {
             task.status = TaskStatus {
                 at: now,
@@ -370,6 +384,9 @@ impl World {
                 container.exit_code = exit_code;
             }
         });
+        if was_on_node {
+            self.leave_networks(id);
+        }
         self.pending.remove(id);
         let Some(task) = self.tasks.get(id).cloned() else {
             return;
@@ -410,7 +427,7 @@ impl World {
     /// Removes a task from the managers' memory.
     pub(super) fn forget(&mut self, id: &Id) {
         let Some(task) = self.tasks.remove(id) else { return };
-        self.index += 1;
+        self.next_index();
         self.count(&task, false);
         self.pending.remove(id);
         self.delayed.remove(id);

@@ -433,3 +433,78 @@ fn without_a_quorum_nothing_happens() {
     pass(&mut world, SECOND);
     assert_eq!(tasks(&world), ["1 running running"]);
 }
+
+#[test]
+fn what_is_written_together_has_one_number() {
+    let mut world = world(1);
+    let before = world.index;
+    world.create_service(&spec(100, &json!({}))).unwrap();
+    pass(&mut world, SECOND);
+    assert!(tasks(&world).iter().all(|task| task.ends_with("running running")));
+    let grown = world.index - before;
+    assert!(grown < 20, "{grown} writes for 100 tasks");
+    let version = |world: &World| world.find_service("s").unwrap().meta.version;
+    let first = version(&world);
+    update(&mut world, &spec(100, &json!({"Labels": {"a": "1"}})));
+    world.begin();
+    let second = version(&world);
+    update(&mut world, &spec(100, &json!({"Labels": {"a": "2"}})));
+    assert!(
+        first < second && second < version(&world),
+        "two requests are two writes"
+    );
+}
+
+#[test]
+fn versions_grow_beyond_32_bits() {
+    let mut world = world(1);
+    world.index = u64::from(u32::MAX) + 5;
+    world.create_service(&spec(1, &json!({}))).unwrap();
+    pass(&mut world, SECOND);
+    let version = world.find_service("s").unwrap().meta.version;
+    assert!(version > u64::from(u32::MAX));
+    let stale = world.update_service("s", version & u64::from(u32::MAX), &spec(2, &json!({})), false);
+    assert_eq!(stale.unwrap_err().status, 500);
+    world
+        .update_service("s", version, &spec(2, &json!({})), false)
+        .unwrap();
+}
+
+#[test]
+fn a_node_has_an_address_on_the_networks_of_its_tasks() {
+    let mut world = world(1);
+    let network = world
+        .create_network(super::networks::NewNetwork {
+            name: "net".to_owned(),
+            driver: "overlay".to_owned(),
+            labels: None,
+            subnet: Some("10.9.0.0/24".to_owned()),
+            attachable: true,
+            internal: false,
+        })
+        .unwrap();
+    pass(&mut world, SECOND);
+    let node = world.own_node.clone();
+    world
+        .create_service(&spec(
+            2,
+            &json!({"TaskTemplate": {"Networks": [{"Target": "net"}]}}),
+        ))
+        .unwrap();
+    pass(&mut world, SECOND);
+    let balancer = world.balancer(&network, &node).unwrap();
+    assert_eq!(
+        balancer.address.unwrap().to_string(),
+        "10.9.0.4",
+        "behind those of the tasks"
+    );
+    world.end_containers("s", 1);
+    pass(&mut world, 5 * SECOND);
+    assert!(
+        world.balancer(&network, &node).is_some(),
+        "the next tasks need it again"
+    );
+    world.remove_service("s").unwrap();
+    pass(&mut world, SECOND);
+    assert_eq!(world.balancer(&network, &node), None);
+}

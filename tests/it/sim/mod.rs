@@ -1,8 +1,10 @@
 //! The simulated Swarm, seen through the real client.
 
+mod door;
 mod faults;
-mod life;
-mod likeness;
+mod honesty;
 mod managers;
+mod openapi;
+mod pattern;
 mod stage;
 mod swarm;

@@ -4,5 +4,5 @@ mod acts;
 mod away;
 mod hints;
 mod proxy;
-mod services;
+pub(crate) mod services;
 pub(crate) mod stage;

@@ -75,11 +75,16 @@ fn file(name: &str, path: &str) -> FileRef {
 async fn a_service_is_read_back_as_it_was_written() {
     let engine = Engine::shared().await;
     load_image(engine).await;
+    write_and_read_back(&host(engine)).await;
+}
+
+/// Makes a service with all that it can have at an engine, takes everything off, and puts it on again.
+pub(crate) async fn write_and_read_back(host: &str) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("default")).unwrap();
     std::fs::write(folder.path().join("default/token"), "hush").unwrap();
     let secrets = SecretsDir::new(Some(folder.path().to_owned()));
-    let stage = Stage::new(&host(engine), TUNING, secrets).await;
+    let stage = Stage::new(host, TUNING, secrets).await;
     stage.create_network().await;
     let (secret, config) = (
         format!("{}_sec", stage.network),

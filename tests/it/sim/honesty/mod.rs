@@ -1,0 +1,93 @@
+//! The simulation is honest: scripts that are played at it and at a real engine show the same, field by field.
+//!
+//! The scripts are in `tests/it/sim/scripts/`, the differences that are accepted in `accepted.yaml`. A script of
+//! `alone.yaml` has an engine to itself, one after another; the others share one.
+
+mod differences;
+mod plain;
+mod play;
+mod script;
+mod told;
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+use whoosh::sim::{Settings, Timing};
+
+use self::differences::{Difference, accepted, between, judge};
+use self::play::play;
+use self::script::{Script, scripts};
+use super::door::{Door, Exchange};
+use super::stage::Sim;
+use crate::harness::docker::Engine;
+use crate::swarm::stage::{IMAGE, load_image};
+
+/// How many scripts are played at once at an engine that they share.
+const AT_ONCE: usize = 8;
+/// An image that no engine has.
+const MISSING: &str = "nowhere:1";
+/// How long a container takes to stop: long enough to be seen at it.
+const STOP: Duration = Duration::from_millis(300);
+
+/// A simulation as the real engine is.
+fn simulation() -> Sim {
+    let timing = Timing {
+        stop: STOP,
+        ..Timing::default()
+    };
+    let sim = Sim::start(Settings {
+        timing,
+        ..Settings::default()
+    });
+    sim.simulation.set_image(MISSING, false, None);
+    sim.simulation.set_image(IMAGE, true, None);
+    sim
+}
+
+async fn compare(real: &Door, script: &Script) -> Vec<Difference> {
+    let sim = simulation();
+    let door = Door::new(sim.socket());
+    let (real, simulated) = tokio::join!(
+        play(real, None, script),
+        play(&door, Some(&sim.simulation), script)
+    );
+    between(&script.name, &real, &simulated)
+}
+
+async fn compare_all(engine: &Engine, scripts: &[Script], at_once: usize) -> Vec<Difference> {
+    load_image(engine).await;
+    let door = Door::new(engine.socket());
+    let mut found: Vec<Difference> = stream::iter(scripts)
+        .map(|script| compare(&door, script))
+        .buffer_unordered(at_once)
+        .concat()
+        .await;
+    found.sort_by_key(ToString::to_string);
+    found
+}
+
+/// All that is asked and answered when every script is played at a simulation.
+pub(super) async fn simulated_exchanges() -> Vec<Exchange> {
+    stream::iter(scripts(|_| true))
+        .map(|script| async move {
+            let sim = simulation();
+            let door = Door::new(sim.socket());
+            play(&door, Some(&sim.simulation), &script).await;
+            door.exchanges()
+        })
+        .buffer_unordered(AT_ONCE)
+        .concat()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scripts_show_the_same_as_at_the_engine() {
+    let (shared, alone) = (scripts(|file| file != "alone"), scripts(|file| file == "alone"));
+    let (mut found, more) = tokio::join!(
+        async { compare_all(Engine::shared().await, &shared, AT_ONCE).await },
+        async { compare_all(&Engine::start().await, &alone, 1).await },
+    );
+    found.extend(more);
+    judge(&found, &accepted());
+}
