@@ -182,7 +182,7 @@ pub struct Network {
 pub struct Attached {
     /// Names of services that carry the owner's labels, or have a name that its slots want.
     pub own: BTreeSet<String>,
-    /// Number of all other services, and of containers that were attached by hand.
+    /// Number of addresses that all other services have, or that containers have which were attached by hand.
     pub others: u64,
 }
 

@@ -52,6 +52,16 @@ async fn a_network_takes_a_fleet_whole_or_not_at_all() {
     until_told(&operator, "narrow", "NetworkFull", &[told]).await;
     assert_eq!(names(engine, "narrow").await.len(), 2);
 
+    // What others have counts by their tasks, and one for the service's own address.
+    let theirs = "service create --detach --name narrow_theirs --network narrow_net --replicas 9 \
+                  --constraint node.labels.none==such";
+    let theirs: Vec<&str> = theirs.split_whitespace().chain([AGENT_IMAGE]).collect();
+    engine.docker(&theirs).await;
+    operator.apply(&team("narrow", 3, ""), &[]).await.ok();
+    let told = "network narrow_net has 0 addresses left and 2 agents need one";
+    until_told(&operator, "narrow", "NetworkFull", &[told]).await;
+    engine.docker(&["service", "rm", "narrow_theirs"]).await;
+
     operator
         .whoosh(&["delete", "team/payments", "-n", "narrow"])
         .await

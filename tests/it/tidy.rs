@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Room -> the rooms it may use. `ARCHITECTURE.md` draws the same table.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -307,4 +308,30 @@ fn every_test_runs_and_none_sleeps() {
         }
     }
     report("tests that do not test", offences);
+}
+
+/// `scripts/mutations` breaks rules with them, long after they were written.
+#[test]
+fn every_mutation_still_applies() {
+    let patches: Vec<PathBuf> = fs::read_dir("tests/mutations")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(!patches.is_empty());
+    for patch in patches {
+        let text = fs::read_to_string(&patch).unwrap();
+        for line in ["Rule: ", "Run: "] {
+            assert!(
+                text.lines().any(|found| found.starts_with(line)),
+                "{patch:?}: {line}"
+            );
+        }
+        let apply = Command::new("git")
+            .args(["apply", "--check"])
+            .arg(&patch)
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&apply.stderr);
+        assert!(apply.status.success(), "{complaint}");
+    }
 }

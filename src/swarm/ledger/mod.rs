@@ -20,6 +20,7 @@ use self::unread::Acted;
 pub(in crate::swarm) use self::unread::Unread;
 use crate::plan::action::Target;
 use crate::plan::observed::{Node, Service, Task, TaskState};
+use crate::plan::service::ServiceSpec;
 use crate::resource::object::Key;
 use crate::swarm::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask, owner};
 
@@ -61,6 +62,8 @@ pub(in crate::swarm) struct Ledger {
     by_owner: BTreeMap<Key, BTreeSet<String>>,
     /// What services refer to, with the ids of these services.
     users: BTreeMap<Used, BTreeSet<String>>,
+    /// How many addresses services take on each network.
+    addresses: BTreeMap<String, u64>,
     /// Services that were found gone, and by which read; kept while reads that began before may still answer.
     gone: BTreeMap<String, ReadNo>,
     tasks: BTreeMap<Key, OwnerTasks>,
@@ -375,6 +378,9 @@ impl Ledger {
         for used in refers_to(&entry.seen.service) {
             self.users.entry(used).or_default().insert(id.to_owned());
         }
+        for network in &entry.seen.service.spec.networks {
+            *self.addresses.entry(network.clone()).or_default() += addresses(&entry.seen.service);
+        }
         self.services.insert(id.to_owned(), entry);
     }
 
@@ -389,6 +395,14 @@ impl Ledger {
         }
         for used in refers_to(&entry.seen.service) {
             remove_from(&mut self.users, &used, id);
+        }
+        for network in &entry.seen.service.spec.networks {
+            if let Some(taken) = self.addresses.get_mut(network) {
+                *taken = taken.saturating_sub(addresses(&entry.seen.service));
+                if *taken == 0 {
+                    self.addresses.remove(network);
+                }
+            }
         }
         Some(entry)
     }
@@ -408,6 +422,13 @@ impl Ledger {
             .collect();
         service
     }
+}
+
+/// How many addresses a service takes on each of its networks: one a task, and one for its virtual address. One that
+/// wants no task is on them, too.
+fn addresses(service: &Service) -> u64 {
+    let ServiceSpec { replicas, dnsrr, .. } = &service.spec;
+    (*replicas).max(1) + u64::from(!dnsrr)
 }
 
 fn refers_to(service: &Service) -> impl Iterator<Item = Used> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, Shelf, Used};
+use super::{Ledger, Shelf, Used, addresses};
 use crate::plan::Observed;
 use crate::plan::observed::{Attached, Blob, Network, Service};
 use crate::resource::labels::is_ours;
@@ -72,14 +72,18 @@ impl Ledger {
             .service_names
             .iter()
             .filter_map(|name| self.by_name.get(name));
-        let own: BTreeSet<String> = own
+        let own: BTreeMap<String, u64> = own
             .chain(wanted)
             .filter(|id| users.contains(*id))
-            .filter_map(|id| Some(self.services.get(id)?.seen.service.spec.name.clone()))
+            .filter_map(|id| {
+                let service = &self.services.get(id)?.seen.service;
+                Some((service.spec.name.clone(), addresses(service)))
+            })
             .collect();
+        let all = self.addresses.get(network).copied().unwrap_or_default();
         Attached {
-            others: users.len().saturating_sub(own.len()) as u64,
-            own,
+            others: all.saturating_sub(own.values().sum()),
+            own: own.into_keys().collect(),
         }
     }
 
