@@ -56,7 +56,8 @@ pub(super) fn quiet(status: &WorkloadStatus, observed: &Observed, now: Timestamp
         .filter_map(|service| service.tasks.as_ref());
     let tasks = tasks.flatten();
     let since = told.chain(tasks.map(|task| task.since)).max().unwrap_or(now);
-    now.duration_since(since).unsigned_abs()
+    // A node's clock may be ahead of ours.
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// When to look again after a turn that did all it could. `random`, from 0 to 1, keeps those apart that are looked at

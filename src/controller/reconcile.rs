@@ -97,7 +97,7 @@ impl Reconciler {
     /// One owner's slice of the Swarm. From before the look on, changes of what it names ask for the owner.
     pub(super) async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
         self.controller.cache.follow(want);
-        self.controller.cache.observe(want).await
+        self.controller.cache.observe_to_reconcile(want).await
     }
 
     fn decide(&self, prepared: &Prepared, observed: &Result<Observed, SwarmError>) -> Plan {

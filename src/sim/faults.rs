@@ -174,7 +174,9 @@ impl Faults {
     }
 
     pub(super) fn count_done(&self, point: &Point) {
-        self.state().done.push(point.clone());
+        if self.remembers {
+            self.state().done.push(point.clone());
+        }
     }
 
     pub(super) fn tell_reached(&self, point: Point) {

@@ -40,8 +40,8 @@ impl Lease {
 impl Store {
     /// Takes a lease that is free, has ended, or is this holder's already; `None` when another one holds it.
     ///
-    /// All holders of a lease ask for the same time: one that lasts longer from now on was taken before the database's
-    /// clock went back, and counts as ended.
+    /// All holders of a lease ask for the same time: one that lasts twice as long from now on was taken before the
+    /// database's clock went back, and counts as ended.
     ///
     /// A holder's name must be its process's alone: two processes of one name would both hold the lease.
     pub async fn acquire_lease(
@@ -62,7 +62,7 @@ impl Store {
                     epoch = lease.epoch + (lease.holder IS DISTINCT FROM excluded.holder)::int,
                     expires_at = clock_timestamp() + make_interval(secs => $3)
                 WHERE lease.holder IS NULL OR lease.holder = excluded.holder
-                   OR lease.expires_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => $3)
+                   OR lease.expires_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + 2 * make_interval(secs => $3)
                 RETURNING epoch
             ), guard AS (
                 UPDATE head SET epoch = taken.epoch

@@ -168,8 +168,20 @@ impl Cache {
     /// While the engine is away: old knowledge is not served as new. A secret that cannot be read, or an image
     /// that nobody knows, is no error; each says so.
     pub async fn observe(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
+        self.look(want, None).await
+    }
+
+    /// The same, by who reconciles the owner: of what the look finds, the owner need not be told.
+    ///
+    /// # Errors
+    /// As of [`Cache::observe`].
+    pub async fn observe_to_reconcile(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
+        self.look(want, Some(want.owner)).await
+    }
+
+    async fn look(&self, want: &Want<'_>, knows: Option<&Key>) -> Result<Observed, SwarmError> {
         self.inner.available().await?;
-        match self.inner.look_at(want).await {
+        match self.inner.look_at(want, knows).await {
             // Who looks may learn of it before the watch does; what is said of it must not depend on who was first.
             Err(error) if error.is_outage() => Err(SwarmError::Away(self.inner.lost(error))),
             looked => looked,
@@ -180,12 +192,14 @@ impl Cache {
     /// done so by then.
     pub fn acted_on(&self, owner: &Key, target: &Target) {
         self.inner.ledger().acted_on(owner, Some(target));
+        self.inner.expect_change(owner);
     }
 
     /// Says that nobody knows what became of an action for the owner: the next observation reads anew all that it
     /// has.
     pub fn invalidate(&self, owner: &Key) {
         self.inner.ledger().acted_on(owner, None);
+        self.inner.expect_change(owner);
     }
 
     /// Says whether an owner waits for its tasks: they are polled until it no longer does.
@@ -261,11 +275,20 @@ impl Inner {
         self.ledger().begin()
     }
 
+    /// What was just done for an owner shows in its tasks soon.
+    fn expect_change(&self, owner: &Key) {
+        lock(&self.polls).hurry(owner, Instant::now());
+        self.earlier_poll.notify_one();
+    }
+
     /// Reads an owner's tasks, with `leftovers` those of services that are gone, too; says whether they changed.
     pub(super) async fn read_tasks(&self, owner: &Key, leftovers: bool) -> Result<bool, SwarmError> {
         let read = self.begin();
         let services: Vec<String> = self.ledger().services_of(owner).into_iter().collect();
-        if !leftovers && (1..=NAMED_MAX).contains(&services.len()) {
+        if !leftovers && services.is_empty() {
+            return Ok(self.ledger().owner_tasks(read, owner, Vec::new(), false));
+        }
+        if !leftovers && services.len() <= NAMED_MAX {
             match self.engine().tasks_of_services(&services).await {
                 Err(SwarmError::NotFound { .. }) => {}
                 answer => return Ok(self.ledger().owner_tasks(read, owner, answer?, false)),
@@ -294,10 +317,10 @@ impl Inner {
         outage
     }
 
-    async fn look_at(&self, want: &Want<'_>) -> Result<Observed, SwarmError> {
-        self.catch_up(want.owner).await?;
-        if want.tasks {
-            self.know_tasks(want.owner, want.leftovers).await?;
+    async fn look_at(&self, want: &Want<'_>, knows: Option<&Key>) -> Result<Observed, SwarmError> {
+        self.catch_up(want.owner, knows).await?;
+        if want.tasks && self.know_tasks(want.owner, want.leftovers).await? {
+            self.tell_of(knows, BTreeSet::from([want.owner.clone()]));
         }
         let (images, secrets) = tokio::join!(self.images(&want.images), self.look_at_secrets(want));
         let mut observed = self.ledger().slice(want);
@@ -321,22 +344,22 @@ impl Inner {
     }
 
     /// Reads anew what the last actions of the owner may have changed, and what its services refer to.
-    async fn catch_up(&self, owner: &Key) -> Result<(), SwarmError> {
+    async fn catch_up(&self, owner: &Key, knows: Option<&Key>) -> Result<(), SwarmError> {
         let unread = self.ledger().unread(owner);
         if unread != Unread::default() {
-            self.read_anew(owner, unread).await?;
+            self.read_anew(owner, unread, knows).await?;
         }
         let lacks_networks = self.ledger().lacks_networks(owner);
         if lacks_networks {
             let read = self.begin();
             let networks = self.engine().networks().await?;
             let touched = self.ledger().networks(read, networks);
-            self.tell_others(owner, touched);
+            self.tell_of(knows, touched);
         }
         Ok(())
     }
 
-    async fn read_anew(&self, owner: &Key, unread: Unread) -> Result<(), SwarmError> {
+    async fn read_anew(&self, owner: &Key, unread: Unread, knows: Option<&Key>) -> Result<(), SwarmError> {
         let Unread {
             all,
             services: names,
@@ -381,23 +404,27 @@ impl Inner {
                 .flat_map(|answer| ledger.configs(read, answer)),
         );
         drop(ledger);
-        self.tell_others(owner, touched);
+        self.tell_of(knows, touched);
         Ok(())
     }
 
-    /// Who looks is answered; others would hear of it from nobody else: to the watch, it is no news any more.
-    fn tell_others(&self, looking: &Key, mut touched: BTreeSet<Key>) {
-        touched.remove(looking);
+    /// Tells all whom it concerns, but who `knows`: they would hear of it from nobody else, since to the watch it is no
+    /// news any more.
+    fn tell_of(&self, knows: Option<&Key>, mut touched: BTreeSet<Key>) {
+        if let Some(knows) = knows {
+            touched.remove(knows);
+        }
         if !touched.is_empty() {
             self.triggers.add(touched.into_iter().map(Trigger::Owner));
         }
     }
 
-    async fn know_tasks(&self, owner: &Key, leftovers: bool) -> Result<(), SwarmError> {
-        if !self.ledger().knows_tasks(owner, leftovers) {
-            self.read_tasks(owner, leftovers).await?;
+    /// Reads an owner's tasks if they are not known; says whether that told something new.
+    async fn know_tasks(&self, owner: &Key, leftovers: bool) -> Result<bool, SwarmError> {
+        if self.ledger().knows_tasks(owner, leftovers) {
+            return Ok(false);
         }
-        Ok(())
+        self.read_tasks(owner, leftovers).await
     }
 
     async fn know_tasks_of(&self, owners: &[Key]) -> Result<(), SwarmError> {
@@ -410,7 +437,12 @@ impl Inner {
         };
         match unknown.as_slice() {
             [] => Ok(()),
-            [owner] => self.read_tasks(owner, false).await.map(drop),
+            [owner] => {
+                if self.read_tasks(owner, false).await? {
+                    self.tell_of(None, BTreeSet::from([(*owner).clone()]));
+                }
+                Ok(())
+            }
             _ => self.read_all_tasks().await,
         }
     }
@@ -418,7 +450,8 @@ impl Inner {
     pub(super) async fn read_all_tasks(&self) -> Result<(), SwarmError> {
         let read = self.begin();
         let tasks = self.engine().tasks(&self.instance).await?;
-        self.ledger().all_tasks(read, tasks);
+        let touched = self.ledger().all_tasks(read, tasks);
+        self.tell_of(None, touched);
         Ok(())
     }
 

@@ -174,11 +174,11 @@ impl Engine {
     }
 
     pub(super) async fn nodes(&self) -> Result<Vec<SeenNode>, SwarmError> {
-        self.read("/nodes").await
+        self.list("/nodes").await
     }
 
     pub(super) async fn networks(&self) -> Result<Vec<SeenNetwork>, SwarmError> {
-        self.read("/networks").await
+        self.list("/networks").await
     }
 
     /// Networks with these names, and others whose names hold one of them.
@@ -193,11 +193,11 @@ impl Engine {
     }
 
     pub(super) async fn secrets(&self) -> Result<Vec<SeenBlob>, SwarmError> {
-        self.read("/secrets").await
+        self.list("/secrets").await
     }
 
     pub(super) async fn configs(&self) -> Result<Vec<SeenBlob>, SwarmError> {
-        self.read("/configs").await
+        self.list("/configs").await
     }
 
     /// Secrets with these names, and those with longer ones.

@@ -66,6 +66,13 @@ impl Polls {
         self.insert(owner, until, now);
     }
 
+    /// An owner that is polled, and for which something was done, is polled as often as at first.
+    pub(super) fn hurry(&mut self, owner: &Key, now: Instant) {
+        if let Some(Poll { until, .. }) = self.owners.get(owner) {
+            self.insert(owner, *until, now);
+        }
+    }
+
     /// Notes what a poll has shown, and when to look again.
     pub(super) fn polled(&mut self, owner: &Key, has_changed: bool, now: Instant) {
         let Some(poll) = self.owners.get_mut(owner) else {
@@ -175,6 +182,20 @@ mod tests {
         let later = start + hour;
         polls.polled(&team("a"), true, later);
         assert_eq!(polls.next().unwrap().1, later + MIN, "it changes again");
+    }
+
+    #[test]
+    fn an_owner_for_which_something_was_done_is_polled_as_often_as_at_first() {
+        let start = Instant::now();
+        let mut polls = Polls::new(MIN, MAX);
+        polls.hurry(&team("a"), start);
+        assert!(polls.next().is_none(), "nobody waits for its tasks");
+        polls.settling(&team("a"), true, start);
+        times(&mut polls, start, Duration::from_secs(600), &[]);
+        let later = start + Duration::from_secs(600);
+        polls.hurry(&team("a"), later);
+        let again = times(&mut polls, later, Duration::from_secs(1), &[]);
+        assert_eq!(again, [200, 500, 950]);
     }
 
     #[test]

@@ -132,9 +132,9 @@ async fn a_secret_that_is_too_large_is_told_by_its_size() {
 async fn a_node_without_room_is_told_with_what_is_lacking() {
     let (_engine, operator) = operator().await;
     let more = "resources: {limits: {cpu: \"900\"}, requests: {cpu: \"900\"}}";
-    operator.apply(&team("crowded", 1, more), &[]).await.ok();
+    operator.apply(&team("noroom", 1, more), &[]).await.ok();
     let told = ["reviewer", "insufficient resources on 1 node"];
-    until_told(&operator, "crowded", "NothingFits", &told).await;
+    until_told(&operator, "noroom", "NothingFits", &told).await;
 }
 
 #[tokio::test]

@@ -98,21 +98,35 @@ fn text_length(agent: &DesiredAgent) -> usize {
         configs,
         constraints,
         preferences,
-        ..
+        health_check,
+        image,
+        user,
+        networks,
+        limits: _,
+        reservations: _,
+        stop_grace_period: _,
+        model: _,
     } = agent;
     let variables = env.iter().flat_map(|(name, value)| [name, value]);
     let files = secrets
         .iter()
         .chain(configs)
         .flat_map(|file| [&file.name, &file.path]);
-    let mounts = mounts.iter().map(|mount| &mount.target);
-    let lists = [command, args, constraints, preferences].into_iter().flatten();
-    variables
+    let mounts = mounts
+        .iter()
+        .flat_map(|mount| [Some(&mount.target), mount.source.as_ref()]);
+    let lists = [command, args, constraints, preferences, networks];
+    let check = health_check.iter().flat_map(|check| &check.command);
+    let others = [image]
+        .into_iter()
+        .chain(user)
+        .chain(check)
+        .chain(mounts.flatten());
+    let texts = variables
         .chain(files)
-        .chain(mounts)
-        .chain(lists)
-        .map(String::len)
-        .sum()
+        .chain(lists.into_iter().flatten())
+        .chain(others);
+    texts.map(String::len).sum()
 }
 
 fn too_large(length: usize, at: &str) -> Cause {

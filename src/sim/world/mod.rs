@@ -227,10 +227,7 @@ impl World {
     /// Moves time on, and does what is due by then. Without a leader, everything but an election waits.
     pub(crate) fn advance_to(&mut self, until: Timestamp) {
         self.begin();
-        loop {
-            let Some(at) = self.next_due().filter(|at| *at <= until) else {
-                break;
-            };
+        while let Some(at) = self.next_due().filter(|at| *at <= until) {
             if at > self.now {
                 self.begin();
             }

@@ -181,8 +181,8 @@ impl Ledger {
     }
 
     /// Takes an answer about all tasks of this installation. Those of services that are gone cannot be told
-    /// apart by owner here; they are seen when their owner's tasks are read.
-    pub(in crate::swarm) fn all_tasks(&mut self, read: ReadNo, answer: Vec<SeenTask>) {
+    /// apart by owner here; they are seen when their owner's tasks are read. Returns whom it tells something new.
+    pub(in crate::swarm) fn all_tasks(&mut self, read: ReadNo, answer: Vec<SeenTask>) -> BTreeSet<Key> {
         let mut by_owner: BTreeMap<Key, Vec<SeenTask>> = self
             .by_owner
             .keys()
@@ -194,9 +194,13 @@ impl Ledger {
                 tasks.push(task);
             }
         }
+        let mut touched = BTreeSet::new();
         for (owner, tasks) in by_owner {
-            self.owner_tasks(read, &owner, tasks, false);
+            if self.owner_tasks(read, &owner, tasks, false) {
+                touched.insert(owner);
+            }
         }
+        touched
     }
 
     /// Whether an owner's tasks were read, those of services that are gone too if `leftovers`, and nothing hints

@@ -76,7 +76,7 @@ fn change(simulation: &Simulation, number: u32) -> bool {
 async fn another_client_changes_a_service_in_the_middle_of_a_rollout() {
     const TIMES: u32 = 40;
     let script = script(&[Step::Apply, Step::Rollout, Step::ScaleUp]);
-    let expected = rehearsed(&script).await;
+    let mut expected = rehearsed(&script).await;
     let mut play = started(&script, Vec::new()).await;
     assert!(play.take(Step::Apply, None).await, "{:?}", play.seen.steps);
     let simulation = play.ground.simulation.clone();
@@ -85,6 +85,10 @@ async fn another_client_changes_a_service_in_the_middle_of_a_rollout() {
     assert!(play.take(Step::ScaleUp, None).await, "{:?}", play.seen.steps);
     play.idle().await;
     let mut seen = play.finish().await;
+    // The step was settled for a moment of the storm; what the Swarm was then is chance. The next step tells.
+    for run in [&mut seen, &mut expected] {
+        run.steps.remove(1);
+    }
     // What was theirs is kept, and is all that differs.
     for step in &mut seen.steps[1..] {
         let container = &mut step.world[format!("service {AGENT}")]["spec"]["TaskTemplate"]["ContainerSpec"];

@@ -72,7 +72,7 @@ async fn the_simulations_answers_are_as_documented() {
 
 #[tokio::test]
 async fn our_requests_are_as_documented_for_old_and_new_engines() {
-    let requests = our_requests().await;
+    let requests = Box::pin(our_requests()).await;
     for expect in [
         "POST /services/create",
         "POST /secrets/create",
@@ -97,7 +97,8 @@ async fn our_requests() -> Vec<Exchange> {
     let sim = Sim::start(Settings::default());
     let recorder = Recorder::start(sim.socket());
     let host = recorder.host();
-    write_and_read_back(&host).await;
+    // On the heap: a test has a small stack.
+    Box::pin(write_and_read_back(&host)).await;
     let stage = Stage::new(&host, TUNING, SecretsDir::default()).await;
     stage.swarm.require_manager().await.unwrap();
     stage.swarm.version().await.unwrap();
