@@ -265,7 +265,10 @@ impl Inner {
     pub(super) async fn read_tasks(&self, owner: &Key, leftovers: bool) -> Result<bool, SwarmError> {
         let read = self.begin();
         let services: Vec<String> = self.ledger().services_of(owner).into_iter().collect();
-        if !leftovers && (1..=NAMED_MAX).contains(&services.len()) {
+        if !leftovers && services.is_empty() {
+            return Ok(self.ledger().owner_tasks(read, owner, Vec::new(), false));
+        }
+        if !leftovers && services.len() <= NAMED_MAX {
             match self.engine().tasks_of_services(&services).await {
                 Err(SwarmError::NotFound { .. }) => {}
                 answer => return Ok(self.ledger().owner_tasks(read, owner, answer?, false)),
