@@ -23,17 +23,18 @@ impl Elements {
         piece: &[u8],
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        for byte in piece {
-            let is_own = self.is_own(*byte);
-            if !is_own {
-                self.element.push(*byte);
-            }
-            let ends = is_own && matches!(byte, b',' | b']');
-            if ends && !self.element.trim_ascii().is_empty() {
-                take(&self.element)?;
-                self.element.clear();
+        let mut start = 0;
+        for (at, byte) in piece.iter().enumerate() {
+            if self.is_own(*byte) {
+                self.element.extend_from_slice(&piece[start..at]);
+                start = at + 1;
+                if !self.element.trim_ascii().is_empty() {
+                    take(&self.element)?;
+                    self.element.clear();
+                }
             }
         }
+        self.element.extend_from_slice(&piece[start..]);
         Ok(())
     }
 
