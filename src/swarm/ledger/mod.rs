@@ -284,7 +284,7 @@ impl Ledger {
             }
         }
         let old = self.unlink(&id);
-        let owner = owner(&seen.service.labels, &self.instance);
+        let owner = owner(&seen.service.spec.labels, &self.instance);
         if old.is_none()
             && let Some(known) = owner.as_ref().and_then(|owner| self.tasks.get_mut(owner))
         {

@@ -85,7 +85,7 @@ impl Ledger {
     }
 
     fn service(&mut self, read: ReadNo, seen: SeenService, touched: &mut BTreeSet<Key>) {
-        if let Some(owner) = owner(&seen.service.labels, &self.instance) {
+        if let Some(owner) = owner(&seen.service.spec.labels, &self.instance) {
             self.has_read_service(read, &owner, &seen.service.spec.name);
         }
         self.compare_count(read, &seen.service.id, seen.running, touched);

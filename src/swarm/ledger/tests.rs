@@ -364,7 +364,7 @@ fn an_owner_sees_what_concerns_it() {
 
 #[test]
 fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
-    let labels = |name: &str| service("x", 1, name).service.labels;
+    let labels = |name: &str| service("x", 1, name).service.spec.labels;
     let blobs = json!([
         {"ID": "1", "Spec": {"Name": "own", "Labels": labels("a")}},
         {"ID": "2", "Spec": {"Name": "others", "Labels": labels("b")}},
@@ -383,7 +383,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
 fn the_maker_of_a_network_is_asked_for_when_its_last_user_has_left() {
     let mut ledger = ledger();
     let mut made = network("n1", "net");
-    made.network.labels = service("x", 1, "gone").service.labels;
+    made.network.labels = service("x", 1, "gone").service.spec.labels;
     let read = ledger.begin();
     ledger.networks(read, vec![made, network("n2", "theirs")]);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
