@@ -41,10 +41,13 @@ async fn main() {
     }
     let sizes = scale::sizes();
     let has = |part: &str| arguments.iter().any(|argument| argument == part);
-    let is_all = !has("real") && !has("scale");
+    let is_all = !["real", "pending", "scale"].into_iter().any(has);
     let mut figures = Figures::default();
     if is_all || has("real") {
         measure_real(&mut figures).await;
+    }
+    if is_all || has("real") || has("pending") {
+        pending::measure(&Engine::start().await, &mut figures).await;
     }
     let sizes = if is_all || has("scale") { sizes } else { Vec::new() };
     let table = scale::measure(&sizes).await;
@@ -63,6 +66,4 @@ async fn measure_real(figures: &mut Figures) {
     fleet::measure(&engine, &operator, figures).await;
     repair::measure(&engine, &operator, figures).await;
     idle::measure(&operator, figures).await;
-    drop(operator);
-    pending::measure(&Engine::start().await, figures).await;
 }

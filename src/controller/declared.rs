@@ -37,9 +37,8 @@ async fn list(
     // The oldest of the lists' revisions: changes between two lists are then seen twice, never missed.
     let revision = store.revision().await?;
     for kind in Kind::owners() {
-        for object in store.list(kind, None).await?.items {
-            ask(queue, references.upsert(&object));
-        }
+        let known = |object| ask(queue, references.upsert(&object));
+        store.each(kind, None, known).await?;
     }
     Ok(revision)
 }

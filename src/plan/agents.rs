@@ -43,7 +43,7 @@ pub fn views(workload: &Workload, observed: &Observed, instance: &str, now: Time
         .collect();
     let shown: BTreeSet<_> = views.iter().map(|view| view.spec.service.clone()).collect();
     let left = observed.services.iter().filter(|(name, live)| {
-        let foreign = Ownership::of(&live.labels, &workload.owner, instance) == Ownership::Foreign;
+        let foreign = Ownership::of(&live.spec.labels, &workload.owner, instance) == Ownership::Foreign;
         !foreign && !shown.contains(*name)
     });
     let left = left.filter_map(|(_, live)| of_service(live, &observed.nodes, now));
@@ -61,7 +61,7 @@ pub fn views_of_services<'a>(
 ) -> Vec<AgentView> {
     services
         .into_iter()
-        .filter(|live| labels::is_ours(&live.labels, instance))
+        .filter(|live| labels::is_ours(&live.spec.labels, instance))
         .filter_map(|live| of_service(live, nodes, now))
         .collect()
 }
@@ -91,8 +91,8 @@ fn declared(agent: &Assessed<'_>, nodes: &BTreeMap<String, Node>) -> AgentView {
 
 /// The agent that a service runs, from its labels; `None` when they do not say.
 fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) -> Option<AgentView> {
-    let label = |name| live.labels.get(name).map(String::as_str);
-    let owner = labels::owner(&live.labels)?;
+    let label = |name| live.spec.labels.get(name).map(String::as_str);
+    let owner = labels::owner(&live.spec.labels)?;
     let slot = label(label::SLOT)?.parse().ok()?;
     let health = judge(Some(live), false, nodes, now);
     let mut view = view(
@@ -109,7 +109,7 @@ fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) ->
 
 /// The image of a service as the spec named it.
 fn requested_image(live: &Service) -> String {
-    live.labels.get(label::IMAGE).cloned().unwrap_or_default()
+    live.spec.labels.get(label::IMAGE).cloned().unwrap_or_default()
 }
 
 fn view(owner: &Key, role: &str, slot: u32, live: Option<&Service>, status: AgentStatus) -> AgentView {

@@ -53,7 +53,8 @@ pub(super) fn assess<'a>(
     let assess = |slot: Slot<'a>| {
         let name = slot.service();
         let live = observed.services.get(&name);
-        let live = live.filter(|live| Ownership::of(&live.labels, slot.owner, instance) == Ownership::Own);
+        let live =
+            live.filter(|live| Ownership::of(&live.spec.labels, slot.owner, instance) == Ownership::Own);
         let blocked = blocked.get(name.as_str()).copied();
         let outdated = replaced.contains(name.as_str());
         Assessed {

@@ -76,13 +76,18 @@ pub(super) fn of_services(
     observed: &Observed,
     round: &Round<'_>,
 ) -> WorkloadStatus {
-    let own = |live: &&Service| Ownership::of(&live.labels, owner, round.instance) == Ownership::Own;
+    let own = |live: &&Service| Ownership::of(&live.spec.labels, owner, round.instance) == Ownership::Own;
     let is_ready =
         |live: &&Service| judge(Some(live), false, &observed.nodes, round.now).verdict == Verdict::Ready;
     let services: Vec<&Service> = observed.services.values().filter(own).collect();
     let ready: Vec<&Service> = services.iter().copied().filter(is_ready).collect();
     let of_role = |role: &str| {
-        let labelled = |live: &&&Service| live.labels.get(label::ROLE).is_some_and(|found| found == role);
+        let labelled = |live: &&&Service| {
+            live.spec
+                .labels
+                .get(label::ROLE)
+                .is_some_and(|found| found == role)
+        };
         number(ready.iter().filter(labelled).count())
     };
     let roles = old.roles.iter().map(|role| RoleStatus {

@@ -57,8 +57,8 @@ impl<'a> Images<'a> {
 
 /// What was requested for a service of the owner, and the image that it runs for that.
 fn runs<'a>(live: &'a Service, owner: &Owner, instance: &str) -> Option<(&'a str, &'a str)> {
-    let requested = live.labels.get(label::IMAGE)?;
+    let requested = live.spec.labels.get(label::IMAGE)?;
     let image = &live.spec.container.image;
-    let own = Ownership::of(&live.labels, owner, instance) == Ownership::Own;
+    let own = Ownership::of(&live.spec.labels, owner, instance) == Ownership::Own;
     (own && ImageRef::new(image).resolves(&ImageRef::new(requested))).then_some((requested, image))
 }

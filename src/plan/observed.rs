@@ -40,8 +40,6 @@ pub struct Service {
     pub id: String,
     /// Version that an update must name.
     pub version: u64,
-    /// All labels, foreign ones too.
-    pub labels: BTreeMap<String, String>,
     /// The fields that we own.
     pub spec: ServiceSpec,
     /// State of the engine's last update of it, for example `rollback_completed`; `None` when there was none.

@@ -66,7 +66,7 @@ impl<'a> Planner<'a> {
         let wanted: BTreeSet<String> = slots(workload).map(|slot| slot.service()).collect();
         let (mut predecessors, mut surplus) = (Vec::new(), Vec::new());
         for (name, live) in &observed.services {
-            match Ownership::of(&live.labels, &workload.owner, instance) {
+            match Ownership::of(&live.spec.labels, &workload.owner, instance) {
                 Ownership::Own if !wanted.contains(name) => surplus.push(live),
                 Ownership::Predecessor => predecessors.push(live),
                 Ownership::Own | Ownership::Foreign => {}
@@ -138,7 +138,7 @@ impl<'a> Planner<'a> {
         let Some(live) = self.observed.services.get(&name) else {
             return Ok(None);
         };
-        match Ownership::of(&live.labels, slot.owner, self.instance) {
+        match Ownership::of(&live.spec.labels, slot.owner, self.instance) {
             Ownership::Own => Ok(Some(live)),
             Ownership::Predecessor => Ok(None),
             Ownership::Foreign => Err((Reason::NameConflict, name_taken(&name, slot.owner))),
@@ -243,7 +243,7 @@ impl<'a> Planner<'a> {
 
 /// Removed roles first, then the highest slots.
 fn leaving_order(workload: &Workload, live: &Service) -> impl Ord + use<> {
-    let label = |name| live.labels.get(name).cloned().unwrap_or_default();
+    let label = |name| live.spec.labels.get(name).cloned().unwrap_or_default();
     let role = label(label::ROLE);
     let slot: u32 = label(label::SLOT).parse().unwrap_or_default();
     let declared = workload.roles.iter().any(|declared| declared.name == role);
@@ -255,7 +255,7 @@ pub(super) fn remove(live: &Service) -> Option<Action> {
     Some(Action::RemoveService {
         id: live.id.clone(),
         name: live.spec.name.clone(),
-        uid: labels::uid(&live.labels)?.to_owned(),
+        uid: labels::uid(&live.spec.labels)?.to_owned(),
     })
 }
 

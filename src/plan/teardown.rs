@@ -58,7 +58,7 @@ pub fn teardown(
 ) -> Teardown {
     let services = observed.services.values();
     let services: Vec<_> = services
-        .filter(|live| labels::belongs_to(&live.labels, key, instance))
+        .filter(|live| labels::belongs_to(&live.spec.labels, key, instance))
         .collect();
     let stopping = observed
         .leftover_tasks
@@ -99,6 +99,6 @@ fn release(live: &Service) -> Option<Action> {
         id: live.id.clone(),
         version: live.version,
         name: live.spec.name.clone(),
-        uid: labels::uid(&live.labels)?.to_owned(),
+        uid: labels::uid(&live.spec.labels)?.to_owned(),
     })
 }

@@ -1,5 +1,6 @@
 //! What is, now.
 
+use futures::TryStreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sqlx::types::Json;
 
@@ -34,6 +35,18 @@ impl Store {
 
     /// The objects of a kind, of one namespace or of all, and the revision that they are the state of.
     pub async fn list(&self, kind: Kind, namespace: Option<&str>) -> Result<Listed, StoreError> {
+        let mut items = Vec::new();
+        let revision = self.each(kind, namespace, |object| items.push(object)).await?;
+        Ok(Listed { items, revision })
+    }
+
+    /// Hands the objects of such a list to `take`, one by one while they arrive; the list's revision.
+    pub async fn each(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        mut take: impl FnMut(Object),
+    ) -> Result<Revision, StoreError> {
         let query = sqlx::query!(
             r#"
             SELECT head.revision AS head, objects.revision AS "revision?",
@@ -45,17 +58,19 @@ impl Store {
             kind.name(),
             namespace,
         );
-        let rows = ask(query.fetch_all(self.pool())).await?;
-        let head = rows.first().map(|row| row.head).unwrap_or_default();
-        // With nothing to list, one row holds the revision alone.
-        let items = rows.into_iter().filter_map(|row| {
-            let (revision, metadata, spec) = (row.revision?, row.metadata?, row.spec?);
-            Some(row::object(kind, revision, metadata, spec, row.status))
-        });
-        Ok(Listed {
-            items: items.collect(),
-            revision: Revision(head),
+        ask(async {
+            let mut rows = query.fetch(self.pool());
+            let mut head = Revision::default();
+            while let Some(row) = rows.try_next().await? {
+                head = Revision(row.head);
+                // With nothing to list, one row holds the revision alone.
+                if let (Some(revision), Some(metadata), Some(spec)) = (row.revision, row.metadata, row.spec) {
+                    take(row::object(kind, revision, metadata, spec, row.status));
+                }
+            }
+            Ok(head)
         })
+        .await
     }
 
     /// The newest revision; 0 before the first write.

@@ -107,7 +107,7 @@ impl Act<'_> {
         }
         match self.engine.service_named(&spec.name).await {
             Ok(Some(SeenService { service, .. }))
-                if labels::uid(&spec.labels).is_some_and(|uid| self.is_owned(&service.labels, uid)) =>
+                if labels::uid(&spec.labels).is_some_and(|uid| self.is_owned(&service.spec.labels, uid)) =>
             {
                 Ok(Done::AlreadyThere(service.id))
             }

@@ -130,7 +130,6 @@ impl From<wire::Service> for SeenService {
             service: Service {
                 id: from.id,
                 version: from.version.index,
-                labels: from.spec.labels,
                 spec,
                 update_state: from.update.map(|update| update.state),
                 created: from.created,

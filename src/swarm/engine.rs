@@ -110,9 +110,14 @@ impl Engine {
         self.read::<serde::de::IgnoredAny>("/swarm").await.map(drop)
     }
 
-    /// All services, each with the number of its running tasks.
-    pub(super) async fn services(&self) -> Result<Vec<SeenService>, SwarmError> {
-        self.list("/services?status=true").await
+    /// All services, each with the number of its running tasks: as the engine writes them, one by one.
+    pub(super) async fn services(
+        &self,
+        take: impl FnMut(&[u8]) -> Result<(), serde_json::Error>,
+    ) -> Result<(), SwarmError> {
+        self.transport
+            .each(Call::list("/services?status=true"), take)
+            .await
     }
 
     /// The services with these ids; those that are gone are left out.
@@ -169,8 +174,11 @@ impl Engine {
     /// The tasks of all services of an installation.
     pub(super) async fn tasks(&self, instance: &str) -> Result<Vec<SeenTask>, SwarmError> {
         let labels = labels::of_instance(instance).map(equals);
-        self.list(&format!("/tasks?{}", filters(&[("label", &labels)])))
-            .await
+        let mut tasks = Vec::new();
+        let path = format!("/tasks?{}", filters(&[("label", &labels)]));
+        let take = |task: &[u8]| serde_json::from_slice(task).map(|task| tasks.push(task));
+        self.transport.each(Call::list(path), take).await?;
+        Ok(tasks)
     }
 
     pub(super) async fn nodes(&self) -> Result<Vec<SeenNode>, SwarmError> {
@@ -210,10 +218,6 @@ impl Engine {
     pub(super) async fn configs_named(&self, names: &[String]) -> Result<Vec<SeenBlob>, SwarmError> {
         self.read(&format!("/configs?{}", filters(&[("name", names)])))
             .await
-    }
-
-    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {
-        self.transport.call(Call::list(path)).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {

@@ -10,6 +10,7 @@ mod cache;
 mod classify;
 mod decode;
 mod documents;
+mod elements;
 mod engine;
 mod error;
 mod gateway;

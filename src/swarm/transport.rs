@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -21,10 +22,11 @@ use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyperlocal::UnixConnector;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
 use super::classify::classify;
+use super::elements::Elements;
 use super::error::SwarmError;
 
 /// How long requests may take.
@@ -208,6 +210,33 @@ impl Transport {
         })
         .await?;
         serde_json::from_slice(&bytes).map_err(|source| SwarmError::Unreadable { what, source })
+    }
+
+    /// Sends one request that an array answers, and hands each of its elements to `take` while they arrive.
+    pub(super) async fn each(
+        &self,
+        call: Call<'_>,
+        mut take: impl FnMut(&[u8]) -> Result<(), serde_json::Error>,
+    ) -> Result<(), SwarmError> {
+        let what = call.what();
+        let unreadable = |source| SwarmError::Unreadable {
+            what: what.clone(),
+            source,
+        };
+        let limit = self.limits.of(call.bound);
+        bounded(&what, limit, async {
+            let mut body = self.exchange(call).await?.into_body().into_data_stream();
+            let mut elements = Elements::default();
+            while let Some(piece) = body.next().await {
+                let piece = piece.map_err(|error| lost(&what, error))?;
+                elements.push(&piece, &mut take).map_err(unreadable)?;
+            }
+            match elements.are_whole() {
+                true => Ok(()),
+                false => Err(unreadable(serde_json::Error::custom("it is no whole list"))),
+            }
+        })
+        .await
     }
 
     /// Opens a stream: returns once the engine has answered with its headers.
@@ -395,10 +424,14 @@ fn api_version(headers: &HeaderMap) -> String {
 async fn collect(what: &str, response: Response<Incoming>) -> Result<Bytes, SwarmError> {
     let body = response.into_body().collect().await;
     body.map(http_body_util::Collected::to_bytes)
-        .map_err(|error| SwarmError::Lost {
-            what: what.to_owned(),
-            source: io::Error::other(error),
-        })
+        .map_err(|error| lost(what, error))
+}
+
+fn lost(what: &str, error: hyper::Error) -> SwarmError {
+    SwarmError::Lost {
+        what: what.to_owned(),
+        source: io::Error::other(error),
+    }
 }
 
 /// The `message` of an engine's error answer, or the answer itself.

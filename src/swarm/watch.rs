@@ -137,15 +137,17 @@ impl Inner {
     async fn list(&self) -> Result<BTreeSet<Trigger>, SwarmError> {
         let read = self.begin();
         let engine = self.engine();
-        let (services, nodes, networks, secrets, configs) = tokio::try_join!(
-            engine.services(),
+        let mut owners = BTreeSet::new();
+        let take = |service: &[u8]| self.ledger().listed(read, service, &mut owners);
+        let ((), nodes, networks, secrets, configs) = tokio::try_join!(
+            engine.services(take),
             engine.nodes(),
             engine.networks(),
             engine.secrets(),
             engine.configs(),
         )?;
         let mut ledger = self.ledger();
-        let mut owners = ledger.services(read, Scope::All, services);
+        ledger.end(read, Scope::All, &mut owners);
         owners.extend(ledger.networks(read, networks));
         owners.extend(ledger.secrets(read, secrets));
         owners.extend(ledger.configs(read, configs));

@@ -42,6 +42,8 @@ wire! {
         "UpdateStatus" => update: Option<UpdateStatus>,
         "ServiceStatus" => counts: Option<Counts>,
     }
+    /// The same, as far as it tells whether anything changed.
+    struct Glance { "ID" => id: String, "Version" => version: Version, "ServiceStatus" => counts: Option<Counts> }
     struct Version { "Index" => index: u64 }
     struct UpdateStatus { "State" => state: String }
     /// Only with `status=true`.

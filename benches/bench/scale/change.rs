@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::cost::add_median;
 use super::published;
 use super::stage::{Stage, TEAMS, lead_service, name, send, team};
 use super::watcher::Watcher;
@@ -24,7 +25,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
     let mut seen = Vec::new();
     tokio::time::sleep(QUIET).await;
 
-    let (mut accepted, mut written) = (Vec::new(), Vec::new());
+    let (mut accepted, mut written, mut costs) = (Vec::new(), Vec::new(), Vec::new());
     stage.cost().await;
     for run in 0..RUNS {
         let number = run * teams / RUNS;
@@ -50,8 +51,8 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
                 .await;
         }
         tokio::time::sleep(QUIET).await;
+        costs.push(stage.cost().await);
     }
-    let cost = stage.cost().await;
     table.add(
         teams,
         "one change: to update accepted",
@@ -66,9 +67,9 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         "ms",
         GROWTH,
     );
-    cost.add(table, teams, "one change", RUNS, GROWTH);
+    add_median(&costs, table, teams, "one change", GROWTH);
 
-    let mut replaced = Vec::new();
+    let (mut replaced, mut costs) = (Vec::new(), Vec::new());
     for run in 0..RUNS {
         let number = run * teams / RUNS;
         stage.engine.forget_events();
@@ -79,8 +80,8 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         let is_whole = |change: &super::watcher::Change| change.at > start && change.is_ready();
         watcher.until(&name(number), &mut seen, is_whole).await;
         tokio::time::sleep(QUIET).await;
+        costs.push(stage.cost().await);
     }
-    let cost = stage.cost().await;
     table.add(
         teams,
         "one drift: to replacement accepted",
@@ -89,7 +90,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         GROWTH,
     );
     // The removal itself is a request, too.
-    cost.add(table, teams, "one drift", RUNS, GROWTH);
+    add_median(&costs, table, teams, "one drift", GROWTH);
 
     let delays = delays(stage, &seen).await;
     table.add(

@@ -45,7 +45,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         None,
     );
     let cost = stage.cost().await;
-    cost.add(table, teams, "from nothing to all ready, a team", teams, None);
+    cost.add(table, teams, "from nothing to all ready, a team", teams);
     let resident = resident_mebibytes(stage.operator.id());
     table.add(teams, "operator: resident, all ready", resident, "MiB", None);
 }

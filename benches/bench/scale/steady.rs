@@ -19,7 +19,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
     let cost = stage.cost().await;
     let share = 100.0 * cost.processor / WATCHED.as_secs_f64();
     table.add(teams, "idle: processor, of one core", share, "%", None);
-    cost.add(table, teams, "idle, a minute", 1, None);
+    cost.add(table, teams, "idle, a minute", 1);
 
     let start = Instant::now();
     stage.restart_operator().await;
@@ -42,7 +42,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         "s",
         None,
     );
-    stage.cost().await.add(table, teams, "start", 1, None);
+    stage.cost().await.add(table, teams, "start", 1);
     let resident = resident_mebibytes(stage.operator.id());
     table.add(teams, "operator: resident, after a start", resident, "MiB", None);
     assert_eq!(stage.ready().await, teams);

@@ -24,7 +24,7 @@ fn every_slot_has_a_row_and_so_has_what_is_still_to_go() {
         &[errored(TaskState::Pending, "no suitable node (x on 1 node)")],
     );
     world.remove("reviewer.1");
-    world.service("reviewer.2").labels = labels_of_others();
+    world.service("reviewer.2").spec.labels = labels_of_others();
     world.agent("editor").user = Some("1000".into());
     let views = views(&world.workload, &world.observed, INSTANCE, at(1060));
     let mut rows = rows(&views);
@@ -93,6 +93,7 @@ fn agents_of_owners_that_are_not_known_are_told_from_their_labels() {
     world.workload.owner = owner("uid-2");
     world
         .service("writer.2")
+        .spec
         .labels
         .insert("chorus.services/instance".into(), "elsewhere".into());
     let services = world.observed.services.values();

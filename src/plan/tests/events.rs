@@ -135,7 +135,7 @@ fn an_agent_that_ended_is_told_with_its_exit_code_even_when_it_runs_again() {
 fn a_conflict_is_told_once_and_then_its_end() {
     let mut story = Story::settled("writer");
     let mut foreign = story.world.remove("writer.1");
-    foreign.labels = BTreeMap::new();
+    foreign.spec.labels = BTreeMap::new();
     story
         .world
         .observed

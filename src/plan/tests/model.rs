@@ -52,7 +52,6 @@ fn act(observed: &mut Observed, action: &Action, now: Timestamp) {
             let service = Service {
                 id: format!("id-{name}"),
                 version: 1,
-                labels: spec.labels.clone(),
                 spec: *spec,
                 update_state: None,
                 created: now,
@@ -75,9 +74,10 @@ fn act(observed: &mut Observed, action: &Action, now: Timestamp) {
             if diff(&live.spec, &spec).replaces {
                 live.tasks = Some(vec![task(TaskState::Running)]);
             }
-            live.labels
+            live.spec
+                .labels
                 .retain(|name, _| !name.starts_with("chorus.services/"));
-            live.labels.extend(spec.labels.clone());
+            live.spec.labels.extend(spec.labels.clone());
             live.spec = *spec;
             live.version += 1;
             live.updated = now;
@@ -91,7 +91,8 @@ fn act(observed: &mut Observed, action: &Action, now: Timestamp) {
         Action::ReleaseService { id, version, uid, .. } => {
             let live = live(observed, &id, &uid);
             assert_eq!(live.version, version, "update out of sequence");
-            live.labels
+            live.spec
+                .labels
                 .retain(|name, _| !name.starts_with("chorus.services/"));
             live.spec.labels.clear();
         }
@@ -122,7 +123,7 @@ fn live<'a>(observed: &'a mut Observed, id: &str, uid: &str) -> &'a mut Service 
         .find(|live| live.id == id)
         .unwrap_or_else(|| panic!("no service {id}"));
     assert_eq!(
-        live.labels.get(label::UID).map(String::as_str),
+        live.spec.labels.get(label::UID).map(String::as_str),
         Some(uid),
         "not ours: {id}"
     );

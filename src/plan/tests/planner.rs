@@ -223,19 +223,10 @@ fn bookkeeping_labels_alone_touch_nobody_and_go_along_with_a_change() {
     world.check(&[]);
     world.agent("writer").user = Some("1000".into());
     world.converge();
-    let generation = |world: &mut World, agent| world.service(agent).labels.get(label::GENERATION).cloned();
+    let generation =
+        |world: &mut World, agent| world.service(agent).spec.labels.get(label::GENERATION).cloned();
     assert_eq!(generation(&mut world, "writer.1").as_deref(), Some("2"));
     assert_eq!(generation(&mut world, "reviewer.1").as_deref(), Some("1"));
-}
-
-#[test]
-fn labels_of_others_are_left_alone() {
-    let mut world = World::settled("writer");
-    world
-        .service("writer.1")
-        .labels
-        .insert("traefik.enable".into(), "true".into());
-    world.check(&[]);
 }
 
 #[test]
@@ -261,8 +252,8 @@ fn a_foreign_service_blocks_its_slot_alone_and_is_never_touched() {
     ] {
         let mut world = World::settled("writer reviewer");
         let service = world.service("writer.1");
-        service.labels.insert(label.into(), value.into());
-        service.labels.insert(label::NAME.into(), "others".into());
+        service.spec.labels.insert(label.into(), value.into());
+        service.spec.labels.insert(label::NAME.into(), "others".into());
         service.spec.container.user = "root".into();
         world.remove("reviewer.1");
         world.check(&["1 + service reviewer_1", "! writer.1 NameConflict"]);

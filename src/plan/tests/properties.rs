@@ -121,10 +121,14 @@ fn disturb(observed: &mut Observed, name: &str, dice: &mut Dice) {
         3 => drop(live.spec.labels.remove(label::ROLE)),
         4 => live.update_state = Some("rollback_completed".into()),
         5 => live.tasks = Some(vec![task(TaskState::Failed)]),
-        6 => live.labels = labels_of_others(),
-        7 => live.labels.clear(),
-        8 => drop(live.labels.insert(label::INSTANCE.into(), "elsewhere".into())),
-        9 => drop(live.labels.remove(label::UID)),
+        6 => live.spec.labels = labels_of_others(),
+        7 => live.spec.labels.clear(),
+        8 => drop(
+            live.spec
+                .labels
+                .insert(label::INSTANCE.into(), "elsewhere".into()),
+        ),
+        9 => drop(live.spec.labels.remove(label::UID)),
         10 => {
             model::detach(observed, name);
             observed.services.remove(name);
@@ -135,11 +139,15 @@ fn disturb(observed: &mut Observed, name: &str, dice: &mut Dice) {
 
 /// Whether a service may be touched, said in other words than the planner's.
 fn may_touch(live: &Service, workload: &Workload) -> bool {
-    let is = |name: &str, value: &str| live.labels.get(name).map(String::as_str) == Some(value);
+    let is = |name: &str, value: &str| live.spec.labels.get(name).map(String::as_str) == Some(value);
     let key = &workload.owner.key;
     let same_object =
         is(label::KIND, "team") && is(label::NAMESPACE, &key.namespace) && is(label::NAME, &key.name);
-    let has_uid = live.labels.get(label::UID).is_some_and(|uid| !uid.is_empty());
+    let has_uid = live
+        .spec
+        .labels
+        .get(label::UID)
+        .is_some_and(|uid| !uid.is_empty());
     is(label::MANAGED_BY, "whoosh")
         && is(label::INSTANCE, INSTANCE)
         && has_uid
@@ -164,7 +172,7 @@ fn assert_touches_only_its_own(plan: &Plan, observed: &Observed, workload: &Work
         };
         let live = observed.services.values().find(|live| live.id == *id).unwrap();
         assert!(may_touch(live, workload), "{action:#?} on {live:#?}");
-        assert_eq!(live.labels.get(label::UID), Some(expected));
+        assert_eq!(live.spec.labels.get(label::UID), Some(expected));
     }
 }
 
@@ -213,7 +221,7 @@ fn assert_runs_what_is_declared(workload: &Workload, observed: &Observed, settle
         for slot in 1..=role.replicas {
             let agent = format!("{}.{slot}", role.name);
             let live = observed.services.get(&world::service_name(&agent));
-            let own = live.filter(|live| live.labels.get(label::UID) == Some(&workload.owner.uid));
+            let own = live.filter(|live| live.spec.labels.get(label::UID) == Some(&workload.owner.uid));
             let blocked = settled
                 .report
                 .blocked

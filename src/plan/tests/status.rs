@@ -216,7 +216,7 @@ fn agents_with_the_same_trouble_are_told_of_together() {
     }
     let foreign = World::settled("writer=5");
     for (name, mut service) in foreign.observed.services {
-        service.labels.clear();
+        service.spec.labels.clear();
         story.world.observed.services.insert(name, service);
     }
     story.world.tasks("reviewer.1", &[failed(1, 1050)]);

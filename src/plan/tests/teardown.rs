@@ -62,7 +62,7 @@ fn nobody_waits_for_a_node_that_is_down() {
 #[test]
 fn services_of_every_uid_go_and_foreign_ones_stay() {
     let mut world = World::settled("writer=2");
-    world.service("writer.1").labels.extend(labels_of_others());
+    world.service("writer.1").spec.labels.extend(labels_of_others());
     world.workload.owner = owner("uid-2");
     assert!(!check(&mut world, false, (1, 0), &["1 - service writer_2"]));
     assert!(

@@ -1,5 +1,7 @@
 //! `/services`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::json::{Object, array};
@@ -24,9 +26,20 @@ pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
             && filters.labels("label", &service.spec.labels)
             && filters.is("mode", mode)
     };
-    let rows: Vec<_> = world
-        .services
-        .select(ask.back, fits)
+    // Those with known ids or names are found without looking at all.
+    let (ids, names) = (filters.values("id"), filters.values("name"));
+    let found = if ask.back == 0 && !(ids.is_empty() && names.is_empty()) {
+        let named = names.iter().flat_map(|name| world.services_named(name));
+        let rows: BTreeMap<_, _> = match ids {
+            [] => named.collect(),
+            ids => ids.iter().flat_map(|id| world.services.starting(id)).collect(),
+        };
+        let rows = rows.into_values().filter(|row| fits(&row.value));
+        rows.cloned().collect()
+    } else {
+        world.services.select(ask.back, fits)
+    };
+    let rows: Vec<_> = found
         .into_iter()
         .map(|row| {
             let counts = with_status.then(|| world.counts(&row.value));

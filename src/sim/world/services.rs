@@ -1,5 +1,6 @@
 //! Services: made, changed, rolled back, removed, with the managers' checks.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::model::{Id, Scope, Service, Task, TaskState, UpdateState, UpdateStatu
 use super::queue::Due;
 use super::refusal::{Code, Refusal};
 use super::spec::{Mode, Spec, check};
+use super::table::Row;
 
 impl World {
     /// Finds a service by id, name, or the start of an id that no other has.
@@ -19,9 +21,9 @@ impl World {
     pub(crate) fn find_service(&self, name: &str) -> Result<&Service, Refusal> {
         let by_name = || self.names.get(name).and_then(|id| self.services.get(id));
         let by_start = || {
-            let mut found = self.services.iter().filter(|(id, _)| id.starts_with(name));
+            let mut found = self.services.starting(name);
             match (found.next(), found.next()) {
-                (Some((_, service)), None) => Some(service),
+                (Some((_, row)), None) => Some(&row.value),
                 _ => None,
             }
         };
@@ -30,6 +32,14 @@ impl World {
             .or_else(by_name)
             .or_else(by_start)
             .ok_or_else(|| Refusal::not_found("service", name))
+    }
+
+    /// The services whose names begin like this.
+    pub(crate) fn services_named(&self, start: &str) -> impl Iterator<Item = (&Id, &Arc<Row<Service>>)> {
+        self.names
+            .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+            .take_while(move |(name, _)| name.starts_with(start))
+            .filter_map(|(_, id)| Some((id, self.services.row(id)?)))
     }
 
     /// Makes a service; its id.

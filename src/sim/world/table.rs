@@ -2,6 +2,7 @@
 //! last changes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
 use super::model::Id;
@@ -57,6 +58,13 @@ impl<T: Clone> Table<T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Id, &T)> {
         self.rows.iter().map(|(id, row)| (id, &row.value))
+    }
+
+    /// The objects whose ids begin like this, in order of ids.
+    pub(crate) fn starting(&self, start: &str) -> impl Iterator<Item = (&Id, &Arc<Row<T>>)> {
+        self.rows
+            .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+            .take_while(move |(id, _)| id.starts_with(start))
     }
 
     pub(crate) fn ids(&self) -> Vec<Id> {

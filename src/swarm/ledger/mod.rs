@@ -5,6 +5,7 @@
 //! object that was made after the read began. Engine ids are never used twice.
 
 mod follow;
+mod services;
 mod shelf;
 mod slice;
 #[cfg(test)]
@@ -18,7 +19,6 @@ use self::follow::Followers;
 pub(in crate::swarm) use self::shelf::Shelf;
 use self::unread::Acted;
 pub(in crate::swarm) use self::unread::Unread;
-use crate::plan::action::Target;
 use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::plan::service::ServiceSpec;
 use crate::resource::object::Key;
@@ -106,54 +106,6 @@ impl Ledger {
     pub(in crate::swarm) fn begin(&mut self) -> ReadNo {
         self.reads += 1;
         ReadNo(self.reads)
-    }
-
-    /// Takes an answer about services; the owners that it tells something new.
-    pub(in crate::swarm) fn services(
-        &mut self,
-        read: ReadNo,
-        scope: Scope<'_>,
-        answer: Vec<SeenService>,
-    ) -> BTreeSet<Key> {
-        let mut touched = BTreeSet::new();
-        let mut missing: BTreeSet<String> = match scope {
-            Scope::All => self.services.keys().cloned().collect(),
-            Scope::Ids(ids) => ids.clone(),
-            Scope::Owner(owner) => self.by_owner.get(owner).cloned().unwrap_or_default(),
-            Scope::Names(_, names) => names
-                .iter()
-                .filter_map(|name| self.by_name.get(name).cloned())
-                .collect(),
-        };
-        for seen in answer {
-            missing.remove(&seen.service.id);
-            if let Some(owner) = owner(&seen.service.labels, &self.instance) {
-                self.has_read_service(read, &owner, &seen.service.spec.name);
-            }
-            self.compare_count(read, &seen, &mut touched);
-            self.put(read, seen, &mut touched);
-        }
-        for id in missing {
-            self.miss(read, &id, &mut touched);
-        }
-        match scope {
-            Scope::All => {
-                // Reads are bounded in time far below the interval of full lists.
-                self.gone.retain(|_, found| found.0 + 1000 > read.0);
-                self.has_read_all(read, None);
-                let by_owner = &self.by_owner;
-                self.tasks
-                    .retain(|owner, known| by_owner.contains_key(owner) || !known.tasks.is_empty());
-            }
-            Scope::Owner(owner) => self.has_read_all(read, Some(owner)),
-            Scope::Names(owner, names) => self.has_read(
-                read,
-                Some(owner),
-                |target| matches!(target, Target::Service(name) if names.contains(name)),
-            ),
-            Scope::Ids(_) => {}
-        }
-        touched
     }
 
     /// Takes an answer about the tasks of one owner's services, and of those that are gone if `has_leftovers`; says
@@ -314,14 +266,13 @@ impl Ledger {
     }
 
     /// A count of running tasks that is not what we know of them is a hint that they changed.
-    fn compare_count(&mut self, read: ReadNo, seen: &SeenService, touched: &mut BTreeSet<Key>) {
-        let id = &seen.service.id;
+    fn compare_count(&mut self, read: ReadNo, id: &str, running: Option<u64>, touched: &mut BTreeSet<Key>) {
         let owner = self.services.get(id).and_then(|entry| entry.owner.as_ref());
         let known = owner.and_then(|owner| self.tasks.get_mut(owner));
-        let (Some(running), Some(owner), Some(known)) = (seen.running, owner, known) else {
+        let (Some(running), Some(owner), Some(known)) = (running, owner, known) else {
             return;
         };
-        let is_running = |task: &&SeenTask| task.service == *id && task.task.state == TaskState::Running;
+        let is_running = |task: &&SeenTask| task.service == id && task.task.state == TaskState::Running;
         if known.read < read && known.tasks.iter().filter(is_running).count() as u64 != running {
             known.doubted = known.doubted.max(read);
             touched.insert(owner.clone());
@@ -340,7 +291,7 @@ impl Ledger {
             }
         }
         let old = self.unlink(&id);
-        let owner = owner(&seen.service.labels, &self.instance);
+        let owner = owner(&seen.service.spec.labels, &self.instance);
         if old.is_none()
             && let Some(known) = owner.as_ref().and_then(|owner| self.tasks.get_mut(owner))
         {
@@ -356,7 +307,8 @@ impl Ledger {
         if self.services.get(id).is_some_and(|entry| entry.read > read) {
             return;
         }
-        self.gone.insert(id.to_owned(), read);
+        let found = self.gone.entry(id.to_owned()).or_default();
+        *found = read.max(*found);
         if let Some(entry) = self.unlink(id) {
             let name = &entry.seen.service.spec.name;
             touched.extend(self.followers.of_service(name));

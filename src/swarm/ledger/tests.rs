@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::plan::action::Target;
 use crate::resource::kind::Kind;
 use crate::resource::names::{MANAGER, label};
 use crate::swarm::Want;
@@ -394,7 +395,7 @@ fn an_owner_sees_what_concerns_it() {
 
 #[test]
 fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
-    let labels = |name: &str| service("x", 1, name).service.labels;
+    let labels = |name: &str| service("x", 1, name).service.spec.labels;
     let blobs = json!([
         {"ID": "1", "Spec": {"Name": "own", "Labels": labels("a")}},
         {"ID": "2", "Spec": {"Name": "others", "Labels": labels("b")}},
@@ -413,7 +414,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
 fn the_maker_of_a_network_is_asked_for_when_its_last_user_has_left() {
     let mut ledger = ledger();
     let mut made = network("n1", "net");
-    made.network.labels = service("x", 1, "gone").service.labels;
+    made.network.labels = service("x", 1, "gone").service.spec.labels;
     let read = ledger.begin();
     ledger.networks(read, vec![made, network("n2", "theirs")]);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
@@ -560,4 +561,52 @@ fn tasks_of_services_that_are_gone_are_known_only_when_they_were_asked_for() {
         [false, false],
         "those of a new service are not known"
     );
+}
+
+#[test]
+fn a_list_is_taken_one_by_one_and_only_what_changed_is_decoded() {
+    let mut ledger = ledger();
+    let read = ledger.begin();
+    let both = vec![service("s1", 1, "a"), service("s2", 1, "b")];
+    ledger.services(read, Scope::All, both);
+    let read = ledger.begin();
+    ledger.owner_tasks(read, &team("a"), vec![task("t1", "s1", "running", "i")], false);
+
+    let mut list = |answer: &[serde_json::Value]| {
+        let (read, mut touched) = (ledger.begin(), BTreeSet::new());
+        for service in answer {
+            ledger
+                .listed(read, service.to_string().as_bytes(), &mut touched)
+                .unwrap();
+        }
+        ledger.end(read, Scope::All, &mut touched);
+        touched
+    };
+    let row = |id: &str, version: u64, running: u64, spec: serde_json::Value| {
+        let counts = json!({"RunningTasks": running});
+        json!({"ID": id, "Version": {"Index": version}, "ServiceStatus": counts, "Spec": spec})
+    };
+    let undecodable = || json!("no spec");
+    let (same, other) = (row("s1", 1, 1, undecodable()), row("s2", 1, 0, undecodable()));
+    assert_eq!(list(&[same.clone(), other.clone()]), [].into());
+    let ended = row("s1", 1, 0, undecodable());
+    assert_eq!(
+        list(&[ended, other.clone()]),
+        [team("a")].into(),
+        "its task has ended"
+    );
+    let changed = row("s2", 2, 0, json!({"Name": "name-s2"}));
+    assert_eq!(
+        list(&[same, changed]),
+        [team("b")].into(),
+        "it has lost its labels"
+    );
+    assert_eq!(
+        list(&[other]),
+        [team("a")].into(),
+        "s1 is gone, and s2 of old is not news"
+    );
+    let (read, mut touched) = (ledger.begin(), BTreeSet::new());
+    let broken = row("s3", 1, 0, undecodable()).to_string();
+    assert!(ledger.listed(read, broken.as_bytes(), &mut touched).is_err());
 }

@@ -182,13 +182,13 @@ async fn what_others_set_outlives_our_updates() {
     want.limits.memory_bytes = 64 << 20;
     assert_eq!(stage.update(want.clone()).await.unwrap(), Done::Updated);
     let live = stage.service(&want.name).await;
-    assert_eq!((live.labels["theirs"].as_str(), &live.spec), ("1", &want));
-    let format = "{{with .Spec.TaskTemplate}}{{.ContainerSpec.Labels}} {{.ContainerSpec.Hostname}} \
-                  {{.Resources.Limits.Pids}} {{.LogDriver.Name}} {{.ForceUpdate}}{{end}}";
+    assert_eq!(live.spec, want);
+    let format = "{{.Spec.Labels.theirs}} {{with .Spec.TaskTemplate}}{{.ContainerSpec.Labels}} \
+                  {{.ContainerSpec.Hostname}} {{.Resources.Limits.Pids}} {{.LogDriver.Name}} {{.ForceUpdate}}{{end}}";
     let kept = engine
         .docker(&["service", "inspect", "--format", format, &want.name])
         .await;
-    assert_eq!(kept, "map[inner:2] custom 99 json-file 1");
+    assert_eq!(kept, "1 map[inner:2] custom 99 json-file 1");
     stage.clear().await;
 }
 
