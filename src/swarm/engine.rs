@@ -223,6 +223,10 @@ impl Engine {
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {
         self.transport.call(Call::get(path)).await
     }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {
+        self.transport.call(Call::list(path)).await
+    }
 }
 
 fn owner_labels(owner: &Key, instance: &str) -> [String; 5] {

@@ -31,7 +31,10 @@ impl Choice {
         match std::env::var(VARIABLE).unwrap_or_default().as_str() {
             "" => Self::Sample(commit().unwrap_or_else(content)),
             "all" => Self::All,
-            name => Self::One(name.to_owned()),
+            name => {
+                assert!(Plan::named(name).is_some(), "no plan is called {name:?}");
+                Self::One(name.to_owned())
+            }
         }
     }
 

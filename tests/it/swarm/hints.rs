@@ -195,7 +195,8 @@ async fn what_a_look_for_one_owner_finds_is_told_to_others() {
     let other = Key::new(Kind::Team, "default", format!("{}-other", stage.owner.name));
     let look_for_other = async || {
         stage.cache.invalidate(&other);
-        stage.cache.observe(&Want::own(&other)).await.unwrap();
+        let want = Want::own(&other);
+        stage.cache.observe_to_reconcile(&want).await.unwrap();
     };
     let own = stage.own();
     engine
@@ -215,7 +216,11 @@ async fn what_a_look_for_one_owner_finds_is_told_to_others() {
     engine.docker(&["service", "rm", &id]).await;
     look_for_other().await;
     assert_eq!(stage.cache.triggered().await, own);
-    assert_eq!(stage.drain(), [], "and who looks is not told of what it sees");
+    assert_eq!(
+        stage.drain(),
+        [],
+        "and who reconciles is not told of what it sees"
+    );
     engine.docker(&["network", "rm", &stage.network]).await;
 }
 
