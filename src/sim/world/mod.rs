@@ -165,6 +165,8 @@ pub(crate) struct World {
     /// Where nodes have ends of their own, by network and node.
     balancers: BTreeMap<(Id, Id), Balancer>,
     pending: BTreeSet<Id>,
+    /// Tasks that found no address on one of their networks.
+    without_address: BTreeSet<Id>,
     delayed: BTreeMap<Id, Delayed>,
     restarts: Restarts,
     rollouts: BTreeMap<Id, Rollout>,
@@ -205,6 +207,7 @@ impl World {
             own_ends: BTreeMap::new(),
             balancers: BTreeMap::new(),
             pending: BTreeSet::new(),
+            without_address: BTreeSet::new(),
             delayed: BTreeMap::new(),
             restarts: Restarts::default(),
             rollouts: BTreeMap::new(),

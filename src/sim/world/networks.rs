@@ -305,9 +305,18 @@ impl World {
         }
     }
 
-    pub(super) fn free(&mut self, network: &Id, address: Ipv4Addr) {
+    /// Takes an address back that was given for a moment only.
+    pub(super) fn put_back(&mut self, network: &Id, address: Ipv4Addr) {
         if let Some(used) = self.addresses.get_mut(network) {
             used.remove(&address.into());
+        }
+    }
+
+    /// Takes an address back; tasks that wait for one try again.
+    pub(super) fn free(&mut self, network: &Id, address: Ipv4Addr) {
+        self.put_back(network, address);
+        for task in std::mem::take(&mut self.without_address) {
+            self.plan(self.timing.allocate, Due::Allocate(task));
         }
     }
 

@@ -147,7 +147,7 @@ impl World {
         });
     }
 
-    /// Gives a task its addresses; without any left, it stays new.
+    /// Gives a task its addresses; without any left, it stays new until one is free again.
     pub(super) fn allocate(&mut self, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         if task.status.state != TaskState::New || !task.is_wanted() {
@@ -159,9 +159,12 @@ impl World {
             match self.attach(network) {
                 Some(attachment) => attachments.push(attachment),
                 None => {
-                    for attachment in attachments {
-                        self.release(&attachment);
+                    for Attachment { network, address, .. } in attachments {
+                        if let Some(address) = address {
+                            self.put_back(&network.value.id, address);
+                        }
                     }
+                    self.without_address.insert(id.clone());
                     return;
                 }
             }

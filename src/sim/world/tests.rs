@@ -359,7 +359,7 @@ fn what_fits_nowhere_waits_until_it_fits() {
 }
 
 #[test]
-fn a_full_network_leaves_tasks_new() {
+fn a_full_network_leaves_tasks_new_until_an_address_is_free() {
     let mut world = world(1);
     world
         .create_network(super::networks::NewNetwork {
@@ -379,8 +379,18 @@ fn a_full_network_leaves_tasks_new() {
         ))
         .unwrap();
     pass(&mut world, SECOND);
-    let count = |state: &str| tasks(&world).iter().filter(|task| task.ends_with(state)).count();
-    assert_eq!((count("running running"), count("running new")), (5, 3));
+    let counts = |world: &World| {
+        let count = |state: &str| tasks(world).iter().filter(|task| task.ends_with(state)).count();
+        (count("running running"), count("running new"))
+    };
+    assert_eq!(counts(&world), (5, 3));
+
+    let other = json!({"Name": "t", "TaskTemplate": {"Networks": [{"Target": "small"}]}});
+    world.create_service(&spec(2, &other)).unwrap();
+    pass(&mut world, SECOND);
+    world.remove_service("s").unwrap();
+    pass(&mut world, 20 * SECOND);
+    assert_eq!(counts(&world), (2, 0));
 }
 
 #[test]
