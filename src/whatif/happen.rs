@@ -30,12 +30,9 @@ pub(super) fn happen(
         names.iter().map(one).collect()
     };
     let (failing, drained) = (find(&scenario.fail_nodes)?, find(&scenario.drain_nodes)?);
-    if let Some(taken) = scenario
-        .add_nodes
-        .iter()
-        .find(|new| nodes.iter().any(|(host, _)| *host == new.name))
-    {
-        return Err(ScenarioError::NodeExists(taken.name.clone()));
+    let mut taken: BTreeSet<&str> = nodes.iter().map(|(host, _)| *host).collect();
+    if let Some(new) = scenario.add_nodes.iter().find(|new| !taken.insert(&new.name)) {
+        return Err(ScenarioError::NodeExists(new.name.clone()));
     }
     for NewNode {
         name,

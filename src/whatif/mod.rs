@@ -81,11 +81,15 @@ pub enum ScenarioError {
     NoLeader(#[source] Refused),
 }
 
-/// Plays a scenario to its end.
+/// Plays a scenario to its end, or until nobody wants to know any more: what then comes back says nothing.
 ///
 /// # Errors
 /// When it cannot be played at all.
-pub fn play(today: &Today, scenario: &Scenario) -> Result<Outlook, ScenarioError> {
+pub fn play(
+    today: &Today,
+    scenario: &Scenario,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Outlook, ScenarioError> {
     let start = today.now;
     let mut swarm =
         Rehearsal::copy(&today.documents, start, Timing::lifelike()).map_err(ScenarioError::NoCopy)?;
@@ -95,6 +99,7 @@ pub fn play(today: &Today, scenario: &Scenario) -> Result<Outlook, ScenarioError
         &mut swarm,
         today,
         Duration::from_secs(scenario.seconds.min(LONGEST)),
+        is_wanted,
     );
     let after = look::look(&mut swarm, today, Some(&before));
     let (reachable, total) = swarm.managers();

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::look::observe;
 use super::{Owner, Today};
-use crate::plan::{self, Action};
+use crate::plan::{self, Action, Plan};
 use crate::sim::{Refused, Rehearsal};
 use crate::swarm::Picture;
 
@@ -18,54 +19,67 @@ const QUIET: u32 = 30;
 /// Content that stands for one that nobody needs here, in Base64.
 const ANY_CONTENT: &str = "Lg==";
 
-/// Moves time on until `length` has gone by. What the engine refused last, by the name of what it was about.
-pub(super) fn operate(swarm: &mut Rehearsal, today: &Today, length: Duration) -> BTreeMap<String, Refused> {
-    let changed: Vec<&Owner> = today
-        .owners
-        .iter()
-        .filter(|owner| owner.change.is_some())
-        .collect();
+/// Moves time on until `length` has gone by, or until nobody wants to know any more. What the engine refused last, by
+/// the name of what it was about.
+pub(super) fn operate(
+    swarm: &mut Rehearsal,
+    today: &Today,
+    length: Duration,
+    is_wanted: &dyn Fn() -> bool,
+) -> BTreeMap<String, Refused> {
+    let owners = today.owners.iter();
+    let changed: Vec<&Owner> = owners.filter(|owner| owner.change.is_some()).collect();
+    let end = swarm.now().checked_add(length).unwrap_or(Timestamp::MAX);
     let mut refused = BTreeMap::new();
-    let (mut left, mut quiet) = (length, 0);
-    while !changed.is_empty() && left > STEP && quiet < QUIET {
-        let before = swarm.now();
-        let acted = changed
-            .iter()
-            .map(|owner| take_a_turn(swarm, today, owner, &mut refused))
-            .fold(false, |any, acted| any | acted);
+    let mut quiet = 0;
+    while !changed.is_empty() && swarm.now() < end && quiet < QUIET && is_wanted() {
+        let acted = take_turns(swarm, today, &changed, &mut refused);
         quiet = if acted { 0 } else { quiet + 1 };
         swarm.advance(STEP);
-        let gone = Duration::try_from(swarm.now().duration_since(before)).unwrap_or(STEP);
-        left = left.saturating_sub(gone);
     }
-    swarm.advance(left);
+    let left = Duration::try_from(end.duration_since(swarm.now()));
+    swarm.advance(left.unwrap_or_default());
     refused
 }
 
-/// One turn of one owner: whether there was anything to do.
-fn take_a_turn(
+/// One turn of all owners at once: whether there was anything to do.
+fn take_turns(
     swarm: &mut Rehearsal,
     today: &Today,
-    owner: &Owner,
+    owners: &[&Owner],
     refused: &mut BTreeMap<String, Refused>,
 ) -> bool {
-    let Ok(documents) = swarm.documents() else {
+    let Some(mut picture) = picture(swarm, today) else {
         return false;
     };
-    let mut picture = Picture::new(&documents, &today.instance);
-    let plan = plan::plan(&owner.workload, &observe(&picture, owner), &today.instance);
-    let is_empty = plan.is_empty();
-    for stage in plan.stages.iter().filter(|stage| !stage.is_empty()) {
-        for action in stage {
+    let plan = |owner: &&Owner| plan::plan(&owner.workload, &observe(&picture, owner), &today.instance);
+    let plans: Vec<Plan> = owners.iter().map(plan).collect();
+    let stages = plans
+        .iter()
+        .map(|plan| plan.stages.len())
+        .max()
+        .unwrap_or_default();
+    for stage in 0..stages {
+        if stage > 0 {
+            swarm.advance(STEP);
+            let Some(next) = self::picture(swarm, today) else {
+                break;
+            };
+            picture = next;
+        }
+        for action in plans.iter().filter_map(|plan| plan.stages.get(stage)).flatten() {
             if let Err(why) = act(swarm, &picture, action) {
                 refused.insert(action.target().name().to_owned(), why);
             }
         }
-        swarm.advance(STEP);
-        let Ok(documents) = swarm.documents() else { break };
-        picture = Picture::new(&documents, &today.instance);
     }
-    !is_empty
+    stages > 0
+}
+
+/// What the operator sees; nothing while the managers have no leader.
+fn picture(swarm: &mut Rehearsal, today: &Today) -> Option<Picture> {
+    let documents = swarm.documents().ok()?;
+    Some(Picture::new(&documents, &today.instance))
 }
 
 fn act(swarm: &mut Rehearsal, picture: &Picture, action: &Action) -> Result<(), Refused> {

@@ -1,11 +1,14 @@
 //! `POST …/simulations`: what would come of something, played on a copy of the Swarm. Nothing is stored or changed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::api::admission::{admit, admit_new, validated};
 use crate::api::answer::Answer;
@@ -19,6 +22,18 @@ use crate::resource::{Key, Kind, Object, lower};
 use crate::swarm::Want;
 use crate::whatif::{self, COLLECTIONS, Change, Owner, ScenarioError, Today};
 
+/// One game at a time: each holds a copy of the Swarm, and the operator has other work.
+static PLAYING: Semaphore = Semaphore::const_new(1);
+
+/// A request whose client still waits; without it, the game is broken off.
+struct Asked(Arc<AtomicBool>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Plays the scenario in the body, in all namespaces.
 pub(in crate::api) async fn simulate(
     State(api): State<Api>,
@@ -26,8 +41,17 @@ pub(in crate::api) async fn simulate(
 ) -> Result<Answer<Outlook>, ApiError> {
     let scenario = Scenario::deserialize(body)
         .map_err(|error| ApiError::BadRequest(format!("the body is no scenario: {error}")))?;
+    let turn = PLAYING.acquire().await;
     let today = today(&api, &scenario).await?;
-    let played = tokio::task::spawn_blocking(move || whatif::play(&today, &scenario)).await;
+    let wanted = Arc::new(AtomicBool::new(true));
+    let asked = Asked(Arc::clone(&wanted));
+    let played = tokio::task::spawn_blocking(move || {
+        // Held to the end of the game, which outlives its client by a round.
+        let _turn = turn;
+        whatif::play(&today, &scenario, &|| wanted.load(Ordering::Relaxed))
+    })
+    .await;
+    drop(asked);
     match played.map_err(|error| ApiError::Internal(error.to_string()))? {
         Ok(outlook) => Ok(Answer::ok(outlook)),
         Err(error @ (ScenarioError::NoSuchNode { .. } | ScenarioError::NodeExists(_))) => {
