@@ -212,7 +212,8 @@ pub(super) fn is_alive(pid: u32) -> bool {
     start_time(pid).is_some()
 }
 
-/// When a process started (field 22 of `/proc/<pid>/stat`, proc(5)); `None` when it is gone or a zombie.
+/// When a process started (field 22 of `/proc/<pid>/stat`, proc(5)); `None` when it is gone or a zombie. One that is
+/// killed is a zombie while some of its threads still end, and with them its locks.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name, in brackets, may itself hold blanks and brackets.
@@ -220,7 +221,8 @@ fn start_time(pid: u32) -> Option<u64> {
     let [state, ..] = fields.as_slice() else {
         return None;
     };
-    if *state == "Z" {
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    if *state == "Z" && threads() <= 1 {
         return None;
     }
     fields.get(19)?.parse().ok()
