@@ -1,6 +1,7 @@
 //! `whoosh up` and `whoosh down`.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -11,10 +12,13 @@ use whoosh::swarm::Swarm;
 
 use super::Failure;
 
+/// How many nodes a simulated Swarm has when nobody says.
+const SIMULATED_NODES: NonZeroU16 = NonZeroU16::MIN.saturating_add(2);
+
 /// Starts what does not run yet.
 pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
     let home = Home::new(paths::home());
-    let settings = settings(args)?;
+    let settings = settings(args, &home)?;
     settings.stay_with_swarm(&home)?;
     let options = dev::Options {
         database_url: args.database_url.as_ref().map(|url| url.as_str().to_owned()),
@@ -52,7 +56,16 @@ async fn gateway(settings: &Settings) -> Result<Option<IpAddr>, Failure> {
     Ok(swarm.gateway().await)
 }
 
-fn settings(args: &UpArgs) -> std::io::Result<Settings> {
+/// How many nodes the simulated Swarm below `home` has, or is to have when there is none.
+fn nodes_of(home: &Home) -> NonZeroU16 {
+    // Settings that cannot be read are about to be replaced.
+    let known = Settings::read(home).ok().flatten();
+    known
+        .and_then(|known| known.simulated_nodes)
+        .unwrap_or(SIMULATED_NODES)
+}
+
+fn settings(args: &UpArgs, home: &Home) -> std::io::Result<Settings> {
     let ServerArgs {
         nats_url,
         docker_host,
@@ -62,7 +75,9 @@ fn settings(args: &UpArgs) -> std::io::Result<Settings> {
     Ok(Settings {
         nats_url: nats_url.as_ref().map(|url| url.as_str().to_owned()),
         docker_host: docker_host.clone(),
-        simulated_nodes: args.simulate.then_some(args.nodes),
+        simulated_nodes: args
+            .simulate
+            .then(|| args.nodes.unwrap_or_else(|| nodes_of(home))),
         // The operator runs in another folder.
         secrets_dir: secrets_dir.as_ref().map(std::path::absolute).transpose()?,
         log: log.clone(),

@@ -162,8 +162,10 @@ pub struct UpArgs {
     #[arg(long, conflicts_with = "database_url")]
     pub simulate: bool,
     /// How many nodes the simulated Swarm has; of three or more, the first three are managers
-    #[arg(long, value_name = "NUMBER", requires = "simulate", default_value = "3", value_parser = nodes())]
-    pub nodes: NonZeroU16,
+    ///
+    /// Without it as many as it had, and 3 at first.
+    #[arg(long, value_name = "NUMBER", requires = "simulate", value_parser = nodes())]
+    pub nodes: Option<NonZeroU16>,
     /// Use this Postgres instead of starting one
     #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
     pub database_url: Option<ServerUrl>,

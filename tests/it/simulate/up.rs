@@ -36,6 +36,8 @@ async fn whoosh_can_be_tried_without_docker() {
     assert!(again.starts_with("The operator runs already.\n"), "{again}");
     let wait = ["wait", "team/payments", "--for=condition=Ready", "--timeout=120s"];
     machine.whoosh(&wait, "").await.ok();
+    let as_before = machine.whoosh(&["up", "--simulate"], "").await.ok();
+    assert!(as_before.contains("has 5 nodes on paper"), "{as_before}");
 
     let smaller = ["up", "--simulate", "--nodes", "1", "--timeout=120s"];
     let smaller = machine.whoosh(&smaller, "").await.ok();
