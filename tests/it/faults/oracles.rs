@@ -168,6 +168,8 @@ fn says_ready(object: &Object, step: &StepSeen) -> bool {
     let is_ready = conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
     is_ready
         && status["observedGeneration"].as_i64() == Some(object.generation())
+        // What is still told of the step before came true before this one.
+        && status["observedGeneration"] == step.status["observedGeneration"]
         && status["templates"] == step.status["templates"]
 }
 
