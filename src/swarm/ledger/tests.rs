@@ -1,3 +1,5 @@
+mod attached;
+
 use serde_json::json;
 
 use super::*;
@@ -292,37 +294,6 @@ fn what_an_owner_does_not_follow_any_more_is_forgotten() {
 }
 
 #[test]
-fn a_service_takes_an_address_a_task_and_one_for_itself() {
-    let with = |replicas: u64, mode: &str| {
-        let spec = json!({
-            "Name": "theirs", "TaskTemplate": {"ContainerSpec": {"Image": "i"}, "Networks": [{"Target": "n1"}]},
-            "Mode": {"Replicated": {"Replicas": replicas}}, "EndpointSpec": {"Mode": mode},
-        });
-        serde_json::from_value(json!({"ID": "s9", "Version": {"Index": replicas + 1}, "Spec": spec})).unwrap()
-    };
-    let owner = team("a");
-    let mut ledger = ledger();
-    let read = ledger.begin();
-    ledger.networks(read, vec![network("n1", "net")]);
-    for (theirs, others) in [
-        (with(0, "dnsrr"), 1),
-        (with(7, "dnsrr"), 7),
-        (with(12, "vip"), 13),
-    ] {
-        let read = ledger.begin();
-        let answer = vec![service("s1", 1, "a"), theirs];
-        ledger.services(read, Scope::All, answer);
-        let seen = ledger.slice(&want(&owner, &[], &["net"]));
-        let in_use = &seen.networks["net"].in_use;
-        assert_eq!((in_use.own.len(), in_use.others), (1, others));
-    }
-    let read = ledger.begin();
-    ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
-    let seen = ledger.slice(&want(&owner, &[], &["net"]));
-    assert_eq!(seen.networks["net"].in_use.others, 0);
-}
-
-#[test]
 fn networks_are_known_by_name_to_those_who_named_them() {
     let mut ledger = ledger();
     let read = ledger.begin();
@@ -517,28 +488,6 @@ fn only_what_was_acted_on_is_read_again() {
     let read = ledger.begin();
     ledger.configs(read, Vec::new());
     assert_eq!(ledger.unread(&owner), Unread::default());
-}
-
-#[test]
-fn one_owner_counts_the_others_on_its_networks_and_names_its_own() {
-    let mut ledger = ledger();
-    list_networks(&mut ledger, &["n1"]);
-    let read = ledger.begin();
-    let all = vec![
-        service("s1", 1, "a"),
-        service("s2", 1, "b"),
-        service("s3", 1, ""),
-        service("s4", 1, ""),
-    ];
-    ledger.services(read, Scope::All, all);
-    let owner = team("a");
-    let seen = ledger.slice(&want(&owner, &["name-s1", "name-s3", "name-none"], &["n1"]));
-    let attached = &seen.networks["n1"].in_use;
-    // Each of the two others has its task's address and a virtual one.
-    assert_eq!(
-        (&attached.own, attached.others),
-        (&ids(&["name-s1", "name-s3"]), 4)
-    );
 }
 
 #[test]
