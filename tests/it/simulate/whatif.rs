@@ -168,17 +168,6 @@ async fn a_change_is_placed_on_paper_and_left_there() {
     let smaller = large(1).replace("{name: coordinator}", "{name: coordinator, replicas: 0}");
     let smaller = machine.whoosh(&["simulate", "-f", "-"], &smaller).await;
     assert!(smaller.out.contains("1 agent is removed"), "{smaller:?}");
-    let template =
-        "apiVersion: chorus.services/v1\nkind: AgentTemplate\nmetadata: {name: base}\nspec: {model: ";
-    let user = large(1).replace("{name: coordinator}", "{name: coordinator, template: base}");
-    apply(&machine, &format!("{template} a}}\n---\n{user}")).await;
-    let changed = format!("{template} b}}\n");
-    let changed = outlook(
-        &machine
-            .whoosh(&["simulate", "-f", "-", "-o", "json"], &changed)
-            .await,
-    );
-    assert_eq!(texts(&changed["moves"], "agent"), ["team.large.coordinator.1"]);
     apply(&machine, &large(1)).await;
     let same = machine
         .whoosh(&["simulate", "-f", "-", "--add-node", "spare"], &large(1))
