@@ -14,6 +14,10 @@ use crate::harness::postgres::database;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Of a network, a coordinator and twelve reviewers: a leader has eight requests under way at most, from the oldest
+/// that is not answered, here the third reviewer's.
+const BEFORE_THE_LAST_TWO: usize = 12;
+
 #[tokio::test]
 async fn of_an_operator_and_its_copy_one_leads_and_the_other_takes_over() {
     let engine = Engine::shared().await;
@@ -56,7 +60,8 @@ async fn a_leader_that_was_stopped_past_its_lease_does_nothing_more() {
     leads(&first).await;
     let second = first.start_copy().await;
 
-    // It is stopped in the middle of its work: some of its services are made, one is being asked for.
+    // It is stopped in the middle of its work: most of its services are made, one is being asked for, and the last two
+    // wait for its answer.
     let point = Point {
         class: Class::Call,
         signature: "create service team_default_payments_reviewer_3".to_owned(),
@@ -66,17 +71,26 @@ async fn a_leader_that_was_stopped_past_its_lease_does_nothing_more() {
     simulation.faults().play([(point, Fault::Freeze { done: false })]);
     second.apply(&team("default", 12, ""), &[]).await.ok();
     reached.recv().await.unwrap();
+    let calls = || {
+        let seen = simulation.faults().seen();
+        let calls = seen.into_iter().filter(|point| point.class == Class::Call);
+        calls.collect::<Vec<_>>()
+    };
+    eventually(PATIENCE, "nothing else is under way", async || {
+        let calls = calls();
+        if calls.len() == BEFORE_THE_LAST_TWO {
+            Ok(())
+        } else {
+            Err(format!("{calls:?}"))
+        }
+    })
+    .await;
     let signal = |signal| kill_process(Pid::from_raw(first.id().cast_signed()).unwrap(), signal).unwrap();
     signal(Signal::STOP);
 
     leads(&second).await;
     let wait = ["--wait", "--timeout", "60s"];
     second.apply(&team("default", 2, ""), &wait).await.ok();
-    let calls = || {
-        let seen = simulation.faults().seen();
-        let calls = seen.into_iter().filter(|point| point.class == Class::Call);
-        calls.collect::<Vec<_>>()
-    };
     let (before, settled) = (calls(), second.get(&["team", "payments"]).await);
     signal(Signal::CONT);
     eventually(PATIENCE, "it notices", async || {
