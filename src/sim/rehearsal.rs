@@ -222,6 +222,29 @@ mod tests {
     }
 
     #[test]
+    fn services_that_change_at_the_same_time_get_new_tasks_each() {
+        let mut original = swarm();
+        let documents = original.documents().unwrap();
+        let mut copy = Rehearsal::copy(&documents, original.now(), Timing::default()).unwrap();
+        let services = &documents["services"];
+        for service in services {
+            let (id, version) = (service["ID"].as_str().unwrap(), &service["Version"]["Index"]);
+            let mut spec = service["Spec"].clone();
+            spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!("agent:2");
+            spec["TaskTemplate"]["Placement"] = json!({});
+            copy.post(&format!("/services/{id}/update?version={version}"), &spec)
+                .unwrap();
+        }
+        copy.advance(Duration::from_secs(60));
+        let documents = copy.documents().unwrap();
+        let renewed = documents["tasks"].iter().filter(|task| {
+            let image = &task["Spec"]["ContainerSpec"]["Image"];
+            (image, &task["Status"]["State"]) == (&json!("agent:2"), &json!("running"))
+        });
+        assert_eq!(renewed.count(), 2 * services.len());
+    }
+
+    #[test]
     fn a_node_of_another_kind_is_copied_as_it_is() {
         let mut documents = swarm().documents().unwrap();
         let node = &mut documents.get_mut("nodes").unwrap()[0];

@@ -80,6 +80,7 @@ pub(crate) enum Reply {
 pub(super) fn answer(world: &mut World, method: Method, path: &str, body: &Value) -> Result<Value, Refusal> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let ask = Ask::new(method, path, query, body.to_string().into());
+    world.begin();
     let json = match router::answer(world, &ask)? {
         Reply::Json(_, json) => json,
         Reply::Later(render) => render(),

@@ -1,10 +1,10 @@
 //! A Swarm of several nodes: Docker Engines on machines of their own, joined by a switch.
 
-use std::sync::LazyLock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::docker::Engine;
 use super::eventually::eventually;
@@ -13,7 +13,9 @@ use super::switch::Switch;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-static SHARED: LazyLock<Mutex<Option<Cluster>>> = LazyLock::new(Mutex::default);
+/// So many clusters are in use at once: tests mostly wait for nodes to be missed, and for managers to be elected.
+static TURNS: Semaphore = Semaphore::const_new(2);
+static IDLE: Mutex<Vec<Cluster>> = Mutex::new(Vec::new());
 
 /// A Swarm of managers `manager-1` to `manager-<n>` and workers `worker-1` to `worker-<m>`.
 pub(crate) struct Cluster {
@@ -26,19 +28,26 @@ struct Node {
     engine: Engine,
 }
 
-/// A turn with the cluster of three managers and two workers that tests share, one after another.
+/// A turn with a cluster of three managers and two workers, which others have had before.
 pub(crate) struct Turn {
-    shared: MutexGuard<'static, Option<Cluster>>,
+    /// There until the turn ends.
+    cluster: Option<Cluster>,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl Turn {
     /// Waits for the turn. Every node is ready then, and the Swarm is empty.
     pub(crate) async fn begin() -> Self {
-        let mut shared = SHARED.lock().await;
-        if shared.is_none() {
-            *shared = Some(Cluster::start(3, 2).await);
-        }
-        let turn = Self { shared };
+        let permit = TURNS.acquire().await.unwrap();
+        let idle = IDLE.lock().unwrap().pop();
+        let cluster = match idle {
+            Some(cluster) => cluster,
+            None => Cluster::start(3, 2).await,
+        };
+        let turn = Self {
+            cluster: Some(cluster),
+            _permit: permit,
+        };
         turn.clear().await;
         turn.until_whole().await;
         turn
@@ -49,21 +58,21 @@ impl std::ops::Deref for Turn {
     type Target = Cluster;
 
     fn deref(&self) -> &Cluster {
-        self.shared.as_ref().unwrap()
+        self.cluster.as_ref().unwrap()
     }
 }
 
 impl std::ops::DerefMut for Turn {
     fn deref_mut(&mut self) -> &mut Cluster {
-        self.shared.as_mut().unwrap()
+        self.cluster.as_mut().unwrap()
     }
 }
 
 impl Drop for Turn {
-    /// A test that failed leaves the cluster in any state: the next one gets another.
+    /// A test that failed leaves its cluster in any state: it goes, and another test starts a new one.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            *self.shared = None;
+        if !std::thread::panicking() {
+            IDLE.lock().unwrap().extend(self.cluster.take());
         }
     }
 }

@@ -168,6 +168,17 @@ async fn a_change_is_placed_on_paper_and_left_there() {
     let smaller = large(1).replace("{name: coordinator}", "{name: coordinator, replicas: 0}");
     let smaller = machine.whoosh(&["simulate", "-f", "-"], &smaller).await;
     assert!(smaller.out.contains("1 agent is removed"), "{smaller:?}");
+    let template =
+        "apiVersion: chorus.services/v1\nkind: AgentTemplate\nmetadata: {name: base}\nspec: {model: ";
+    let user = large(1).replace("replicas: 1}", "replicas: 1, template: base}");
+    apply(&machine, &format!("{template} a}}\n---\n{user}")).await;
+    let changed = format!("{template} b}}\n");
+    let changed = machine
+        .whoosh(&["simulate", "-f", "-", "-o", "json"], &changed)
+        .await;
+    let changed = outlook(&changed);
+    assert_eq!(texts(&changed["moves"], "agent"), ["team.large.reviewer.1"]);
+    assert_eq!(changed["objects"], json!([]), "the team is ready again");
     apply(&machine, &large(1)).await;
     let same = machine
         .whoosh(&["simulate", "-f", "-", "--add-node", "spare"], &large(1))
