@@ -134,6 +134,11 @@ impl Faults {
         self.state().armed.clone().into_iter().collect()
     }
 
+    /// Takes back the faults that still wait for their point.
+    pub fn disarm(&self) -> Vec<(Point, Fault)> {
+        std::mem::take(&mut self.state().armed).into_iter().collect()
+    }
+
     /// Tells of every [`Fault::Freeze`] from now on; whoever asked before is told nothing more.
     pub fn reached(&self) -> mpsc::UnboundedReceiver<Point> {
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -126,7 +126,7 @@ impl Play {
         self.arm_writes(step).await;
         self.declared.take(step);
         self.ground.declare(&other, &spec).await;
-        let mut settled = Ok(());
+        let mut settled = Ok(Value::Null);
         if matches!(step, Step::Delete | Step::Recreate) {
             self.ground.delete(&key).await;
             settled = self.until_settled(&key, &other, false, None).await;
@@ -141,34 +141,33 @@ impl Play {
                 .await;
         }
         self.disarm_writes(step).await;
-        let object = self.ground.store.get(&key).await.unwrap();
-        let status = object.and_then(|object| object.status).unwrap_or_default();
         let is_settled = settled.is_ok();
         self.seen.steps.push(StepSeen {
             step,
             before,
-            settled: settled.map(|()| started.elapsed()),
+            status: look::status(settled.as_ref().unwrap_or(&Value::Null)),
+            settled: settled.map(|_| started.elapsed()),
             world: look::world(&self.ground.simulation),
-            status: look::status(&status),
             running_since: look::running_since(&self.ground.simulation),
         });
         is_settled
     }
 
+    /// The status that says so; a list from the past may have another one written a moment later.
     async fn until_settled(
         &mut self,
         key: &Key,
         other: &Key,
         is_there: bool,
         expected: Option<&Value>,
-    ) -> Result<(), String> {
+    ) -> Result<Value, String> {
         within(BOUND, async || {
             self.tend().await;
-            settled::in_store(&self.ground.store, key, other, is_there).await?;
-            match expected {
-                Some(expected) => settled::agree(expected, &look::world(&self.ground.simulation)),
-                None => Ok(()),
+            let status = settled::in_store(&self.ground.store, key, other, is_there).await?;
+            if let Some(expected) = expected {
+                settled::agree(expected, &look::world(&self.ground.simulation))?;
             }
+            Ok::<_, String>(status)
         })
         .await
     }
@@ -222,8 +221,9 @@ impl Play {
         self.seen.writes.push((step, count));
     }
 
-    /// Starts the operator again, and lets ten resyncs pass.
+    /// Starts the operator again, and lets ten resyncs pass. Whatever could go wrong waits until then.
     pub(super) async fn idle(&mut self) {
+        let waiting = self.ground.simulation.faults().disarm();
         self.ground.resync();
         let faults = self.ground.simulation.faults();
         let calls = || -> Vec<Point> {
@@ -246,6 +246,7 @@ impl Play {
                 revisions: self.ground.store.revision().await.unwrap().0 - revision.0,
             });
         }
+        faults.play(waiting);
     }
 
     /// Ends the run and gathers what was seen.

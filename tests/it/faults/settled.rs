@@ -12,22 +12,27 @@ pub(super) fn template() -> Key {
 }
 
 /// Whether the store says that the workload `key` is as declared, or gone when it is not to be there any more; and
-/// that the owner beside is as declared.
+/// that the owner beside is as declared. The workload's status, null when it is gone.
 ///
 /// # Errors
 /// What is missing.
-pub(super) async fn in_store(store: &Store, key: &Key, beside: &Key, is_there: bool) -> Result<(), String> {
+pub(super) async fn in_store(
+    store: &Store,
+    key: &Key,
+    beside: &Key,
+    is_there: bool,
+) -> Result<Value, String> {
     let get = async |key| store.get(key).await.map_err(|error| error.to_string());
     as_declared(beside, get(beside).await?.as_ref())?;
     match (get(key).await?, is_there) {
-        (None, false) => Ok(()),
+        (None, false) => Ok(Value::Null),
         (Some(_), false) => Err(format!("{key} is still there")),
         (found, true) => {
-            as_declared(key, found.as_ref())?;
-            match (found, get(&template()).await?) {
-                (Some(found), Some(template)) => speaks_of(&found, &template),
-                _ => Ok(()),
+            let status = as_declared(key, found.as_ref())?;
+            if let Some(template) = get(&template()).await? {
+                speaks_of(&status, &template)?;
             }
+            Ok(status)
         }
     }
 }
@@ -43,13 +48,13 @@ pub(super) fn agree(expected: &Value, found: &Value) -> Result<(), String> {
     }
 }
 
-/// Whether an object's status says that all is as declared.
-fn as_declared(key: &Key, object: Option<&Object>) -> Result<(), String> {
+/// An object's status, if it says that all is as declared.
+fn as_declared(key: &Key, object: Option<&Object>) -> Result<Value, String> {
     let object = object.ok_or_else(|| format!("{key} is not there"))?;
     let status = object.status.clone().unwrap_or_default();
     let is_current = status["observedGeneration"].as_i64() == Some(object.generation());
     if is_current && status["state"] == "Ready" && status["updatedReplicas"] == status["replicas"] {
-        Ok(())
+        Ok(status)
     } else {
         Err(format!(
             "{key} at generation {} says {status}",
@@ -58,9 +63,8 @@ fn as_declared(key: &Key, object: Option<&Object>) -> Result<(), String> {
     }
 }
 
-/// Whether an object's status speaks of a template as it is.
-fn speaks_of(object: &Object, template: &Object) -> Result<(), String> {
-    let status = object.status.clone().unwrap_or_default();
+/// Whether a status speaks of a template as it is.
+fn speaks_of(status: &Value, template: &Object) -> Result<(), String> {
     let told = status
         .pointer("/templates/0/observedGeneration")
         .and_then(Value::as_i64);
