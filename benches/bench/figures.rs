@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
+/// What a target may be exceeded by: nothing.
+const OF_TARGET: f64 = 1.0;
+/// And what is measured beside us, by a measurement's own spread.
+const OF_PEER: f64 = 1.03;
+
 /// One line of the table.
 #[derive(Debug, Serialize)]
 struct Figure {
@@ -16,6 +21,17 @@ struct Figure {
     runs: usize,
     #[serde(skip)]
     beside: String,
+}
+
+impl Figure {
+    fn is_over(&self) -> bool {
+        let limit = if self.beside.starts_with("target") {
+            OF_TARGET
+        } else {
+            OF_PEER
+        };
+        self.ratio.is_some_and(|ratio| ratio > limit)
+    }
 }
 
 /// All lines.
@@ -69,6 +85,12 @@ impl Figures {
                 number(*ratio, 3)
             );
         }
+    }
+
+    /// The figures that are over what they are beside.
+    pub(crate) fn over(&self) -> impl Iterator<Item = &str> {
+        let over = self.0.iter().filter(|figure| figure.is_over());
+        over.map(|figure| figure.name.as_str())
     }
 
     /// A line of JSON for each figure.
@@ -156,6 +178,12 @@ impl Table {
                 row.beside
             );
         }
+    }
+
+    /// The rows that grow over their limit.
+    pub(crate) fn over(&self) -> impl Iterator<Item = &str> {
+        let is_over = |row: &&Row| self.growth(row) > row.limit && row.limit.is_some();
+        self.rows.iter().filter(is_over).map(|row| row.name.as_str())
     }
 
     /// A line of JSON for each value.

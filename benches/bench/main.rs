@@ -22,22 +22,24 @@ mod repair;
 mod scale;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use figures::Figures;
 use harness::docker::Engine;
 use harness::operator::Operator;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, socket] = arguments.as_slice()
         && mode == scale::SERVE
     {
-        return scale::serve(socket).await;
+        scale::serve(socket).await;
+        return ExitCode::SUCCESS;
     }
     // `cargo bench` passes `--bench`, `cargo test --benches` does not: then there is nothing to measure.
     if !arguments.iter().any(|argument| argument == "--bench") {
-        return;
+        return ExitCode::SUCCESS;
     }
     let sizes = scale::sizes();
     let has = |part: &str| arguments.iter().any(|argument| argument == part);
@@ -56,6 +58,14 @@ async fn main() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench.jsonl");
     std::fs::write(&file, figures.json() + &table.json()).unwrap();
     println!("\nwritten to target/bench.jsonl");
+    let over: Vec<&str> = figures.over().chain(table.over()).collect();
+    if over.is_empty() {
+        println!("every figure is within its limit");
+        ExitCode::SUCCESS
+    } else {
+        println!("OVER THEIR LIMITS: {}", over.join("; "));
+        ExitCode::FAILURE
+    }
 }
 
 async fn measure_real(figures: &mut Figures) {

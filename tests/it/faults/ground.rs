@@ -12,13 +12,14 @@ use tokio::task::JoinHandle;
 use whoosh::controller::LeaseTuning;
 use whoosh::resource::lifecycle::{self, Deletion, Propagation, Stamp};
 use whoosh::resource::{Key, Object, Revision};
-use whoosh::sim::{self, Pace, Simulation, Timing};
+use whoosh::sim::{self, Pace, Simulation};
 use whoosh::store::{Change, Op, Store, StoreError, Write};
 use whoosh::swarm::Limits;
 use whoosh::telemetry::Metrics;
 
 use super::log::Log;
 use super::operator::{Operator, Settings, Stopped};
+use super::play::Manner;
 use super::workload::{SECRET, SECRET_NAME};
 use super::writes::Writes;
 use crate::harness::eventually::{eventually, within};
@@ -46,12 +47,13 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// A Swarm whose times are `timing`, with nothing of ours in it; no operator runs yet.
-    pub(super) async fn new(timing: Timing, lease: LeaseTuning, limits: Limits) -> Self {
+    /// A Swarm with nothing of ours in it; no operator runs yet.
+    pub(super) async fn new(manner: Manner, lease: LeaseTuning, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let swarm = sim::Settings {
-            timing,
+            timing: manner.timing,
+            seed: manner.seed,
             pace: Pace::Live { speed: 1.0 },
             ..sim::Settings::default()
         };

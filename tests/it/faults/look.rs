@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use whoosh::sim::Simulation;
+
+use super::seen::AgentSeen;
 
 /// The Swarm's services, networks, secrets and configs, each with what counts of it, by kind and name.
 pub(super) fn world(simulation: &Simulation) -> Value {
@@ -50,23 +51,25 @@ pub(super) fn status(status: &Value) -> Value {
     status
 }
 
-/// Since when the agent of each service of the workload runs.
-pub(super) fn running_since(simulation: &Simulation) -> BTreeMap<String, Timestamp> {
+/// The agent of each service of the workload.
+pub(super) fn agents(simulation: &Simulation) -> BTreeMap<String, AgentSeen> {
     let tasks = list(simulation, "tasks");
     let services = list(simulation, "services");
     let of = |service: &Value| {
-        let runs = tasks.iter().filter(|task| {
-            task["ServiceID"] == service["ID"]
-                && task["DesiredState"] == "running"
-                && task["Status"]["State"] == "running"
-        });
+        let all = || tasks.iter().filter(|task| task["ServiceID"] == service["ID"]);
+        let runs =
+            all().filter(|task| task["DesiredState"] == "running" && task["Status"]["State"] == "running");
         let since = runs.filter_map(|task| task["Status"]["Timestamp"].as_str()?.parse().ok());
-        Some((name(service).to_owned(), since.max()?))
+        let agent = AgentSeen {
+            running_since: since.max(),
+            started: all().count(),
+        };
+        (name(service).to_owned(), agent)
     };
     let of_workload = services
         .iter()
         .filter(|service| name(service).contains("_default_pay_"));
-    of_workload.filter_map(of).collect()
+    of_workload.map(of).collect()
 }
 
 /// Where two of them differ, for people; empty when they do not.

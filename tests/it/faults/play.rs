@@ -24,10 +24,18 @@ const BOUND: Duration = Duration::from_secs(60);
 /// How many resyncs of a settled workload are watched.
 const RESYNCS: u64 = 10;
 
-/// Times of a Swarm that keeps nobody waiting.
-pub(super) const QUICK: Timing = {
+/// What a Swarm is like in which nothing goes wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) timing: Timing,
+    /// Where its chance begins.
+    pub(super) seed: u64,
+}
+
+/// A Swarm that keeps nobody waiting.
+pub(super) const QUICK: Manner = {
     let moment = Duration::from_millis(1);
-    Timing {
+    let timing = Timing {
         orchestrate: moment,
         allocate: moment,
         schedule: moment,
@@ -42,7 +50,8 @@ pub(super) const QUICK: Timing = {
         orphan: Duration::from_secs(24 * 60 * 60),
         election: moment,
         handover: moment,
-    }
+    };
+    Manner { timing, seed: 1 }
 };
 
 /// One fault, where it is to happen.
@@ -51,11 +60,11 @@ pub(super) type Armed = (Place, Trouble);
 /// Plays a script. With an `expected` run, a step has settled when the Swarm runs what it ran there.
 pub(super) async fn play(
     script: &Script,
-    timing: Timing,
+    manner: Manner,
     armed: Vec<Armed>,
     expected: Option<&Seen>,
 ) -> Seen {
-    let mut play = Play::new(script, timing, LeaseTuning::default(), armed).await;
+    let mut play = Play::new(script, manner, LeaseTuning::default(), armed).await;
     play.ground.start();
     for (number, step) in script.steps.iter().enumerate() {
         if *step == Step::Delete {
@@ -96,13 +105,13 @@ pub(super) struct Play {
 
 impl Play {
     /// Everything but the operator is there, and the plan's faults wait for their points.
-    pub(super) async fn new(script: &Script, timing: Timing, lease: LeaseTuning, armed: Vec<Armed>) -> Self {
+    pub(super) async fn new(script: &Script, manner: Manner, lease: LeaseTuning, armed: Vec<Armed>) -> Self {
         let limits = if of_engine(&armed).iter().any(|(_, fault)| hangs(fault)) {
             HASTY
         } else {
             PATIENT
         };
-        let ground = Ground::new(timing, lease, limits).await;
+        let ground = Ground::new(manner, lease, limits).await;
         foreign::plant(&ground.simulation);
         let faults = ground.simulation.faults();
         let reached = faults.reached();
@@ -148,7 +157,7 @@ impl Play {
             status: look::status(settled.as_ref().unwrap_or(&Value::Null)),
             settled: settled.map(|_| started.elapsed()),
             world: look::world(&self.ground.simulation),
-            running_since: look::running_since(&self.ground.simulation),
+            agents: look::agents(&self.ground.simulation),
         });
         is_settled
     }

@@ -74,8 +74,17 @@ pub(super) struct StepSeen {
     pub(super) world: Value,
     /// The workload's status then.
     pub(super) status: Value,
-    /// Since when each agent runs.
-    pub(super) running_since: BTreeMap<String, Timestamp>,
+    /// The agents, by service.
+    pub(super) agents: BTreeMap<String, AgentSeen>,
+}
+
+/// What the Swarm shows of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AgentSeen {
+    /// Since when it runs, if it does.
+    pub(super) running_since: Option<Timestamp>,
+    /// How often it was started: no script starts one more often than the engine remembers, five times.
+    pub(super) started: usize,
 }
 
 /// What ten resyncs wrote.

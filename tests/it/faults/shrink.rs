@@ -5,12 +5,16 @@ use super::plans::Plan;
 use super::suite::{self, Outcome};
 use super::workload::{Script, Step};
 
-/// The shortest script found on which `plan` fails as it did, and how it fails there.
-pub(super) fn shrink(plan: &Plan, script: &Script, verdict: &Verdict) -> (Script, Verdict) {
+/// The shortest script found that still `fails`, and how.
+pub(super) fn shrink(
+    script: &Script,
+    verdict: &Verdict,
+    fails: impl Fn(&Script) -> Option<Verdict>,
+) -> (Script, Verdict) {
     let (mut script, mut verdict) = (script.clone(), verdict.clone());
     while let Some((shorter, same)) = shorter(&script)
         .into_iter()
-        .find_map(|shorter| Some((shorter.clone(), fails(plan, &shorter, verdict.oracle)?)))
+        .find_map(|shorter| Some((shorter.clone(), fails(&shorter)?)))
     {
         (script, verdict) = (shorter, same);
     }
@@ -39,10 +43,48 @@ fn shorter(script: &Script) -> Vec<Script> {
     all
 }
 
-fn fails(plan: &Plan, script: &Script, oracle: &str) -> Option<Verdict> {
+/// How `plan` fails the same oracle on a script, if it does.
+pub(super) fn fails(plan: &Plan, script: &Script, oracle: &str) -> Option<Verdict> {
     let baseline = suite::rehearse(script, 1).ok()?;
     match suite::runtime().block_on(suite::run(plan, script, &baseline.seen)) {
         Outcome::Failed(verdict) if verdict.oracle == oracle => Some(verdict),
         _ => None,
     }
+}
+
+#[test]
+fn what_a_failure_does_not_need_goes() {
+    let verdict = |why: &str| Verdict {
+        oracle: "P1 settles",
+        why: why.to_owned(),
+    };
+    let fails_with = |needed: &'static [Step]| {
+        move |script: &Script| {
+            let has_all = needed.iter().all(|step| script.steps.contains(step));
+            has_all.then(|| verdict("again"))
+        }
+    };
+    for (needed, shortest) in [
+        (&[Step::ScaleUp][..], "team with one role: apply, then scale up"),
+        (
+            &[Step::Rollout, Step::RemoveRole],
+            "team with two roles: apply, then change the environment, then remove a role",
+        ),
+        (&[], "team with one role: apply"),
+    ] {
+        let (script, same) = shrink(
+            &Script::whole(super::workload::Kind::Team),
+            &verdict("first"),
+            fails_with(needed),
+        );
+        assert_eq!(
+            (script.to_string().as_str(), same.why.as_str()),
+            (shortest, "again")
+        );
+    }
+    let whole = Script::whole(super::workload::Kind::Council);
+    assert_eq!(
+        shrink(&whole, &verdict("first"), |_| None),
+        (whole.clone(), verdict("first"))
+    );
 }

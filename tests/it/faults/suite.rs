@@ -17,14 +17,17 @@ use super::workload::{Script, Step};
 const SIDE_BY_SIDE: usize = 4;
 /// Who waits for many plans is told of each so many.
 const PROGRESS: usize = 50;
-/// Of a list that is read again and again, so many first readings are points, and of the others each fifth.
+/// Of a list that is read again and again, so many first readings are points, and of the others each so manyth.
 const READINGS: u32 = 3;
+const FURTHER: u32 = 5;
 
 /// What a script comes to without trouble.
 pub(super) struct Baseline {
     pub(super) seen: Seen,
     /// The points that come in every run, in order.
     pub(super) places: Vec<Place>,
+    /// How many of how many points are played, and why not the others.
+    pub(super) kept: String,
 }
 
 /// What became of a plan.
@@ -78,7 +81,18 @@ pub(super) fn rehearse(script: &Script, times: usize) -> Result<Baseline, String
     }
     let places = places(&runs);
     let seen = runs.into_iter().next().ok_or("there was no run")?;
-    Ok(Baseline { seen, places })
+    let all = seen.points.iter().filter(|point| is_ours(point)).count()
+        + seen
+            .writes
+            .iter()
+            .map(|(_, count)| *count as usize)
+            .sum::<usize>();
+    let kept = format!(
+        "{} of {all} points played: of a list that is read over and over, the first {READINGS} readings and each \
+         {FURTHER}th; none that does not come in every run",
+        places.len()
+    );
+    Ok(Baseline { seen, places, kept })
 }
 
 /// Plays one plan.
@@ -159,5 +173,5 @@ fn is_ours(point: &Point) -> bool {
 }
 
 fn is_kept(point: &Point) -> bool {
-    point.class != Class::List || point.occurrence <= READINGS || point.occurrence.is_multiple_of(5)
+    point.class != Class::List || point.occurrence <= READINGS || point.occurrence.is_multiple_of(FURTHER)
 }

@@ -106,6 +106,34 @@ async fn a_worker_that_is_back_before_it_counts_as_down_moves_nobody() {
 }
 
 #[tokio::test]
+async fn workers_that_are_lost_and_back_again_and_again_leave_one_agent_a_slot() {
+    let scene = Scene::begin("manager-2", "flapping").await;
+    scene.apply(3, ON_WORKERS).await;
+    let declared = services(scene.engine("manager-1"), "flapping").await;
+    for worker in ["worker-1", "worker-2", "worker-1"] {
+        let agents_there = scene.on(worker).await;
+        scene.unplug(worker);
+        scene.until_node("manager-1", worker, "Down").await;
+        scene.until_true("manager-1", 4, &[worker]).await;
+        assert_eq!(
+            scene.on(worker).await,
+            agents_there,
+            "nobody told it to stop them"
+        );
+        scene.plug(worker);
+        scene.until_whole().await;
+        scene.until_moved_from(worker).await;
+        scene.until_true("manager-1", 4, &[]).await;
+    }
+    assert_eq!(scene.status().await["restarts"], 0);
+    assert_eq!(
+        services(scene.engine("manager-1"), "flapping").await,
+        declared,
+        "the Swarm moves agents, not WHOOSH"
+    );
+}
+
+#[tokio::test]
 async fn a_worker_that_comes_back_with_its_old_containers_has_them_stopped() {
     let scene = Scene::begin("manager-2", "returning").await;
     scene.apply(3, ON_WORKERS).await;

@@ -199,6 +199,11 @@ impl Scene {
         .await;
     }
 
+    /// How many containers run on the node, as the node itself says.
+    pub(super) async fn on(&self, node: &str) -> usize {
+        self.engine(node).docker(&["ps", "--quiet"]).await.lines().count()
+    }
+
     /// Waits until the managers have heard from a node that was lost what became of the tasks that it had.
     pub(super) async fn until_told_how_tasks_ended_on(&self, node: &str) {
         let list = [
