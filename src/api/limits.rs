@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error};
 
 use super::status::ApiError;
@@ -74,11 +75,18 @@ impl<T: Unpin> hyper::body::Body for Holding<T> {
     }
 }
 
+/// An extension of each request: cancelled once nobody waits for the answer, so that long work can be broken off.
+#[derive(Clone, Debug)]
+pub(super) struct Abandoned(pub(super) CancellationToken);
+
 /// Reads the body within its limit, then runs the handler to its end in a task of its own.
 ///
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
-/// of its `BEGIN` would poison its pooled connection.
-async fn in_time(request: Request, next: Next) -> Response {
+/// of its `BEGIN` would poison its pooled connection. [`Abandoned`] tells it.
+async fn in_time(mut request: Request, next: Next) -> Response {
+    let abandoned = CancellationToken::new();
+    request.extensions_mut().insert(Abandoned(abandoned.clone()));
+    let _until_answered = abandoned.drop_guard();
     let answer = async {
         let (parts, body) = request.into_parts();
         let body = read(&parts.headers, body).await?;
@@ -115,10 +123,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
 mod tests {
     use std::future::pending;
 
-    use axum::Router;
     use axum::http::StatusCode;
     use axum::middleware::from_fn_with_state;
     use axum::routing::post;
+    use axum::{Extension, Router};
     use hyper::service::Service;
     use hyper_util::service::TowerToHyperService;
     use tokio::sync::Notify;
@@ -142,6 +150,24 @@ mod tests {
         let code = send(Router::new().route("/", slow), Body::empty()).await;
         assert_eq!(code, StatusCode::GATEWAY_TIMEOUT);
         done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn a_request_learns_that_nobody_waits_for_it() {
+        let (begun, broken_off) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begins, breaks_off) = (Arc::clone(&begun), Arc::clone(&broken_off));
+        let long = post(
+            async move |Extension(Abandoned(abandoned)): Extension<Abandoned>| {
+                begins.notify_one();
+                abandoned.cancelled().await;
+                breaks_off.notify_one();
+            },
+        );
+        tokio::select! {
+            code = send(Router::new().route("/", long), Body::empty()) => panic!("{code}"),
+            () = begun.notified() => {}
+        }
+        broken_off.notified().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -153,14 +154,18 @@ struct Shared {
 }
 
 impl Simulation {
-    /// Starts a Swarm and serves its engine's API on a Unix socket. A socket that is there is replaced.
+    /// Starts a Swarm and serves its engine's API on a Unix socket. A socket on which nobody listens is replaced.
     ///
     /// # Errors
-    /// When it cannot listen there.
+    /// When it cannot listen there, or something else is there.
     pub fn start(socket: &Path, settings: Settings) -> io::Result<Self> {
-        match std::fs::remove_file(socket) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let is_left_over = std::os::unix::net::UnixStream::connect(socket)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        let is_socket = socket
+            .symlink_metadata()
+            .is_ok_and(|found| found.file_type().is_socket());
+        if is_left_over && is_socket {
+            std::fs::remove_file(socket)?;
         }
         let listener = UnixListener::bind(socket)?;
         let Settings {

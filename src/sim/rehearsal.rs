@@ -278,6 +278,49 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_a_full_network_is_full() {
+        let mut world = World::new(Timestamp::UNIX_EPOCH, 7, Timing::default());
+        world.add_node(NodeSettings::default());
+        world.images.has_all = true;
+        let mut original = Rehearsal { world };
+        // Five addresses: one for the node, four for tasks.
+        let network =
+            json!({"Name": "net", "Driver": "overlay", "IPAM": {"Config": [{"Subnet": "10.9.0.0/29"}]}});
+        original.post("/networks/create", &network).unwrap();
+        let service = |name: &str, replicas: u32| {
+            json!({
+                "Name": name,
+                "TaskTemplate": {"ContainerSpec": {"Image": "agent:1"}, "Networks": [{"Target": "net"}]},
+                "EndpointSpec": {"Mode": "dnsrr"},
+                "Mode": {"Replicated": {"Replicas": replicas}},
+            })
+        };
+        original.post("/services/create", &service("a", 4)).unwrap();
+        original.advance(Duration::from_secs(5));
+        let documents = original.documents().unwrap();
+        let mut copy = Rehearsal::copy(&documents, original.now(), Timing::default()).unwrap();
+        for swarm in [&mut original, &mut copy] {
+            swarm.post("/services/create", &service("b", 1)).unwrap();
+            swarm.advance(Duration::from_secs(5));
+            let tasks = &swarm.documents().unwrap()["tasks"];
+            let waiting = tasks.iter().filter(|task| task["Status"]["State"] == "new");
+            assert_eq!(waiting.count(), 1, "{tasks:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_played_keeps_no_other_from_it() {
+        let mut documents = swarm().documents().unwrap();
+        let services = documents.get_mut("services").unwrap();
+        services[0]["Spec"]["TaskTemplate"]["Networks"] = json!([{"Target": "made-a-moment-later"}]);
+        let mut copy = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap();
+        assert_eq!(
+            copy.documents().unwrap()["services"].len(),
+            documents["services"].len() - 1
+        );
+    }
+
+    #[test]
     fn what_is_no_document_of_an_engine_is_refused() {
         let documents = Documents::from([("nodes", vec![json!({"ID": 7})])]);
         let refused = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap_err();

@@ -42,7 +42,7 @@ pub(super) fn operate(
     refused
 }
 
-/// One turn of all owners at once: whether there was anything to do.
+/// One turn of all owners at once: whether anything was done.
 fn take_turns(
     swarm: &mut Rehearsal,
     today: &Today,
@@ -59,6 +59,7 @@ fn take_turns(
         .map(|plan| plan.stages.len())
         .max()
         .unwrap_or_default();
+    let mut acted = false;
     for stage in 0..stages {
         if stage > 0 {
             swarm.advance(STEP);
@@ -68,12 +69,19 @@ fn take_turns(
             picture = next;
         }
         for action in plans.iter().filter_map(|plan| plan.stages.get(stage)).flatten() {
-            if let Err(why) = act(swarm, &picture, action) {
-                refused.insert(action.target().name().to_owned(), why);
+            let name = action.target().name().to_owned();
+            match act(swarm, &picture, action) {
+                Ok(()) => {
+                    acted = true;
+                    refused.remove(&name);
+                }
+                Err(why) => {
+                    refused.insert(name, why);
+                }
             }
         }
     }
-    stages > 0
+    acted
 }
 
 /// What the operator sees; nothing while the managers have no leader.
@@ -116,11 +124,11 @@ fn act(swarm: &mut Rehearsal, picture: &Picture, action: &Action) -> Result<(), 
             swarm.post(&path, &picture.service_request(spec, Some(id)))?;
         }
         Action::RemoveService { id, .. } => swarm.delete(&format!("/services/{id}"))?,
-        // What is not used any more moves no agent, and no plan for a declared object lets a service go.
-        Action::ReleaseService { .. }
-        | Action::RemoveNetwork { .. }
-        | Action::RemoveSecret { .. }
-        | Action::RemoveConfig { .. } => {}
+        Action::RemoveNetwork { id, .. } => swarm.delete(&format!("/networks/{id}"))?,
+        Action::RemoveSecret { id, .. } => swarm.delete(&format!("/secrets/{id}"))?,
+        Action::RemoveConfig { id, .. } => swarm.delete(&format!("/configs/{id}"))?,
+        // No plan for a declared object lets a service go.
+        Action::ReleaseService { .. } => {}
     }
     Ok(())
 }

@@ -1,17 +1,17 @@
 //! `POST …/simulations`: what would come of something, played on a copy of the Swarm. Nothing is stored or changed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::Extension;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::api::admission::{admit, admit_new, validated};
+use crate::api::admission::{Admitted, admit, admit_new, validated};
 use crate::api::answer::Answer;
+use crate::api::limits::Abandoned;
 use crate::api::lowering::{self, Shelf};
 use crate::api::payload::Document;
 use crate::api::state::Api;
@@ -25,35 +25,30 @@ use crate::whatif::{self, COLLECTIONS, Change, Owner, ScenarioError, Today};
 /// One game at a time: each holds a copy of the Swarm, and the operator has other work.
 static PLAYING: Semaphore = Semaphore::const_new(1);
 
-/// A request whose client still waits; without it, the game is broken off.
-struct Asked(Arc<AtomicBool>);
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
 /// Plays the scenario in the body, in all namespaces.
 pub(in crate::api) async fn simulate(
     State(api): State<Api>,
+    Extension(Abandoned(abandoned)): Extension<Abandoned>,
     Document(body): Document,
 ) -> Result<Answer<Outlook>, ApiError> {
     let scenario = Scenario::deserialize(body)
         .map_err(|error| ApiError::BadRequest(format!("the body is no scenario: {error}")))?;
-    let turn = PLAYING.acquire().await;
-    let today = today(&api, &scenario).await?;
-    let wanted = Arc::new(AtomicBool::new(true));
-    let asked = Asked(Arc::clone(&wanted));
+    let Some(turn) = abandoned.run_until_cancelled(PLAYING.acquire()).await else {
+        // Nobody reads this.
+        return Err(ApiError::Internal("the client has gone".to_owned()));
+    };
+    let (today, warnings) = today(&api, &scenario).await?;
     let played = tokio::task::spawn_blocking(move || {
         // Held to the end of the game, which outlives its client by a round.
         let _turn = turn;
-        whatif::play(&today, &scenario, &|| wanted.load(Ordering::Relaxed))
+        whatif::play(&today, &scenario, &|| !abandoned.is_cancelled())
     })
     .await;
-    drop(asked);
     match played.map_err(|error| ApiError::Internal(error.to_string()))? {
-        Ok(outlook) => Ok(Answer::ok(outlook)),
+        Ok(outlook) => Ok(Answer {
+            warnings,
+            ..Answer::ok(outlook)
+        }),
         Err(error @ (ScenarioError::NoSuchNode { .. } | ScenarioError::NodeExists(_))) => {
             Err(ApiError::BadRequest(error.to_string()))
         }
@@ -63,8 +58,10 @@ pub(in crate::api) async fn simulate(
     }
 }
 
-/// What is declared, with the scenario's objects in the place of theirs, and what runs.
-async fn today(api: &Api, scenario: &Scenario) -> Result<Today, ApiError> {
+/// What is declared, with the scenario's objects in the place of theirs, and what runs; and what their authors should
+/// know of them.
+async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), ApiError> {
+    let mut warnings = Vec::new();
     let mut shelf = Shelf::read(api, None).await?;
     let stored = lowering::owners(api, None).await?;
     let mut objects: BTreeMap<Key, Object> = stored
@@ -75,7 +72,11 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<Today, ApiError> {
     let mut replaced: BTreeMap<Key, Option<Object>> = BTreeMap::new();
     let mut templates: Vec<Object> = Vec::new();
     for raw in &scenario.objects {
-        let object = proposed(api, raw, &templates).await?;
+        let Admitted {
+            object,
+            warnings: more,
+        } = proposed(api, raw, &templates).await?;
+        warnings.extend(more);
         if object.kind == Kind::AgentTemplate {
             shelf.put(&object);
             templates.push(object);
@@ -106,20 +107,20 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<Today, ApiError> {
             workload,
         });
     }
-    Ok(Today {
+    let today = Today {
         documents: api.cache.swarm().documents(&COLLECTIONS).await?,
         owners,
         instance: api.instance.clone(),
         now: Timestamp::now(),
-    })
+    };
+    Ok((today, warnings))
 }
 
 /// An object of the scenario as it would be stored.
-async fn proposed(api: &Api, raw: &Value, templates: &[Object]) -> Result<Object, ApiError> {
+async fn proposed(api: &Api, raw: &Value, templates: &[Object]) -> Result<Admitted, ApiError> {
     let key = validated(raw, Kind::Team)?.key();
-    let admitted = match api.store.get(&key).await? {
-        Some(live) => admit(api, raw, &live, templates).await?,
-        None => admit_new(api, raw, key.kind, &key.namespace, templates).await?,
-    };
-    Ok(admitted.object)
+    match api.store.get(&key).await? {
+        Some(live) => admit(api, raw, &live, templates).await,
+        None => admit_new(api, raw, key.kind, &key.namespace, templates).await,
+    }
 }

@@ -174,7 +174,7 @@ impl World {
             }
         }
         for service in read(documents, "services")? {
-            world.copy_service(service)?;
+            world.copy_service(service);
         }
         for task in read(documents, "tasks")? {
             world.copy_task(task);
@@ -279,14 +279,18 @@ impl World {
         self.put_blob(kind, id, blob);
     }
 
-    fn copy_service(&mut self, document: ServiceDocument) -> Result<(), Refusal> {
+    fn copy_service(&mut self, document: ServiceDocument) {
         let ServiceDocument { id, version, spec } = document;
         // Jobs run once, on engines that are newer than what is played: they are no load that stays.
         if spec.pointer("/Mode/ReplicatedJob").is_some() || spec.pointer("/Mode/GlobalJob").is_some() {
-            return Ok(());
+            return;
         }
         let id: Id = id.into();
-        let spec = self.read_spec(&spec)?;
+        // One that others made of what is not copied (a plugin, a network of this machine, a network that was made
+        // between two lists) is left out, too: it must not keep everybody else's from being played.
+        let Ok(spec) = self.read_spec(&spec) else {
+            return;
+        };
         self.index = self.index.max(version.index);
         self.names.insert(spec.name.clone(), id.clone());
         let service = Service {
@@ -304,7 +308,6 @@ impl World {
         };
         self.services.put(id.clone(), service);
         self.give_vips(&id);
-        Ok(())
     }
 
     fn copy_task(&mut self, document: TaskDocument) {

@@ -71,6 +71,7 @@ impl World {
                 err: String::new(),
             };
         });
+        self.join_networks(&id);
     }
 
     /// Forgets the oldest ended tasks of a slot that has too many.
