@@ -1,14 +1,16 @@
-//! The operator dies at any moment; what it left half done is finished, and nothing is done twice.
+//! The operator, or its database, dies at any moment; what was left half done is finished, and nothing is done twice.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
+use whoosh::sim::{Settings, Simulation};
 
 use crate::converge::{services, team};
 use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 use crate::harness::operator::Operator;
+use crate::harness::postgres::Postgres;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -69,6 +71,44 @@ async fn it_dies_after_the_first_service() {
 #[tokio::test]
 async fn it_dies_when_all_services_are_made_and_none_is_ready() {
     killed_after(6).await;
+}
+
+#[tokio::test]
+async fn its_database_dies_in_the_middle_of_a_rollout() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let simulation = Simulation::start(&socket, Settings::default()).unwrap();
+    let mut postgres = Postgres::start().await;
+    let operator = Operator::start_on(&socket, &postgres.database().await, &[]).await;
+    let wait = ["--wait", "--timeout", "60s"];
+    operator.apply(&team("default", 6, ""), &wait).await.ok();
+
+    let updates = || {
+        let done = simulation.faults().done().into_iter();
+        let mut updates: Vec<String> = done
+            .map(|point| point.signature)
+            .filter(|signature| signature.starts_with("update service "))
+            .collect();
+        updates.sort();
+        updates
+    };
+    let louder = team("default", 6, "env: [{name: RUST_LOG, value: debug}]");
+    operator.apply(&louder, &[]).await.ok();
+    eventually(PATIENCE, "the rollout has begun", async || {
+        if updates().is_empty() {
+            Err("not yet")
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    postgres.kill();
+    assert!(updates().len() < 6, "{:?}", updates());
+    postgres.restart().await;
+
+    operator.apply(&louder, &wait).await.ok();
+    let each = (1..=6).map(|slot| format!("update service team_default_payments_reviewer_{slot}"));
+    assert_eq!(updates(), each.collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -120,7 +120,8 @@ fn p5_each_revision_once(seen: &Seen, _: &Seen) -> Result<(), String> {
 
 /// Once an operator has written, none that led before it writes any more.
 fn p6_one_leader_writes(seen: &Seen, _: &Seen) -> Result<(), String> {
-    let lives: Vec<&String> = seen.written.iter().map(|(_, life)| life).collect();
+    let number = |life: &str| life.trim_start_matches("life-").parse::<u32>().unwrap();
+    let lives = seen.written.iter().map(|(_, life)| number(life));
     if lives.is_sorted() {
         return Ok(());
     }
