@@ -320,7 +320,7 @@ fn every_mutation_still_applies() {
     assert!(!patches.is_empty());
     for patch in patches {
         let text = fs::read_to_string(&patch).unwrap();
-        for line in ["Rule: ", "Run: "] {
+        for line in ["Rule: ", "Run: ", "Notice: "] {
             assert!(
                 text.lines().any(|found| found.starts_with(line)),
                 "{patch:?}: {line}"
