@@ -180,9 +180,16 @@ async fn a_secret_that_is_too_large_is_told_by_its_size() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("token"), vec![b'x'; 500 << 10]).unwrap();
     let yaml = team("huge", 1, "secrets: [{name: token}]");
-    operator.apply(&yaml, &[]).await.ok();
-    let told = ["token", "holds 512000 bytes; Swarm takes 1 to 511999"];
-    until_told(&operator, "huge", "SecretNotFound", &told).await;
+    let size = "secret \"token\" holds 512000 bytes; Swarm takes 1 to 511999";
+    for more in [&["--dry-run=server"][..], &[]] {
+        let applied = operator.apply(&yaml, more).await;
+        assert!(
+            applied.err.contains(&format!("SecretUnusable: {size}")),
+            "{applied:?}"
+        );
+        applied.ok();
+    }
+    until_told(&operator, "huge", "SecretUnusable", &[size]).await;
     assert_eq!(names(engine, "huge").await, ["team_huge_payments_coordinator_1"]);
 
     fs::write(folder.join("token"), vec![b'x'; (500 << 10) - 1]).unwrap();
