@@ -174,6 +174,32 @@ async fn the_largest_agent_runs_and_changes_and_a_larger_one_is_refused() {
 }
 
 #[tokio::test]
+async fn the_largest_config_reaches_an_agent_and_a_larger_one_is_refused() {
+    let (engine, operator) = operator().await;
+    let client = http().unix_socket(operator.socket()).build().unwrap();
+    let teams = "http://whoosh/apis/chorus.services/v1/namespaces/bigconfig/teams";
+    let send = async |bytes: usize| {
+        let mut team = large("a", 0);
+        team["spec"]["network"] = json!("bigconfig_net");
+        team["spec"]["roles"][0]["agent"]["configs"] =
+            json!([{"name": "prompt", "path": "/prompt", "data": "x".repeat(bytes)}]);
+        let answer = client.post(teams).json(&team).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = send(1000 << 10).await;
+    assert_eq!(status, 422, "{text}");
+    let told = "spec.roles[0].agent.configs[0].data: must be less than 1,000 KiB, got 1000 KiB";
+    assert!(text.contains(told), "{text}");
+    assert!(!text.contains("xxx"), "{text}");
+    assert_eq!(names(engine, "bigconfig").await, [""; 0]);
+
+    assert_eq!(send((1000 << 10) - 1).await.0, 201);
+    let wait = "wait team/payments -n bigconfig --for=condition=Ready --timeout=120s";
+    let wait: Vec<&str> = wait.split(' ').collect();
+    operator.whoosh(&wait).await.ok();
+}
+
+#[tokio::test]
 async fn a_secret_that_is_too_large_is_told_by_its_size() {
     let (engine, operator) = operator().await;
     let folder = operator.secrets().join("huge");
