@@ -1,4 +1,4 @@
-//! Whether the networks of a workload can take its agents.
+//! Whether the networks of a workload can take its agents, before they come and after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::resource::condition::Reason;
 use crate::resource::workload::Workload;
 
 use super::desired::slots;
-use super::observed::{Network, Observed};
+use super::observed::{Attached, Network, Observed};
 
 /// What the networks have left, and how many agents come to them.
 pub(super) struct Addresses<'a> {
@@ -86,6 +86,23 @@ impl<'a> Addresses<'a> {
     fn has_one(&self, service: &str, network: &Network) -> bool {
         network.in_use.own.contains(service) && !self.leaving.contains(service)
     }
+}
+
+/// What to know of the first of `networks` on which there are more than it has addresses for, so that somebody goes
+/// without: others came to it meanwhile.
+pub(super) fn crowded(networks: &BTreeSet<String>, observed: &Observed) -> Option<String> {
+    networks.iter().find_map(|name| {
+        let network = observed.networks.get(name).filter(|network| network.capacity > 0)?;
+        let Attached { own, others } = &network.in_use;
+        let all = own.len() as u64 + others + observed.nodes.len() as u64;
+        (all > network.capacity).then(|| {
+            format!(
+                "waits for an address, and network {name} has none left (it has {} in all; each agent and each node \
+                 takes one): remove other services from it, or put some agents on another network",
+                network.capacity
+            )
+        })
+    })
 }
 
 fn not_an_overlay(name: &str) -> String {

@@ -153,7 +153,7 @@ fn state(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Ready => "Ready",
         Verdict::Starting => "Starting",
-        Verdict::Pending { .. } | Verdict::NothingFits { .. } => "Pending",
+        Verdict::Pending { .. } | Verdict::Unaddressed | Verdict::NothingFits { .. } => "Pending",
         Verdict::ImageMissing { .. }
         | Verdict::Failed { .. }
         | Verdict::CrashLoop { .. }

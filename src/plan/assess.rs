@@ -8,6 +8,7 @@ use crate::resource::condition::Reason;
 use crate::resource::workload::Workload;
 
 use super::action::{Blocked, ChangeKind, Report};
+use super::addresses;
 use super::desired::{Slot, slots};
 use super::explain::explain;
 use super::health::{Health, Verdict, judge};
@@ -27,6 +28,8 @@ pub(super) struct Assessed<'a> {
     pub(super) health: Health<'a>,
     /// Why it cannot be brought about.
     pub(super) blocked: Option<&'a Blocked>,
+    /// Why it gets no address, if a network of its own that is full is why.
+    pub(super) crowded: Option<String>,
     /// Whether its live service is what is declared, but for changes that leave the agent running.
     pub(super) updated: bool,
 }
@@ -57,11 +60,14 @@ pub(super) fn assess<'a>(
             live.filter(|live| Ownership::of(&live.spec.labels, slot.owner, instance) == Ownership::Own);
         let blocked = blocked.get(name.as_str()).copied();
         let outdated = replaced.contains(name.as_str());
+        let health = judge(live, outdated, &observed.nodes, now);
+        let unaddressed = live.filter(|_| health.verdict == Verdict::Unaddressed);
         Assessed {
             slot,
             live,
-            health: judge(live, outdated, &observed.nodes, now),
+            health,
             blocked,
+            crowded: unaddressed.and_then(|live| addresses::crowded(&live.spec.networks, observed)),
             updated: live.is_some() && !outdated && blocked.is_none(),
         }
     };
@@ -91,6 +97,7 @@ impl Assessed<'_> {
                 }
                 (Reason::NothingFits, true)
             }
+            (None, Verdict::Unaddressed) if self.crowded.is_some() => (Reason::NetworkFull, true),
             (None, Verdict::CrashLoop { .. }) => (Reason::CrashLoop, true),
             (None, Verdict::Failed { .. }) => (Reason::AgentFailed, false),
             (None, Verdict::Unhealthy { .. }) => (Reason::Unhealthy, false),
@@ -100,6 +107,7 @@ impl Assessed<'_> {
                 Verdict::Ready
                 | Verdict::Starting
                 | Verdict::Pending { .. }
+                | Verdict::Unaddressed
                 | Verdict::Updating
                 | Verdict::Missing,
             ) => return None,
@@ -114,10 +122,11 @@ impl Assessed<'_> {
 
     /// What to know of it, in plain words.
     pub(super) fn message(&self, nodes: &BTreeMap<String, Node>) -> String {
-        match (self.blocked, &self.slot.role.agent) {
-            (Some(blocked), _) => blocked.message.clone(),
-            (None, Err(missing)) => missing.to_string(),
-            (None, Ok(agent)) => explain(&self.health, agent, nodes),
+        match (self.blocked, &self.crowded, &self.slot.role.agent) {
+            (Some(blocked), ..) => blocked.message.clone(),
+            (None, Some(crowded), _) => crowded.clone(),
+            (None, None, Err(missing)) => missing.to_string(),
+            (None, None, Ok(agent)) => explain(&self.health, agent, nodes),
         }
     }
 }

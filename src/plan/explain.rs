@@ -18,7 +18,8 @@ pub(super) fn explain(health: &Health<'_>, agent: &DesiredAgent, nodes: &BTreeMa
     match &health.verdict {
         Verdict::Ready => format!("runs{}", on(task, nodes)),
         Verdict::Starting => starting(task, nodes),
-        Verdict::Pending { why } => pending(task, why),
+        Verdict::Pending { why } => format!("waits for a node{}", quoted(why)),
+        Verdict::Unaddressed => "waits for an address".to_owned(),
         Verdict::ImageMissing { error, .. } => image_missing(&agent.image, error),
         Verdict::NothingFits { why } => nothing_fits(why, agent, nodes),
         Verdict::Failed { exit_code, error } => {
@@ -72,17 +73,6 @@ fn starting(task: Option<&Task>, nodes: &BTreeMap<String, Node>) -> String {
         Some(TaskState::Preparing) => format!("gets its image{on}"),
         Some(TaskState::Starting) => format!("starts, or waits to be healthy,{on}"),
         _ => format!("starts{on}"),
-    }
-}
-
-fn pending(task: Option<&Task>, why: &str) -> String {
-    match task.map(|task| task.state) {
-        Some(TaskState::New) => {
-            "waits for an address; when that lasts, one of its networks is full: stop other services on it, or name \
-             another network"
-                .to_owned()
-        }
-        _ => format!("waits for a node{}", quoted(why)),
     }
 }
 

@@ -19,6 +19,9 @@ const LOOP: usize = 3;
 /// An agent in a loop is not ready before it has run for this long.
 const STABLE: SignedDuration = SignedDuration::from_secs(30);
 
+/// The managers give a task its addresses within moments. After this time, there is none to be had.
+const ADDRESSING: SignedDuration = SignedDuration::from_secs(15);
+
 /// The managers touch a task that ended a moment after they replaced it, to take its address back. What they hear of
 /// it after this time, they hear late.
 const LATE: SignedDuration = SignedDuration::from_secs(5);
@@ -42,6 +45,8 @@ pub enum Verdict {
         /// How often it was tried.
         count: usize,
     },
+    /// It has had no address for a while. The engine does not say which network has none.
+    Unaddressed,
     /// No node takes it.
     NothingFits {
         /// The engine's reasons, for example `scheduling constraints not satisfied on 1 node`.
@@ -191,6 +196,10 @@ impl<'a> Seen<'a, '_> {
         if let Some(why) = nothing_fits {
             return Verdict::NothingFits { why: why.to_owned() };
         }
+        // Whatever ended before it, this is what it waits for now.
+        if next.is_some_and(|task| self.is_unaddressed(task)) {
+            return Verdict::Unaddressed;
+        }
         self.failure(recent).unwrap_or_else(|| match next {
             Some(task) => Verdict::Pending {
                 why: engine_text(task).to_owned(),
@@ -259,6 +268,10 @@ impl<'a> Seen<'a, '_> {
 
     fn age(&self, since: Timestamp) -> SignedDuration {
         self.now.duration_since(since)
+    }
+
+    fn is_unaddressed(&self, task: &Task) -> bool {
+        task.state == TaskState::New && self.age(task.created) >= ADDRESSING
     }
 }
 

@@ -196,6 +196,10 @@ impl<'a> Look<'a> {
                 number(|verdict| matches!(verdict, Verdict::Pending { .. } | Verdict::NothingFits { .. })),
                 "waiting for a node",
             ),
+            (
+                number(|verdict| *verdict == Verdict::Unaddressed),
+                "waiting for an address",
+            ),
         ];
         let parts = parts.into_iter().filter(|(number, _)| *number > 0);
         let parts: Vec<_> = parts.map(|(number, what)| format!("{number} {what}")).collect();

@@ -27,7 +27,7 @@ pub struct Observed {
     /// The secrets that the workload names and the operator can read: name in the spec to a fingerprint of
     /// the content, any text that changes with it.
     pub secret_sources: BTreeMap<String, String>,
-    /// Why others cannot be used though they are there, by name in the spec; one in neither is not there.
+    /// Why others cannot be used, by name in the spec; one in neither is not there.
     pub unreadable_secrets: BTreeMap<String, String>,
     /// What is known of each image that the workload names, by the name in the spec.
     pub images: BTreeMap<String, Image>,

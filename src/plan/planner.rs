@@ -311,5 +311,9 @@ fn secrets_missing(slot: Slot<'_>, missing: &MissingSecrets) -> Obstacle {
         )
     });
     let told: Vec<_> = absent.iter().chain(unreadable).cloned().collect();
-    (Reason::SecretNotFound, told.join("; "))
+    let reason = match absent {
+        Some(_) => Reason::SecretNotFound,
+        None => Reason::SecretUnusable,
+    };
+    (reason, told.join("; "))
 }

@@ -160,7 +160,7 @@ pub struct ConfigFile {
     /// Absolute path of the file in the container. Default: `/<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The file's content, at most 1,000 KiB.
+    /// The file's content, less than 1,000 KiB.
     pub data: String,
 }
 

@@ -68,6 +68,8 @@ pub enum Reason {
     NetworkFull,
     /// A secret is not in the operator's secrets folder.
     SecretNotFound,
+    /// A secret cannot be used as it is: it is too large, empty, or cannot be read.
+    SecretUnusable,
     /// The Docker engine does not answer.
     EngineUnavailable,
     /// The Docker engine refused a change.

@@ -69,6 +69,67 @@ async fn a_network_takes_a_fleet_whole_or_not_at_all() {
     engine.docker(&["network", "rm", "narrow_net"]).await;
 }
 
+#[tokio::test]
+async fn an_agent_whose_address_others_took_is_told_of_the_full_network() {
+    let (engine, operator) = operator().await;
+    // Of 16 addresses, 13 are for containers: the node takes one, and the agents two.
+    let make = "network create --driver overlay --attachable --subnet 10.213.0.0/28 crowded_net";
+    let make: Vec<&str> = make.split(' ').collect();
+    engine.docker(&make).await;
+    operator.apply(&team("crowded", 1, ""), &WAIT).await.ok();
+    let suspended = team("crowded", 1, "").replace("spec:\n", "spec:\n  suspend: true\n");
+    operator.apply(&suspended, &[]).await.ok();
+    until_told(&operator, "crowded", "Suspended", &[]).await;
+
+    // While nobody looks after it, an agent goes, and others come for more than what is left.
+    let away = "service scale --detach team_crowded_payments_reviewer_1=0";
+    let away: Vec<&str> = away.split(' ').collect();
+    engine.docker(&away).await;
+    let states = async |service: &str| {
+        let tasks = ["service", "ps", "--format", "{{.CurrentState}}", service];
+        engine.docker(&tasks).await
+    };
+    eventually(PATIENCE, "the agent is gone", async || {
+        let left = states("team_crowded_payments_reviewer_1").await;
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    })
+    .await;
+    let theirs = "service create --detach --name crowded_theirs --network crowded_net --endpoint-mode dnsrr \
+                  --replicas 20 --constraint node.labels.none==such";
+    let theirs: Vec<&str> = theirs.split_whitespace().chain([AGENT_IMAGE]).collect();
+    engine.docker(&theirs).await;
+    eventually(PATIENCE, "others have all addresses", async || {
+        let theirs = states("crowded_theirs").await;
+        match theirs.matches("Pending").count() {
+            11 => Ok(()),
+            _ => Err(theirs),
+        }
+    })
+    .await;
+
+    operator.apply(&team("crowded", 1, ""), &[]).await.ok();
+    let told = [
+        "reviewer.1: waits for an address, and network crowded_net has none left (it has 13 in all",
+        "remove other services from it, or put some agents on another network",
+    ];
+    until_told(&operator, "crowded", "NetworkFull", &told).await;
+
+    engine.docker(&["service", "rm", "crowded_theirs"]).await;
+    let wait = "wait team/payments -n crowded --for=condition=Ready --timeout=120s";
+    let wait: Vec<&str> = wait.split(' ').collect();
+    eventually(PATIENCE, "the agent has an address", async || {
+        // It fails fast while the old reason still stands.
+        let waited = operator.whoosh(&wait).await;
+        if waited.code == 0 { Ok(()) } else { Err(waited.err) }
+    })
+    .await;
+    operator
+        .whoosh(&["delete", "team/payments", "-n", "crowded"])
+        .await
+        .ok();
+    engine.docker(&["network", "rm", "crowded_net"]).await;
+}
+
 /// A team as the API takes it, whose agents have seven variables of this letter.
 fn large(letter: &str, kib: usize) -> Value {
     let variable = |number| json!({"name": format!("V{number}"), "value": letter.repeat(kib << 10)});
@@ -113,15 +174,48 @@ async fn the_largest_agent_runs_and_changes_and_a_larger_one_is_refused() {
 }
 
 #[tokio::test]
+async fn the_largest_config_reaches_an_agent_and_a_larger_one_is_refused() {
+    let (engine, operator) = operator().await;
+    let client = http().unix_socket(operator.socket()).build().unwrap();
+    let teams = "http://whoosh/apis/chorus.services/v1/namespaces/bigconfig/teams";
+    let send = async |bytes: usize| {
+        let mut team = large("a", 0);
+        team["spec"]["network"] = json!("bigconfig_net");
+        team["spec"]["roles"][0]["agent"]["configs"] =
+            json!([{"name": "prompt", "path": "/prompt", "data": "x".repeat(bytes)}]);
+        let answer = client.post(teams).json(&team).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, text) = send(1000 << 10).await;
+    assert_eq!(status, 422, "{text}");
+    let told = "spec.roles[0].agent.configs[0].data: must be less than 1,000 KiB, got 1000 KiB";
+    assert!(text.contains(told), "{text}");
+    assert!(!text.contains("xxx"), "{text}");
+    assert_eq!(names(engine, "bigconfig").await, [""; 0]);
+
+    assert_eq!(send((1000 << 10) - 1).await.0, 201);
+    let wait = "wait team/payments -n bigconfig --for=condition=Ready --timeout=120s";
+    let wait: Vec<&str> = wait.split(' ').collect();
+    operator.whoosh(&wait).await.ok();
+}
+
+#[tokio::test]
 async fn a_secret_that_is_too_large_is_told_by_its_size() {
     let (engine, operator) = operator().await;
     let folder = operator.secrets().join("huge");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("token"), vec![b'x'; 500 << 10]).unwrap();
     let yaml = team("huge", 1, "secrets: [{name: token}]");
-    operator.apply(&yaml, &[]).await.ok();
-    let told = ["token", "holds 512000 bytes; Swarm takes 1 to 511999"];
-    until_told(&operator, "huge", "SecretNotFound", &told).await;
+    let size = "secret \"token\" holds 512000 bytes; Swarm takes 1 to 511999";
+    for more in [&["--dry-run=server"][..], &[]] {
+        let applied = operator.apply(&yaml, more).await;
+        assert!(
+            applied.err.contains(&format!("SecretUnusable: {size}")),
+            "{applied:?}"
+        );
+        applied.ok();
+    }
+    until_told(&operator, "huge", "SecretUnusable", &[size]).await;
     assert_eq!(names(engine, "huge").await, ["team_huge_payments_coordinator_1"]);
 
     fs::write(folder.join("token"), vec![b'x'; (500 << 10) - 1]).unwrap();

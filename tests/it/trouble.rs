@@ -196,7 +196,7 @@ async fn a_secret_reaches_the_agent_and_nothing_else() {
         0,
     )
     .unwrap();
-    until_told(&operator, "secret", "SecretNotFound", &["no plain file"]).await;
+    until_told(&operator, "secret", "SecretUnusable", &["no plain file"]).await;
     std::fs::remove_file(&file).unwrap();
     std::fs::write(operator.secrets().join("secret/token"), "correct-horse-battery").unwrap();
     let wait = [

@@ -26,6 +26,13 @@ fn on(id: &str, task: Task) -> Task {
     }
 }
 
+fn made(second: i64, task: Task) -> Task {
+    Task {
+        created: at(second),
+        ..task
+    }
+}
+
 fn told_to_stop(task: Task) -> Task {
     Task {
         desired: TaskState::Shutdown,
@@ -44,7 +51,8 @@ fn the_task_that_the_engine_wants_decides() {
         (vec![task(Preparing)], Verdict::Starting),
         (vec![task(Starting)], Verdict::Starting),
         (vec![], Verdict::Starting),
-        (vec![task(TaskState::New)], pending("")),
+        (vec![made(1050, task(TaskState::New))], pending("")),
+        (vec![made(1045, task(TaskState::New))], Verdict::Unaddressed),
         (vec![errored(Pending, "soon")], pending("soon")),
         (vec![told_to_stop(task(Running))], Verdict::Starting),
         // An update: the old task runs on, or stops, and is not the new one.
@@ -110,7 +118,12 @@ fn failures_of_the_current_spec_are_counted() {
         (vec![task(Starting), failed(3, 1050)], single.clone()),
         (vec![failed(3, 1050)], single.clone()),
         (vec![task(Pending), failed(3, 1050)], single.clone()),
-        (vec![failed(3, 1050), failed(3, 1040)], single),
+        (vec![failed(3, 1050), failed(3, 1040)], single.clone()),
+        (vec![made(1050, task(TaskState::New)), failed(3, 1049)], single),
+        (
+            vec![made(1045, task(TaskState::New)), failed(3, 1044)],
+            Verdict::Unaddressed,
+        ),
         (
             vec![failed(3, 1050), failed(3, 1040), failed(1, 1030)],
             looping(3),
@@ -308,10 +321,5 @@ fn people_are_told_what_it_is_and_what_to_do() {
         "ends again and again: ended with exit code 3 (the engine says \"task: non-zero exit (3)\"); read its log with \
          `whoosh logs`, then correct its command, environment or image",
     );
-    check(
-        &[],
-        &[task(TaskState::New)],
-        "waits for an address; when that lasts, one of its networks is full: stop other services on it, or name \
-         another network",
-    );
+    check(&[], &[task(TaskState::New)], "waits for an address");
 }

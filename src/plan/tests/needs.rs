@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{World, file, labels_of_others, network};
 use crate::plan::action::{Action, Report};
 use crate::plan::observed::Image;
+use crate::resource::condition::Reason;
 
 #[test]
 fn an_image_tag_is_resolved_once() {
@@ -156,19 +157,25 @@ fn a_secret_that_is_there_and_cannot_be_used_says_why() {
     world.agent("writer").secrets = vec![file("token", None), file("key", None)];
     let why = "secret \"token\" holds 0 bytes; Swarm takes 1 to 511999";
     world.observed.unreadable_secrets = BTreeMap::from([("token".to_owned(), why.to_owned())]);
-    let message = |world: &World| world.plan().report.blocked[0].message.clone();
+    let told = |world: &World| {
+        let Report { blocked, .. } = world.plan().report;
+        (blocked[0].reason, blocked[0].message.clone())
+    };
     assert_eq!(
-        message(&world),
-        format!(
-            "file default/key is not in the operator's secrets folder: put the content there, or take the secret out of \
+        told(&world),
+        (
+            Reason::SecretNotFound,
+            format!(
+                "file default/key is not in the operator's secrets folder: put the content there, or take the secret out of \
              the spec; {why}"
+            )
         )
     );
     world
         .observed
         .secret_sources
         .insert("key".to_owned(), "1".to_owned());
-    assert_eq!(message(&world), why);
+    assert_eq!(told(&world), (Reason::SecretUnusable, why.to_owned()));
 }
 
 #[test]

@@ -198,6 +198,33 @@ fn each_trouble_has_its_conditions() {
 }
 
 #[test]
+fn an_agent_that_gets_no_address_is_told_of_its_full_network() {
+    let waiting = "1/2 Progressing Ready=False:AgentsStarting Progressing=True:AgentsStarting";
+    let full = "1/2 Stalled Ready=False:NetworkFull Progressing=False:NetworkFull Degraded=True:NetworkFull \
+                Stalled=True:NetworkFull";
+    let for_a_node = "1 of 2 agents are ready: 1 waiting for a node";
+    let for_an_address = "1 of 2 agents are ready: 1 waiting for an address";
+    let told = "writer.1: waits for an address, and network chorus_net has none left (it has 5 in all; each agent and \
+                each node takes one): remove other services from it, or put some agents on another network";
+    // Both agents and the node have an address each.
+    for (capacity, others, now, expected, message) in [
+        (5, 3, 1014, waiting, for_a_node),
+        (5, 3, 1015, full, told),
+        (5, 2, 1015, waiting, for_an_address),
+        (0, 3, 1015, waiting, for_an_address),
+    ] {
+        let mut story = Story::settled("writer reviewer");
+        story.world.tasks("writer.1", &[task(TaskState::New)]);
+        story.world.now = at(now);
+        let network = story.world.network("chorus_net");
+        (network.capacity, network.in_use.others) = (capacity, others);
+        story.round();
+        assert_eq!(story.shown(), expected, "{capacity} {others} {now}");
+        assert_eq!(story.status.message, message);
+    }
+}
+
+#[test]
 fn an_image_may_still_be_on_another_node() {
     let mut story = Story::settled("writer");
     story.world.observed.nodes.insert("n2".into(), node("beta"));

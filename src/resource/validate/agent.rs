@@ -8,8 +8,8 @@ use super::cause::CauseReason;
 use super::syntax;
 use super::view::{Causes, Node};
 
-/// The engine's own bound for a config: 1,000 KiB.
-const CONFIG_MAX: usize = 1000 * 1024;
+/// The engine takes only configs of less than 1,000 KiB.
+const CONFIG_MAX: usize = 1000 * 1024 - 1;
 /// Below a thousandth of a core, Swarm refuses a service.
 const CPU_LEAST: i64 = 1_000_000;
 /// Below 4 MiB, Swarm refuses a service.
@@ -121,7 +121,7 @@ fn files(block: &Node<'_>, causes: &mut Causes) {
         causes.text(&config.field("path"), syntax::absolute_path);
         let data = config.field("data");
         if let Some(length) = data.text().map(str::len).filter(|length| *length > CONFIG_MAX) {
-            let message = format!("must be at most 1,000 KiB, got {} KiB", length.div_ceil(1024));
+            let message = format!("must be less than 1,000 KiB, got {} KiB", length.div_ceil(1024));
             causes.add(&data, CauseReason::TooLong, message);
         }
         if data.text() == Some("") {

@@ -210,7 +210,7 @@ async fn what_stands_in_the_way_is_warned_of() {
     let [warning] = warned.warnings.as_slice() else {
         panic!("{:?}", warned.warnings)
     };
-    assert!(warning.starts_with("299 - \"SecretNotFound: "), "{warning}");
+    assert!(warning.starts_with("299 - \"SecretUnusable: "), "{warning}");
     assert!(warning.contains("token"), "{warning}");
 
     crowd["spec"]["roles"][0]["agent"] = json!({"image": AGENT_IMAGE});

@@ -121,14 +121,14 @@ fn mounts_and_files_have_their_places() {
     check(
         &agent(json!({
             "secrets": [{"name": "../key"}, {"name": "key", "path": "/run/x"}],
-            "configs": [{"name": "c", "path": "c", "data": "x".repeat(1_024_001)}, {"name": "d", "path": "/run/x", "data": ""}, {"name": "e", "data": "e"}]
+            "configs": [{"name": "c", "path": "c", "data": "x".repeat(1_024_000)}, {"name": "d", "path": "/run/x", "data": ""}, {"name": "e", "data": "e"}]
         })),
         &[
             "spec.roles[0].agent.secrets[0].name: must be a file name of at most 63 letters, digits, \"-\", \"_\" and \
              \".\", starting with a letter or digit, got \"../key\"",
             "spec.roles[0].agent.configs[0].path: must be an absolute path like \"/var/cache/agent\", without \".\", \
              \"..\", doubled or trailing \"/\", got \"c\"",
-            "spec.roles[0].agent.configs[0].data: must be at most 1,000 KiB, got 1001 KiB",
+            "spec.roles[0].agent.configs[0].data: must be less than 1,000 KiB, got 1000 KiB",
             "spec.roles[0].agent.configs[1].data: must not be empty: the engine takes no config without content; take the \
              config out",
             "spec.roles[0].agent.configs: two of the agent's files are at \"/run/x\" (in secrets and configs); move one \
