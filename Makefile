@@ -48,7 +48,7 @@ sqlx: ## Write what Postgres says about each query to .sqlx/
 	@scripts/sqlx-prepare
 
 faults: setup ## Play every fault plan, or the one that PLAN names, and say what came of them
-	@WHOOSH_FAULTS='$(or $(PLAN),all)' cargo test $(AS_ROOT) --test it \
+	@WHOOSH_FAULTS='$(or $(PLAN),all)' scripts/faults $(AS_ROOT) --test it \
 		faults::$(if $(PLAN),plans_of_$(firstword $(subst /, ,$(PLAN)))) \
 		-- --nocapture --test-threads=1 --skip store:: --skip sim::
 

@@ -106,7 +106,15 @@ async fn its_database_dies_in_the_middle_of_a_rollout() {
     assert!(updates().len() < 6, "{:?}", updates());
     postgres.restart().await;
 
-    operator.apply(&louder, &wait).await.ok();
+    eventually(PATIENCE, "the database is back", async || {
+        let applied = operator.apply(&louder, &wait).await;
+        if applied.code == 0 {
+            Ok(())
+        } else {
+            Err(applied.err)
+        }
+    })
+    .await;
     let each = (1..=6).map(|slot| format!("update service team_default_payments_reviewer_{slot}"));
     assert_eq!(updates(), each.collect::<Vec<_>>());
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use whoosh::controller::LeaseTuning;
 use whoosh::resource::lifecycle::{self, Deletion, Propagation, Stamp};
-use whoosh::resource::{Key, Object, Revision};
+use whoosh::resource::{Key, Kind, Object, Revision};
 use whoosh::sim::{self, Pace, Simulation};
 use whoosh::store::{Change, Op, Store, StoreError, Write};
 use whoosh::swarm::Limits;
@@ -213,12 +213,11 @@ impl Ground {
         let _in_time = all.await;
     }
 
-    /// How many turns keys have had, by the operator's own count.
-    pub(super) fn turns(&self) -> u64 {
+    /// How many turns the objects of a kind have had, by the operator's own count.
+    pub(super) fn turns(&self, kind: Kind) -> u64 {
         let metrics = self.settings.metrics.encode();
-        let counts = metrics
-            .lines()
-            .filter(|line| line.starts_with("whoosh_reconciles_total{"));
+        let of_kind = format!("whoosh_reconciles_total{{kind=\"{}\",", kind.singular());
+        let counts = metrics.lines().filter(|line| line.starts_with(&of_kind));
         counts
             .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .sum()

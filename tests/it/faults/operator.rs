@@ -53,7 +53,7 @@ pub(super) struct Settings {
 impl Settings {
     fn tuning(&self) -> controller::Tuning {
         controller::Tuning {
-            resync: Duration::from_millis(150),
+            resync: Duration::from_millis(150).min(self.safety_net),
             safety_net: self.safety_net,
             after_acting: Duration::from_millis(10),
             while_settling: Duration::from_millis(200),

@@ -98,7 +98,7 @@ impl Plan {
             (Place::Write { .. }, "crash-after") => return Trouble::Write(WriteFault::CrashAfter),
             (Place::Write { .. }, "refused") => return Trouble::Write(WriteFault::Refused),
             (Place::Write { .. }, _) => return Trouble::Write(WriteFault::Cut),
-            (_, "crash-before") => Fault::Freeze { done: false },
+            (_, "crash" | "crash-before") => Fault::Freeze { done: false },
             (_, "crash-after") => Fault::Freeze { done: true },
             (_, "reply-lost") => Fault::Lose,
             (_, "request-lost") => Fault::LoseBefore,
@@ -151,7 +151,16 @@ pub(super) fn faults(place: &Place) -> Vec<&'static str> {
             "timeout",
             "timeout-done",
         ],
-        Class::List => vec!["stale", "stale-long", "500", "timeout", "request-lost"],
+        Class::List => vec![
+            "crash",
+            "reply-lost",
+            "request-lost",
+            "500",
+            "503",
+            "timeout",
+            "stale",
+            "stale-long",
+        ],
         Class::Event => vec!["dropped", "twice", "reordered", "silent", "cut"],
     }
 }

@@ -7,13 +7,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use whoosh::controller::LeaseTuning;
 use whoosh::resource::Key;
 use whoosh::sim::Timing;
-use whoosh::sim::faults::{Class, Fault, Point};
+use whoosh::sim::faults::{Fault, Point};
 
 use super::ground::Ground;
 use super::operator::{HASTY, PATIENT};
 use super::plans::{Place, Trouble};
 use super::seen::{Idle, Seen, StepSeen};
-use super::workload::{Declared, Script, Step, beside};
+use super::workload::{Declared, Script, Step};
 use super::writes::WriteFault;
 use super::{foreign, look, settled};
 use crate::harness::eventually::within;
@@ -101,6 +101,7 @@ pub(super) struct Play {
     armed: Vec<Armed>,
     /// What becomes of the write that is held, until it was.
     held: Option<WriteFault>,
+    started: Instant,
 }
 
 impl Play {
@@ -124,6 +125,7 @@ impl Play {
             declared: Declared::new(script),
             armed,
             held: None,
+            started: Instant::now(),
         }
     }
 
@@ -131,7 +133,8 @@ impl Play {
     pub(super) async fn take(&mut self, step: Step, expected: Option<&Value>) -> bool {
         let (before, started) = (self.ground.store.revision().await.unwrap(), Instant::now());
         let key = self.seen.script.kind.key();
-        let (other, spec) = beside(u32::try_from(self.seen.steps.len()).unwrap());
+        let edition = u32::try_from(self.seen.steps.len()).unwrap();
+        let (other, spec) = self.seen.script.kind.beside(edition);
         self.arm_writes(step).await;
         self.declared.take(step);
         self.ground.declare(&other, &spec).await;
@@ -230,28 +233,28 @@ impl Play {
         self.seen.writes.push((step, count));
     }
 
-    /// Starts the operator again, and lets ten resyncs pass. Whatever could go wrong waits until then.
+    /// Starts the operator again, and lets ten resyncs of each workload pass. Whatever could go wrong waits until then.
     pub(super) async fn idle(&mut self) {
         let waiting = self.ground.simulation.faults().disarm();
         self.ground.resync();
         let faults = self.ground.simulation.faults();
-        let calls = || -> Vec<Point> {
-            let seen = faults.seen();
-            seen.into_iter()
-                .filter(|point| point.class == Class::Call)
-                .collect()
-        };
-        let sent = calls().len();
+        let reached = faults.seen().len();
         let revision = self.ground.store.revision().await.unwrap();
-        // Two objects: a resync is a turn of each.
-        let turns = self.ground.turns() + 2 * RESYNCS;
+        let kind = self.seen.script.kind;
+        let turns = || [kind.key(), kind.beside(0).0].map(|key| self.ground.turns(key.kind));
+        let before = turns();
         let passed = within(BOUND, async || {
-            let now = self.ground.turns();
-            if now >= turns { Ok(()) } else { Err(now) }
+            let now = turns();
+            let is_past = |(before, now): (&u64, &u64)| *now >= before + RESYNCS;
+            if before.iter().zip(&now).all(is_past) {
+                Ok(())
+            } else {
+                Err(format!("{now:?}"))
+            }
         });
         if passed.await.is_ok() {
             self.seen.idle = Some(Idle {
-                calls: calls().split_off(sent),
+                points: faults.seen().split_off(reached),
                 revisions: self.ground.store.revision().await.unwrap().0 - revision.0,
             });
         }
@@ -263,6 +266,7 @@ impl Play {
         let Self {
             mut ground, mut seen, ..
         } = self;
+        seen.took = self.started.elapsed();
         let faults = ground.simulation.faults();
         seen.met |= faults.armed().len() < of_engine(&self.armed).len();
         for point in faults.done() {
@@ -273,7 +277,8 @@ impl Play {
         seen.head = ground.store.revision().await.unwrap();
         ground.until_watched(seen.head).await;
         seen.watched = ground.watched();
-        for key in [seen.script.kind.key(), beside(0).0, settled::template()] {
+        let kind = seen.script.kind;
+        for key in [kind.key(), kind.beside(0).0, settled::template()] {
             for entry in ground.store.history(&key).await.unwrap() {
                 seen.log.insert(entry.revision, (entry.at, entry.object));
             }

@@ -23,7 +23,7 @@ pub(super) struct Seen {
     pub(super) points: Vec<Point>,
     /// How many writes of the workload there were after each step.
     pub(super) writes: Vec<(Step, u32)>,
-    /// What ten resyncs of a settled workload wrote.
+    /// What ten resyncs of a settled workload did.
     pub(super) idle: Option<Idle>,
     /// What a watcher was told from the first revision on.
     pub(super) watched: Vec<Change>,
@@ -39,6 +39,8 @@ pub(super) struct Seen {
     pub(super) said: String,
     /// Whether the plan's fault happened.
     pub(super) met: bool,
+    /// How long the run took.
+    pub(super) took: Duration,
 }
 
 impl Seen {
@@ -58,6 +60,7 @@ impl Seen {
             foreign: [foreign, BTreeMap::new()],
             said: String::new(),
             met: false,
+            took: Duration::ZERO,
         }
     }
 }
@@ -87,11 +90,11 @@ pub(super) struct AgentSeen {
     pub(super) started: usize,
 }
 
-/// What ten resyncs wrote.
+/// What ten resyncs did.
 #[derive(Debug)]
 pub(super) struct Idle {
-    /// Calls that were sent to the engine.
-    pub(super) calls: Vec<Point>,
+    /// What was reached meanwhile. No fault happens there.
+    pub(super) points: Vec<Point>,
     /// Revisions of the store.
     pub(super) revisions: i64,
 }

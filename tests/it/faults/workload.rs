@@ -40,6 +40,21 @@ impl Kind {
         Key::new(kind, "default", "pay")
     }
 
+    /// The owner beside, whom nothing of the workload's trouble may hold up: it changes in every step. It is of the
+    /// other kind, so that turns are told apart.
+    pub(super) fn beside(self, edition: u32) -> (Key, Value) {
+        let (kind, role) = match self.key().kind {
+            ResourceKind::Council => (ResourceKind::Team, "dev"),
+            _ => (ResourceKind::Council, "engineering-lead"),
+        };
+        let mut spec =
+            json!({"network": "beside_net", "defaults": agent(edition), "roles": [{"name": role}]});
+        if kind == ResourceKind::Council {
+            spec["coreRoles"] = json!([role]);
+        }
+        (Key::new(kind, "default", "beside"), spec)
+    }
+
     fn roles(self) -> [&'static str; 2] {
         match self {
             Self::Team | Self::Template | Self::Recreated => ["dev", "ops"],
@@ -219,13 +234,6 @@ impl Declared {
         }
         agent
     }
-}
-
-/// The owner beside, whom nothing of the workload's trouble may hold up: it changes in every step.
-pub(super) fn beside(edition: u32) -> (Key, Value) {
-    let key = Key::new(ResourceKind::Team, "default", "beside");
-    let spec = json!({"network": "beside_net", "defaults": agent(edition), "roles": [{"name": "dev"}]});
-    (key, spec)
 }
 
 fn agent(edition: u32) -> Value {
