@@ -315,6 +315,28 @@ fn progress_has_a_deadline_that_a_new_generation_restarts() {
 }
 
 #[test]
+fn a_clock_that_jumps_is_believed_no_longer_than_until_the_agents_are_ready() {
+    const HOUR: i64 = 3600;
+    for (jump, while_starting) in [(-HOUR, "Progressing"), (HOUR, "Degraded")] {
+        let mut story = Story::settled("writer reviewer");
+        story.world.tasks("writer.1", &[task(TaskState::Starting)]);
+        story.world.now = at(1100);
+        story.round();
+        story.world.now = at(1100 + jump);
+        assert_eq!(story.round().state, while_starting);
+        let ready = |story: &mut Story, second| {
+            story.world.tasks("writer.1", &[task(TaskState::Running)]);
+            story.world.now = at(second);
+            story.round().state.clone()
+        };
+        assert_eq!(ready(&mut story, 1101 + jump), "Ready");
+        // And when it is put right.
+        assert_eq!(ready(&mut story, 1102), "Ready");
+        assert!(story.events.is_empty(), "{:?}", story.events);
+    }
+}
+
+#[test]
 fn suspended_says_so_and_what_is() {
     let mut story = Story::settled("writer reviewer");
     story.world.workload.suspended = true;

@@ -12,7 +12,7 @@ struct Bug {
     kept: (&'static str, &'static str),
 }
 
-const BUGS: [Bug; 8] = [
+const BUGS: [Bug; 9] = [
     Bug {
         name: "lease-of-the-future",
         was: "a database clock that went back made the lease last for as long, and nobody led when its holder died",
@@ -75,6 +75,14 @@ const BUGS: [Bug; 8] = [
         kept: (
             "src/sim/rehearsal.rs",
             "services_that_change_at_the_same_time_get_new_tasks_each",
+        ),
+    },
+    Bug {
+        name: "full-network-untold",
+        was: "an agent for which its network had no address left was said to wait for a node, without end",
+        kept: (
+            "src/plan/tests/status.rs",
+            "an_agent_that_gets_no_address_is_told_of_its_full_network",
         ),
     },
 ];

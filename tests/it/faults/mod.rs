@@ -3,6 +3,9 @@
 //! ```text
 //! script (steps) -> play without a fault -> points -> plans -> play each -> what was seen -> oracles P1 to P10
 //! ```
+//!
+//! Of Postgres, the writes of the workload are points. That its events or the lease cannot be written is in
+//! `tests/it/store/faults.rs` and `tests/it/leaders.rs`: neither is needed to come to the same end.
 
 mod bugs;
 mod choice;
