@@ -6,6 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use whoosh::plan::Action;
 use whoosh::plan::observed::Blob;
 use whoosh::plan::service::{FileRef, MountSpec};
+use whoosh::resource::names::label;
 use whoosh::swarm::{ActError, Done, LogLine, LogOptions, LogSource, SecretsDir, Swarm, Want};
 
 use super::proxy::{Fault, Proxy};
@@ -57,10 +58,39 @@ async fn what_was_done_already_is_not_done_again() {
     assert_eq!(stage.act(&gone).await.unwrap(), Done::AlreadyGone);
 }
 
+/// Neither what somebody else made, nor what was made for another owner that had this name.
 #[tokio::test]
 async fn what_is_not_ours_is_never_touched() {
     let (engine, stage) = Stage::shared().await;
     stage.create_network().await;
+    let mut former = stage.labels();
+    former.insert(label::UID.to_owned(), "uid-0".to_owned());
+    for labels in [BTreeMap::new(), former] {
+        assert_service_is_left_alone(engine, &stage, &labels).await;
+    }
+
+    let name = format!("{}_theirs", stage.network);
+    let network = engine
+        .docker(&["network", "create", "--driver", "overlay", &name])
+        .await;
+    let changes = stage.swarm.calls().mutations();
+    let answer = stage
+        .act(&Action::RemoveNetwork {
+            id: network.clone(),
+            name: String::new(),
+        })
+        .await;
+    assert!(matches!(answer, Err(ActError::Conflict { .. })), "{answer:?}");
+    let labels = stage.labels();
+    let answer = stage.act(&Action::CreateNetwork { name, labels }).await;
+    assert!(matches!(answer, Err(ActError::NameTaken { .. })), "{answer:?}");
+    assert_eq!(stage.swarm.calls().mutations(), changes, "nothing was sent");
+    engine.docker(&["network", "rm", &network]).await;
+    stage.clear().await;
+}
+
+/// Checks that a service of these labels, of the name of one of the owner's, is neither taken over nor changed.
+async fn assert_service_is_left_alone(engine: &Engine, stage: &Stage, labels: &BTreeMap<String, String>) {
     let spec = stage.spec(1);
     let foreign = [
         "service",
@@ -71,15 +101,24 @@ async fn what_is_not_ours_is_never_touched() {
         "--endpoint-mode",
         "dnsrr",
     ];
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("--label={key}={value}"))
+        .collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     let args = ["--name", &spec.name, super::stage::IMAGE, "-c", "exit 0"];
-    let id = engine.docker(&[&foreign[..], &args[..]].concat()).await;
-    let before = engine.docker(&["service", "inspect", &id]).await;
+    let id = engine.docker(&[&foreign[..], &labels, &args].concat()).await;
+    let declared = ["service", "inspect", "--format", "{{json .Spec}}", &id];
+    let before = engine.docker(&declared).await;
     let changes = stage.swarm.calls().mutations();
 
     let (name, uid) = (spec.name.clone(), stage.uid().to_owned());
-    let version = 1;
     let create = stage.create(spec.clone()).await;
     assert!(matches!(create, Err(ActError::NameTaken { .. })), "{create:?}");
+    let version = engine
+        .docker(&["service", "inspect", "--format", "{{.Version.Index}}", &id])
+        .await;
+    let version = version.parse().unwrap();
     let spec = Box::new(spec);
     for action in [
         Action::UpdateService {
@@ -96,43 +135,23 @@ async fn what_is_not_ours_is_never_touched() {
         },
         Action::RemoveService {
             id: id.clone(),
-            name: name.clone(),
-            uid: uid.clone(),
+            name,
+            uid,
         },
     ] {
         let answer = stage.act(&action).await;
         assert!(
             matches!(answer, Err(ActError::Conflict { .. })),
-            "{action:?}: {answer:?}"
+            "{labels:?}: {action:?}: {answer:?}"
         );
     }
-    let network = engine
-        .docker(&["network", "create", "--driver", "overlay", &format!("{name}_net")])
-        .await;
-    let answer = stage
-        .act(&Action::RemoveNetwork {
-            id: network.clone(),
-            name: String::new(),
-        })
-        .await;
-    assert!(matches!(answer, Err(ActError::Conflict { .. })), "{answer:?}");
-    let (taken, labels) = (format!("{name}_net"), stage.labels());
-    let answer = stage.act(&Action::CreateNetwork { name: taken, labels }).await;
-    assert!(matches!(answer, Err(ActError::NameTaken { .. })), "{answer:?}");
-
     assert_eq!(
         stage.swarm.calls().mutations(),
         changes + 1,
         "only the create was sent"
     );
-    let service = |text: &str| text.split("UpdatedAt").last().map(str::to_owned);
-    assert_eq!(
-        service(&engine.docker(&["service", "inspect", &id]).await),
-        service(&before)
-    );
-    engine.docker(&["network", "rm", &network]).await;
+    assert_eq!(engine.docker(&declared).await, before);
     engine.docker(&["service", "rm", &id]).await;
-    stage.clear().await;
 }
 
 /// Two installations on one Swarm: names, and by chance even uids, are the same, and yet each has its own.
