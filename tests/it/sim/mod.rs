@@ -5,6 +5,7 @@ mod faults;
 mod honesty;
 mod managers;
 mod openapi;
+mod outcome;
 mod pattern;
 mod stage;
 mod swarm;
