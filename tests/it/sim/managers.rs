@@ -8,8 +8,8 @@ use super::stage::Sim;
 use crate::harness::eventually::eventually;
 use crate::swarm::stage::PATIENCE;
 
-/// Three managers and a worker, where ten seconds pass in one.
-fn settings() -> Settings {
+/// Three managers and a worker.
+fn settings(pace: Pace) -> Settings {
     let node = |number: usize| NodeSettings {
         hostname: format!("node-{number}"),
         is_manager: number <= 3,
@@ -17,10 +17,13 @@ fn settings() -> Settings {
     };
     Settings {
         nodes: (1..=4).map(node).collect(),
-        pace: Pace::Live { speed: 10.0 },
+        pace,
         ..Settings::default()
     }
 }
+
+/// Ten seconds pass in one.
+const FAST: Pace = Pace::Live { speed: 10.0 };
 
 async fn get(sim: &Sim, path: &str) -> Value {
     let client = crate::harness::http().unix_socket(sim.socket()).build().unwrap();
@@ -72,7 +75,7 @@ async fn until_one_runs(sim: &Sim, variable: &str) {
 
 #[tokio::test]
 async fn nodes_and_info_tell_who_manages_and_who_leads() {
-    let sim = Sim::start(settings());
+    let sim = Sim::start(settings(FAST));
     let row = |name: &str, role: &str, status: Value| (name.to_owned(), role.to_owned(), status);
     let reachable = json!({"Reachability": "reachable"});
     assert_eq!(
@@ -101,28 +104,31 @@ async fn nodes_and_info_tell_who_manages_and_who_leads() {
 
 #[tokio::test]
 async fn an_election_is_an_outage_that_passes() {
-    let sim = Sim::start(settings());
+    let settings = settings(Pace::Manual);
+    let election = settings.timing.election;
+    let sim = Sim::start(settings);
     let stage = sim.stage().await;
-    stage.create_network().await;
+    let mut spec = stage.spec(1);
+    spec.networks.clear();
     sim.simulation.fail_node("node-1").unwrap();
     let error = stage.swarm.require_manager().await.unwrap_err();
     assert!(matches!(error, SwarmError::NoQuorum { .. }), "{error:?}");
-    let refused = stage.create(stage.spec(1)).await;
+    let refused = stage.create(spec.clone()).await;
     assert!(
         matches!(refused, Err(ActError::Unavailable { .. })),
         "{refused:?}"
     );
-    eventually(PATIENCE, "another manager leads", async || {
-        stage.swarm.require_manager().await
-    })
-    .await;
-    stage.create(stage.spec(1)).await.unwrap();
+    sim.simulation.advance(election);
+    stage.swarm.require_manager().await.unwrap();
+    stage.create(spec).await.unwrap();
+    // By then the node that failed counts as down, too.
+    sim.simulation.advance(election);
     until_one_runs(&sim, "").await;
 }
 
 #[tokio::test]
 async fn an_update_goes_on_under_another_leader() {
-    let sim = Sim::start(settings());
+    let sim = Sim::start(settings(FAST));
     let stage = sim.stage().await;
     stage.create_network().await;
     let mut want = stage.spec(1);
