@@ -4,6 +4,7 @@ mod door;
 mod faults;
 mod honesty;
 mod managers;
+mod nodes;
 mod openapi;
 mod outcome;
 mod pattern;
