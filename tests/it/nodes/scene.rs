@@ -16,7 +16,7 @@ use crate::harness::operator::Operator;
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(super) const MANAGERS: [&str; 3] = ["manager-1", "manager-2", "manager-3"];
-pub(super) const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
+const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
 
 /// Whoever asks is answered by then, be it that there is no answer.
 pub(super) const SOON: Duration = Duration::from_secs(12);
