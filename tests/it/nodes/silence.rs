@@ -1,9 +1,12 @@
 //! Servers that go silent: their connections stay open, and nobody answers.
+//!
+//! Of NATS, only agents know: operators neither send nor hear anything there, so that its silence is none of theirs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -31,11 +34,11 @@ async fn a_silent_engine_is_told_and_its_agents_run_on() {
         .await;
     assert_eq!(scene.status().await["summary"], "4/5");
     scene.assert_answers_without_agents().await;
-    assert_eq!(services(scene.engine(others[0]), "mute").await, declared);
 
     scene.engine(own).resume();
     scene.until_whole().await;
     scene.until_true(others[0], 5, &[]).await;
+    assert_kept(&declared, &services(scene.engine(others[0]), "mute").await);
 }
 
 #[tokio::test]
@@ -47,6 +50,7 @@ async fn a_silent_database_stops_the_operators_and_nothing_else() {
     let mut scene = Scene::of(cluster, operator, "manager-2", "hushed");
     let second = scene.operator.start_copy().await;
     scene.apply(2, "").await;
+    let mut declared = services(scene.engine("manager-1"), "hushed").await;
     let before = scene.running(&[]).await;
 
     hush.silence();
@@ -77,8 +81,7 @@ async fn a_silent_database_stops_the_operators_and_nothing_else() {
         .engine("manager-1")
         .docker(&["service", "rm", reviewer])
         .await;
-    let left = services(scene.engine("manager-1"), "hushed").await;
-    assert_eq!(left.len(), 2, "nobody acts: {left:?}");
+    declared.retain(|(name, _, _)| name != reviewer);
     let running = scene.running(&[]).await;
     assert!(
         before
@@ -87,6 +90,7 @@ async fn a_silent_database_stops_the_operators_and_nothing_else() {
             .all(|(name, on)| running.get(name) == Some(on))
     );
 
+    let spoken = Timestamp::now();
     hush.speak();
     eventually(PATIENCE, "the service is made again", async || {
         let now = services(scene.engine("manager-1"), "hushed").await;
@@ -98,6 +102,11 @@ async fn a_silent_database_stops_the_operators_and_nothing_else() {
     })
     .await;
     scene.until_true("manager-1", 3, &[]).await;
+    assert_kept(&declared, &services(scene.engine("manager-1"), "hushed").await);
+    let made = ["service", "inspect", "--format", "{{json .CreatedAt}}", reviewer];
+    let made = scene.engine("manager-1").docker(&made).await;
+    let made: Timestamp = serde_json::from_str(&made).unwrap();
+    assert!(made > spoken, "made at {made}, in the silence until {spoken}");
     let leading = [scene.operator.leads().await, second.leads().await];
     assert!(leading[0] != leading[1], "{leading:?}");
 }
@@ -125,6 +134,12 @@ async fn a_silent_nats_costs_reports_and_nothing_else() {
     until_all_report(&nats.url(), 4).await;
     assert_eq!(scene.running(&[]).await, running);
     assert_eq!(scene.status().await["restarts"], 0);
+}
+
+/// Checks that nobody changed or made anew any of the services of before.
+fn assert_kept(before: &[(String, String, u64)], now: &[(String, String, u64)]) {
+    let is_kept = before.iter().all(|service| now.contains(service));
+    assert!(is_kept, "{before:?} {now:?}");
 }
 
 /// Waits until that many agents have reported to BACKBEAT.
