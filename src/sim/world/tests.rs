@@ -12,7 +12,11 @@ use crate::sim::NodeSettings;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn world(nodes: usize) -> World {
-    let mut world = World::new(Timestamp::UNIX_EPOCH, 7, Timing::default());
+    world_of_seed(7, nodes)
+}
+
+fn world_of_seed(seed: u64, nodes: usize) -> World {
+    let mut world = World::new(Timestamp::UNIX_EPOCH, seed, Timing::default());
     for number in 1..=nodes {
         world.add_node(NodeSettings {
             hostname: format!("node-{number}"),
@@ -417,16 +421,19 @@ fn an_unhealthy_container_never_runs() {
 }
 
 #[test]
-fn the_same_seed_makes_the_same_swarm() {
-    let run = || {
-        let mut world = world(3);
+fn the_same_seed_makes_the_same_swarm_and_another_one_another() {
+    let run = |seed| {
+        let mut world = world_of_seed(seed, 3);
         world.create_service(&spec(5, &json!({}))).unwrap();
         pass(&mut world, SECOND);
         world.end_containers("s", 1);
         pass(&mut world, 5 * SECOND);
-        world.tasks.ids()
+        world
     };
-    assert_eq!(run(), run());
+    let (first, again, other) = (run(7), run(7), run(8));
+    assert_eq!(format!("{first:?}"), format!("{again:?}"));
+    let ids = |world: &World| (world.nodes.ids(), world.tasks.ids());
+    assert_ne!(ids(&first), ids(&other));
 }
 
 #[test]
