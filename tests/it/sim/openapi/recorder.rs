@@ -1,10 +1,10 @@
-//! Stands between a client and an engine, and writes down what the client asks.
+//! Stands between a client and an engine, and writes down what they say.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -51,7 +51,7 @@ impl Recorder {
         format!("unix://{}", self.folder.path().join("docker.sock").display())
     }
 
-    /// The requests so far, with the statuses of their answers.
+    /// The requests so far with their answers; of those that go on, only the statuses.
     pub(super) fn seen(&self) -> Vec<Exchange> {
         self.seen.lock().unwrap().clone()
     }
@@ -71,7 +71,7 @@ async fn pass_on(
     request: Request<Incoming>,
     engine: &Path,
     seen: &Mutex<Vec<Exchange>>,
-) -> Response<Incoming> {
+) -> Response<Either<Incoming, Full<Bytes>>> {
     let stream = UnixStream::connect(engine).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
@@ -84,14 +84,29 @@ async fn pass_on(
         .send_request(Request::from_parts(parts, Full::<Bytes>::new(body.clone())))
         .await
         .unwrap();
-    seen.lock().unwrap().push(Exchange {
+    let (head, told) = answer.into_parts();
+    let mut exchange = Exchange {
         method,
         path,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-        status: answer.status().as_u16(),
+        status: head.status.as_u16(),
         answer: Value::Null,
-    });
-    answer
+    };
+    let told = if goes_on(&exchange) {
+        Either::Left(told)
+    } else {
+        let told = told.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(told.to_vec()).unwrap();
+        exchange.answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Either::Right(Full::new(told))
+    };
+    seen.lock().unwrap().push(exchange);
+    Response::from_parts(head, told)
+}
+
+/// Whether an answer comes bit by bit, for as long as somebody listens.
+pub(super) fn goes_on(exchange: &Exchange) -> bool {
+    exchange.path.starts_with("/events") || exchange.path.contains("/logs")
 }
 
 /// A path without its `/v1.41`.
