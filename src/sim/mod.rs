@@ -246,6 +246,14 @@ impl Simulation {
         Ok(self.shared.with(|world| world.return_node(node))?)
     }
 
+    /// The machine of a node that was silent has started anew: what ran on it ended with it.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn restart_node(&self, node: &str) -> Result<(), NoSuchThing> {
+        Ok(self.shared.with(|world| world.restart_node(node))?)
+    }
+
     /// Drains a node, or takes it back into use.
     ///
     /// # Errors

@@ -182,6 +182,27 @@ impl World {
         Ok(())
     }
 
+    /// A node answers again after its machine failed, and with it all that ran there.
+    pub(crate) fn restart_node(&mut self, name: &str) -> Result<(), Refusal> {
+        let id = self.find_node(name)?.id.clone();
+        for task in self.tasks_on(&id) {
+            let Some(found) = self.tasks.get(&task) else {
+                continue;
+            };
+            if matches!(found.status.state, TaskState::Starting | TaskState::Running) {
+                let message = found.status.message;
+                self.end(
+                    &task,
+                    TaskState::Failed,
+                    message,
+                    "task: non-zero exit (255)",
+                    255,
+                );
+            }
+        }
+        self.return_node(name)
+    }
+
     /// What a node can bear.
     pub(crate) fn set_node_resources(
         &mut self,

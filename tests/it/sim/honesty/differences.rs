@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::plain::Fields;
+use super::script::Script;
 use crate::sim::pattern::fits;
 
 /// One step of a script, and what the engine showed.
@@ -100,9 +101,12 @@ impl Accepted {
     }
 }
 
-/// All accepted differences.
-pub(super) fn accepted() -> Vec<Accepted> {
-    serde_yaml::from_str(include_str!("accepted.yaml")).unwrap()
+/// The accepted differences of scripts.
+pub(super) fn accepted<'a>(scripts: impl IntoIterator<Item = &'a Script>) -> Vec<Accepted> {
+    let mut all: Vec<Accepted> = serde_yaml::from_str(include_str!("accepted.yaml")).unwrap();
+    let names: Vec<&str> = scripts.into_iter().map(|script| script.name.as_str()).collect();
+    all.retain(|exception| names.iter().any(|name| fits(&exception.script, name)));
+    all
 }
 
 /// Refuses differences that nobody accepted, and exceptions that nothing needs any longer.

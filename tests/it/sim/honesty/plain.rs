@@ -129,7 +129,7 @@ fn sorted(answer: &Value) -> Value {
         return answer.clone();
     };
     let name = |item: &Value| {
-        let at = ["/Spec/Name", "/Name", "/Names/0"];
+        let at = ["/Spec/Name", "/Name", "/Names/0", "/Description/Hostname"];
         let found = at.into_iter().find_map(|at| item.pointer(at)?.as_str());
         found.unwrap_or_default().to_owned()
     };

@@ -5,9 +5,9 @@ use std::panic::AssertUnwindSafe;
 use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use whoosh::sim::Simulation;
 
 use super::differences::Record;
+use super::machines::Machines;
 use super::plain::{Fields, Names, age};
 use super::script::{Script, Step, service};
 use super::told::{Listener, by_object, past};
@@ -18,8 +18,7 @@ use crate::swarm::stage::PATIENCE;
 /// One script at one engine.
 pub(super) struct Play<'a> {
     door: &'a Door,
-    /// `None` at a real engine.
-    simulation: Option<&'a Simulation>,
+    machines: Machines<'a>,
     script: &'a Script,
     began: Timestamp,
     names: Names,
@@ -29,10 +28,10 @@ pub(super) struct Play<'a> {
 }
 
 /// Plays a script from its first step to the last event; what was seen, until its end or until a step failed.
-pub(super) async fn play(door: &Door, simulation: Option<&Simulation>, script: &Script) -> Vec<Record> {
+pub(super) async fn play(door: &Door, machines: Machines<'_>, script: &Script) -> Vec<Record> {
     let mut play = Play {
         door,
-        simulation,
+        machines,
         script,
         began: Timestamp::now(),
         names: Names::default(),
@@ -45,7 +44,7 @@ pub(super) async fn play(door: &Door, simulation: Option<&Simulation>, script: &
     if let Err(panic) = end {
         let why = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         // Under the engine's own name, so that it differs even when both fail alike.
-        let engine = if simulation.is_some() {
+        let engine = if play.machines.simulation().is_some() {
             "simulation"
         } else {
             "real engine"
@@ -88,7 +87,14 @@ impl Play<'_> {
                 self.record_answer(line, "/", &answer);
             }
             "update" => {
-                let answer = self.update(rest, argument).await;
+                let path = format!("services/{rest}");
+                let answer = self.update(&path, &service(rest, argument)).await;
+                self.record_answer(line, "/", &answer);
+            }
+            "node" => {
+                let role = rest.split('-').next();
+                let spec = json!({"Role": role, "Availability": argument});
+                let answer = self.update(&format!("nodes/{rest}"), &spec).await;
                 self.record_answer(line, "/", &answer);
             }
             "remove" => {
@@ -131,11 +137,13 @@ impl Play<'_> {
                 self.record(line, Fields::from([("grown by".to_owned(), grown.to_string())]));
             }
             "simulated" => {
-                if let Some(simulation) = self.simulation {
+                if let Some(simulation) = self.machines.simulation() {
                     assert_eq!(argument, "unhealthy");
                     simulation.set_healthy(rest, false);
                 }
             }
+            "power-off" => self.machines.power_off(rest),
+            "power-on" => self.machines.power_on(rest).await,
             other => panic!("{}: no script can {other}", self.script.name),
         }
     }
@@ -194,12 +202,11 @@ impl Play<'_> {
         out + rest
     }
 
-    /// Changes a service; again when the engine's own updater was faster.
-    async fn update(&mut self, name: &str, different: &Value) -> (u16, Value) {
-        let path = format!("/services/{name}/update?version=$(version services/{name})");
-        let body = service(name, different);
+    /// Changes a service or a node; again when the engine itself was faster.
+    async fn update(&mut self, object: &str, spec: &Value) -> (u16, Value) {
+        let path = format!("/{object}/update?version=$(version {object})");
         for _ in 0..50 {
-            let answer = self.ask("POST", &path, &body).await;
+            let answer = self.ask("POST", &path, spec).await;
             if !answer.1.to_string().contains("out of sequence") {
                 return answer;
             }

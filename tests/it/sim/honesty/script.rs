@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `GET /path`, `POST /path`, `DELETE /path` | the body | asks |
 //! | `create NAME`, `update NAME` | what differs from [`service`] | asks; an update that came too late, again |
+//! | `node NAME` | `active`, `pause` or `drain` | the same for a node of a cluster |
 //! | `remove NAME` | | removes a service, and waits until its tasks are gone |
 //! | `tasks NAME` | `slot desired state` of each, by slot and age | waits until they are so |
 //! | `until /path` | values by JSON pointer; `null` for none | waits until an answer has them |
@@ -13,6 +14,7 @@
 //! | `events` | filters | asks what the engine still knows of the events since the script began |
 //! | `kill NAME.SLOT` | a signal | kills the slot's running container |
 //! | `version KIND/NAME` | | by how much the version grew since the last such step |
+//! | `power-off NODE`, `power-on NODE` | | the node's machine loses its power, or starts on its disk |
 //! | `simulated NAME` | `unhealthy` | makes the simulation's containers as the script's real ones are |
 //!
 //! In paths and bodies stand `$(id KIND/NAME)`, `$(version KIND/NAME)` and `$(bytes COUNT)` (Base64 of so many).
