@@ -154,7 +154,7 @@ fn p7_ready_is_true(seen: &Seen, _: &Seen) -> Result<(), String> {
         let end = seen.steps.get(number + 1).map_or(seen.head, |next| next.before);
         let in_step = || workload().filter(|(revision, _)| **revision > step.before && **revision <= end);
         // One that is deleted and declared again may have become ready a last time before.
-        let last = in_step().last().map(|(_, (_, object))| object.uid());
+        let last = in_step().next_back().map(|(_, (_, object))| object.uid());
         for (revision, (at, object)) in in_step() {
             if last != Some(object.uid()) || !says_ready(object, step) {
                 continue;
