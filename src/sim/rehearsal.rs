@@ -278,6 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_managers_without_a_majority_has_no_leader() {
+        let mut documents = swarm().documents().unwrap();
+        let nodes = documents.get_mut("nodes").unwrap();
+        for node in nodes.iter_mut().filter(|node| node["ManagerStatus"].is_object()) {
+            if node["ManagerStatus"]["Leader"] != true {
+                node["ManagerStatus"]["Reachability"] = json!("unreachable");
+            }
+        }
+        let mut copy = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap();
+        copy.documents().unwrap_err();
+        assert_eq!(copy.managers(), (1, 3));
+    }
+
+    #[test]
     fn a_copy_of_a_full_network_is_full() {
         let mut world = World::new(Timestamp::UNIX_EPOCH, 7, Timing::default());
         world.add_node(NodeSettings::default());

@@ -97,7 +97,8 @@ fn summary(outlook: &Outlook) -> String {
         total,
         has_leader,
     } = managers;
-    if !has_leader && reachable * 2 > *total {
+    let majority = total / 2 + 1;
+    if !has_leader && *reachable >= majority {
         text.push_str(
             "The managers still elect a leader when the simulation ends; watch for longer with --for.\n",
         );
@@ -107,7 +108,7 @@ fn summary(outlook: &Outlook) -> String {
              replaced or changed until more than half of the managers are back.\n"
         ));
     } else if reachable < total {
-        let spare = (reachable * 2 - total - 1) / 2;
+        let spare = reachable.saturating_sub(majority);
         text.push_str(&format!(
             "{reachable} of {total} managers answer, and {spare} more may fail.\n"
         ));

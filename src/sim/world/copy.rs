@@ -183,7 +183,7 @@ impl World {
             world.plan(timing.orchestrate, Due::Orchestrate(service));
         }
         world.review_managers();
-        if !world.managers.has_leader() {
+        if world.managers.next_election().is_some() {
             world.elect();
         }
         Ok(world)
