@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::figures::Figures;
+use crate::figures::{Figures, Reference};
 use crate::harness::docker::{AGENT_IMAGE, Engine};
 use crate::harness::eventually::eventually;
 use crate::harness::keeper::run;
@@ -19,7 +19,14 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
         .docker(&["image", "inspect", "--format", "{{.Size}}", AGENT_IMAGE])
         .await;
     let megabytes = bytes.trim().parse::<f64>().unwrap() / 1e6;
-    figures.add("agent's image", megabytes, Some(20.0), "MB", 1, "target");
+    figures.add(
+        "agent's image",
+        megabytes,
+        Reference::Target(20.0),
+        "MB",
+        1,
+        "target",
+    );
 
     let nats = engine.nats().await;
     let room = run().room("agent");
@@ -49,7 +56,7 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     figures.add(
         "agent idle: resident",
         resident_mebibytes(agent.id()),
-        Some(10.0),
+        Reference::Target(10.0),
         "MiB",
         1,
         "target",

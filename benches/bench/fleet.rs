@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::engine::Eyes;
-use crate::figures::{Figures, median};
+use crate::figures::{Figures, Reference, median};
 use crate::harness::docker::{AGENT_IMAGE, Engine};
 use crate::harness::keeper::run;
 use crate::harness::operator::Operator;
@@ -61,7 +61,7 @@ pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut 
         eyes.until_nothing(STACK).await;
     }
     let beside = "docker stack deploy of the same 34 services";
-    let (ours, theirs) = (median(&accepted), Some(median(&stack_accepted)));
+    let (ours, theirs) = (median(&accepted), Reference::Peer(median(&stack_accepted)));
     figures.add(
         "apply to all 34 services accepted",
         ours,
@@ -70,7 +70,7 @@ pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut 
         RUNS,
         beside,
     );
-    let (ours, theirs) = (median(&running), Some(median(&stack_running)));
+    let (ours, theirs) = (median(&running), Reference::Peer(median(&stack_running)));
     figures.add("apply to all 34 agents running", ours, theirs, "s", RUNS, beside);
 }
 

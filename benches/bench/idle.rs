@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::figures::Figures;
+use crate::figures::{Figures, Reference};
 use crate::harness::operator::Operator;
 
 /// Long enough for a re-list and a resync of every object.
@@ -22,7 +22,7 @@ pub(crate) async fn measure(operator: &Operator, figures: &mut Figures) {
     figures.add(
         "operator idle, 34 agents: processor",
         share,
-        Some(1.0),
+        Reference::Target(1.0),
         "%",
         1,
         "target, of one core",
@@ -31,7 +31,7 @@ pub(crate) async fn measure(operator: &Operator, figures: &mut Figures) {
     figures.add(
         "operator idle, 34 agents: resident",
         resident,
-        Some(64.0),
+        Reference::Target(64.0),
         "MiB",
         1,
         "target",
@@ -46,13 +46,14 @@ pub(crate) fn resident_mebibytes(pid: u32) -> f64 {
     kibibytes / 1024.0
 }
 
-/// Processor time of a process, user and system (fields 14 and 15 of `/proc/<pid>/stat`, proc(5)).
+/// Processor time of the threads that a process has, finer than that of the whole process (`schedstat`,
+/// nanoseconds).
 pub(crate) fn processor_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks: u64 = [fields[11], fields[12]]
-        .iter()
-        .map(|field| field.parse::<u64>().unwrap())
-        .sum();
-    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let spent = threads.filter_map(|thread| {
+        // A thread may end meanwhile.
+        let stat = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        stat.split(' ').next()?.parse::<f64>().ok()
+    });
+    spent.sum::<f64>() / 1e9
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::engine::Eyes;
-use crate::figures::{Figures, median, quantile};
+use crate::figures::{Figures, Reference, median, quantile};
 use crate::harness::docker::{AGENT_IMAGE, Engine};
 use crate::harness::operator::Operator;
 use crate::idle::{processor_seconds, resident_mebibytes};
@@ -29,7 +29,14 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     let start = Instant::now();
     operator.apply(&manifests(), &[]).await.ok();
     let seconds = eyes.until_accepted("team_default_p", TEAMS * AGENTS, start).await;
-    figures.add("1,000 pending: apply to all accepted", seconds, None, "s", 1, "");
+    figures.add(
+        "1,000 pending: apply to all accepted",
+        seconds,
+        Reference::None,
+        "s",
+        1,
+        "",
+    );
 
     let mut millis = Vec::new();
     for run in 0..RUNS {
@@ -43,7 +50,7 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     figures.add(
         "1,000 pending: removed to replaced, p50",
         p50,
-        None,
+        Reference::None,
         "ms",
         RUNS,
         "pollers: minutes",
@@ -51,7 +58,7 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     figures.add(
         "1,000 pending: removed to replaced, p99",
         p99,
-        Some(100.0),
+        Reference::Target(100.0),
         "ms",
         RUNS,
         "target",
@@ -65,7 +72,7 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     figures.add(
         "1,000 pending, idle: processor",
         share,
-        Some(1.0),
+        Reference::Target(1.0),
         "%",
         1,
         "target, of one core",
@@ -74,7 +81,7 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
     figures.add(
         "1,000 pending, idle: resident",
         resident,
-        Some(64.0),
+        Reference::Target(64.0),
         "MiB",
         1,
         "target",

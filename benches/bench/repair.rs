@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::engine::Eyes;
-use crate::figures::{Figures, median, quantile};
+use crate::figures::{Figures, Reference, median, quantile};
 use crate::fleet::{AGENTS, PREFIX, manifest};
 use crate::harness::docker::Engine;
 use crate::harness::operator::Operator;
@@ -35,7 +35,7 @@ pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut 
     figures.add(
         "removed by hand to replaced, p50",
         median(&millis),
-        None,
+        Reference::None,
         "ms",
         RUNS,
         "pollers: minutes",
@@ -43,7 +43,7 @@ pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut 
     figures.add(
         "removed by hand to replaced, p99",
         quantile(&millis, 0.99),
-        Some(100.0),
+        Reference::Target(100.0),
         "ms",
         RUNS,
         "target",

@@ -10,6 +10,7 @@ use super::cost::Cost;
 use super::engine::SimulatedEngine;
 use crate::harness::operator::Operator;
 use crate::harness::postgres::{Database, Postgres};
+use crate::idle::processor_seconds;
 
 /// Nothing that is awaited takes this long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(900);
@@ -91,18 +92,6 @@ impl Stage {
         );
         counted.await.unwrap().parse().unwrap()
     }
-}
-
-/// Processor time of the threads that a process has, finer than that of the whole process (`schedstat`,
-/// nanoseconds).
-fn processor_seconds(pid: u32) -> f64 {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let spent = threads.filter_map(|thread| {
-        // A thread may end meanwhile.
-        let stat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        stat.split(' ').next()?.parse::<f64>().ok()
-    });
-    spent.sum::<f64>() / 1e9
 }
 
 async fn counting_postgres() -> (Postgres, Database) {
