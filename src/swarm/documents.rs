@@ -11,7 +11,7 @@ use super::ledger::{Ledger, Scope};
 use super::spec::{Ids, encode};
 use super::subnet::{self, Subnet};
 use super::transport::Call;
-use super::{Swarm, SwarmError, Want, wire};
+use super::{Swarm, SwarmError, Want, networks, wire};
 use crate::plan::Observed;
 use crate::plan::service::ServiceSpec;
 use crate::resource::labels::{self, Labels};
@@ -65,12 +65,12 @@ impl Picture {
                 .filter(|blob| labels::is_ours(&blob.spec.labels, instance));
             ours.map(|blob| (blob.spec.name, blob.id)).collect()
         };
-        let networks: Vec<SeenNetwork> = list(documents, "networks");
+        let all_networks: Vec<SeenNetwork> = list(documents, "networks");
         let nodes: Vec<SeenNode> = list(documents, "nodes");
         let addresses = nodes.iter().filter_map(|node| node.address.parse().ok());
-        let subnets = networks.iter().flat_map(|network| &network.subnets).copied();
+        let subnets = all_networks.iter().flat_map(|network| &network.subnets).copied();
         let taken = subnets.chain(addresses).collect();
-        let networks = networks.into_iter().filter(|network| network.swarm);
+        let networks = all_networks.into_iter().filter(|network| network.swarm);
         let services = documents.get("services").into_iter().flatten();
         Self {
             ids: Ids {
@@ -100,11 +100,7 @@ impl Picture {
 
     /// What is sent to make an overlay network on a block of addresses that nothing else has.
     pub fn network_request(&self, name: &str, labels: &Labels) -> Value {
-        let pool = subnet::choose(name, &self.taken).map(|block| json!({"Subnet": block.to_string()}));
-        json!({
-            "Name": name, "Driver": "overlay", "Attachable": true, "Labels": labels,
-            "IPAM": {"Config": Vec::from_iter(pool)},
-        })
+        json!(networks::request(name, labels, subnet::choose(name, &self.taken)))
     }
 }
 

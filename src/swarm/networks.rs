@@ -61,22 +61,27 @@ pub(super) async fn create(act: &Act<'_>, name: &str, labels: &Labels) -> Result
     Err(act.refused(why))
 }
 
-async fn post(engine: &Engine, name: &str, labels: &Labels, block: Subnet) -> Result<String, SwarmError> {
-    let pool = IpamConfig {
+/// What is sent to make an overlay network; without a block of addresses, the managers choose one.
+pub(super) fn request(name: &str, labels: &Labels, block: Option<Subnet>) -> NetworkCreateRequest {
+    let pool = block.map(|block| IpamConfig {
         subnet: Some(block.to_string()),
         ..IpamConfig::default()
-    };
-    let request = NetworkCreateRequest {
+    });
+    NetworkCreateRequest {
         name: name.to_owned(),
         driver: Some("overlay".to_owned()),
         attachable: Some(true),
         ipam: Some(Ipam {
-            config: Some(vec![pool]),
+            config: Some(Vec::from_iter(pool)),
             ..Ipam::default()
         }),
         labels: Some(labels.clone().into_iter().collect::<HashMap<_, _>>()),
         ..NetworkCreateRequest::default()
-    };
+    }
+}
+
+async fn post(engine: &Engine, name: &str, labels: &Labels, block: Subnet) -> Result<String, SwarmError> {
+    let request = request(name, labels, Some(block));
     let what = "POST /networks/create".to_owned();
     Ok(engine
         .bollard(what, engine.limits().write, engine.docker.create_network(request))
