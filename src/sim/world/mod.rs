@@ -40,6 +40,7 @@ use self::events::Events;
 use self::images::Images;
 use self::managers::Managers;
 use self::model::{Blob, Id, Meta, Network, Node, Service, Slot, Task, TaskState};
+use self::networks::Addresses;
 use self::queue::{Due, Queue};
 use self::refusal::Refusal;
 use self::restart::{Delayed, Restarts};
@@ -159,14 +160,14 @@ pub(crate) struct World {
     running: BTreeMap<Id, u64>,
     loads: BTreeMap<Id, Load>,
     /// The addresses that are given, by network.
-    addresses: BTreeMap<Id, BTreeSet<u32>>,
+    addresses: BTreeMap<Id, Addresses>,
     /// How many ends this engine's containers have on networks.
     own_ends: BTreeMap<Id, u64>,
     /// Where nodes have ends of their own, by network and node.
     balancers: BTreeMap<(Id, Id), Balancer>,
     pending: BTreeSet<Id>,
-    /// Tasks that found no address on one of their networks.
-    without_address: BTreeSet<Id>,
+    /// Tasks that found no address, by the network that had none left.
+    without_address: BTreeMap<Id, BTreeSet<Id>>,
     delayed: BTreeMap<Id, Delayed>,
     restarts: Restarts,
     rollouts: BTreeMap<Id, Rollout>,
@@ -207,7 +208,7 @@ impl World {
             own_ends: BTreeMap::new(),
             balancers: BTreeMap::new(),
             pending: BTreeSet::new(),
-            without_address: BTreeSet::new(),
+            without_address: BTreeMap::new(),
             delayed: BTreeMap::new(),
             restarts: Restarts::default(),
             rollouts: BTreeMap::new(),
@@ -264,6 +265,7 @@ impl World {
         match due {
             Due::Orchestrate(service) => self.orchestrate(&service),
             Due::Allocate(task) => self.allocate(&task),
+            Due::AllocateWaiting(network) => self.allocate_waiting(&network),
             Due::AllocateService(service) => self.give_vips(&service),
             Due::AllocateNetwork(network) => self.allocate_network(&network),
             Due::Schedule => self.schedule(),

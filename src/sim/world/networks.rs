@@ -1,6 +1,8 @@
 //! Networks and their addresses.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::World;
@@ -19,6 +21,32 @@ pub(crate) struct NewNetwork {
     pub(crate) subnet: Option<String>,
     pub(crate) attachable: bool,
     pub(crate) internal: bool,
+}
+
+/// Which of a network's addresses are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Addresses {
+    /// How many were ever given, from the first on.
+    given: u32,
+    /// Those that came back.
+    back: BTreeSet<u32>,
+}
+
+impl Addresses {
+    /// As the engine: on after the last one, so that an address is not given again at once.
+    fn take(&mut self, hosts: Range<u32>) -> Option<u32> {
+        match hosts
+            .start
+            .checked_add(self.given)
+            .filter(|next| *next < hosts.end)
+        {
+            Some(next) => {
+                self.given += 1;
+                Some(next)
+            }
+            None => self.back.pop_first(),
+        }
+    }
 }
 
 /// The vxlan of the first network.
@@ -208,6 +236,7 @@ impl World {
         }
         self.networks.remove(id);
         self.addresses.remove(id);
+        self.without_address.remove(id);
         self.next_index();
         self.tell("network", "remove", id, &network.name, &[]);
         Ok(())
@@ -285,18 +314,9 @@ impl World {
 
     pub(super) fn take_address(&mut self, id: &Id) -> Option<(Ipv4Addr, u8)> {
         let subnet = self.networks.get(id)?.subnet?;
-        let used = self.addresses.entry(id.clone()).or_default();
-        // As the engine: on after the last one, so that an address is not given again at once.
-        let last = used.last().copied().unwrap_or_default();
-        let mut hosts = subnet.hosts();
-        let next = hosts.start.max(last.saturating_add(1));
-        let address = if next < hosts.end {
-            Some(next)
-        } else {
-            hosts.find(|address| !used.contains(address))
-        };
-        used.insert(address?);
-        Some((address?.into(), subnet.prefix))
+        let addresses = self.addresses.entry(id.clone()).or_default();
+        let address = addresses.take(subnet.hosts())?;
+        Some((address.into(), subnet.prefix))
     }
 
     pub(super) fn release(&mut self, attachment: &Attachment) {
@@ -305,19 +325,38 @@ impl World {
         }
     }
 
-    /// Takes an address back that was given for a moment only.
-    pub(super) fn put_back(&mut self, network: &Id, address: Ipv4Addr) {
-        if let Some(used) = self.addresses.get_mut(network) {
-            used.remove(&address.into());
+    /// Takes an address back; tasks that wait for one try again.
+    pub(super) fn free(&mut self, network: &Id, address: Ipv4Addr) {
+        if let Some(addresses) = self.addresses.get_mut(network) {
+            addresses.back.insert(address.into());
+        }
+        if self.without_address.contains_key(network) {
+            self.plan(self.timing.allocate, Due::AllocateWaiting(network.clone()));
         }
     }
 
-    /// Takes an address back; tasks that wait for one try again.
-    pub(super) fn free(&mut self, network: &Id, address: Ipv4Addr) {
-        self.put_back(network, address);
-        for task in std::mem::take(&mut self.without_address) {
-            self.plan(self.timing.allocate, Due::Allocate(task));
+    /// Gives addresses to the tasks that wait for one on a network, until it has none left.
+    pub(super) fn allocate_waiting(&mut self, network: &Id) {
+        while let Some(task) = self.next_waiting(network) {
+            self.allocate(&task);
+            if self.waits_for_address(network, &task) {
+                break;
+            }
         }
+    }
+
+    fn next_waiting(&mut self, network: &Id) -> Option<Id> {
+        let waiting = self.without_address.get_mut(network)?;
+        let next = waiting.pop_first();
+        if waiting.is_empty() {
+            self.without_address.remove(network);
+        }
+        next
+    }
+
+    fn waits_for_address(&self, network: &Id, task: &Id) -> bool {
+        let waiting = self.without_address.get(network);
+        waiting.is_some_and(|waiting| waiting.contains(task))
     }
 
     /// Gives a service an address of its own on each of its networks, if it wants that.

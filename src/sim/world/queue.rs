@@ -13,6 +13,8 @@ pub(crate) enum Due {
     Orchestrate(Id),
     /// They give a new task its addresses.
     Allocate(Id),
+    /// They give addresses that a network has again to the tasks that wait for them.
+    AllocateWaiting(Id),
     /// They give a service its own addresses.
     AllocateService(Id),
     /// They give a new network its addresses.
@@ -47,7 +49,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn plan(&mut self, at: Timestamp, due: Due) {
-        let is_once = matches!(due, Due::Orchestrate(_) | Due::Schedule);
+        let is_once = matches!(due, Due::Orchestrate(_) | Due::Schedule | Due::AllocateWaiting(_));
         if is_once && !self.planned.insert(due.clone()) {
             return;
         }

@@ -160,12 +160,12 @@ impl World {
             match self.attach(network) {
                 Some(attachment) => attachments.push(attachment),
                 None => {
-                    for Attachment { network, address, .. } in attachments {
-                        if let Some(address) = address {
-                            self.put_back(&network.value.id, address);
-                        }
+                    // Somebody else may wait for those that it did find.
+                    for attachment in &attachments {
+                        self.release(attachment);
                     }
-                    self.without_address.insert(id.clone());
+                    let waiting = self.without_address.entry(network.clone()).or_default();
+                    waiting.insert(id.clone());
                     return;
                 }
             }
