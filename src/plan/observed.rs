@@ -33,6 +33,25 @@ pub struct Observed {
     pub images: BTreeMap<String, Image>,
 }
 
+impl Observed {
+    /// The same with images and secrets of `sources`, which are not of the Swarm.
+    #[must_use]
+    pub fn with_sources(self, sources: Self) -> Self {
+        let Self {
+            images,
+            secret_sources,
+            unreadable_secrets,
+            ..
+        } = sources;
+        Self {
+            images,
+            secret_sources,
+            unreadable_secrets,
+            ..self
+        }
+    }
+}
+
 /// A live service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {

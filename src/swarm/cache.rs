@@ -179,6 +179,11 @@ impl Cache {
         self.look(want, Some(want.owner)).await
     }
 
+    /// The part of an owner's slice that is not of the Swarm: what is known of the images and secrets that it names.
+    pub async fn observe_sources(&self, want: &Want<'_>) -> Observed {
+        self.inner.look_at_sources(want).await
+    }
+
     async fn look(&self, want: &Want<'_>, knows: Option<&Key>) -> Result<Observed, SwarmError> {
         self.inner.available().await?;
         match self.inner.look_at(want, knows).await {
@@ -322,12 +327,21 @@ impl Inner {
         if want.tasks && self.know_tasks(want.owner, want.leftovers).await? {
             self.tell_of(knows, BTreeSet::from([want.owner.clone()]));
         }
-        let (images, secrets) = tokio::join!(self.images(&want.images), self.look_at_secrets(want));
-        let mut observed = self.ledger().slice(want);
-        observed.images = images;
-        (observed.secret_sources, observed.unreadable_secrets) = secrets;
+        let sources = self.look_at_sources(want).await;
+        let mut observed = self.ledger().slice(want).with_sources(sources);
         self.add_attached_containers(&mut observed).await?;
         Ok(observed)
+    }
+
+    async fn look_at_sources(&self, want: &Want<'_>) -> Observed {
+        let (images, (secret_sources, unreadable_secrets)) =
+            tokio::join!(self.images(&want.images), self.look_at_secrets(want));
+        Observed {
+            images,
+            secret_sources,
+            unreadable_secrets,
+            ..Observed::default()
+        }
     }
 
     /// Waits until there was a full list, or it is clear that there is none to be had.

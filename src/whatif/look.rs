@@ -88,18 +88,8 @@ pub(super) fn look(swarm: &mut Rehearsal, today: &Today, before: Option<&Look>) 
 
 /// An owner's slice of the picture, with what is not of the Swarm as it is today.
 pub(super) fn observe(picture: &Picture, owner: &Owner) -> Observed {
-    let Observed {
-        images,
-        secret_sources,
-        unreadable_secrets,
-        ..
-    } = owner.observed.clone();
-    Observed {
-        images,
-        secret_sources,
-        unreadable_secrets,
-        ..picture.observe(&Want::of(&owner.workload))
-    }
+    let observed = picture.observe(&Want::of(&owner.workload));
+    observed.with_sources(owner.sources.clone())
 }
 
 fn agent(view: AgentView, observed: &Observed) -> Agent {

@@ -44,8 +44,8 @@ pub struct Today {
 pub struct Owner {
     /// What it comes to.
     pub workload: Workload,
-    /// What was seen for it: images and secrets are taken from here.
-    pub observed: Observed,
+    /// Its images and secrets, as they are today.
+    pub sources: Observed,
     /// What it was, if the scenario changes it.
     pub change: Option<Change>,
 }

@@ -102,7 +102,7 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
             status: before.and_then(|before| WorkloadStatus::deserialize(before.status?).ok()),
         });
         owners.push(Owner {
-            observed: api.cache.observe(&Want::of(&workload)).await?,
+            sources: api.cache.observe_sources(&Want::of(&workload)).await,
             change,
             workload,
         });
