@@ -88,20 +88,6 @@ impl Listed for SeenNetwork {
     }
 }
 
-impl Listed for SeenNode {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn name(&self) -> &str {
-        &self.node.hostname
-    }
-
-    fn maker(&self, _instance: &str) -> Option<Key> {
-        None
-    }
-}
-
 impl Listed for SeenBlob {
     fn id(&self) -> &str {
         &self.blob.id

@@ -70,7 +70,9 @@ pub(in crate::swarm) struct Ledger {
     /// Owners that were acted on, until what that changed is read.
     acted_on: BTreeMap<Key, Acted>,
     followers: Followers,
-    nodes: Shelf<SeenNode>,
+    nodes_read: ReadNo,
+    /// By id.
+    nodes: BTreeMap<String, Node>,
     networks: Shelf<SeenNetwork>,
     secrets: Shelf<SeenBlob>,
     configs: Shelf<SeenBlob>,
@@ -214,8 +216,14 @@ impl Ledger {
 
     /// Takes an answer about the nodes; says whether it tells something new. Any task may have changed then.
     pub(in crate::swarm) fn nodes(&mut self, read: ReadNo, answer: Vec<SeenNode>) -> bool {
-        let has_changed = !self.nodes.replace(read, answer, &self.instance).is_empty();
+        if read < self.nodes_read {
+            return false;
+        }
+        self.nodes_read = read;
+        let nodes: BTreeMap<String, Node> = answer.into_iter().map(|seen| (seen.id, seen.node)).collect();
+        let has_changed = nodes != self.nodes;
         if has_changed {
+            self.nodes = nodes;
             let now = self.begin();
             self.tasks.values_mut().for_each(|known| known.doubted = now);
         }
@@ -229,10 +237,7 @@ impl Ledger {
 
     /// All nodes, by id.
     pub(in crate::swarm) fn nodes_by_id(&self) -> BTreeMap<String, Node> {
-        self.nodes
-            .iter()
-            .map(|seen| (seen.id.clone(), seen.node.clone()))
-            .collect()
+        self.nodes.clone()
     }
 
     /// Every owner that has services.
