@@ -36,7 +36,10 @@ impl Prepared {
     pub(super) fn want(&self) -> Want<'_> {
         match self {
             Self::Workload(workload) => Want::of(workload),
-            Self::Invalid { owner, .. } => Want::own(&owner.key),
+            Self::Invalid { owner, .. } => Want {
+                leftovers: false,
+                ..Want::own(&owner.key)
+            },
         }
     }
 }
