@@ -29,10 +29,11 @@ impl Act<'_> {
         if !matches!(error, ActError::NameTaken { .. } | ActError::Indeterminate { .. }) {
             return Err(error);
         }
+        let names = [name.to_owned()];
         let found = if kind == "secrets" {
-            self.engine.secrets().await
+            self.engine.secrets_named(&names).await
         } else {
-            self.engine.configs().await
+            self.engine.configs_named(&names).await
         };
         let found = found.ok().into_iter().flatten().find(|blob| blob.name == name);
         match found {

@@ -24,9 +24,6 @@ use crate::plan::observed::{Image, Node, Service};
 use crate::resource::labels;
 use crate::resource::object::Key;
 
-/// How many services are asked for by name or id at once; of more, those with the owner's labels are.
-const NAMED_MAX: usize = 100;
-
 /// How often the cache looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
@@ -290,10 +287,7 @@ impl Inner {
     pub(super) async fn read_tasks(&self, owner: &Key, leftovers: bool) -> Result<bool, SwarmError> {
         let read = self.begin();
         let services: Vec<String> = self.ledger().services_of(owner).into_iter().collect();
-        if !leftovers && services.is_empty() {
-            return Ok(self.ledger().owner_tasks(read, owner, Vec::new(), false));
-        }
-        if !leftovers && services.len() <= NAMED_MAX {
+        if !leftovers {
             match self.engine().tasks_of_services(&services).await {
                 Err(SwarmError::NotFound { .. }) => {}
                 answer => return Ok(self.ledger().owner_tasks(read, owner, answer?, false)),
@@ -367,7 +361,7 @@ impl Inner {
         if lacks_networks {
             let read = self.begin();
             let networks = self.engine().networks().await?;
-            let touched = self.ledger().networks(read, networks);
+            let touched = self.ledger().networks(read, None, networks);
             self.tell_of(knows, touched);
         }
         Ok(())
@@ -376,47 +370,39 @@ impl Inner {
     async fn read_anew(&self, owner: &Key, unread: Unread, knows: Option<&Key>) -> Result<(), SwarmError> {
         let Unread {
             all,
-            services: names,
+            services,
             networks,
             secrets,
             configs,
         } = unread;
         let (read, engine) = (self.begin(), self.engine());
-        let named: Vec<String> = names.iter().cloned().collect();
-        let scope = match all || named.len() > NAMED_MAX {
+        let lists =
+            [&services, &networks, &secrets, &configs].map(|names| Vec::from_iter(names.iter().cloned()));
+        let (found_services, found_networks, found_secrets, found_configs) = if all {
+            tokio::try_join!(
+                engine.services_of(owner, &self.instance),
+                engine.networks(),
+                engine.secrets(),
+                engine.configs(),
+            )?
+        } else {
+            tokio::try_join!(
+                engine.services_named(&lists[0]),
+                engine.networks_named(&lists[1]),
+                engine.secrets_named(&lists[2]),
+                engine.configs_named(&lists[3]),
+            )?
+        };
+        let scope = match all {
             true => Scope::Owner(owner),
-            false => Scope::Names(owner, &names),
+            false => Scope::Names(owner, &services),
         };
-        let services = async {
-            match scope {
-                Scope::Owner(_) => engine.services_of(owner, &self.instance).await,
-                _ if named.is_empty() => Ok(Vec::new()),
-                _ => engine.services_named(&named).await,
-            }
-        };
-        let (services, networks, secrets, configs) = tokio::try_join!(
-            services,
-            only_if(all || networks, engine.networks()),
-            only_if(all || secrets, engine.secrets()),
-            only_if(all || configs, engine.configs()),
-        )?;
+        let only = |names| (!all).then_some(names);
         let mut ledger = self.ledger();
-        let mut touched = ledger.services(read, scope, services);
-        touched.extend(
-            networks
-                .into_iter()
-                .flat_map(|answer| ledger.networks(read, answer)),
-        );
-        touched.extend(
-            secrets
-                .into_iter()
-                .flat_map(|answer| ledger.secrets(read, answer)),
-        );
-        touched.extend(
-            configs
-                .into_iter()
-                .flat_map(|answer| ledger.configs(read, answer)),
-        );
+        let mut touched = ledger.services(read, scope, found_services);
+        touched.extend(ledger.networks(read, only(&networks), found_networks));
+        touched.extend(ledger.secrets(read, only(&secrets), found_secrets));
+        touched.extend(ledger.configs(read, only(&configs), found_configs));
         drop(ledger);
         self.tell_of(knows, touched);
         Ok(())
@@ -506,16 +492,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-}
-
-async fn only_if<T>(
-    is_wanted: bool,
-    read: impl Future<Output = Result<T, SwarmError>>,
-) -> Result<Option<T>, SwarmError> {
-    match is_wanted {
-        true => read.await.map(Some),
-        false => Ok(None),
     }
 }
 

@@ -54,9 +54,9 @@ impl Picture {
         let read = ledger.begin();
         ledger.services(read, Scope::All, list(documents, "services"));
         ledger.all_tasks(read, list(documents, "tasks"));
-        ledger.networks(read, list(documents, "networks"));
-        ledger.secrets(read, list(documents, "secrets"));
-        ledger.configs(read, list(documents, "configs"));
+        ledger.networks(read, None, list(documents, "networks"));
+        ledger.secrets(read, None, list(documents, "secrets"));
+        ledger.configs(read, None, list(documents, "configs"));
         ledger.nodes(read, list(documents, "nodes"));
         let blobs = |name| {
             let all: Vec<wire::Blob> = list(documents, name);

@@ -23,6 +23,9 @@ use crate::resource::object::Key;
 /// bollard's own bound, on headers alone; ours is tighter and covers the body.
 const BOLLARD_LIMIT_SECS: u64 = 120;
 
+/// How many things one request asks for by name or id.
+const AT_ONCE: usize = 100;
+
 /// One engine: our requests and bollard's over one transport.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -122,7 +125,7 @@ impl Engine {
 
     /// The services with these ids; those that are gone are left out.
     pub(super) async fn services_by_id(&self, ids: &[String]) -> Result<Vec<SeenService>, SwarmError> {
-        self.read(&format!("/services?{}", filters(&[("id", ids)]))).await
+        self.some("/services", "id", ids).await
     }
 
     /// The services of one owner, whatever its uid.
@@ -138,8 +141,7 @@ impl Engine {
 
     /// The services with these names, and those with longer ones: the engine compares beginnings.
     pub(super) async fn services_named(&self, names: &[String]) -> Result<Vec<SeenService>, SwarmError> {
-        self.read(&format!("/services?{}", filters(&[("name", names)])))
-            .await
+        self.some("/services", "name", names).await
     }
 
     /// The service with exactly this name; the engine's own filter takes longer names, too.
@@ -167,8 +169,7 @@ impl Engine {
     /// # Errors
     /// [`SwarmError::NotFound`] when one of them is gone.
     pub(super) async fn tasks_of_services(&self, services: &[String]) -> Result<Vec<SeenTask>, SwarmError> {
-        self.read(&format!("/tasks?{}", filters(&[("service", services)])))
-            .await
+        self.some("/tasks", "service", services).await
     }
 
     /// The tasks of all services of an installation.
@@ -191,8 +192,7 @@ impl Engine {
 
     /// Networks with these names, and others whose names hold one of them.
     pub(super) async fn networks_named(&self, names: &[String]) -> Result<Vec<SeenNetwork>, SwarmError> {
-        self.read(&format!("/networks?{}", filters(&[("name", names)])))
-            .await
+        self.some("/networks", "name", names).await
     }
 
     /// One network, with the containers on it that this node knows.
@@ -210,18 +210,31 @@ impl Engine {
 
     /// Secrets with these names, and those with longer ones.
     pub(super) async fn secrets_named(&self, names: &[String]) -> Result<Vec<SeenBlob>, SwarmError> {
-        self.read(&format!("/secrets?{}", filters(&[("name", names)])))
-            .await
+        self.some("/secrets", "name", names).await
     }
 
     /// Configs, likewise.
     pub(super) async fn configs_named(&self, names: &[String]) -> Result<Vec<SeenBlob>, SwarmError> {
-        self.read(&format!("/configs?{}", filters(&[("name", names)])))
-            .await
+        self.some("/configs", "name", names).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {
         self.transport.call(Call::get(path)).await
+    }
+
+    /// What `filter` finds in a list for these values; nothing without any. Of many, some at a time.
+    async fn some<T: DeserializeOwned>(
+        &self,
+        list: &str,
+        filter: &str,
+        values: &[String],
+    ) -> Result<Vec<T>, SwarmError> {
+        let mut found = Vec::new();
+        for values in values.chunks(AT_ONCE) {
+            let query = filters(&[(filter, values)]);
+            found.append(&mut self.read(&format!("{list}?{query}")).await?);
+        }
+        Ok(found)
     }
 
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<T, SwarmError> {

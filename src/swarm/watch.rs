@@ -148,9 +148,9 @@ impl Inner {
         )?;
         let mut ledger = self.ledger();
         ledger.end(read, Scope::All, &mut owners);
-        owners.extend(ledger.networks(read, networks));
-        owners.extend(ledger.secrets(read, secrets));
-        owners.extend(ledger.configs(read, configs));
+        owners.extend(ledger.networks(read, None, networks));
+        owners.extend(ledger.secrets(read, None, secrets));
+        owners.extend(ledger.configs(read, None, configs));
         owners.extend(ledger.makers_of_idle_networks());
         let mut triggers: BTreeSet<Trigger> = owners.into_iter().map(Trigger::Owner).collect();
         if ledger.nodes(read, nodes) {
@@ -248,17 +248,17 @@ impl Inner {
         if networks {
             let read = self.begin();
             let answer = engine.networks().await?;
-            owners.extend(self.ledger().networks(read, answer));
+            owners.extend(self.ledger().networks(read, None, answer));
         }
         if secrets {
             let read = self.begin();
             let answer = engine.secrets().await?;
-            owners.extend(self.ledger().secrets(read, answer));
+            owners.extend(self.ledger().secrets(read, None, answer));
         }
         if configs {
             let read = self.begin();
             let answer = engine.configs().await?;
-            owners.extend(self.ledger().configs(read, answer));
+            owners.extend(self.ledger().configs(read, None, answer));
         }
         if nodes {
             let read = self.begin();

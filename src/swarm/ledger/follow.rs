@@ -13,6 +13,7 @@ use crate::swarm::want::Want;
 pub(super) struct Followers {
     followed: BTreeMap<Key, Followed>,
     by_service: BTreeMap<String, BTreeSet<Key>>,
+    by_network: BTreeMap<String, BTreeSet<Key>>,
 }
 
 /// The names that one owner follows.
@@ -28,17 +29,24 @@ impl Followers {
         if self.followed.get(owner) == Some(&followed) {
             return;
         }
-        for name in self.followed.remove(owner).unwrap_or_default().services {
-            remove_from(&mut self.by_service, &name, owner);
+        let before = self.followed.remove(owner).unwrap_or_default();
+        for name in &before.services {
+            remove_from(&mut self.by_service, name, owner);
+        }
+        for name in &before.networks {
+            remove_from(&mut self.by_network, name, owner);
         }
         if followed == Followed::default() {
             return;
         }
+        let add = |index: &mut BTreeMap<String, BTreeSet<Key>>, name: &String| {
+            index.entry(name.clone()).or_default().insert(owner.clone());
+        };
         for name in &followed.services {
-            self.by_service
-                .entry(name.clone())
-                .or_default()
-                .insert(owner.clone());
+            add(&mut self.by_service, name);
+        }
+        for name in &followed.networks {
+            add(&mut self.by_network, name);
         }
         self.followed.insert(owner.clone(), followed);
     }
@@ -46,6 +54,11 @@ impl Followers {
     /// Who follows a service of that name.
     pub(super) fn of_service(&self, name: &str) -> impl Iterator<Item = Key> {
         self.by_service.get(name).into_iter().flatten().cloned()
+    }
+
+    /// Who follows networks of that name.
+    fn of_network(&self, name: &str) -> impl Iterator<Item = Key> {
+        self.by_network.get(name).into_iter().flatten().cloned()
     }
 }
 
@@ -60,38 +73,64 @@ impl Ledger {
         self.followers.set(want.owner, followed);
     }
 
-    /// Takes an answer about the networks; the owners to whom it tells something new.
-    pub(in crate::swarm) fn networks(&mut self, read: ReadNo, answer: Vec<SeenNetwork>) -> BTreeSet<Key> {
-        let changed = self.networks.replace(read, answer, &self.instance);
-        self.has_read(read, None, |target| matches!(target, Target::Network(_)));
+    /// Takes an answer about all networks, or about those of these names alone; the owners to whom it tells something
+    /// new.
+    pub(in crate::swarm) fn networks(
+        &mut self,
+        read: ReadNo,
+        names: Option<&BTreeSet<String>>,
+        answer: Vec<SeenNetwork>,
+    ) -> BTreeSet<Key> {
+        let changed = self.networks.replace(read, names, answer, &self.instance);
+        self.has_read(
+            read,
+            None,
+            |target| matches!(target, Target::Network(name) if is_among(name, names)),
+        );
         self.concerned(&changed)
     }
 
-    /// Takes an answer about the secrets, likewise.
-    pub(in crate::swarm) fn secrets(&mut self, read: ReadNo, answer: Vec<SeenBlob>) -> BTreeSet<Key> {
-        let changed = self.secrets.replace(read, answer, &self.instance);
-        self.has_read(read, None, |target| matches!(target, Target::Secret(_)));
+    /// Takes an answer about secrets, likewise.
+    pub(in crate::swarm) fn secrets(
+        &mut self,
+        read: ReadNo,
+        names: Option<&BTreeSet<String>>,
+        answer: Vec<SeenBlob>,
+    ) -> BTreeSet<Key> {
+        let changed = self.secrets.replace(read, names, answer, &self.instance);
+        self.has_read(
+            read,
+            None,
+            |target| matches!(target, Target::Secret(name) if is_among(name, names)),
+        );
         self.makers(&changed)
     }
 
-    /// Takes an answer about the configs, likewise.
-    pub(in crate::swarm) fn configs(&mut self, read: ReadNo, answer: Vec<SeenBlob>) -> BTreeSet<Key> {
-        let changed = self.configs.replace(read, answer, &self.instance);
-        self.has_read(read, None, |target| matches!(target, Target::Config(_)));
+    /// Takes an answer about configs, likewise.
+    pub(in crate::swarm) fn configs(
+        &mut self,
+        read: ReadNo,
+        names: Option<&BTreeSet<String>>,
+        answer: Vec<SeenBlob>,
+    ) -> BTreeSet<Key> {
+        let changed = self.configs.replace(read, names, answer, &self.instance);
+        self.has_read(
+            read,
+            None,
+            |target| matches!(target, Target::Config(name) if is_among(name, names)),
+        );
         self.makers(&changed)
     }
 
     /// The owners to whom changed networks matter.
     fn concerned(&self, changed: &[SeenNetwork]) -> BTreeSet<Key> {
-        let names: BTreeSet<&str> = changed.iter().map(|network| network.name.as_str()).collect();
-        let follows =
-            |followed: &Followed| followed.networks.iter().any(|name| names.contains(name.as_str()));
-        let followers = self.followers.followed.iter();
-        let followers = followers.filter(|(_, followed)| follows(followed));
+        let followers = changed
+            .iter()
+            .flat_map(|network| self.followers.of_network(&network.name));
         let makers = changed
             .iter()
             .filter_map(|network| owner(&network.network.labels, &self.instance));
-        followers.map(|(owner, _)| owner.clone()).chain(makers).collect()
+        followers.chain(makers).collect()
     }
 
     /// The owners of changed secrets or configs.
@@ -113,4 +152,8 @@ impl Ledger {
         idle.filter_map(|seen| owner(&seen.network.labels, &self.instance))
             .collect()
     }
+}
+
+fn is_among(name: &str, names: Option<&BTreeSet<String>>) -> bool {
+    names.is_none_or(|names| names.contains(name))
 }

@@ -1,15 +1,18 @@
-//! A list that is only ever read as a whole, and how its members are found.
+//! A list that is read as a whole or by name, and how its members are found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ReadNo;
+use super::{ReadNo, remove_from};
 use crate::resource::object::Key;
 use crate::swarm::decode::Listed;
 
 /// What was listed, by engine id, by name, and by the owner that it was made for.
 #[derive(Debug)]
 pub(in crate::swarm) struct Shelf<T> {
+    /// When all of it was read.
     read: ReadNo,
+    /// Names that were read by themselves since, and when.
+    named_reads: BTreeMap<String, ReadNo>,
     items: BTreeMap<String, T>,
     by_name: BTreeMap<String, BTreeSet<String>>,
     by_maker: BTreeMap<Option<Key>, BTreeSet<String>>,
@@ -19,6 +22,7 @@ impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Self {
             read: ReadNo::default(),
+            named_reads: BTreeMap::new(),
             items: BTreeMap::new(),
             by_name: BTreeMap::new(),
             by_maker: BTreeMap::new(),
@@ -27,34 +31,81 @@ impl<T> Default for Shelf<T> {
 }
 
 impl<T: Listed + PartialEq + Clone> Shelf<T> {
-    /// Takes an answer; returns what is new, changed or gone.
-    pub(in crate::swarm) fn replace(&mut self, read: ReadNo, answer: Vec<T>, instance: &str) -> Vec<T> {
-        if read < self.read {
-            return Vec::new();
-        }
-        self.read = read;
-        let items = answer
+    /// Takes an answer about all, or about those of these `names` alone; returns what is new, changed or gone.
+    pub(in crate::swarm) fn replace(
+        &mut self,
+        read: ReadNo,
+        names: Option<&BTreeSet<String>>,
+        answer: Vec<T>,
+        instance: &str,
+    ) -> Vec<T> {
+        // Who asks by name is answered about longer names, too; and what a later read has shown stays.
+        let speaks_of = |item: &T| {
+            names.is_none_or(|names| names.contains(item.name())) && self.read_of(item.name()) <= read
+        };
+        let new: BTreeMap<String, T> = answer
             .into_iter()
+            .filter(speaks_of)
             .map(|item| (item.id().to_owned(), item))
             .collect();
-        let old = std::mem::replace(&mut self.items, items);
-        let new = self.items.iter().filter(|(id, item)| old.get(*id) != Some(item));
-        let gone = old.iter().filter(|(id, _)| !self.items.contains_key(*id));
-        let changed: Vec<T> = new.chain(gone).map(|(_, item)| item.clone()).collect();
-        if !changed.is_empty() {
-            self.index(instance);
+        let known: Vec<&T> = match names {
+            None => self.items.values().collect(),
+            Some(names) => {
+                let ids = names.iter().flat_map(|name| self.named(name));
+                ids.filter_map(|id| self.items.get(id)).collect()
+            }
+        };
+        let gone = known
+            .into_iter()
+            .filter(|item| speaks_of(item) && !new.contains_key(item.id()));
+        let mut changed: Vec<T> = gone.cloned().collect();
+        for item in &changed {
+            self.remove(item.id(), instance);
         }
+        for (id, item) in new {
+            if self.items.get(&id) != Some(&item) {
+                self.remove(&id, instance);
+                changed.push(item.clone());
+                self.insert(id, item, instance);
+            }
+        }
+        self.has_read(read, names);
         changed
     }
 
-    fn index(&mut self, instance: &str) {
-        self.by_name.clear();
-        self.by_maker.clear();
-        for (id, item) in &self.items {
-            let same_name = self.by_name.entry(item.name().to_owned()).or_default();
-            same_name.insert(id.clone());
-            let same_maker = self.by_maker.entry(item.maker(instance)).or_default();
-            same_maker.insert(id.clone());
+    /// When anything of that name was read last.
+    fn read_of(&self, name: &str) -> ReadNo {
+        let by_name = self.named_reads.get(name).copied();
+        by_name.map_or(self.read, |read| read.max(self.read))
+    }
+
+    fn has_read(&mut self, read: ReadNo, names: Option<&BTreeSet<String>>) {
+        match names {
+            None => {
+                self.read = self.read.max(read);
+                self.named_reads.retain(|_, at| *at > read);
+            }
+            Some(names) => {
+                for name in names {
+                    let last = self.named_reads.entry(name.clone()).or_default();
+                    *last = read.max(*last);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, id: String, item: T, instance: &str) {
+        let same_name = self.by_name.entry(item.name().to_owned()).or_default();
+        same_name.insert(id.clone());
+        let same_maker = self.by_maker.entry(item.maker(instance)).or_default();
+        same_maker.insert(id.clone());
+        self.items.insert(id, item);
+    }
+
+    fn remove(&mut self, id: &str, instance: &str) {
+        if let Some(item) = self.items.remove(id) {
+            remove_from(&mut self.by_name, &item.name().to_owned(), id);
+            remove_from(&mut self.by_maker, &item.maker(instance), id);
         }
     }
 

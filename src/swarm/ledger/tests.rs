@@ -246,7 +246,7 @@ fn a_read_for_one_owner_tells_who_waits_for_a_name_of_it() {
 /// Takes a list of networks; who is told.
 fn list_networks(ledger: &mut Ledger, names: &[&str]) -> BTreeSet<Key> {
     let read = ledger.begin();
-    ledger.networks(read, names.iter().map(|name| network(name, name)).collect())
+    ledger.networks(read, None, names.iter().map(|name| network(name, name)).collect())
 }
 
 #[test]
@@ -301,13 +301,13 @@ fn networks_are_known_by_name_to_those_who_named_them() {
     assert!(ledger.lacks_networks(&team("a")));
     ledger.follow(&want(&team("b"), &[], &["net"]));
     let read = ledger.begin();
-    let told = ledger.networks(read, vec![network("n1", "net"), network("n2", "other")]);
+    let told = ledger.networks(read, None, vec![network("n1", "net"), network("n2", "other")]);
     assert_eq!(told, [team("b")].into());
     assert!(!ledger.lacks_networks(&team("a")));
     assert_eq!(ledger.owned(&team("a")).0[0].spec.networks, ids(&["net"]));
     assert_eq!(ledger.users(&Used::Network("n1".to_owned())), ids(&["name-s1"]));
     let read = ledger.begin();
-    let told = ledger.networks(read, vec![network("n2", "other")]);
+    let told = ledger.networks(read, None, vec![network("n2", "other")]);
     assert_eq!(told, [team("b")].into(), "it is gone");
 }
 
@@ -347,7 +347,7 @@ fn an_owner_sees_what_concerns_it() {
     .unwrap();
     let mut ledger = ledger();
     let read = ledger.begin();
-    ledger.networks(read, networks);
+    ledger.networks(read, None, networks);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     for (named, expect) in [
         (&["named"][..], &["named"][..]),
@@ -374,7 +374,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
     ]);
     let mut ledger = ledger();
     let read = ledger.begin();
-    ledger.secrets(read, serde_json::from_value(blobs).unwrap());
+    ledger.secrets(read, None, serde_json::from_value(blobs).unwrap());
     let owner = team("a");
     let seen = ledger.slice(&Want::own(&owner)).secrets;
     assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
@@ -387,7 +387,7 @@ fn the_maker_of_a_network_is_asked_for_when_its_last_user_has_left() {
     let mut made = network("n1", "net");
     made.network.labels = service("x", 1, "gone").service.spec.labels;
     let read = ledger.begin();
-    ledger.networks(read, vec![made, network("n2", "theirs")]);
+    ledger.networks(read, None, vec![made, network("n2", "theirs")]);
     ledger.services(read, Scope::All, vec![service("s1", 1, "a")]);
     assert_eq!(ledger.makers_of_idle_networks(), [].into());
     let read = ledger.begin();
@@ -478,16 +478,54 @@ fn a_service_that_a_look_by_name_does_not_find_is_gone() {
 fn only_what_was_acted_on_is_read_again() {
     let mut ledger = ledger();
     let owner = team("a");
-    let target = |name: &str| name.to_owned();
-    ledger.acted_on(&owner, Some(&Target::Network(target("net"))));
-    ledger.acted_on(&owner, Some(&Target::Config(target("prompt"))));
-    let unread = ledger.unread(&owner);
-    assert!(unread.networks && unread.configs && !unread.secrets && !unread.all);
-    assert!(unread.services.is_empty());
+    for name in ["net", "other"] {
+        ledger.acted_on(&owner, Some(&Target::Network(name.to_owned())));
+    }
+    ledger.acted_on(&owner, Some(&Target::Config("prompt".to_owned())));
+    let mut expect = Unread {
+        networks: ids(&["net", "other"]),
+        configs: ids(&["prompt"]),
+        ..Unread::default()
+    };
+    assert_eq!(ledger.unread(&owner), expect);
+    let read = ledger.begin();
+    ledger.networks(read, Some(&ids(&["net"])), vec![network("n1", "net")]);
+    expect.networks = ids(&["other"]);
+    assert_eq!(ledger.unread(&owner), expect);
     list_networks(&mut ledger, &["net"]);
     let read = ledger.begin();
-    ledger.configs(read, Vec::new());
+    ledger.configs(read, None, Vec::new());
     assert_eq!(ledger.unread(&owner), Unread::default());
+}
+
+#[test]
+fn what_was_read_by_name_outlasts_lists_that_began_before() {
+    let mut ledger = ledger();
+    let names = |ledger: &Ledger| -> Vec<String> {
+        let networks = ledger.networks.iter();
+        networks.map(|network| network.network.id.clone()).collect()
+    };
+    let early = ledger.begin();
+    list_networks(&mut ledger, &["gone", "kept"]);
+    let (under_way, read) = (ledger.begin(), ledger.begin());
+    let answer = vec![network("made", "made"), network("longer", "made-longer")];
+    ledger.networks(read, Some(&ids(&["gone", "made"])), answer);
+    assert_eq!(names(&ledger), ["kept", "made"], "others are not spoken of");
+    let old = || {
+        vec![
+            network("gone", "gone"),
+            network("kept", "kept"),
+            network("new", "new"),
+        ]
+    };
+    ledger.networks(early, None, Vec::new());
+    ledger.networks(under_way, None, old());
+    assert_eq!(names(&ledger), ["kept", "made", "new"]);
+    let read = ledger.begin();
+    ledger.networks(read, None, old());
+    assert_eq!(names(&ledger), ["gone", "kept", "new"]);
+    ledger.networks(under_way, Some(&ids(&["new"])), Vec::new());
+    assert_eq!(names(&ledger), ["gone", "kept", "new"]);
 }
 
 #[test]

@@ -17,16 +17,16 @@ pub(super) struct Acted {
 /// What has to be read before an owner's slice can be believed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::swarm) struct Unread {
-    /// All that carries the owner's labels.
+    /// All that carries the owner's labels, and all lists.
     pub(in crate::swarm) all: bool,
-    /// Services of these names.
+    /// Services, by name, as all the others.
     pub(in crate::swarm) services: BTreeSet<String>,
-    /// The list of networks.
-    pub(in crate::swarm) networks: bool,
-    /// The list of secrets.
-    pub(in crate::swarm) secrets: bool,
-    /// The list of configs.
-    pub(in crate::swarm) configs: bool,
+    /// Networks.
+    pub(in crate::swarm) networks: BTreeSet<String>,
+    /// Secrets.
+    pub(in crate::swarm) secrets: BTreeSet<String>,
+    /// Configs.
+    pub(in crate::swarm) configs: BTreeSet<String>,
 }
 
 impl Acted {
@@ -58,12 +58,13 @@ impl Ledger {
         };
         unread.all = acted.all.is_some();
         for target in acted.targets.keys() {
-            match target {
-                Target::Service(name) => drop(unread.services.insert(name.clone())),
-                Target::Network(_) => unread.networks = true,
-                Target::Secret(_) => unread.secrets = true,
-                Target::Config(_) => unread.configs = true,
-            }
+            let (names, name) = match target {
+                Target::Service(name) => (&mut unread.services, name),
+                Target::Network(name) => (&mut unread.networks, name),
+                Target::Secret(name) => (&mut unread.secrets, name),
+                Target::Config(name) => (&mut unread.configs, name),
+            };
+            names.insert(name.clone());
         }
         unread
     }

@@ -14,7 +14,7 @@ fn a_service_takes_an_address_a_task_and_one_for_itself() {
     let owner = team("a");
     let mut ledger = ledger();
     let read = ledger.begin();
-    ledger.networks(read, vec![network("n1", "net")]);
+    ledger.networks(read, None, vec![network("n1", "net")]);
     for (theirs, others) in [
         (with(0, "dnsrr"), 1),
         (with(7, "dnsrr"), 7),
