@@ -8,7 +8,7 @@ use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
 use crate::resource::{Key, Object};
 use crate::store::{Epoch, StoreError};
-use crate::swarm::{SwarmError, Want};
+use crate::swarm::{ActError, SwarmError, Want};
 use crate::telemetry::Chain;
 
 use super::act;
@@ -127,7 +127,12 @@ impl Reconciler {
                 let result = swarm.act(&action, instance, secrets).await;
                 match &result {
                     Ok(_) => cache.acted_on(key, &action.target()),
-                    Err(_) => cache.invalidate(key),
+                    Err(ActError::Indeterminate { .. }) => cache.invalidate(key),
+                    Err(_) => {
+                        cache.acted_on(key, &action.target());
+                        // It failed because of what is no longer as it was seen.
+                        action.needs().iter().for_each(|need| cache.acted_on(key, need));
+                    }
                 }
                 let answer = if result.is_ok() { "ok" } else { "error" };
                 self.controller

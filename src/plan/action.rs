@@ -128,9 +128,9 @@ impl Action {
         }
     }
 
-    /// Whether it has to wait because of what was left undone in the stages before it: a service waits for its
-    /// name and for what it refers to, and a secret or config for the services that still refer to it.
-    pub fn waits_for(&self, undone: &BTreeSet<Target>) -> bool {
+    /// What it depends on, beside what it changes: a service on what it refers to, and a secret or config that goes on
+    /// the services that still refer to it.
+    pub fn needs(&self) -> BTreeSet<Target> {
         match self {
             Self::CreateService { spec } | Self::UpdateService { spec, .. } => {
                 let ServiceSpec {
@@ -145,23 +145,27 @@ impl Action {
                     .configs
                     .iter()
                     .map(|file| Target::Config(file.source.clone()));
-                networks
-                    .chain(secrets)
-                    .chain(configs)
-                    .chain([self.target()])
-                    .any(|target| undone.contains(&target))
+                networks.chain(secrets).chain(configs).collect()
             }
-            Self::RemoveSecret { users, .. } | Self::RemoveConfig { users, .. } => users
-                .iter()
-                .any(|user| undone.contains(&Target::Service(user.clone()))),
+            Self::RemoveSecret { users, .. } | Self::RemoveConfig { users, .. } => {
+                users.iter().cloned().map(Target::Service).collect()
+            }
             Self::CreateNetwork { .. }
             | Self::CreateSecret { .. }
             | Self::CreateConfig { .. }
             | Self::RemoveService { .. }
             | Self::ReleaseService { .. }
             // It is planned once no service is on it in fact.
-            | Self::RemoveNetwork { .. } => false,
+            | Self::RemoveNetwork { .. } => BTreeSet::new(),
         }
+    }
+
+    /// Whether it has to wait because of what was left undone in the stages before it: what it needs, or the name of
+    /// the service that it makes.
+    pub fn waits_for(&self, undone: &BTreeSet<Target>) -> bool {
+        let waits_for_name = matches!(self, Self::CreateService { .. } | Self::UpdateService { .. })
+            && undone.contains(&self.target());
+        waits_for_name || !self.needs().is_disjoint(undone)
     }
 }
 
