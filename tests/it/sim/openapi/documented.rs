@@ -120,10 +120,11 @@ async fn our_exchanges(engine: PathBuf) -> Vec<Exchange> {
     let stage = Stage::new(&host, TUNING, SecretsDir::default()).await;
     stage.swarm.require_manager().await.unwrap();
     stage.swarm.version().await.unwrap();
-    assert!(stage.swarm.gateway().await.is_some());
     stage.create_network().await;
     stage.create(stage.spec(1)).await.unwrap();
     stage.until_running().await;
+    // Managers make it a moment after the Swarm.
+    assert!(stage.swarm.gateway().await.is_some());
     let service = stage.service(&stage.spec(1).name).await;
     let options = LogOptions {
         follow: false,
