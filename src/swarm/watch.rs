@@ -245,20 +245,23 @@ impl Inner {
             let answer = engine.services_by_id(&ids).await?;
             owners.extend(self.ledger().services(read, Scope::Ids(&services), answer));
         }
-        if networks {
+        if !networks.is_empty() {
             let read = self.begin();
-            let answer = engine.networks().await?;
-            owners.extend(self.ledger().networks(read, None, answer));
+            let names = Vec::from_iter(networks.iter().cloned());
+            let answer = engine.networks_named(&names).await?;
+            owners.extend(self.ledger().networks(read, Some(&networks), answer));
         }
-        if secrets {
+        if !secrets.is_empty() {
             let read = self.begin();
-            let answer = engine.secrets().await?;
-            owners.extend(self.ledger().secrets(read, None, answer));
+            let names = Vec::from_iter(secrets.iter().cloned());
+            let answer = engine.secrets_named(&names).await?;
+            owners.extend(self.ledger().secrets(read, Some(&secrets), answer));
         }
-        if configs {
+        if !configs.is_empty() {
             let read = self.begin();
-            let answer = engine.configs().await?;
-            owners.extend(self.ledger().configs(read, None, answer));
+            let names = Vec::from_iter(configs.iter().cloned());
+            let answer = engine.configs_named(&names).await?;
+            owners.extend(self.ledger().configs(read, Some(&configs), answer));
         }
         if nodes {
             let read = self.begin();
@@ -281,19 +284,21 @@ struct Hints {
     /// Ids of services of which a container on this node changed.
     containers: BTreeSet<String>,
     nodes: bool,
-    networks: bool,
-    secrets: bool,
-    configs: bool,
+    /// Names, as of secrets and configs.
+    networks: BTreeSet<String>,
+    secrets: BTreeSet<String>,
+    configs: BTreeSet<String>,
 }
 
 impl Hints {
     fn add(&mut self, event: wire::Event) {
+        let name = event.actor.attributes.get("name").cloned();
         match event.kind.as_str() {
             "service" => drop(self.services.insert(event.actor.id)),
             "node" => self.nodes = true,
-            "network" => self.networks = true,
-            "secret" => self.secrets = true,
-            "config" => self.configs = true,
+            "network" => self.networks.extend(name),
+            "secret" => self.secrets.extend(name),
+            "config" => self.configs.extend(name),
             "container" if event.action != "create" => {
                 self.containers
                     .extend(event.actor.attributes.get("com.docker.swarm.service.id").cloned());
@@ -351,6 +356,7 @@ mod tests {
 {"Type":"container","Action":"die","Actor":{"ID":"c","Attributes":{"com.docker.swarm.service.id":"s3"}}}
 {"Type":"container","Action":"create","Actor":{"ID":"c","Attributes":{"com.docker.swarm.service.id":"s4"}}}
 {"Type":"container","Action":"die","Actor":{"ID":"by hand","Attributes":null}}
+{"Type":"secret","Action":"create","Actor":{"ID":"x","Attributes":{"name":"token"}}}
 {"Type":"novelty","Action":"appear"}
 {"Type":"node","Action":"update","Actor":{"ID":"n"}}
 "#;
@@ -464,6 +470,7 @@ mod tests {
             services: ["s1".to_owned(), "s2".to_owned()].into(),
             containers: ["s3".to_owned()].into(),
             nodes: true,
+            secrets: ["token".to_owned()].into(),
             ..Hints::default()
         };
         assert_eq!(next_hints(&mut events).await.unwrap(), expect);
