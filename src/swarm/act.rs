@@ -165,11 +165,12 @@ impl Act<'_> {
         }
     }
 
-    /// Removes a network, secret or config, if this installation made it.
+    /// Removes a network, secret or config, if this installation made it. A look that does not find it may be old: that
+    /// it is gone is for the removal to say.
     async fn remove(&self, kind: &str, id: &str) -> Result<Done, ActError> {
         let path = format!("/{kind}/{}", escape(id));
         let found: Value = match self.engine.transport.call(Call::get(path)).await {
-            Err(SwarmError::NotFound { .. }) => return Ok(Done::AlreadyGone),
+            Err(SwarmError::NotFound { .. }) => return self.delete(kind, id).await,
             answer => answer.map_err(|error| self.failed_read(error))?,
         };
         let labels = found.pointer("/Spec/Labels").or_else(|| found.get("Labels"));

@@ -368,41 +368,27 @@ impl Inner {
     }
 
     async fn read_anew(&self, owner: &Key, unread: Unread, knows: Option<&Key>) -> Result<(), SwarmError> {
-        let Unread {
-            all,
-            services,
-            networks,
-            secrets,
-            configs,
-        } = unread;
+        let Unread { all, services, names } = unread;
+        let names = (!all).then_some(names);
         let (read, engine) = (self.begin(), self.engine());
-        let lists =
-            [&services, &networks, &secrets, &configs].map(|names| Vec::from_iter(names.iter().cloned()));
-        let (found_services, found_networks, found_secrets, found_configs) = if all {
-            tokio::try_join!(
-                engine.services_of(owner, &self.instance),
-                engine.networks(),
-                engine.secrets(),
-                engine.configs(),
-            )?
-        } else {
-            tokio::try_join!(
-                engine.services_named(&lists[0]),
-                engine.networks_named(&lists[1]),
-                engine.secrets_named(&lists[2]),
-                engine.configs_named(&lists[3]),
-            )?
+        let found_services = async {
+            match all {
+                true => engine.services_of(owner, &self.instance).await,
+                false => {
+                    engine
+                        .services_named(&Vec::from_iter(services.iter().cloned()))
+                        .await
+                }
+            }
         };
+        let (found_services, found) = tokio::try_join!(found_services, engine.shelved(names.as_ref()))?;
         let scope = match all {
             true => Scope::Owner(owner),
             false => Scope::Names(owner, &services),
         };
-        let only = |names| (!all).then_some(names);
         let mut ledger = self.ledger();
         let mut touched = ledger.services(read, scope, found_services);
-        touched.extend(ledger.networks(read, only(&networks), found_networks));
-        touched.extend(ledger.secrets(read, only(&secrets), found_secrets));
-        touched.extend(ledger.configs(read, only(&configs), found_configs));
+        touched.extend(ledger.shelved(read, names.as_ref(), found));
         drop(ledger);
         self.tell_of(knows, touched);
         Ok(())

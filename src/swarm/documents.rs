@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::decode::{SeenNetwork, SeenNode};
-use super::ledger::{Ledger, Scope};
+use super::ledger::{Ledger, Scope, Shelved};
 use super::spec::{Ids, encode};
 use super::subnet::{self, Subnet};
 use super::transport::Call;
@@ -54,9 +54,12 @@ impl Picture {
         let read = ledger.begin();
         ledger.services(read, Scope::All, list(documents, "services"));
         ledger.all_tasks(read, list(documents, "tasks"));
-        ledger.networks(read, None, list(documents, "networks"));
-        ledger.secrets(read, None, list(documents, "secrets"));
-        ledger.configs(read, None, list(documents, "configs"));
+        let others = Shelved {
+            networks: list(documents, "networks"),
+            secrets: list(documents, "secrets"),
+            configs: list(documents, "configs"),
+        };
+        ledger.shelved(read, None, others);
         ledger.nodes(read, list(documents, "nodes"));
         let blobs = |name| {
             let all: Vec<wire::Blob> = list(documents, name);

@@ -15,6 +15,7 @@ use super::EngineVersion;
 use super::classify::classify;
 use super::decode::{SeenBlob, SeenNetwork, SeenNode, SeenService, SeenTask};
 use super::error::SwarmError;
+use super::ledger::{Names, Shelved};
 use super::transport::{Call, Limits, Transport, bounded, escape, filters};
 use super::wire;
 use crate::resource::labels;
@@ -200,12 +201,29 @@ impl Engine {
         self.read(&format!("/networks/{}", escape(id))).await
     }
 
-    pub(super) async fn secrets(&self) -> Result<Vec<SeenBlob>, SwarmError> {
-        self.list("/secrets").await
-    }
-
-    pub(super) async fn configs(&self) -> Result<Vec<SeenBlob>, SwarmError> {
-        self.list("/configs").await
+    /// All networks, secrets and configs, or those with these names, and others whose names hold one of them.
+    pub(super) async fn shelved(&self, names: Option<&Names>) -> Result<Shelved, SwarmError> {
+        let (networks, secrets, configs) = match names {
+            None => tokio::try_join!(self.networks(), self.list("/secrets"), self.list("/configs"))?,
+            Some(Names {
+                networks,
+                secrets,
+                configs,
+            }) => {
+                let [networks, secrets, configs] =
+                    [networks, secrets, configs].map(|names| Vec::from_iter(names.iter().cloned()));
+                tokio::try_join!(
+                    self.networks_named(&networks),
+                    self.secrets_named(&secrets),
+                    self.configs_named(&configs),
+                )?
+            }
+        };
+        Ok(Shelved {
+            networks,
+            secrets,
+            configs,
+        })
     }
 
     /// Secrets with these names, and those with longer ones.

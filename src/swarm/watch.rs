@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::cache::{Cache, Inner, lock};
 use super::error::SwarmError;
-use super::ledger::Scope;
+use super::ledger::{Names, Scope};
 use super::logs::reader;
 use super::transport::{Call, filters};
 use super::triggers::Trigger;
@@ -139,18 +139,11 @@ impl Inner {
         let engine = self.engine();
         let mut owners = BTreeSet::new();
         let take = |service: &[u8]| self.ledger().listed(read, service, &mut owners);
-        let ((), nodes, networks, secrets, configs) = tokio::try_join!(
-            engine.services(take),
-            engine.nodes(),
-            engine.networks(),
-            engine.secrets(),
-            engine.configs(),
-        )?;
+        let ((), nodes, others) =
+            tokio::try_join!(engine.services(take), engine.nodes(), engine.shelved(None))?;
         let mut ledger = self.ledger();
         ledger.end(read, Scope::All, &mut owners);
-        owners.extend(ledger.networks(read, None, networks));
-        owners.extend(ledger.secrets(read, None, secrets));
-        owners.extend(ledger.configs(read, None, configs));
+        owners.extend(ledger.shelved(read, None, others));
         owners.extend(ledger.makers_of_idle_networks());
         let mut triggers: BTreeSet<Trigger> = owners.into_iter().map(Trigger::Owner).collect();
         if ledger.nodes(read, nodes) {
@@ -231,9 +224,7 @@ impl Inner {
         let Hints {
             services,
             nodes,
-            networks,
-            secrets,
-            configs,
+            names,
             containers: _,
         } = hints;
         let engine = self.engine();
@@ -245,23 +236,10 @@ impl Inner {
             let answer = engine.services_by_id(&ids).await?;
             owners.extend(self.ledger().services(read, Scope::Ids(&services), answer));
         }
-        if !networks.is_empty() {
+        if names != Names::default() {
             let read = self.begin();
-            let names = Vec::from_iter(networks.iter().cloned());
-            let answer = engine.networks_named(&names).await?;
-            owners.extend(self.ledger().networks(read, Some(&networks), answer));
-        }
-        if !secrets.is_empty() {
-            let read = self.begin();
-            let names = Vec::from_iter(secrets.iter().cloned());
-            let answer = engine.secrets_named(&names).await?;
-            owners.extend(self.ledger().secrets(read, Some(&secrets), answer));
-        }
-        if !configs.is_empty() {
-            let read = self.begin();
-            let names = Vec::from_iter(configs.iter().cloned());
-            let answer = engine.configs_named(&names).await?;
-            owners.extend(self.ledger().configs(read, Some(&configs), answer));
+            let answer = engine.shelved(Some(&names)).await?;
+            owners.extend(self.ledger().shelved(read, Some(&names), answer));
         }
         if nodes {
             let read = self.begin();
@@ -284,10 +262,7 @@ struct Hints {
     /// Ids of services of which a container on this node changed.
     containers: BTreeSet<String>,
     nodes: bool,
-    /// Names, as of secrets and configs.
-    networks: BTreeSet<String>,
-    secrets: BTreeSet<String>,
-    configs: BTreeSet<String>,
+    names: Names,
 }
 
 impl Hints {
@@ -296,9 +271,9 @@ impl Hints {
         match event.kind.as_str() {
             "service" => drop(self.services.insert(event.actor.id)),
             "node" => self.nodes = true,
-            "network" => self.networks.extend(name),
-            "secret" => self.secrets.extend(name),
-            "config" => self.configs.extend(name),
+            "network" => self.names.networks.extend(name),
+            "secret" => self.names.secrets.extend(name),
+            "config" => self.names.configs.extend(name),
             "container" if event.action != "create" => {
                 self.containers
                     .extend(event.actor.attributes.get("com.docker.swarm.service.id").cloned());
@@ -470,7 +445,10 @@ mod tests {
             services: ["s1".to_owned(), "s2".to_owned()].into(),
             containers: ["s3".to_owned()].into(),
             nodes: true,
-            secrets: ["token".to_owned()].into(),
+            names: Names {
+                secrets: ["token".to_owned()].into(),
+                ..Names::default()
+            },
             ..Hints::default()
         };
         assert_eq!(next_hints(&mut events).await.unwrap(), expect);

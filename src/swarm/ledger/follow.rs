@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, ReadNo, Used, remove_from};
+use super::{Ledger, Names, ReadNo, Shelved, Used, remove_from};
 use crate::plan::action::Target;
 use crate::resource::object::Key;
 use crate::swarm::decode::{SeenBlob, SeenNetwork, owner};
@@ -73,6 +73,20 @@ impl Ledger {
         self.followers.set(want.owner, followed);
     }
 
+    /// Takes an answer about all networks, secrets and configs, or about those of these names alone; the owners to whom
+    /// it tells something new.
+    pub(in crate::swarm) fn shelved(
+        &mut self,
+        read: ReadNo,
+        names: Option<&Names>,
+        answer: Shelved,
+    ) -> BTreeSet<Key> {
+        let mut touched = self.networks(read, names.map(|names| &names.networks), answer.networks);
+        touched.extend(self.secrets(read, names.map(|names| &names.secrets), answer.secrets));
+        touched.extend(self.configs(read, names.map(|names| &names.configs), answer.configs));
+        touched
+    }
+
     /// Takes an answer about all networks, or about those of these names alone; the owners to whom it tells something
     /// new.
     pub(in crate::swarm) fn networks(
@@ -82,43 +96,31 @@ impl Ledger {
         answer: Vec<SeenNetwork>,
     ) -> BTreeSet<Key> {
         let changed = self.networks.replace(read, names, answer, &self.instance);
-        self.has_read(
-            read,
-            None,
-            |target| matches!(target, Target::Network(name) if is_among(name, names)),
-        );
+        self.has_read_shelf(read, names, |target| matches!(target, Target::Network(_)));
         self.concerned(&changed)
     }
 
     /// Takes an answer about secrets, likewise.
-    pub(in crate::swarm) fn secrets(
+    pub(super) fn secrets(
         &mut self,
         read: ReadNo,
         names: Option<&BTreeSet<String>>,
         answer: Vec<SeenBlob>,
     ) -> BTreeSet<Key> {
         let changed = self.secrets.replace(read, names, answer, &self.instance);
-        self.has_read(
-            read,
-            None,
-            |target| matches!(target, Target::Secret(name) if is_among(name, names)),
-        );
+        self.has_read_shelf(read, names, |target| matches!(target, Target::Secret(_)));
         self.makers(&changed)
     }
 
     /// Takes an answer about configs, likewise.
-    pub(in crate::swarm) fn configs(
+    pub(super) fn configs(
         &mut self,
         read: ReadNo,
         names: Option<&BTreeSet<String>>,
         answer: Vec<SeenBlob>,
     ) -> BTreeSet<Key> {
         let changed = self.configs.replace(read, names, answer, &self.instance);
-        self.has_read(
-            read,
-            None,
-            |target| matches!(target, Target::Config(name) if is_among(name, names)),
-        );
+        self.has_read_shelf(read, names, |target| matches!(target, Target::Config(_)));
         self.makers(&changed)
     }
 
@@ -152,8 +154,4 @@ impl Ledger {
         idle.filter_map(|seen| owner(&seen.network.labels, &self.instance))
             .collect()
     }
-}
-
-fn is_among(name: &str, names: Option<&BTreeSet<String>>) -> bool {
-    names.is_none_or(|names| names.contains(name))
 }

@@ -16,7 +16,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::follow::Followers;
-pub(in crate::swarm) use self::shelf::Shelf;
+pub(in crate::swarm) use self::shelf::{Names, Shelf, Shelved};
 use self::unread::Acted;
 pub(in crate::swarm) use self::unread::Unread;
 use crate::plan::observed::{Node, Service, Task, TaskState};

@@ -4,7 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ReadNo, remove_from};
 use crate::resource::object::Key;
-use crate::swarm::decode::Listed;
+use crate::swarm::decode::{Listed, SeenBlob, SeenNetwork};
+
+/// Names of networks, secrets and configs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::swarm) struct Names {
+    /// Of networks.
+    pub(in crate::swarm) networks: BTreeSet<String>,
+    /// Of secrets.
+    pub(in crate::swarm) secrets: BTreeSet<String>,
+    /// Of configs.
+    pub(in crate::swarm) configs: BTreeSet<String>,
+}
+
+/// Networks, secrets and configs as they were read.
+#[derive(Debug)]
+pub(in crate::swarm) struct Shelved {
+    /// Networks.
+    pub(in crate::swarm) networks: Vec<SeenNetwork>,
+    /// Secrets.
+    pub(in crate::swarm) secrets: Vec<SeenBlob>,
+    /// Configs.
+    pub(in crate::swarm) configs: Vec<SeenBlob>,
+}
 
 /// What was listed, by engine id, by name, and by the owner that it was made for.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, ReadNo};
+use super::{Ledger, Names, ReadNo};
 use crate::plan::action::Target;
 use crate::resource::object::Key;
 
@@ -19,14 +19,10 @@ pub(super) struct Acted {
 pub(in crate::swarm) struct Unread {
     /// All that carries the owner's labels, and all lists.
     pub(in crate::swarm) all: bool,
-    /// Services, by name, as all the others.
+    /// Services, by name.
     pub(in crate::swarm) services: BTreeSet<String>,
-    /// Networks.
-    pub(in crate::swarm) networks: BTreeSet<String>,
-    /// Secrets.
-    pub(in crate::swarm) secrets: BTreeSet<String>,
-    /// Configs.
-    pub(in crate::swarm) configs: BTreeSet<String>,
+    /// What is on shelves.
+    pub(in crate::swarm) names: Names,
 }
 
 impl Acted {
@@ -60,9 +56,9 @@ impl Ledger {
         for target in acted.targets.keys() {
             let (names, name) = match target {
                 Target::Service(name) => (&mut unread.services, name),
-                Target::Network(name) => (&mut unread.networks, name),
-                Target::Secret(name) => (&mut unread.secrets, name),
-                Target::Config(name) => (&mut unread.configs, name),
+                Target::Network(name) => (&mut unread.names.networks, name),
+                Target::Secret(name) => (&mut unread.names.secrets, name),
+                Target::Config(name) => (&mut unread.names.configs, name),
             };
             names.insert(name.clone());
         }
@@ -86,6 +82,17 @@ impl Ledger {
                 !acted.is_empty()
             }),
         }
+    }
+
+    /// Notes that things of one kind were read, all of them or those of these names.
+    pub(super) fn has_read_shelf(
+        &mut self,
+        read: ReadNo,
+        names: Option<&BTreeSet<String>>,
+        is_kind: impl Fn(&Target) -> bool,
+    ) {
+        let is_among = |name: &str| names.is_none_or(|names| names.contains(name));
+        self.has_read(read, None, |target| is_kind(target) && is_among(target.name()));
     }
 
     /// Notes that one service of an owner was read.

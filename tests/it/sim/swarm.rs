@@ -3,6 +3,7 @@
 use whoosh::plan::Action;
 use whoosh::plan::observed::TaskState;
 use whoosh::sim::Settings;
+use whoosh::sim::faults::{Class, Fault, Point};
 use whoosh::swarm::{ActError, Done, LogOptions};
 
 use super::stage::Sim;
@@ -63,6 +64,29 @@ async fn a_deployment_runs_is_updated_and_goes() {
     let in_use = stage.act(&remove).await;
     assert!(matches!(in_use, Err(ActError::InUse { .. })), "{in_use:?}");
     stage.clear().await;
+    assert_eq!(stage.act(&remove).await.unwrap(), Done::AlreadyGone);
+}
+
+#[tokio::test]
+async fn an_old_answer_does_not_pass_for_a_removal() {
+    let sim = Sim::start(Settings::default());
+    let stage = sim.stage().await;
+    stage.create_network().await;
+    let network = stage.observe().await.networks.remove(&stage.network).unwrap();
+    let look = Point {
+        class: Class::List,
+        signature: format!("list /networks/{}", stage.network),
+        occurrence: 1,
+    };
+    let faults = sim.simulation.faults();
+    faults.reset();
+    faults.play([(look, Fault::Stale { back: 1 })]);
+    let remove = Action::RemoveNetwork {
+        id: network.id,
+        name: stage.network.clone(),
+    };
+    assert_eq!(stage.act(&remove).await.unwrap(), Done::Removed);
+    assert!(faults.armed().is_empty(), "the old answer was given");
     assert_eq!(stage.act(&remove).await.unwrap(), Done::AlreadyGone);
 }
 
