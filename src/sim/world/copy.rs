@@ -213,6 +213,7 @@ impl World {
             ready: is_ready,
             message: "",
             alive: is_ready && is_reachable,
+            silences: 0,
             nano_cpus: description.resources.nano_cpus,
             memory_bytes: description.resources.memory_bytes,
             address: status.addr,

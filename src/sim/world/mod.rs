@@ -275,8 +275,8 @@ impl World {
             Due::Start(task) => self.start_if_free(&task),
             Due::Rollout(service) => self.roll(&service),
             Due::Reap(task) => self.forget(&task),
-            Due::NodeDown(node) => self.lose_node(&node),
-            Due::Orphan(node) => self.orphan_tasks(&node),
+            Due::NodeDown(node, silence) => self.lose_node(&node, silence),
+            Due::Orphan(node, silence) => self.give_up_node(&node, silence),
         }
     }
 

@@ -205,6 +205,8 @@ pub(crate) struct Node {
     pub(crate) message: &'static str,
     /// Whether it really answers.
     pub(crate) alive: bool,
+    /// How often it fell silent.
+    pub(crate) silences: u64,
     pub(crate) nano_cpus: i64,
     pub(crate) memory_bytes: i64,
     pub(crate) address: String,

@@ -36,6 +36,7 @@ impl World {
             ready: true,
             message: "",
             alive: true,
+            silences: 0,
             nano_cpus,
             memory_bytes,
             address: format!("10.77.{}.{}", self.nodes.len() / 250, self.nodes.len() % 250 + 1),
@@ -149,12 +150,13 @@ impl World {
     /// A node no longer answers: nothing on it changes, and after a time the managers notice.
     pub(crate) fn fail_node(&mut self, name: &str) -> Result<(), Refusal> {
         let id = self.find_node(name)?.id.clone();
-        let Some(mut node) = self.nodes.get(&id).cloned() else {
+        let Some(mut node) = self.nodes.get(&id).filter(|node| node.alive).cloned() else {
             return Ok(());
         };
         node.alive = false;
-        self.nodes.put(id.clone(), node);
-        self.plan(self.timing.node_down, Due::NodeDown(id));
+        node.silences += 1;
+        self.plan(self.timing.node_down, Due::NodeDown(id.clone(), node.silences));
+        self.nodes.put(id, node);
         self.review_managers();
         Ok(())
     }
@@ -220,8 +222,8 @@ impl World {
     }
 
     /// The managers notice that a node is silent.
-    pub(super) fn lose_node(&mut self, id: &Id) {
-        if self.nodes.get(id).is_none_or(|node| node.alive || !node.ready) {
+    pub(super) fn lose_node(&mut self, id: &Id, silence: u64) {
+        if !self.is_in_silence(id, silence) {
             return;
         }
         self.edit_node(id, |node| {
@@ -233,15 +235,25 @@ impl World {
         for task in waiting {
             self.start_if_free(&task);
         }
-        self.plan(self.timing.orphan, Due::Orphan(id.clone()));
+        self.plan(self.timing.orphan, Due::Orphan(id.clone(), silence));
         self.nodes_changed();
     }
 
-    /// A node is given up: what ran on it is orphaned.
-    pub(super) fn orphan_tasks(&mut self, id: &Id) {
-        if self.nodes.get(id).is_none_or(|node| node.alive) {
-            return;
+    /// A node that has been silent for long is given up.
+    pub(super) fn give_up_node(&mut self, id: &Id, silence: u64) {
+        if self.is_in_silence(id, silence) {
+            self.orphan_tasks(id);
         }
+    }
+
+    /// Whether a node has been silent without a break since it fell silent for that time.
+    fn is_in_silence(&self, id: &Id, silence: u64) -> bool {
+        let node = self.nodes.get(id);
+        node.is_some_and(|node| !node.alive && node.silences == silence)
+    }
+
+    /// What ran on a node that is gone is orphaned.
+    fn orphan_tasks(&mut self, id: &Id) {
         for task in self.tasks_on(id) {
             if self.tasks.get(&task).is_some_and(|task| task.is_alive()) {
                 let message = self.tasks.get(&task).map_or("", |task| task.status.message);

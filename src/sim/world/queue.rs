@@ -33,10 +33,10 @@ pub(crate) enum Due {
     Rollout(Id),
     /// A task that is to go is forgotten.
     Reap(Id),
-    /// A silent node counts as down.
-    NodeDown(Id),
-    /// A node that is down is given up, with its tasks.
-    Orphan(Id),
+    /// A node that has been silent since that silence began, the how-manieth of it, counts as down.
+    NodeDown(Id, u64),
+    /// And is given up, with its tasks.
+    Orphan(Id, u64),
 }
 
 #[derive(Debug, Default)]

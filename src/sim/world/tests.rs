@@ -270,6 +270,33 @@ fn a_silent_node_is_noticed_and_comes_back() {
 }
 
 #[test]
+fn a_silence_counts_from_its_own_begin() {
+    let mut world = world(2);
+    let worker = json!({"TaskTemplate": {"Placement": {"Constraints": ["node.role == worker"]}}});
+    world.create_service(&spec(1, &worker)).unwrap();
+    pass(&mut world, SECOND);
+    let hours = 3600 * SECOND;
+    for (silence, then, expect) in [
+        (10 * SECOND, 10 * SECOND, &["1 running running"] as &[&str]),
+        (
+            23 * hours,
+            2 * hours,
+            &["1 shutdown shutdown", "1 shutdown running", "1 running pending"],
+        ),
+    ] {
+        world.fail_node("node-2").unwrap();
+        pass(&mut world, silence);
+        world.return_node("node-2").unwrap();
+        pass(&mut world, SECOND);
+        world.fail_node("node-2").unwrap();
+        pass(&mut world, then);
+        assert_eq!(tasks(&world), expect, "{silence:?}");
+        world.return_node("node-2").unwrap();
+        pass(&mut world, SECOND);
+    }
+}
+
+#[test]
 fn a_drained_node_is_left_and_a_paused_one_is_not() {
     let mut world = world(2);
     let set = |world: &mut World, availability| {
