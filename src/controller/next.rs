@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::plan::Observed;
 use crate::plan::action::{FailureKind, Outcome};
+use crate::plan::{self, Observed, Report};
 use crate::queue::Next;
 use crate::resource::condition::{self, ConditionType};
 use crate::resource::kinds::WorkloadStatus;
 
 use super::Tuning;
+use super::prepare::Prepared;
 
-/// Of the time for which an object has been as it is, the part after which it is looked at again: a deadline is told
-/// so much too late at most.
+/// Of the time for which an object has been as it is, the part after which what nobody tells of is looked at again.
 const QUIET_PART: u32 = 10;
 
 /// Whether agents are on their way: their tasks, which have no events, are polled until they are not.
@@ -39,6 +39,10 @@ pub(super) enum Ended {
     Settling {
         /// For how long it has been as it is.
         quiet: Duration,
+        /// How long it takes until its status may differ by time alone.
+        moment: Option<Duration>,
+        /// Whether it may wait for what nobody tells of.
+        is_untold: bool,
     },
     /// Services of it are going.
     Removing,
@@ -46,8 +50,27 @@ pub(super) enum Ended {
     Gone,
 }
 
+/// The end of a turn after which something is still under way.
+pub(super) fn settling(
+    prepared: &Prepared,
+    observed: &Observed,
+    report: &Report,
+    status: &WorkloadStatus,
+    now: Timestamp,
+) -> Ended {
+    let moment = match prepared {
+        Prepared::Workload(workload) => plan::next_moment(workload, observed, status, now),
+        Prepared::Invalid { .. } => None,
+    };
+    Ended::Settling {
+        quiet: quiet(status, observed, now),
+        moment: moment.map(|moment| Duration::try_from(moment.duration_since(now)).unwrap_or_default()),
+        is_untold: !report.blocked.is_empty() || !prepared.want().secrets.is_empty(),
+    }
+}
+
 /// For how long an object has been as it is: since its conditions, or any of its tasks, changed.
-pub(super) fn quiet(status: &WorkloadStatus, observed: &Observed, now: Timestamp) -> Duration {
+fn quiet(status: &WorkloadStatus, observed: &Observed, now: Timestamp) -> Duration {
     let conditions = status.conditions.iter();
     let told = conditions.map(|condition| condition.last_transition_time.0);
     let tasks = observed
@@ -74,8 +97,16 @@ pub(super) fn after(ended: Ended, outcome: &Outcome, tuning: &Tuning, random: f6
         Ended::Settled { has_secrets: true } => Next::After(tuning.resync),
         Ended::Settled { has_secrets: false } => Next::After(tuning.safety_net.mul_f64(0.5 + random)),
         Ended::Acted => Next::After(tuning.after_acting),
-        Ended::Settling { quiet } => {
-            Next::After((quiet / QUIET_PART).min(tuning.resync).max(tuning.while_settling))
+        Ended::Settling {
+            quiet,
+            moment,
+            is_untold,
+        } => {
+            let sure = match is_untold {
+                true => (quiet / QUIET_PART).min(tuning.resync).max(tuning.while_settling),
+                false => tuning.resync,
+            };
+            Next::After(moment.map_or(sure, |moment| sure.min(moment.max(tuning.after_acting))))
         }
         Ended::Removing => Next::After(tuning.while_removing),
         Ended::Gone => Next::Never,
@@ -100,15 +131,39 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_as_it_is_is_looked_at_less_and_less_often() {
+    fn what_may_wait_for_something_untold_is_looked_at_less_and_less_often() {
         for (quiet, next) in [(0, 5), (50, 5), (100, 10), (600, 60), (86_400, 60)] {
             let quiet = Duration::from_secs(quiet);
             let next = Next::After(Duration::from_secs(next));
+            let ended = Ended::Settling {
+                quiet,
+                moment: None,
+                is_untold: true,
+            };
             assert_eq!(
-                after(Ended::Settling { quiet }, &outcome(&[]), &Tuning::default(), 0.5),
+                after(ended, &outcome(&[]), &Tuning::default(), 0.5),
                 next,
                 "{quiet:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_looked_at_when_time_makes_it_another() {
+        let tuning = Tuning::default();
+        for (moment, next) in [
+            (None, tuning.resync),
+            (Some(600_000), tuning.resync),
+            (Some(7_001), Duration::from_millis(7_001)),
+            (Some(0), tuning.after_acting),
+        ] {
+            let ended = Ended::Settling {
+                quiet: Duration::ZERO,
+                moment: moment.map(Duration::from_millis),
+                is_untold: false,
+            };
+            let looked = after(ended, &outcome(&[]), &tuning, 0.5);
+            assert_eq!(looked, Next::After(next), "{moment:?}");
         }
     }
 

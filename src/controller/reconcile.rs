@@ -73,9 +73,7 @@ impl Reconciler {
         let observed = observed.map_err(StepError::Observe)?;
         let ended = match settling {
             true if !outcome.done.is_empty() => Ended::Acted,
-            true => Ended::Settling {
-                quiet: next::quiet(&status, &observed, Timestamp::now()),
-            },
+            true => next::settling(&prepared, &observed, &report, &status, Timestamp::now()),
             false => Ended::Settled {
                 has_secrets: !prepared.want().secrets.is_empty(),
             },

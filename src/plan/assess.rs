@@ -17,7 +17,7 @@ use super::ownership::Ownership;
 use super::problem::Problem;
 
 /// Nodes come and go, above all at the start: nothing fits for good only after this time.
-const PLACEMENT_GRACE: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const PLACEMENT_GRACE: SignedDuration = SignedDuration::from_secs(15);
 
 /// A declared agent and how it is.
 #[derive(Clone, Debug)]

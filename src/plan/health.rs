@@ -13,14 +13,14 @@ use crate::resource::workload::DesiredHealthCheck;
 use super::observed::{Node, Service, Task, TaskState};
 
 /// Failures that are older say nothing about now.
-const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// So many failures in the window are a loop.
 const LOOP: usize = 3;
 /// An agent in a loop is not ready before it has run for this long.
-const STABLE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const STABLE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The managers give a task its addresses within moments. After this time, there is none to be had.
-const ADDRESSING: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const ADDRESSING: SignedDuration = SignedDuration::from_secs(15);
 
 /// The managers touch a task that ended a moment after they replaced it, to take its address back. What they hear of
 /// it after this time, they hear late.

@@ -7,6 +7,7 @@
 //! teardown(&key, &networks, orphan, &observed, …) -> Teardown { plan, remaining }
 //! status(old, &round)                             -> WorkloadStatus
 //! events(old, &new, &round)                       -> what is worth telling
+//! next_moment(&workload, &observed, &status, …) -> when the status may differ by time alone
 //! agents::views(&workload, &observed, …)          -> the rows of `get agents`
 //! preview(&plan)                                  -> what `diff` prints
 //! ```
@@ -25,6 +26,7 @@ pub mod health;
 mod image;
 mod look;
 mod mask;
+mod moments;
 pub mod observed;
 mod ownership;
 mod pace;
@@ -41,6 +43,7 @@ mod words;
 
 pub use action::{Action, Outcome, Plan, Report, SecretSource};
 pub use events::{EventDraft, events};
+pub use moments::next_moment;
 pub use observed::Observed;
 pub use planner::plan;
 pub use preview::preview;

@@ -5,6 +5,7 @@ mod agents;
 mod events;
 mod health;
 mod model;
+mod moments;
 mod needs;
 mod pace;
 mod planner;
