@@ -15,25 +15,28 @@ use crate::telemetry::Chain;
 const AT_ONCE: usize = 8;
 
 /// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on,
-/// unless the engine is lost: then each further action would only wait for it in vain. Nothing is begun once `may_act`
-/// says no.
+/// unless the engine is lost: then each further action would only wait for it in vain. Once `may_act` says no, nothing
+/// of the plan is begun any more, whatever it says later.
 pub(super) async fn act<F>(plan: Plan, may_act: impl Fn() -> bool, act: impl Fn(Action) -> F) -> Outcome
 where
     F: Future<Output = Result<Done, ActError>>,
 {
-    let (may_act, act, lost) = (&may_act, &act, &AtomicBool::new(false));
+    let (may_act, act, is_over) = (&may_act, &act, &AtomicBool::new(false));
     let (mut outcome, mut undone) = (Outcome::default(), BTreeSet::new());
     for stage in plan.stages {
         let (waiting, possible): (Vec<_>, Vec<_>) =
             stage.into_iter().partition(|action| action.waits_for(&undone));
         undone.extend(waiting.iter().map(Action::target));
         let turns = possible.into_iter().map(|action| async move {
-            if lost.load(Ordering::Relaxed) || !may_act() {
+            if !may_act() {
+                is_over.store(true, Ordering::Relaxed);
+            }
+            if is_over.load(Ordering::Relaxed) {
                 return None;
             }
             let result = act(action.clone()).await;
             if result.as_ref().is_err_and(ActError::is_outage) {
-                lost.store(true, Ordering::Relaxed);
+                is_over.store(true, Ordering::Relaxed);
             }
             Some((action, result))
         });
@@ -162,10 +165,13 @@ mod tests {
 
     #[test]
     fn nothing_is_begun_once_it_may_not_act() {
-        let begun = Cell::new(0);
+        let (asked, begun) = (Cell::new(0), Cell::new(0));
         let act = act(
             plan(),
-            || begun.get() < 2,
+            || {
+                asked.set(asked.get() + 1);
+                asked.get() != 3
+            },
             |_| {
                 begun.set(begun.get() + 1);
                 ready(Ok(Done::Removed))

@@ -61,9 +61,11 @@ impl Reconciler {
         };
         let old = status_of(object);
         let status = plan::status(old.as_ref(), &round);
-        let events = plan::events(old.as_ref(), &status, &round);
+        self.tell(object, plan::deeds(old.as_ref(), &status, &round))
+            .await;
         self.save(object, &status).await?;
-        self.tell(object, events).await;
+        self.tell(object, plan::events(old.as_ref(), &status, &round))
+            .await;
         self.controller
             .metrics
             .set_agents(&labels(&object.key()), status.replicas, status.ready_replicas);

@@ -87,8 +87,8 @@ async fn lead(controller: &Controller, epoch: Epoch, term: Term, queue: &Queue<K
         epoch,
         term,
     };
-    // Nothing is decided before the first full list: an empty observation is not an empty Swarm.
-    controller.cache.ready().await;
+    // Nothing is decided before the first full list, an empty observation is not an empty Swarm: a look waits for it, or
+    // fails when the engine is away, and then the status says so.
     tokio::select! {
         () = declared::follow(&controller.store, queue, controller.tuning.list_again) => {}
         () = hear(&controller.cache, queue) => {}

@@ -1,5 +1,7 @@
 //! The numbers of a status.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use crate::resource::kinds::{RoleStatus, WorkloadStatus};
 use crate::resource::names::label;
 use crate::resource::workload::{Owner, Workload};
@@ -28,11 +30,17 @@ pub(super) fn of_agents(
                 .count(),
         ),
     });
+    let ended = agents.iter().flat_map(|agent| &agent.health.ended);
     WorkloadStatus {
         replicas: number(agents.len()),
         updated_replicas: number(agents.iter().filter(|agent| agent.updated).count()),
         ready_replicas: ready,
         unavailable_replicas: number(agents.len()) - ready,
+        last_failure_time: ended
+            .map(|task| task.since)
+            .max()
+            .map(Time)
+            .or(old.last_failure_time.clone()),
         restarts: number(agents.iter().map(|agent| agent.health.ended.len()).sum()),
         roles: roles.collect(),
         ..old.clone()

@@ -15,7 +15,7 @@ use super::action::{Action, Change, Target};
 use super::assess::assess;
 use super::explain::{ended, on};
 use super::health::engine_text;
-use super::observed::Observed;
+use super::observed::{Observed, Task};
 use super::round::{Round, Subject};
 use super::words;
 
@@ -30,11 +30,11 @@ pub struct EventDraft {
     pub message: String,
 }
 
-/// What happened between two statuses, and what was done. Empty for a round that changed nothing.
+/// What happened between two statuses. Empty for a round that changed nothing.
 pub fn events(old: Option<&WorkloadStatus>, new: &WorkloadStatus, round: &Round<'_>) -> Vec<EventDraft> {
     let none = WorkloadStatus::default();
     let old = old.unwrap_or(&none);
-    let mut events = of_actions(old, new, round);
+    let mut events = Vec::new();
     if let (Subject::Workload(workload), Ok(observed)) = (round.subject, round.observed) {
         events.extend(of_failed_agents(old, new, workload, observed, round));
     }
@@ -57,7 +57,8 @@ fn warning(reason: impl Into<String>, message: impl Into<String>) -> EventDraft 
     }
 }
 
-fn of_actions(old: &WorkloadStatus, new: &WorkloadStatus, round: &Round<'_>) -> Vec<EventDraft> {
+/// What was done in a round, whatever becomes of its status.
+pub fn deeds(old: Option<&WorkloadStatus>, new: &WorkloadStatus, round: &Round<'_>) -> Vec<EventDraft> {
     let done = &round.outcome.done;
     let names = |which: fn(&Action) -> bool| -> Vec<String> {
         let done = done.iter().filter(|action| which(action));
@@ -71,7 +72,7 @@ fn of_actions(old: &WorkloadStatus, new: &WorkloadStatus, round: &Round<'_>) -> 
         .iter()
         .filter(|change| matches!(&change.what, Target::Service(name) if updated.contains(name)))
         .partition(|change| change.drift);
-    let (lost, created) = if was_complete(old, new) {
+    let (lost, created) = if old.is_some_and(|old| was_complete(old, new)) {
         (created, Vec::new())
     } else {
         (Vec::new(), created)
@@ -166,16 +167,24 @@ fn of_failed_agents(
     observed: &Observed,
     round: &Round<'_>,
 ) -> Vec<EventDraft> {
-    let Ok(count @ 1..) = usize::try_from(new.restarts - old.restarts) else {
+    if (new.restarts, &new.last_failure_time) == (old.restarts, &old.last_failure_time) {
         return Vec::new();
-    };
+    }
     let agents = assess(workload, observed, round.report, round.instance, round.now);
     let mut failures: Vec<_> = agents
         .iter()
         .flat_map(|agent| agent.health.ended.iter().map(|task| (agent.slot.agent(), *task)))
         .collect();
     failures.sort_by_key(|(_, task)| Reverse(task.since));
-    failures.truncate(count);
+    // The engine forgets old ones, so their number need not grow; and one node's clock may be behind another's.
+    let more = usize::try_from(new.restarts - old.restarts).unwrap_or_default();
+    let is_later = |task: &Task| {
+        old.last_failure_time
+            .as_ref()
+            .is_some_and(|last| task.since > last.0)
+    };
+    let later = failures.iter().filter(|(_, task)| is_later(task)).count();
+    failures.truncate(more.max(later));
     let told = failures.into_iter().map(|(agent, task)| {
         let ended = ended(task.exit_code, engine_text(task));
         let message = format!("{agent} {ended}{}", on(Some(task), &observed.nodes));

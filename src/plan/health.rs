@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::resource::workload::DesiredHealthCheck;
 
 use super::observed::{Node, Service, Task, TaskState};
+use super::placement;
 
 /// Failures that are older say nothing about now.
 pub(super) const WINDOW: SignedDuration = SignedDuration::from_mins(10);
@@ -107,6 +108,9 @@ pub fn judge<'a>(
     let check = live.and_then(|live| live.spec.container.health_check.as_ref());
     let seen = Seen {
         tasks,
+        constraints: live
+            .map(|live| live.spec.constraints.as_slice())
+            .unwrap_or_default(),
         nodes,
         now,
         patience: patience(check),
@@ -158,6 +162,7 @@ pub(super) fn node_name<'a>(task: &'a Task, nodes: &'a BTreeMap<String, Node>) -
 
 struct Seen<'a, 'n> {
     tasks: &'a [Task],
+    constraints: &'a [String],
     nodes: &'n BTreeMap<String, Node>,
     now: Timestamp,
     /// The least time after which the health check can have failed; `None` when there is no check.
@@ -170,9 +175,10 @@ impl<'a> Seen<'a, '_> {
             .ended()
             .filter(|task| self.age(task.since) <= WINDOW)
             .collect();
-        let running =
-            self.wanted(|task| task.current && task.state == TaskState::Running && !self.is_cut_off(task));
-        let next = running.or_else(|| self.wanted(|task| task.current && !self.is_cut_off(task)));
+        let running = self.wanted(|task| {
+            self.is_current(task) && task.state == TaskState::Running && !self.is_cut_off(task)
+        });
+        let next = running.or_else(|| self.wanted(|task| self.is_current(task) && !self.is_cut_off(task)));
         let placed = next.filter(|task| task.state > TaskState::Pending);
         let verdict = match placed {
             Some(task) if task.state == TaskState::Running => self.running(task, &recent),
@@ -259,6 +265,12 @@ impl<'a> Seen<'a, '_> {
         let on_it = |task: &&Task| task.current && task.state <= TaskState::Running && self.is_cut_off(task);
         let task = self.tasks.iter().find(on_it)?;
         Some((task, node_name(task, self.nodes)?.to_owned()))
+    }
+
+    /// Whether it is what the service asks for, and where.
+    fn is_current(&self, task: &Task) -> bool {
+        let node = task.node.as_ref().and_then(|node| self.nodes.get(node));
+        task.current && !node.is_some_and(|node| placement::keeps_off(self.constraints, node))
     }
 
     fn is_cut_off(&self, task: &Task) -> bool {

@@ -6,7 +6,7 @@
 //! plan(&workload, &observed, instance)            -> Plan { stages, report }
 //! teardown(&key, &networks, orphan, &observed, …) -> Teardown { plan, remaining }
 //! status(old, &round)                             -> WorkloadStatus
-//! events(old, &new, &round)                       -> what is worth telling
+//! deeds(old, &new, &round), events(…)             -> what is worth telling
 //! next_moment(&workload, &observed, &status, …) -> when the status may differ by time alone
 //! agents::views(&workload, &observed, …)          -> the rows of `get agents`
 //! preview(&plan)                                  -> what `diff` prints
@@ -42,7 +42,7 @@ mod unused;
 mod words;
 
 pub use action::{Action, Outcome, Plan, Report, SecretSource};
-pub use events::{EventDraft, events};
+pub use events::{EventDraft, deeds, events};
 pub use moments::next_moment;
 pub use observed::Observed;
 pub use planner::plan;

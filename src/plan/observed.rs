@@ -19,10 +19,9 @@ pub struct Observed {
     pub leftover_tasks: Vec<Task>,
     /// Networks that the owner names, and those made for it. By name.
     pub networks: BTreeMap<String, Network>,
-    /// Swarm secrets by name: the owner's, and those of others, whose names are taken. Those of this
-    /// installation's other owners are left out: they have other names.
+    /// The owner's Swarm secrets by name. A name that somebody else has taken is found out when it is to be made.
     pub secrets: BTreeMap<String, Blob>,
-    /// Swarm configs by name, likewise.
+    /// Its Swarm configs by name, likewise.
     pub configs: BTreeMap<String, Blob>,
     /// The secrets that the workload names and the operator can read: name in the spec to a fingerprint of
     /// the content, any text that changes with it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::observed::{Node, Observed, Service, TaskState};
+use super::placement;
 
 /// How many more running agents of one workload may be stopped for a change.
 pub(super) struct Pace<'a> {
@@ -39,15 +40,15 @@ impl<'a> Pace<'a> {
 
 /// Whether its agent runs, and the engine takes it for healthy. What was not looked at counts as running.
 fn runs(service: &Service, nodes: &BTreeMap<String, Node>) -> bool {
-    let on_a_ready_node = |node: Option<&String>| {
+    let is_at_home = |node: Option<&String>| {
         node.and_then(|node| nodes.get(node))
-            .is_some_and(|node| node.ready)
+            .is_some_and(|node| node.ready && !placement::keeps_off(&service.spec.constraints, node))
     };
     service.tasks.as_deref().is_none_or(|tasks| {
         tasks.iter().any(|task| {
             task.current
                 && (task.state, task.desired) == (TaskState::Running, TaskState::Running)
-                && on_a_ready_node(task.node.as_ref())
+                && is_at_home(task.node.as_ref())
         })
     })
 }

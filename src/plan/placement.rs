@@ -1,4 +1,4 @@
-//! Which placement constraint keeps an agent from every node.
+//! Which placement constraint keeps an agent from a node, or from every one.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,14 @@ pub(super) fn remedy(constraint: &str) -> Option<String> {
         "docker node update --label-add {label}={} <node>",
         value.trim()
     ))
+}
+
+/// Whether the managers take a service's task off this node, as far as is known: when constraints change, tasks whose
+/// nodes meet them stay as they are, and the others go.
+pub(super) fn keeps_off(constraints: &[String], node: &Node) -> bool {
+    constraints
+        .iter()
+        .any(|constraint| meets(constraint, node) == Some(false))
 }
 
 /// Whether the node meets the constraint, by the engine's rules; `None` when that is not known.

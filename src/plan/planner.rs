@@ -49,7 +49,7 @@ struct Planner<'a> {
     needs: BTreeMap<Target, Action>,
     /// The services to be made or changed, in the spec's order.
     services: Vec<Action>,
-    edits: BTreeMap<String, Edit>,
+    edits: BTreeMap<Target, Edit>,
     blocked: Vec<Blocked>,
     /// The live services of declared slots.
     live: Vec<&'a Service>,
@@ -121,7 +121,8 @@ impl<'a> Planner<'a> {
         if !difference.is_empty() {
             let hash = |spec: &ServiceSpec| spec.labels.get(label::SPEC_HASH).cloned();
             let drift = hash(&live.spec) == hash(&spec);
-            self.edits.insert(spec.name.clone(), Edit { difference, drift });
+            let target = Target::Service(spec.name.clone());
+            self.edits.insert(target, Edit { difference, drift });
             self.services.push(Action::UpdateService {
                 id: live.id.clone(),
                 version: live.version,
@@ -193,7 +194,7 @@ impl<'a> Planner<'a> {
         let changes = stages.iter().flatten();
         let report = Report {
             changes: changes
-                .map(|action: &Action| describe(action, self.edits.get(action.target().name())))
+                .map(|action: &Action| describe(action, self.edits.get(&action.target())))
                 .collect(),
             blocked: self.blocked,
             suspended: self.workload.suspended,
@@ -215,7 +216,7 @@ impl<'a> Planner<'a> {
     fn held_back(&self) -> BTreeSet<Target> {
         let mut pace = Pace::of(self.live.iter().copied(), self.observed);
         let replaced = self.services.iter().map(Action::target).filter(|target| {
-            let edit = self.edits.get(target.name());
+            let edit = self.edits.get(target);
             edit.is_some_and(|edit| edit.difference.replaces)
         });
         replaced
@@ -259,7 +260,7 @@ pub(super) fn remove(live: &Service) -> Option<Action> {
     })
 }
 
-/// An action for people. `edit` is that of a service of the same name; one that is made anew has none.
+/// An action for people. `edit` is that of a service that is updated.
 pub(super) fn describe(action: &Action, edit: Option<&Edit>) -> Change {
     let replaces = edit.is_some_and(|edit| edit.difference.replaces);
     let kind = match action {

@@ -2,7 +2,7 @@
 //!
 //! A new kind is a spec type here, a line in [`super::kind`], and its lowering.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -334,6 +334,9 @@ pub struct WorkloadStatus {
     /// How often agents ended by themselves and were started again, as far as the engine remembers.
     #[serde(default)]
     pub restarts: i64,
+    /// When an agent ended by itself last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure_time: Option<Time>,
     /// `ready/declared`, for people: `3/4`.
     #[serde(default)]
     pub summary: String,

@@ -181,7 +181,7 @@ impl Act<'_> {
         }
     }
 
-    async fn delete(&self, kind: &str, id: &str) -> Result<Done, ActError> {
+    pub(super) async fn delete(&self, kind: &str, id: &str) -> Result<Done, ActError> {
         let docker = &self.engine.docker;
         let what = format!("DELETE /{kind}/{id}");
         let sent = self.engine.bollard(what, self.engine.limits().write, async {

@@ -210,7 +210,8 @@ impl Cache {
         self.inner.earlier_poll.notify_one();
     }
 
-    /// Says that nobody reconciles here any more: no owner's tasks are polled until somebody does again.
+    /// Says that nobody reconciles here any more: no owner's tasks are polled until somebody does again, but for those of
+    /// which a container tells.
     pub fn stop_polling(&self) {
         lock(&self.inner.polls).clear();
     }

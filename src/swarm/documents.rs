@@ -6,12 +6,12 @@ use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::decode::{SeenNetwork, SeenNode};
+use super::decode::{SeenBlob, SeenNode};
 use super::ledger::{Ledger, Scope, Shelved};
 use super::spec::{Ids, encode};
 use super::subnet::{self, Subnet};
 use super::transport::Call;
-use super::{Swarm, SwarmError, Want, networks, wire};
+use super::{Swarm, SwarmError, Want, networks};
 use crate::plan::Observed;
 use crate::plan::service::ServiceSpec;
 use crate::resource::labels::{self, Labels};
@@ -50,39 +50,36 @@ pub struct Picture {
 impl Picture {
     /// Reads documents for the installation `instance`. What cannot be read is not seen.
     pub fn new(documents: &Documents, instance: &str) -> Self {
-        let mut ledger = Ledger::new(instance.to_owned());
-        let read = ledger.begin();
-        ledger.services(read, Scope::All, list(documents, "services"));
-        ledger.all_tasks(read, list(documents, "tasks"));
         let others = Shelved {
             networks: list(documents, "networks"),
             secrets: list(documents, "secrets"),
             configs: list(documents, "configs"),
         };
-        ledger.shelved(read, None, others);
-        ledger.nodes(read, list(documents, "nodes"));
-        let blobs = |name| {
-            let all: Vec<wire::Blob> = list(documents, name);
-            let ours = all
-                .into_iter()
-                .filter(|blob| labels::is_ours(&blob.spec.labels, instance));
-            ours.map(|blob| (blob.spec.name, blob.id)).collect()
-        };
-        let all_networks: Vec<SeenNetwork> = list(documents, "networks");
         let nodes: Vec<SeenNode> = list(documents, "nodes");
         let addresses = nodes.iter().filter_map(|node| node.address.parse().ok());
-        let subnets = all_networks.iter().flat_map(|network| &network.subnets).copied();
+        let subnets = others
+            .networks
+            .iter()
+            .flat_map(|network| &network.subnets)
+            .copied();
         let taken = subnets.chain(addresses).collect();
-        let networks = all_networks.into_iter().filter(|network| network.swarm);
+        let networks = others.networks.iter().filter(|network| network.swarm);
+        let ids = Ids {
+            networks: networks
+                .map(|network| (network.name.clone(), network.network.id.clone()))
+                .collect(),
+            secrets: ids_of_ours(&others.secrets, instance),
+            configs: ids_of_ours(&others.configs, instance),
+        };
+        let mut ledger = Ledger::new(instance.to_owned());
+        let read = ledger.begin();
+        ledger.services(read, Scope::All, list(documents, "services"));
+        ledger.all_tasks(read, list(documents, "tasks"));
+        ledger.shelved(read, None, others);
+        ledger.nodes(read, nodes);
         let services = documents.get("services").into_iter().flatten();
         Self {
-            ids: Ids {
-                networks: networks
-                    .map(|network| (network.name, network.network.id))
-                    .collect(),
-                secrets: blobs("secrets"),
-                configs: blobs("configs"),
-            },
+            ids,
             taken,
             specs: services
                 .filter_map(|service| Some((service["ID"].as_str()?.to_owned(), service["Spec"].clone())))
@@ -105,6 +102,15 @@ impl Picture {
     pub fn network_request(&self, name: &str, labels: &Labels) -> Value {
         json!(networks::request(name, labels, subnet::choose(name, &self.taken)))
     }
+}
+
+/// Of secrets or configs those that `instance` made, ids by name.
+fn ids_of_ours(blobs: &[SeenBlob], instance: &str) -> BTreeMap<String, String> {
+    let ours = blobs
+        .iter()
+        .filter(|blob| labels::is_ours(&blob.blob.labels, instance));
+    ours.map(|blob| (blob.name.clone(), blob.blob.id.clone()))
+        .collect()
 }
 
 fn list<T: DeserializeOwned>(documents: &Documents, name: &str) -> Vec<T> {

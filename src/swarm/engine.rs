@@ -147,8 +147,7 @@ impl Engine {
 
     /// The service with exactly this name; the engine's own filter takes longer names, too.
     pub(super) async fn service_named(&self, name: &str) -> Result<Option<SeenService>, SwarmError> {
-        let path = format!("/services?{}", filters(&[("name", &[name.to_owned()])]));
-        let services: Vec<SeenService> = self.read(&path).await?;
+        let services = self.services_named(&[name.to_owned()]).await?;
         Ok(services.into_iter().find(|seen| seen.service.spec.name == name))
     }
 

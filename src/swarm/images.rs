@@ -106,6 +106,13 @@ async fn look(engine: &Engine, reference: &str, last: Option<Image>) -> (Image, 
         // Built or imported here: no registry knows it, and asking would cost a time-out.
         return (Image::Local, BAD_FOR);
     }
+    if let Err(error) = &local
+        && error.is_outage()
+    {
+        // That says nothing of the image.
+        let why = error.to_string();
+        return (last.unwrap_or(Image::Unknown { why }), Duration::ZERO);
+    }
     let why = match registry_digest(engine, reference).await {
         Ok(digest) => {
             return (

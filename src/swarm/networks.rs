@@ -38,7 +38,7 @@ pub(super) async fn create(act: &Act<'_>, name: &str, labels: &Labels) -> Result
                 return Ok(Done::AlreadyThere(found.network.id.clone()));
             }
             // Left by an attempt that was cut short.
-            remove(engine, &found.network.id).await.map_err(fail)?;
+            act.delete("networks", &found.network.id).await?;
         }
         let mut taken = refused.clone();
         taken.extend(known.iter().flat_map(|network| &network.subnets).copied());
@@ -54,7 +54,7 @@ pub(super) async fn create(act: &Act<'_>, name: &str, labels: &Labels) -> Result
         if is_allocated(engine, &id).await.map_err(fail)? {
             return Ok(Done::Created(id));
         }
-        remove(engine, &id).await.map_err(fail)?;
+        act.delete("networks", &id).await?;
         refused.push(block);
     }
     let why = "the Swarm's managers gave it no addresses; their log (`journalctl -u docker`) says why";
@@ -87,17 +87,6 @@ async fn post(engine: &Engine, name: &str, labels: &Labels, block: Subnet) -> Re
         .bollard(what, engine.limits().write, engine.docker.create_network(request))
         .await?
         .id)
-}
-
-async fn remove(engine: &Engine, id: &str) -> Result<(), SwarmError> {
-    let what = format!("DELETE /networks/{id}");
-    match engine
-        .bollard(what, engine.limits().write, engine.docker.remove_network(id))
-        .await
-    {
-        Err(SwarmError::NotFound { .. }) => Ok(()),
-        answer => answer,
-    }
 }
 
 async fn is_allocated(engine: &Engine, id: &str) -> Result<bool, SwarmError> {

@@ -43,7 +43,8 @@ impl SecretContent {
         &self.0
     }
 
-    /// A text that changes with the content, and tells nothing else of it.
+    /// A text that changes with the content. Only who guesses the content learns it from that, so it is shown to those
+    /// alone who may see the Swarm's secrets by name.
     pub(super) fn fingerprint(&self) -> String {
         names::hex(&Sha256::digest(self.bytes()))
     }

@@ -449,7 +449,6 @@ mod tests {
                 secrets: ["token".to_owned()].into(),
                 ..Names::default()
             },
-            ..Hints::default()
         };
         assert_eq!(next_hints(&mut events).await.unwrap(), expect);
     }

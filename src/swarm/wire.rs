@@ -94,8 +94,8 @@ wire! {
         "Target" => target: String,
         "ReadOnly" => read_only: bool,
     }
-    struct SecretRef { "File" => file: Option<FileTarget>, "SecretID" => id: String, "SecretName" => name: String }
-    struct ConfigRef { "File" => file: Option<FileTarget>, "ConfigID" => id: String, "ConfigName" => name: String }
+    struct SecretRef { "File" => file: Option<FileTarget>, "SecretName" => name: String }
+    struct ConfigRef { "File" => file: Option<FileTarget>, "ConfigName" => name: String }
     struct FileTarget { "Name" => name: String }
     struct Health {
         "Test" => test: Vec<String>,
@@ -182,5 +182,5 @@ wire! {
 
     /// `GET /info`.
     struct Info { "Swarm" => swarm: SwarmInfo }
-    struct SwarmInfo { "LocalNodeState" => state: String, "ControlAvailable" => control: bool, "Error" => error: String }
+    struct SwarmInfo { "LocalNodeState" => state: String, "ControlAvailable" => control: bool }
 }

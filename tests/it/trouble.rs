@@ -232,42 +232,42 @@ async fn a_secret_reaches_the_agent_and_nothing_else() {
 async fn a_lost_engine_is_told_after_a_moment_and_forgotten_when_it_is_back() {
     let mut engine = Engine::start().await;
     engine.load_agent_image().await;
-    let operator = Operator::start(&engine).await;
+    let mut operator = Operator::start(&engine).await;
     operator
         .apply(&team("lost", 1, ""), &["--wait", "--timeout", "120s"])
         .await
         .ok();
-    let ready = async || {
-        let team = operator.get(&["team", "payments", "-n", "lost"]).await;
-        let conditions = team["status"]["conditions"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
-        ready.map_or_else(String::new, |ready| ready["reason"].to_string())
-    };
     let lost = Instant::now();
     engine.kill().await;
     // Well before anybody would look again by the clock alone.
-    eventually(
-        Duration::from_secs(30),
-        "the loss is told",
-        async || match ready().await {
-            text if text.contains("EngineUnavailable") => Ok(()),
-            other => Err(other),
-        },
-    )
-    .await;
+    until_ready_because(&operator, "EngineUnavailable").await;
     assert!(
         lost.elapsed() >= Duration::from_secs(10),
         "{:?}: a restart takes longer",
         lost.elapsed()
     );
     engine.restart().await;
-    eventually(PATIENCE, "the team is ready again", async || {
-        match ready().await {
-            text if text.contains("AgentsReady") => Ok(()),
-            other => Err(other),
+    until_ready_because(&operator, "AgentsReady").await;
+
+    engine.kill().await;
+    operator.kill();
+    operator.start_again();
+    until_ready_because(&operator, "EngineUnavailable").await;
+    engine.restart().await;
+    until_ready_because(&operator, "AgentsReady").await;
+}
+
+/// Waits until the team's `Ready` has this reason.
+async fn until_ready_because(operator: &Operator, reason: &str) {
+    eventually(Duration::from_secs(30), reason, async || {
+        let team = operator
+            .whoosh(&["get", "team", "payments", "-n", "lost", "-o", "json"])
+            .await;
+        let team: Value = serde_json::from_str(&team.out).map_err(|_| format!("{team:?}"))?;
+        let mut conditions = team["status"]["conditions"].as_array().into_iter().flatten();
+        match conditions.find(|condition| condition["type"] == "Ready") {
+            Some(ready) if ready["reason"] == reason => Ok(()),
+            other => Err(format!("{other:?}")),
         }
     })
     .await;

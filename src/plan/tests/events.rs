@@ -132,6 +132,20 @@ fn an_agent_that_ended_is_told_with_its_exit_code_even_when_it_runs_again() {
 }
 
 #[test]
+fn an_agent_that_ends_is_told_when_the_engine_has_forgotten_as_many_ends() {
+    let mut story = Story::settled("writer reviewer");
+    story.world.tasks("writer.1", &[failed(1, 1052), failed(1, 1051)]);
+    story.round();
+    assert_eq!(story.events.len(), 2, "{:?}", story.events);
+    story.world.tasks("writer.1", &[failed(7, 1055), failed(1, 1052)]);
+    story.round();
+    assert_eq!(story.events.len(), 1, "{:?}", story.events);
+    assert!(story.events[0].contains("exit code 7 "));
+    story.round();
+    assert_eq!(story.events, [""; 0]);
+}
+
+#[test]
 fn a_conflict_is_told_once_and_then_its_end() {
     let mut story = Story::settled("writer");
     let mut foreign = story.world.remove("writer.1");

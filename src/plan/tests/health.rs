@@ -323,3 +323,19 @@ fn people_are_told_what_it_is_and_what_to_do() {
     );
     check(&[], &[task(TaskState::New)], "waits for an address");
 }
+
+#[test]
+fn an_agent_on_a_node_that_it_must_leave_is_not_ready() {
+    let mut world = World::settled("writer");
+    for (constraint, expected) in [
+        ("node.hostname != alpha", Verdict::Updating),
+        ("node.hostname == beta", Verdict::Updating),
+        ("node.hostname == alpha", Verdict::Ready),
+        ("node.ip == 10.0.0.0/8", Verdict::Ready),
+    ] {
+        world.spec("writer.1").constraints = vec![constraint.to_owned()];
+        let nodes = world.observed.nodes.clone();
+        let health = judge(Some(world.service("writer.1")), false, &nodes, at(1060));
+        assert_eq!(health.verdict, expected, "{constraint}");
+    }
+}

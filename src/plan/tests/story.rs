@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::model;
 use super::world::{INSTANCE, World};
 use crate::plan::action::{Action, Failure, FailureKind, Outcome, Plan};
-use crate::plan::events::events;
+use crate::plan::events::{deeds, events};
 use crate::plan::round::{Round, Subject, Unseen};
 use crate::plan::status;
 use crate::resource::condition::{self, ConditionType};
@@ -82,7 +82,10 @@ impl Story {
     fn tell(&mut self, round: &Round<'_>) -> &WorkloadStatus {
         let old = (self.status != WorkloadStatus::default()).then_some(&self.status);
         let new = status(old, round);
-        let told = events(old, &new, round).into_iter().map(|event| {
+        let told = deeds(old, &new, round)
+            .into_iter()
+            .chain(events(old, &new, round));
+        let told = told.map(|event| {
             let type_ = match event.type_ {
                 EventType::Normal => "Normal",
                 EventType::Warning => "Warning",

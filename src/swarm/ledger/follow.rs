@@ -96,7 +96,7 @@ impl Ledger {
         answer: Vec<SeenNetwork>,
     ) -> BTreeSet<Key> {
         let changed = self.networks.replace(read, names, answer, &self.instance);
-        self.has_read_shelf(read, names, |target| matches!(target, Target::Network(_)));
+        self.has_read_shelf(read, names, Target::Network);
         self.concerned(&changed)
     }
 
@@ -108,7 +108,7 @@ impl Ledger {
         answer: Vec<SeenBlob>,
     ) -> BTreeSet<Key> {
         let changed = self.secrets.replace(read, names, answer, &self.instance);
-        self.has_read_shelf(read, names, |target| matches!(target, Target::Secret(_)));
+        self.has_read_shelf(read, names, Target::Secret);
         self.makers(&changed)
     }
 
@@ -120,7 +120,7 @@ impl Ledger {
         answer: Vec<SeenBlob>,
     ) -> BTreeSet<Key> {
         let changed = self.configs.replace(read, names, answer, &self.instance);
-        self.has_read_shelf(read, names, |target| matches!(target, Target::Config(_)));
+        self.has_read_shelf(read, names, Target::Config);
         self.makers(&changed)
     }
 

@@ -19,6 +19,7 @@ use self::follow::Followers;
 pub(in crate::swarm) use self::shelf::{Names, Shelf, Shelved};
 use self::unread::Acted;
 pub(in crate::swarm) use self::unread::Unread;
+use crate::plan::action::Target;
 use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::plan::service::ServiceSpec;
 use crate::resource::object::Key;
@@ -64,11 +65,16 @@ pub(in crate::swarm) struct Ledger {
     users: BTreeMap<Used, BTreeSet<String>>,
     /// How many addresses services take on each network.
     addresses: BTreeMap<String, u64>,
-    /// Services that were found gone, and by which read; kept while reads that began before may still answer.
+    /// Services that were found gone, and by which read; kept over two full lists, while reads that began before may
+    /// still answer.
     gone: BTreeMap<String, ReadNo>,
+    /// When the last full list began.
+    listed: ReadNo,
     tasks: BTreeMap<Key, OwnerTasks>,
     /// Owners that were acted on, until what that changed is read.
     acted_on: BTreeMap<Key, Acted>,
+    /// The same owners, by what of them was acted on.
+    actors: BTreeMap<Target, BTreeSet<Key>>,
     followers: Followers,
     nodes_read: ReadNo,
     /// By id.
@@ -295,12 +301,25 @@ impl Ledger {
                 return;
             }
         }
+        // Names are never shared: whoever had it is gone.
+        let namesake = self
+            .by_name
+            .get(&seen.service.spec.name)
+            .filter(|other| **other != id);
+        if let Some(namesake) = namesake.cloned() {
+            self.miss(read, &namesake, touched);
+            if self.services.contains_key(&namesake) {
+                return;
+            }
+        }
         let old = self.unlink(&id);
         let owner = owner(&seen.service.spec.labels, &self.instance);
         if old.is_none()
-            && let Some(known) = owner.as_ref().and_then(|owner| self.tasks.get_mut(owner))
+            && let Some(owner) = &owner
         {
-            known.doubted = known.doubted.max(read);
+            // Whoever reads its tasks now may have asked before it was known.
+            let now = self.begin();
+            self.tasks.entry(owner.clone()).or_default().doubted = now;
         }
         touched.extend(old.and_then(|old| old.owner));
         touched.extend(owner.clone());

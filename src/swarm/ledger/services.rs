@@ -68,16 +68,16 @@ impl Ledger {
         match scope {
             Scope::All => {
                 // Reads are bounded in time far below the interval of full lists.
-                self.gone.retain(|_, found| found.0 + 1000 > read.0);
-                self.has_read_all(read, None);
-                let by_owner = &self.by_owner;
-                self.tasks
-                    .retain(|owner, known| by_owner.contains_key(owner) || !known.tasks.is_empty());
+                let before = std::mem::replace(&mut self.listed, read);
+                self.gone.retain(|_, found| *found >= before);
+                let owners: Vec<Key> = self.acted_on.keys().cloned().collect();
+                owners.iter().for_each(|owner| self.has_read_all(read, owner));
+                self.tasks.retain(|owner, _| self.by_owner.contains_key(owner));
             }
-            Scope::Owner(owner) => self.has_read_all(read, Some(owner)),
+            Scope::Owner(owner) => self.has_read_all(read, owner),
             Scope::Names(owner, names) => self.has_read(
                 read,
-                Some(owner),
+                owner,
                 |target| matches!(target, Target::Service(name) if names.contains(name)),
             ),
             Scope::Ids(_) => {}

@@ -37,7 +37,7 @@ pub(in crate::swarm) struct Shelf<T> {
     named_reads: BTreeMap<String, ReadNo>,
     items: BTreeMap<String, T>,
     by_name: BTreeMap<String, BTreeSet<String>>,
-    by_maker: BTreeMap<Option<Key>, BTreeSet<String>>,
+    by_maker: BTreeMap<Key, BTreeSet<String>>,
 }
 
 impl<T> Default for Shelf<T> {
@@ -119,15 +119,18 @@ impl<T: Listed + PartialEq + Clone> Shelf<T> {
     fn insert(&mut self, id: String, item: T, instance: &str) {
         let same_name = self.by_name.entry(item.name().to_owned()).or_default();
         same_name.insert(id.clone());
-        let same_maker = self.by_maker.entry(item.maker(instance)).or_default();
-        same_maker.insert(id.clone());
+        if let Some(maker) = item.maker(instance) {
+            self.by_maker.entry(maker).or_default().insert(id.clone());
+        }
         self.items.insert(id, item);
     }
 
     fn remove(&mut self, id: &str, instance: &str) {
         if let Some(item) = self.items.remove(id) {
             remove_from(&mut self.by_name, &item.name().to_owned(), id);
-            remove_from(&mut self.by_maker, &item.maker(instance), id);
+            if let Some(maker) = item.maker(instance) {
+                remove_from(&mut self.by_maker, &maker, id);
+            }
         }
     }
 
@@ -144,13 +147,13 @@ impl<T: Listed + PartialEq + Clone> Shelf<T> {
         self.by_name.get(name).into_iter().flatten()
     }
 
-    /// Ids of those that were made for an owner of this installation; with `None`, of those that were not.
-    pub(super) fn made_for(&self, owner: Option<&Key>) -> impl Iterator<Item = &String> {
-        self.by_maker.get(&owner.cloned()).into_iter().flatten()
+    /// Ids of those that were made for an owner of this installation.
+    pub(super) fn made_for(&self, owner: &Key) -> impl Iterator<Item = &String> {
+        self.by_maker.get(owner).into_iter().flatten()
     }
 
     /// The owners for whom something was made.
     pub(super) fn makers(&self) -> impl Iterator<Item = &Key> {
-        self.by_maker.keys().flatten()
+        self.by_maker.keys()
     }
 }

@@ -42,7 +42,7 @@ impl Ledger {
     /// One of ours that the managers gave no addresses does not exist here: making it again is what helps.
     fn networks_for(&self, want: &Want<'_>) -> BTreeMap<String, Network> {
         let named = want.networks.iter().flat_map(|name| self.networks.named(name));
-        let shown: BTreeSet<&String> = named.chain(self.networks.made_for(Some(want.owner))).collect();
+        let shown: BTreeSet<&String> = named.chain(self.networks.made_for(want.owner)).collect();
         let mut networks = BTreeMap::new();
         for seen in shown.into_iter().filter_map(|id| self.networks.get(id)) {
             // A Swarm's network hides a local one of the same name, as it does for the engine.
@@ -87,14 +87,14 @@ impl Ledger {
         }
     }
 
-    /// All but those of this installation's other owners.
+    /// Those that were made for an owner.
     fn blobs_for(
         &self,
         owner: &Key,
         blobs: &Shelf<SeenBlob>,
         used: impl Fn(String) -> Used,
     ) -> BTreeMap<String, Blob> {
-        let shown = blobs.made_for(Some(owner)).chain(blobs.made_for(None));
+        let shown = blobs.made_for(owner);
         let shown = shown.filter_map(|id| blobs.get(id)).map(|seen| {
             let in_use = self.users(&used(seen.name.clone()));
             (

@@ -366,7 +366,7 @@ fn an_owner_sees_what_concerns_it() {
 }
 
 #[test]
-fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
+fn the_files_of_others_are_hidden() {
     let labels = |name: &str| service("x", 1, name).service.spec.labels;
     let blobs = json!([
         {"ID": "1", "Spec": {"Name": "own", "Labels": labels("a")}},
@@ -378,7 +378,7 @@ fn other_owners_files_are_hidden_and_foreign_ones_are_shown() {
     ledger.secrets(read, None, serde_json::from_value(blobs).unwrap());
     let owner = team("a");
     let seen = ledger.slice(&Want::own(&owner)).secrets;
-    assert_eq!(seen.keys().collect::<Vec<_>>(), ["foreign", "own"]);
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["own"]);
     assert_eq!(ledger.owners(), [team("a"), team("b")].into());
 }
 

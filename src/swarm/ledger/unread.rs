@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ledger, Names, ReadNo};
+use super::{Ledger, Names, ReadNo, remove_from};
 use crate::plan::action::Target;
 use crate::resource::object::Key;
 
@@ -38,7 +38,13 @@ impl Ledger {
         let now = self.begin();
         let acted = self.acted_on.entry(owner.clone()).or_default();
         match target {
-            Some(target) => drop(acted.targets.insert(target.clone(), now)),
+            Some(target) => {
+                acted.targets.insert(target.clone(), now);
+                self.actors
+                    .entry(target.clone())
+                    .or_default()
+                    .insert(owner.clone());
+            }
             None => acted.all = Some(now),
         }
         if matches!(target, None | Some(Target::Service(_))) {
@@ -65,53 +71,56 @@ impl Ledger {
         unread
     }
 
-    /// Notes that what `is_read` says of one owner, or of all, was read.
-    pub(super) fn has_read(&mut self, read: ReadNo, owner: Option<&Key>, is_read: impl Fn(&Target) -> bool) {
-        let forget = |acted: &mut Acted| acted.targets.retain(|target, at| *at > read || !is_read(target));
-        match owner {
-            Some(owner) => {
-                if let Some(acted) = self.acted_on.get_mut(owner) {
-                    forget(acted);
-                    if acted.is_empty() {
-                        self.acted_on.remove(owner);
-                    }
-                }
-            }
-            None => self.acted_on.retain(|_, acted| {
-                forget(acted);
-                !acted.is_empty()
-            }),
+    /// Notes that what `is_read` says of one owner was read.
+    pub(super) fn has_read(&mut self, read: ReadNo, owner: &Key, is_read: impl Fn(&Target) -> bool) {
+        let Some(acted) = self.acted_on.get_mut(owner) else {
+            return;
+        };
+        for (target, _) in acted
+            .targets
+            .extract_if(.., |target, at| *at <= read && is_read(target))
+        {
+            remove_from(&mut self.actors, &target, owner);
+        }
+        if acted.is_empty() {
+            self.acted_on.remove(owner);
         }
     }
 
-    /// Notes that things of one kind were read, all of them or those of these names.
+    /// Notes that things of one kind were read, all of them or those of these names, whoever acted on them.
     pub(super) fn has_read_shelf(
         &mut self,
         read: ReadNo,
         names: Option<&BTreeSet<String>>,
-        is_kind: impl Fn(&Target) -> bool,
+        of_kind: impl Fn(String) -> Target,
     ) {
-        let is_among = |name: &str| names.is_none_or(|names| names.contains(name));
-        self.has_read(read, None, |target| is_kind(target) && is_among(target.name()));
+        let targets: Vec<Target> = match names {
+            Some(names) => names.iter().cloned().map(of_kind).collect(),
+            None => {
+                let is_kind = |target: &&Target| **target == of_kind(target.name().to_owned());
+                self.actors.keys().filter(is_kind).cloned().collect()
+            }
+        };
+        for target in targets {
+            for owner in self.actors.get(&target).cloned().unwrap_or_default() {
+                self.has_read(read, &owner, |read| *read == target);
+            }
+        }
     }
 
     /// Notes that one service of an owner was read.
     pub(super) fn has_read_service(&mut self, read: ReadNo, owner: &Key, name: &str) {
         self.has_read(
             read,
-            Some(owner),
+            owner,
             |target| matches!(target, Target::Service(one) if one == name),
         );
     }
 
-    /// Notes that all services of an owner, or of all, were read, and all else with them.
-    pub(super) fn has_read_all(&mut self, read: ReadNo, owner: Option<&Key>) {
-        let forget = |acted: &mut Acted| acted.all = acted.all.filter(|at| *at > read);
-        match owner {
-            Some(owner) => {
-                self.acted_on.get_mut(owner).into_iter().for_each(forget);
-            }
-            None => self.acted_on.values_mut().for_each(forget),
+    /// Notes that all services of an owner were read, and all else with them.
+    pub(super) fn has_read_all(&mut self, read: ReadNo, owner: &Key) {
+        if let Some(acted) = self.acted_on.get_mut(owner) {
+            acted.all = acted.all.filter(|at| *at > read);
         }
         self.has_read(read, owner, |target| matches!(target, Target::Service(_)));
     }

@@ -26,6 +26,9 @@ use crate::harness::eventually::{eventually, within};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Resyncs that a test can wait for.
+const OFTEN: Duration = Duration::from_millis(50);
+
 /// The parts of a run.
 pub(super) struct Ground {
     pub(super) simulation: Simulation,
@@ -99,10 +102,14 @@ impl Ground {
         self.operator = Some(self.next_life(self.holder));
     }
 
-    /// Starts the operator again, now with resyncs that a test can wait for.
-    pub(super) fn resync(&mut self) {
-        self.settings.safety_net = Duration::from_millis(50);
-        self.start();
+    /// Has the operators that start from now on resync so often that a test can wait for it.
+    pub(super) fn resync_often(&mut self) {
+        self.settings.safety_net = OFTEN;
+    }
+
+    /// Whether the operator does so.
+    pub(super) fn resyncs_often(&self) -> bool {
+        self.settings.safety_net == OFTEN
     }
 
     /// Stops the operator without killing it, and starts one of another name beside it.

@@ -233,13 +233,22 @@ impl Play {
         self.seen.writes.push((step, count));
     }
 
-    /// Starts the operator again, and lets ten resyncs of each workload pass. Whatever could go wrong waits until then.
+    /// Lets ten resyncs of each workload pass, of an operator that starts again if it seldom resyncs. Whatever could go
+    /// wrong waits until then.
     pub(super) async fn idle(&mut self) {
         let waiting = self.ground.simulation.faults().disarm();
-        self.ground.resync();
-        let faults = self.ground.simulation.faults();
-        let reached = faults.seen().len();
+        let starts_again = !self.ground.resyncs_often();
+        if starts_again {
+            self.ground.kill();
+            self.ground.writes.until_quiet().await;
+        }
+        let reached = self.ground.simulation.faults().seen().len();
         let revision = self.ground.store.revision().await.unwrap();
+        if starts_again {
+            self.ground.resync_often();
+            self.ground.start();
+        }
+        let faults = self.ground.simulation.faults();
         let kind = self.seen.script.kind;
         let turns = || [kind.key(), kind.beside(0).0].map(|key| self.ground.turns(key.kind));
         let before = turns();

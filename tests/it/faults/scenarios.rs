@@ -101,6 +101,27 @@ async fn another_client_changes_a_service_in_the_middle_of_a_rollout() {
 }
 
 #[tokio::test]
+async fn an_operator_that_has_seen_it_all_does_nothing_to_what_is_settled() {
+    for kind in Kind::ALL {
+        let whole = Script::whole(kind);
+        let steps = whole.steps.iter().copied().filter(|step| *step != Step::Delete);
+        let script = Script {
+            steps: steps.collect(),
+            ..whole
+        };
+        let expected = rehearsed(&script).await;
+        let mut play = Play::new(&script, QUICK, LeaseTuning::default(), Vec::new()).await;
+        play.ground.resync_often();
+        play.ground.start();
+        for step in &script.steps {
+            assert!(play.take(*step, None).await, "{:?}", play.seen.steps);
+        }
+        play.idle().await;
+        check(&play.finish().await, &expected);
+    }
+}
+
+#[tokio::test]
 async fn a_service_goes_and_comes_and_no_event_tells() {
     let script = script(&[Step::Apply, Step::Rollout]);
     let expected = rehearsed(&script).await;

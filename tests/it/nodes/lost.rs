@@ -139,6 +139,7 @@ async fn a_worker_that_comes_back_with_its_old_containers_has_them_stopped() {
 async fn agents_of_a_removed_worker_are_moved() {
     let mut scene = Scene::begin("manager-2", "removing").await;
     scene.apply(3, ON_WORKERS).await;
+    let declared = services(scene.engine("manager-1"), "removing").await;
     scene.power_off("worker-1");
     scene.until_node("manager-1", "worker-1", "Down").await;
     scene
@@ -155,4 +156,5 @@ async fn agents_of_a_removed_worker_are_moved() {
     scene.join("worker-1", "manager-1").await;
     scene.until_whole().await;
     scene.until_true("manager-1", 4, &[]).await;
+    assert_eq!(services(scene.engine("manager-1"), "removing").await, declared);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::scene::{MANAGERS, PATIENCE, Scene};
+use super::scene::{MANAGERS, PATIENCE, Scene, assert_unchanged};
 use crate::converge::services;
 use crate::harness::eventually::eventually;
 
@@ -37,7 +37,7 @@ async fn a_leader_that_is_cut_off_is_told_and_loses_nothing() {
     scene.engine_mut(own).start_daemon().await;
     scene.until_whole().await;
     scene.until_true(others[0], 5, &[]).await;
-    assert_kept(&declared, &services(scene.engine(others[0]), "cutoff").await);
+    assert_unchanged(&declared, &services(scene.engine(others[0]), "cutoff").await);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_lost_quorum_is_told_and_what_was_declared_meanwhile_is_carried_out_af
 
     scene.power_on(others[0]).await;
     scene.until_true(own, 5, &[others[1]]).await;
-    assert_kept(&declared, &services(scene.engine(own), "quorum").await);
+    assert_unchanged(&declared, &services(scene.engine(own), "quorum").await);
     scene.power_on(others[1]).await;
     scene.until_whole().await;
     scene.until_true(others[1], 5, &[]).await;
@@ -119,7 +119,7 @@ async fn a_manager_that_becomes_a_worker_is_told_with_advice() {
     scene.engine(others[0]).docker(&["node", "promote", own]).await;
     scene.until_whole().await;
     scene.until_true(own, 3, &[]).await;
-    assert_kept(&declared, &services(scene.engine(own), "demoted").await);
+    assert_unchanged(&declared, &services(scene.engine(own), "demoted").await);
 }
 
 /// The services of before are there, each once and not made anew; those beside them have other names.

@@ -252,3 +252,9 @@ impl Scene {
         self.operator.whoosh(&describe).await.ok()
     }
 }
+
+/// Checks that nobody changed or made anew any of the services of before.
+pub(super) fn assert_unchanged(before: &[(String, String, u64)], now: &[(String, String, u64)]) {
+    let is_kept = before.iter().all(|service| now.contains(service));
+    assert!(is_kept, "{before:?} {now:?}");
+}

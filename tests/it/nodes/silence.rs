@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::scene::{PATIENCE, SOON, Scene};
+use super::scene::{PATIENCE, SOON, Scene, assert_unchanged};
 use crate::converge::services;
 use crate::harness::eventually::eventually;
 use crate::harness::nodes::Turn;
@@ -38,7 +38,7 @@ async fn a_silent_engine_is_told_and_its_agents_run_on() {
     scene.engine(own).resume();
     scene.until_whole().await;
     scene.until_true(others[0], 5, &[]).await;
-    assert_kept(&declared, &services(scene.engine(others[0]), "mute").await);
+    assert_unchanged(&declared, &services(scene.engine(others[0]), "mute").await);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_silent_database_stops_the_operators_and_nothing_else() {
     })
     .await;
     scene.until_true("manager-1", 3, &[]).await;
-    assert_kept(&declared, &services(scene.engine("manager-1"), "hushed").await);
+    assert_unchanged(&declared, &services(scene.engine("manager-1"), "hushed").await);
     let made = ["service", "inspect", "--format", "{{json .CreatedAt}}", reviewer];
     let made = scene.engine("manager-1").docker(&made).await;
     let made: Timestamp = serde_json::from_str(&made).unwrap();
@@ -134,12 +134,6 @@ async fn a_silent_nats_costs_reports_and_nothing_else() {
     until_all_report(&nats.url(), 4).await;
     assert_eq!(scene.running(&[]).await, running);
     assert_eq!(scene.status().await["restarts"], 0);
-}
-
-/// Checks that nobody changed or made anew any of the services of before.
-fn assert_kept(before: &[(String, String, u64)], now: &[(String, String, u64)]) {
-    let is_kept = before.iter().all(|service| now.contains(service));
-    assert!(is_kept, "{before:?} {now:?}");
 }
 
 /// Waits until that many agents have reported to BACKBEAT.

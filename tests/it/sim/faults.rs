@@ -219,10 +219,7 @@ async fn events_get_lost_and_the_list_finds_out() {
             }
         })
         .await;
-        assert!(
-            sim.simulation.faults().armed().is_empty() || fault == Fault::Cut,
-            "{fault:?}"
-        );
+        assert!(sim.simulation.faults().armed().is_empty(), "{fault:?}");
         stage.clear().await;
     }
 }

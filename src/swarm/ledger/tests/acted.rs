@@ -81,6 +81,54 @@ fn a_service_that_a_look_by_name_does_not_find_is_gone() {
 }
 
 #[test]
+fn what_several_owners_acted_on_is_read_for_all_of_them() {
+    let mut ledger = ledger();
+    let net = Target::Network("net".to_owned());
+    for owner in ["a", "b"] {
+        ledger.acted_on(&team(owner), Some(&net));
+    }
+    ledger.acted_on(&team("b"), Some(&Target::Secret("net".to_owned())));
+    let read = ledger.begin();
+    ledger.networks(read, Some(&ids(&["net"])), Vec::new());
+    assert_eq!(ledger.unread(&team("a")), Unread::default());
+    assert_eq!(ledger.unread(&team("b")).names.secrets, ids(&["net"]));
+    let read = ledger.begin();
+    ledger.secrets(read, None, Vec::new());
+    assert!(ledger.acted_on.is_empty() && ledger.actors.is_empty());
+}
+
+#[test]
+fn a_service_that_has_the_name_of_another_has_replaced_it() {
+    let named = |id: &str, version| {
+        let mut seen = service(id, version, "a");
+        seen.service.spec.name = "name".to_owned();
+        seen
+    };
+    let mut ledger = ledger();
+    let owner = team("a");
+    let read = ledger.begin();
+    ledger.services(read, Scope::All, vec![named("s1", 1)]);
+    let (early, late) = (ledger.begin(), ledger.begin());
+    ledger.services(late, Scope::Names(&owner, &ids(&["name"])), vec![named("s2", 7)]);
+    assert_eq!(services(&ledger, "a"), [("s2".to_owned(), 7)]);
+    ledger.services(early, Scope::Ids(&ids(&["s1"])), vec![named("s1", 2)]);
+    assert_eq!(services(&ledger, "a"), [("s2".to_owned(), 7)], "an older answer");
+}
+
+#[test]
+fn tasks_of_a_service_that_was_not_asked_about_are_not_known() {
+    let mut ledger = ledger();
+    let owner = team("a");
+    let (list, tasks) = (ledger.begin(), ledger.begin());
+    ledger.services(list, Scope::All, vec![service("s1", 1, "a")]);
+    ledger.owner_tasks(tasks, &owner, Vec::new(), false);
+    assert!(!ledger.knows_tasks(&owner, false));
+    let tasks = ledger.begin();
+    ledger.owner_tasks(tasks, &owner, Vec::new(), false);
+    assert!(ledger.knows_tasks(&owner, false));
+}
+
+#[test]
 fn only_what_was_acted_on_is_read_again() {
     let mut ledger = ledger();
     let owner = team("a");
