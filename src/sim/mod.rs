@@ -35,7 +35,6 @@ use self::faults::Faults;
 use self::world::World;
 use self::world::events::Event;
 use self::world::model::Availability;
-use self::world::refusal::Refusal;
 
 /// What a simulation begins with.
 #[derive(Clone, Debug)]
@@ -52,8 +51,6 @@ pub struct Settings {
     pub start: Option<Timestamp>,
     /// Whether every image is there that was not taken away; otherwise only those that were given.
     pub all_images: bool,
-    /// Whether images come with a health check.
-    pub images_check_health: bool,
     /// Whether the points at which faults can be played are remembered; otherwise none can be, and a Swarm may live
     /// for ever.
     pub remembers_points: bool,
@@ -68,7 +65,6 @@ impl Default for Settings {
             seed: 1,
             start: None,
             all_images: true,
-            images_check_health: false,
             remembers_points: true,
         }
     }
@@ -115,16 +111,8 @@ impl Default for NodeSettings {
     }
 }
 
-/// There is no such node, container or manager.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NoSuchThing(String);
-
-impl From<Refusal> for NoSuchThing {
-    fn from(refusal: Refusal) -> Self {
-        Self(refusal.message)
-    }
-}
+/// So many events may wait for one that follows them; whoever lags behind further is cut off, as by the engine.
+const EVENTS_UNREAD: usize = 10_000;
 
 /// A running simulation. Cheap to clone; with the last clone it ends.
 #[derive(Clone, Debug)]
@@ -149,7 +137,7 @@ struct Shared {
     clock: Clock,
     /// Wakes the clock when something is due earlier than it knows.
     earlier: Notify,
-    streams: Mutex<Vec<mpsc::UnboundedSender<Arc<Event>>>>,
+    streams: Mutex<Vec<mpsc::Sender<Arc<Event>>>>,
     faults: Faults,
 }
 
@@ -175,13 +163,11 @@ impl Simulation {
             seed,
             start,
             all_images,
-            images_check_health,
             remembers_points,
         } = settings;
         let start = start.unwrap_or_else(Timestamp::now);
         let mut world = World::new(start, seed, timing);
         world.images.has_all = all_images;
-        world.images.is_checked = images_check_health;
         for node in nodes {
             world.add_node(node);
         }
@@ -220,11 +206,6 @@ impl Simulation {
         });
     }
 
-    /// When something happens next by itself.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.shared.with(|world| world.next_due())
-    }
-
     /// Adds a node.
     pub fn add_node(&self, node: NodeSettings) {
         self.shared.with(|world| world.add_node(node));
@@ -234,7 +215,7 @@ impl Simulation {
     ///
     /// # Errors
     /// When there is no such node.
-    pub fn fail_node(&self, node: &str) -> Result<(), NoSuchThing> {
+    pub fn fail_node(&self, node: &str) -> Result<(), Refused> {
         Ok(self.shared.with(|world| world.fail_node(node))?)
     }
 
@@ -242,7 +223,7 @@ impl Simulation {
     ///
     /// # Errors
     /// When there is no such node.
-    pub fn return_node(&self, node: &str) -> Result<(), NoSuchThing> {
+    pub fn return_node(&self, node: &str) -> Result<(), Refused> {
         Ok(self.shared.with(|world| world.return_node(node))?)
     }
 
@@ -250,7 +231,7 @@ impl Simulation {
     ///
     /// # Errors
     /// When there is no such node.
-    pub fn restart_node(&self, node: &str) -> Result<(), NoSuchThing> {
+    pub fn restart_node(&self, node: &str) -> Result<(), Refused> {
         Ok(self.shared.with(|world| world.restart_node(node))?)
     }
 
@@ -258,7 +239,7 @@ impl Simulation {
     ///
     /// # Errors
     /// When there is no such node.
-    pub fn drain(&self, node: &str, is_drained: bool) -> Result<(), NoSuchThing> {
+    pub fn drain(&self, node: &str, is_drained: bool) -> Result<(), Refused> {
         let availability = if is_drained {
             Availability::Drain
         } else {
@@ -267,21 +248,6 @@ impl Simulation {
         Ok(self
             .shared
             .with(|world| world.set_availability(node, availability))?)
-    }
-
-    /// What a node can bear.
-    ///
-    /// # Errors
-    /// When there is no such node.
-    pub fn set_node_resources(
-        &self,
-        node: &str,
-        nano_cpus: i64,
-        memory_bytes: i64,
-    ) -> Result<(), NoSuchThing> {
-        Ok(self
-            .shared
-            .with(|world| world.set_node_resources(node, nano_cpus, memory_bytes))?)
     }
 
     /// Cuts the managers off from one another, or lets them find their leader again at once. Without a leader they
@@ -295,7 +261,7 @@ impl Simulation {
     ///
     /// # Errors
     /// When no other manager answers.
-    pub fn move_leader(&self) -> Result<(), NoSuchThing> {
+    pub fn move_leader(&self) -> Result<(), Refused> {
         Ok(self.shared.with(World::move_leader)?)
     }
 
@@ -303,10 +269,16 @@ impl Simulation {
     ///
     /// # Errors
     /// When there is no such node, or the managers cannot do without it.
-    pub fn set_manager(&self, node: &str, is_manager: bool) -> Result<(), NoSuchThing> {
+    pub fn set_manager(&self, node: &str, is_manager: bool) -> Result<(), Refused> {
         Ok(self.shared.with(|world| {
             let found = world.find_node(node)?.clone();
-            world.update_node(node, found.meta.version, None, found.labels, is_manager)
+            world.update_node(
+                node,
+                found.meta.version,
+                found.availability,
+                found.labels,
+                is_manager,
+            )
         })?)
     }
 
@@ -324,11 +296,6 @@ impl Simulation {
     /// Makes a service's containers, if they have a health check, healthy or not.
     pub fn set_healthy(&self, service: &str, is_healthy: bool) {
         self.shared.with(|world| world.set_healthy(service, is_healthy));
-    }
-
-    /// Makes the preparing of a service's tasks take for ever, or go on.
-    pub fn freeze_preparing(&self, service: &str, is_frozen: bool) {
-        self.shared.with(|world| world.freeze(service, is_frozen));
     }
 }
 
@@ -350,8 +317,8 @@ impl Shared {
     }
 
     /// Follows the events from now on, after those since a time.
-    fn subscribe(&self, since: Option<Timestamp>) -> (Vec<Arc<Event>>, mpsc::UnboundedReceiver<Arc<Event>>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    fn subscribe(&self, since: Option<Timestamp>) -> (Vec<Arc<Event>>, mpsc::Receiver<Arc<Event>>) {
+        let (sender, receiver) = mpsc::channel(EVENTS_UNREAD);
         let past = self.with(|world| {
             // While the Swarm is held, nothing can be told between the two.
             self.tell(world.events.take_fresh());
@@ -363,8 +330,10 @@ impl Shared {
 
     fn tell(&self, events: Vec<Arc<Event>>) {
         if !events.is_empty() {
-            let send = |stream: &mpsc::UnboundedSender<Arc<Event>>| {
-                events.iter().all(|event| stream.send(Arc::clone(event)).is_ok())
+            let send = |stream: &mpsc::Sender<Arc<Event>>| {
+                events
+                    .iter()
+                    .all(|event| stream.try_send(Arc::clone(event)).is_ok())
             };
             lock(&self.streams).retain(send);
         }

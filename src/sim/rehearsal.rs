@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::world::World;
 use super::world::model::Availability;
 use super::world::refusal::Refusal;
-use super::{NoSuchThing, NodeSettings, Timing, http};
+use super::{NodeSettings, Timing, http};
 
 /// What an engine lists, by the API's word for it (`nodes`, `services`, …), each in the engine's own JSON.
 pub type Documents = BTreeMap<&'static str, Vec<Value>>;
@@ -103,7 +103,7 @@ impl Rehearsal {
     ///
     /// # Errors
     /// When there is no such node.
-    pub fn fail_node(&mut self, node: &str) -> Result<(), NoSuchThing> {
+    pub fn fail_node(&mut self, node: &str) -> Result<(), Refused> {
         Ok(self.world.fail_node(node)?)
     }
 
@@ -111,7 +111,7 @@ impl Rehearsal {
     ///
     /// # Errors
     /// When there is no such node.
-    pub fn drain_node(&mut self, node: &str) -> Result<(), NoSuchThing> {
+    pub fn drain_node(&mut self, node: &str) -> Result<(), Refused> {
         Ok(self.world.set_availability(node, Availability::Drain)?)
     }
 
@@ -326,12 +326,30 @@ mod tests {
     fn a_service_that_cannot_be_played_keeps_no_other_from_it() {
         let mut documents = swarm().documents().unwrap();
         let services = documents.get_mut("services").unwrap();
-        services[0]["Spec"]["TaskTemplate"]["Networks"] = json!([{"Target": "made-a-moment-later"}]);
+        let spec = &mut services[0]["Spec"]["TaskTemplate"];
+        spec.as_object_mut().unwrap().remove("ContainerSpec");
+        spec["PluginSpec"] = json!({"Name": "p"});
         let mut copy = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap();
         assert_eq!(
             copy.documents().unwrap()["services"].len(),
             documents["services"].len() - 1
         );
+    }
+
+    #[test]
+    fn a_service_on_a_network_of_its_machine_is_a_load_like_others() {
+        let mut documents = swarm().documents().unwrap();
+        let services = documents.get_mut("services").unwrap();
+        services[0]["Spec"]["TaskTemplate"]["Networks"] = json!([{"Target": "hidden-host"}]);
+        let mut copy = Rehearsal::copy(&documents, Timestamp::UNIX_EPOCH, Timing::default()).unwrap();
+        let copied = copy.documents().unwrap();
+        for collection in ["services", "tasks"] {
+            assert_eq!(
+                copied[collection].len(),
+                documents[collection].len(),
+                "{collection}"
+            );
+        }
     }
 
     #[test]

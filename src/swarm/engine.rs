@@ -187,12 +187,24 @@ impl Engine {
     }
 
     pub(super) async fn networks(&self) -> Result<Vec<SeenNetwork>, SwarmError> {
-        self.list("/networks").await
+        let networks = self.list("/networks").await?;
+        self.ask_managers().await?;
+        Ok(networks)
     }
 
     /// Networks with these names, and others whose names hold one of them.
     pub(super) async fn networks_named(&self, names: &[String]) -> Result<Vec<SeenNetwork>, SwarmError> {
-        self.some("/networks", "name", names).await
+        let networks = self.some("/networks", "name", names).await?;
+        if !names.is_empty() {
+            self.ask_managers().await?;
+        }
+        Ok(networks)
+    }
+
+    /// Fails where the managers have no leader. Asked for networks alone, an engine answers all the same, and then of
+    /// those that are in use on its own node.
+    async fn ask_managers(&self) -> Result<(), SwarmError> {
+        self.read::<serde::de::IgnoredAny>("/swarm").await.map(drop)
     }
 
     /// One network, with the containers on it that this node knows.

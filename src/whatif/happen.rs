@@ -18,19 +18,14 @@ pub(super) fn happen(
     today: &Today,
     scenario: &Scenario,
 ) -> Result<BTreeSet<String>, ScenarioError> {
-    let nodes = today.documents.get("nodes").into_iter().flatten();
-    let nodes: Vec<(&str, &str)> = nodes
-        .map(|node| (text(node, "/Description/Hostname"), text(node, "/ID")))
-        .collect();
-    let find = |names: &[String]| -> Result<Vec<(&str, &str)>, ScenarioError> {
-        let one = |name: &String| {
-            let mut found = nodes.iter().filter(|(host, id)| host == name || id == name);
-            found.next().copied().ok_or_else(|| no_such_node(name, &nodes))
-        };
+    let documents = today.documents.get("nodes").into_iter().flatten();
+    let nodes: Vec<Listed<'_>> = documents.map(Listed::read).collect();
+    let find_all = |names: &[String]| -> Result<Vec<Listed<'_>>, ScenarioError> {
+        let one = |name: &String| find(&nodes, name).ok_or_else(|| no_such_node(name, &nodes));
         names.iter().map(one).collect()
     };
-    let (failing, drained) = (find(&scenario.fail_nodes)?, find(&scenario.drain_nodes)?);
-    let mut taken: BTreeSet<&str> = nodes.iter().map(|(host, _)| *host).collect();
+    let (failing, drained) = (find_all(&scenario.fail_nodes)?, find_all(&scenario.drain_nodes)?);
+    let mut taken: BTreeSet<&str> = nodes.iter().map(|node| node.host).collect();
     if let Some(new) = scenario.add_nodes.iter().find(|new| !taken.insert(&new.name)) {
         return Err(ScenarioError::NodeExists(new.name.clone()));
     }
@@ -49,17 +44,43 @@ pub(super) fn happen(
             is_manager: false,
         });
     }
-    for (_, id) in &drained {
+    for Listed { id, .. } in &drained {
         swarm.drain_node(id).map_err(|_| no_such_node(id, &nodes))?;
     }
-    for (_, id) in &failing {
+    for Listed { id, .. } in &failing {
         swarm.fail_node(id).map_err(|_| no_such_node(id, &nodes))?;
     }
-    Ok(failing.into_iter().map(|(host, _)| host.to_owned()).collect())
+    Ok(failing.into_iter().map(|node| node.host.to_owned()).collect())
 }
 
-fn no_such_node(name: &str, nodes: &[(&str, &str)]) -> ScenarioError {
-    let mut known: Vec<&str> = nodes.iter().map(|(host, _)| *host).collect();
+/// A node as the engine lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listed<'a> {
+    host: &'a str,
+    id: &'a str,
+    is_ready: bool,
+}
+
+impl<'a> Listed<'a> {
+    fn read(document: &'a Value) -> Self {
+        Self {
+            host: text(document, "/Description/Hostname"),
+            id: text(document, "/ID"),
+            is_ready: text(document, "/Status/State") == "ready",
+        }
+    }
+}
+
+/// The node of that id or host name. One that joined anew is listed beside its old self: it is the one that is ready.
+fn find<'a>(nodes: &[Listed<'a>], name: &str) -> Option<Listed<'a>> {
+    let by_host = || nodes.iter().filter(|node| node.host == name);
+    let by_id = nodes.iter().find(|node| node.id == name);
+    let found = by_id.or_else(|| by_host().find(|node| node.is_ready));
+    found.or_else(|| by_host().next()).copied()
+}
+
+fn no_such_node(name: &str, nodes: &[Listed<'_>]) -> ScenarioError {
+    let mut known: Vec<&str> = nodes.iter().map(|node| node.host).collect();
     known.sort_unstable();
     ScenarioError::NoSuchNode {
         name: name.to_owned(),
@@ -70,4 +91,29 @@ fn no_such_node(name: &str, nodes: &[(&str, &str)]) -> ScenarioError {
 
 fn text<'a>(document: &'a Value, path: &str) -> &'a str {
     document.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_joined_anew_is_not_taken_for_its_old_self() {
+        let listed = |host, id, is_ready| Listed { host, id, is_ready };
+        let nodes = [
+            listed("alpha", "old", false),
+            listed("alpha", "new", true),
+            listed("new", "other", true),
+            listed("beta", "gone", false),
+        ];
+        for (name, expected) in [
+            ("alpha", Some("new")),
+            ("old", Some("old")),
+            ("new", Some("new")),
+            ("beta", Some("gone")),
+            ("gamma", None),
+        ] {
+            assert_eq!(find(&nodes, name).map(|node| node.id), expected, "{name}");
+        }
+    }
 }

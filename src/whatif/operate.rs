@@ -32,13 +32,14 @@ pub(super) fn operate(
     let end = swarm.now().checked_add(length).unwrap_or(Timestamp::MAX);
     let mut refused = BTreeMap::new();
     let mut quiet = 0;
-    while !changed.is_empty() && swarm.now() < end && quiet < QUIET && is_wanted() {
-        let acted = take_turns(swarm, today, &changed, &mut refused);
-        quiet = if acted { 0 } else { quiet + 1 };
-        swarm.advance(STEP);
+    while swarm.now() < end && is_wanted() {
+        if !changed.is_empty() && quiet < QUIET {
+            let acted = take_turns(swarm, today, &changed, &mut refused);
+            quiet = if acted { 0 } else { quiet + 1 };
+        }
+        let left = Duration::try_from(end.duration_since(swarm.now())).unwrap_or_default();
+        swarm.advance(STEP.min(left));
     }
-    let left = Duration::try_from(end.duration_since(swarm.now()));
-    swarm.advance(left.unwrap_or_default());
     refused
 }
 

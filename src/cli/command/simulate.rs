@@ -141,7 +141,7 @@ fn new_node(text: &str) -> Result<NewNode, String> {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
-        return Err("a node needs a name of letters, digits, - and .".to_owned());
+        return Err("a node needs a name of letters, digits, -, _ and .".to_owned());
     }
     let mut node = NewNode {
         name: name.to_owned(),
@@ -154,14 +154,19 @@ fn new_node(text: &str) -> Result<NewNode, String> {
         match detail.split_once('=') {
             Some(("cpus", cpus)) => node.nano_cpus = quantity(Measure::Cpu, cpus)?,
             Some(("memory", memory)) => node.memory_bytes = quantity(Measure::Memory, memory)?,
-            Some((key, value)) if key.starts_with("label.") => {
-                let key = key.trim_start_matches("label.");
-                node.labels.insert(key.to_owned(), value.to_owned());
+            Some((key, value)) => {
+                let label = key.strip_prefix("label.").filter(|label| !label.is_empty());
+                let label = label.ok_or_else(|| no_detail(detail))?;
+                node.labels.insert(label.to_owned(), value.to_owned());
             }
-            _ => return Err(format!("\"{detail}\" is not cpus=…, memory=… or label.KEY=…")),
+            None => return Err(no_detail(detail)),
         }
     }
     Ok(node)
+}
+
+fn no_detail(detail: &str) -> String {
+    format!("\"{detail}\" is not cpus=…, memory=… or label.KEY=…")
 }
 
 #[cfg(test)]

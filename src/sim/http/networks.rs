@@ -43,8 +43,12 @@ struct Pool {
 
 pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
     let filters = ask.query.filters(FILTERS)?;
+    let has_managers = world.require_managers().is_ok();
     let rows = world.networks.back(ask.back).into_iter().filter(|row| {
         let network = &row.value;
+        if !has_managers && !world.is_on_own_node(network) {
+            return false;
+        }
         // Unlike other lists, this one takes a part of a name.
         filters.any("name", |wanted| network.name.contains(wanted))
             && filters.any("id", |wanted| network.id.contains(wanted))
@@ -68,6 +72,9 @@ pub(super) fn inspect(world: &World, ask: &Ask, name: &str) -> Result<Reply, Ref
         return Ok(Reply::ok(view(&row.value, None)));
     }
     let network = world.find_network(name)?;
+    if world.require_managers().is_err() && !world.is_on_own_node(network) {
+        return Err(Refusal::not_found("network", name));
+    }
     let mut containers = BTreeMap::new();
     for (task, container) in world.containers().filter(|(task, _)| task.is_alive()) {
         let end = task

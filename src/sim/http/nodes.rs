@@ -72,13 +72,10 @@ pub(super) fn update(world: &mut World, ask: &Ask, name: &str) -> Result<Reply, 
         "worker" => false,
         other => return Err(Refusal::new(400, format!("invalid Role: {other:?}"))),
     };
-    let availability = match spec.availability.as_str() {
-        "" => None,
-        word => Some(
-            Availability::of(word)
-                .ok_or_else(|| Refusal::new(400, format!("invalid Availability: {word:?}")))?,
-        ),
-    };
+    let word = &spec.availability;
+    let availability = Availability::of(word);
+    let availability =
+        availability.ok_or_else(|| Refusal::new(400, format!("invalid Availability: {word:?}")))?;
     world.update_node(
         name,
         version,

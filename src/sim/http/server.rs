@@ -157,9 +157,7 @@ fn events_of(
     } else {
         Box::pin(stream::unfold(
             future,
-            async |mut future: mpsc::UnboundedReceiver<Arc<Event>>| {
-                future.recv().await.map(|event| (event, future))
-            },
+            async |mut future: mpsc::Receiver<Arc<Event>>| future.recv().await.map(|event| (event, future)),
         ))
     };
     let until = wanted.until;

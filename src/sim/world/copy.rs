@@ -281,14 +281,29 @@ impl World {
     }
 
     fn copy_service(&mut self, document: ServiceDocument) {
-        let ServiceDocument { id, version, spec } = document;
+        let ServiceDocument {
+            id,
+            version,
+            mut spec,
+        } = document;
         // Jobs run once, on engines that are newer than what is played: they are no load that stays.
         if spec.pointer("/Mode/ReplicatedJob").is_some() || spec.pointer("/Mode/GlobalJob").is_some() {
             return;
         }
         let id: Id = id.into();
-        // One that others made of what is not copied (a plugin, a network of this machine, a network that was made
-        // between two lists) is left out, too: it must not keep everybody else's from being played.
+        // A machine's own network, which the managers know under an id that no list shows, or one that was made between
+        // two lists.
+        for networks in ["/TaskTemplate/Networks", "/Networks"] {
+            if let Some(networks) = spec.pointer_mut(networks).and_then(Value::as_array_mut) {
+                networks.retain(|one| {
+                    one["Target"]
+                        .as_str()
+                        .is_some_and(|id| self.find_network(id).is_ok())
+                });
+            }
+        }
+        // One that others made of what is not copied (a plugin) is left out, too: it must not keep everybody else's from
+        // being played.
         let Ok(spec) = self.read_spec(&spec) else {
             return;
         };

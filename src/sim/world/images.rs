@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::World;
 use super::dice::Dice;
-use super::model::Image;
+use super::model::{Image, TaskState};
 use super::queue::Due;
 
 /// The images that nodes have or can pull.
@@ -12,8 +12,6 @@ use super::queue::Due;
 pub(crate) struct Images {
     /// Whether every image is there that was not taken away.
     pub(crate) has_all: bool,
-    /// Whether images come with a health check of their own.
-    pub(crate) is_checked: bool,
     known: BTreeMap<String, Option<String>>,
     missing: BTreeSet<String>,
 }
@@ -22,7 +20,6 @@ impl Default for Images {
     fn default() -> Self {
         Self {
             has_all: true,
-            is_checked: false,
             known: BTreeMap::new(),
             missing: BTreeSet::new(),
         }
@@ -61,16 +58,24 @@ impl Images {
 impl World {
     /// Makes a service's containers healthy or unhealthy.
     pub(crate) fn set_healthy(&mut self, service: &str, is_healthy: bool) {
-        if is_healthy {
-            self.unhealthy.remove(service);
+        let has_changed = if is_healthy {
+            self.unhealthy.remove(service)
+        } else {
+            self.unhealthy.insert(service.to_owned())
+        };
+        if !has_changed {
             return;
         }
-        self.unhealthy.insert(service.to_owned());
         let Some(id) = self.names.get(service).cloned() else {
             return;
         };
         for task in self.tasks_of(&id) {
-            if self.tasks.get(&task).is_some_and(|task| self.is_checked(task)) {
+            if !self.tasks.get(&task).is_some_and(|task| task.spec.is_checked) {
+                continue;
+            }
+            if is_healthy {
+                self.plan(self.timing.healthy, Due::Step(task, TaskState::Starting));
+            } else {
                 self.plan(self.timing.unhealthy, Due::Unhealthy(task));
             }
         }

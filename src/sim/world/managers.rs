@@ -50,8 +50,9 @@ impl World {
     /// The leader hands over to another manager; until that one has taken over, nobody leads.
     ///
     /// # Errors
-    /// When no other manager answers.
+    /// When nobody leads, or no other manager answers.
     pub(crate) fn move_leader(&mut self) -> Result<(), Refusal> {
+        self.require_leader()?;
         let next = self
             .candidates()
             .find(|id| self.managers.leader.as_ref() != Some(id));
@@ -196,7 +197,7 @@ mod tests {
 
     fn set_manager(world: &mut World, name: &str, manager: bool) -> Result<(), Refusal> {
         let node = world.find_node(name)?.clone();
-        world.update_node(name, node.meta.version, None, node.labels, manager)
+        world.update_node(name, node.meta.version, node.availability, node.labels, manager)
     }
 
     #[test]
@@ -234,6 +235,15 @@ mod tests {
         pass(&mut world, 11 * SECOND);
         world.require_managers().unwrap();
         assert_eq!(leaders(&world).len(), 1);
+    }
+
+    #[test]
+    fn nobody_hands_over_without_a_quorum() {
+        let mut world = world();
+        world.set_quorum(false);
+        world.move_leader().unwrap_err();
+        pass(&mut world, 3600 * SECOND);
+        world.require_managers().unwrap_err();
     }
 
     #[test]

@@ -172,7 +172,6 @@ pub(crate) struct World {
     restarts: Restarts,
     rollouts: BTreeMap<Id, Rollout>,
     /// Services whose tasks' preparing does not end.
-    frozen: BTreeSet<String>,
     /// Services whose containers are not healthy.
     unhealthy: BTreeSet<String>,
 }
@@ -212,7 +211,6 @@ impl World {
             delayed: BTreeMap::new(),
             restarts: Restarts::default(),
             rollouts: BTreeMap::new(),
-            frozen: BTreeSet::new(),
             unhealthy: BTreeSet::new(),
         };
         world.add_own_networks();
@@ -339,18 +337,5 @@ impl World {
     pub(crate) fn tasks_of(&self, service: &str) -> Vec<Id> {
         let slots = self.slots.get(service).into_iter().flat_map(BTreeMap::values);
         slots.flatten().cloned().collect()
-    }
-
-    /// Makes preparing of the tasks of a service take for ever, or go on.
-    pub(crate) fn freeze(&mut self, service: &str, is_frozen: bool) {
-        if is_frozen {
-            self.frozen.insert(service.to_owned());
-        } else if self.frozen.remove(service)
-            && let Some(id) = self.names.get(service)
-        {
-            for task in self.tasks_of(&id.clone()) {
-                self.plan(Duration::ZERO, Due::Step(task, TaskState::Preparing));
-            }
-        }
     }
 }

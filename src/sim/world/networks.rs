@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::World;
-use super::model::{Attachment, Id, Labels, Network, Scope, Service, Vip};
+use super::model::{Attachment, Id, Labels, Network, Scope, Service, Task, Vip};
 use super::queue::Due;
 use super::refusal::{Code, Refusal};
 use super::spec::check_network_name;
@@ -240,6 +240,19 @@ impl World {
         self.next_index();
         self.tell("network", "remove", id, &network.name, &[]);
         Ok(())
+    }
+
+    /// Whether this engine knows a network by itself, without asking the managers.
+    pub(crate) fn is_on_own_node(&self, network: &Network) -> bool {
+        let uses = |task: &Task| {
+            task.attachments
+                .iter()
+                .any(|end| end.network.value.id == network.id)
+        };
+        network.scope != Scope::Swarm
+            || self
+                .containers()
+                .any(|(task, _)| task.is_alive() && task.node.as_ref() == Some(&self.own_node) && uses(task))
     }
 
     /// Gives a network its addresses, unless another has them.

@@ -72,7 +72,7 @@ impl World {
         &mut self,
         name: &str,
         version: u64,
-        availability: Option<Availability>,
+        availability: Availability,
         labels: Labels,
         manager: bool,
     ) -> Result<(), Refusal> {
@@ -85,11 +85,11 @@ impl World {
         }
         self.edit_node(&node.id, |node| {
             node.labels = labels;
-            node.availability = availability.unwrap_or(node.availability);
+            node.availability = availability;
             node.manager = manager;
         });
         self.review_managers();
-        if availability == Some(Availability::Drain) {
+        if availability == Availability::Drain {
             self.replace_tasks_on(&node.id);
         }
         self.nodes_changed();
@@ -102,13 +102,7 @@ impl World {
     /// When there is no such node.
     pub(crate) fn set_availability(&mut self, name: &str, availability: Availability) -> Result<(), Refusal> {
         let node = self.find_node(name)?.clone();
-        self.update_node(
-            name,
-            node.meta.version,
-            Some(availability),
-            node.labels,
-            node.manager,
-        )
+        self.update_node(name, node.meta.version, availability, node.labels, node.manager)
     }
 
     /// Removes a node that is down.
@@ -203,22 +197,6 @@ impl World {
             }
         }
         self.return_node(name)
-    }
-
-    /// What a node can bear.
-    pub(crate) fn set_node_resources(
-        &mut self,
-        name: &str,
-        nano_cpus: i64,
-        memory_bytes: i64,
-    ) -> Result<(), Refusal> {
-        let id = self.find_node(name)?.id.clone();
-        self.edit_node(&id, |node| {
-            node.nano_cpus = nano_cpus;
-            node.memory_bytes = memory_bytes;
-        });
-        self.nodes_changed();
-        Ok(())
     }
 
     /// The managers notice that a node is silent.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::World;
 use super::model::{Availability, Id, Slot, Task, TaskState};
 use super::queue::Due;
-use super::spec::Condition;
+use super::spec::{Condition, Restart};
 
 /// The restarts so far, by service and slot.
 #[derive(Debug, Default)]
@@ -27,7 +27,12 @@ impl Restarts {
         self.by_slot.retain(|(of, _), _| of != service);
     }
 
+    /// Notes a restart, as far as it will be asked for.
     fn note(&mut self, task: &Task, spec_version: u64, now: Timestamp) {
+        let policy = task.spec.restart;
+        if policy.max_attempts == 0 {
+            return;
+        }
         let key = (task.service.clone(), task.slot.clone());
         let past = self.by_slot.entry(key).or_insert_with(|| Past {
             spec_version,
@@ -37,7 +42,15 @@ impl Restarts {
             past.spec_version = spec_version;
             past.times.clear();
         }
+        past.times.retain(|time| policy.counts(*time, now));
         past.times.push(now);
+    }
+}
+
+impl Restart {
+    /// Whether a restart at that time still counts.
+    fn counts(self, time: Timestamp, now: Timestamp) -> bool {
+        self.window.is_zero() || time.checked_add(self.window).is_ok_and(|end| end > now)
     }
 }
 
@@ -110,9 +123,7 @@ impl World {
         else {
             return true;
         };
-        let recent = past.times.iter().filter(|time| {
-            policy.window.is_zero() || time.checked_add(policy.window).is_ok_and(|end| end > self.now)
-        });
+        let recent = past.times.iter().filter(|time| policy.counts(**time, self.now));
         (recent.count() as u64) < policy.max_attempts
     }
 

@@ -26,8 +26,8 @@ impl Load {
 
     pub(super) fn count(&mut self, task: &Task, add: bool) {
         let sign = if add { 1 } else { -1 };
-        self.nano_cpus += sign * task.spec.reserved_cpus;
-        self.memory_bytes += sign * task.spec.reserved_memory;
+        self.nano_cpus = self.nano_cpus.saturating_add(sign * task.spec.reserved_cpus);
+        self.memory_bytes = self.memory_bytes.saturating_add(sign * task.spec.reserved_memory);
         if !task.is_wanted() {
             return;
         }
@@ -139,14 +139,7 @@ impl World {
             }
         }
         for descriptor in &task.spec.spread {
-            let mut by_value: BTreeMap<&str, (u64, Vec<&Node>)> = BTreeMap::new();
-            for node in fitting {
-                let group = by_value.entry(spread_value(node, descriptor)).or_default();
-                group.0 += self.load(&node.id).of(&task.service);
-                group.1.push(node);
-            }
-            let least = by_value.into_values().min_by_key(|(count, _)| *count);
-            fitting = least.map_or_else(Vec::new, |(_, nodes)| nodes);
+            fitting = self.least_loaded_branch(task, descriptor, fitting);
         }
         let best = fitting.into_iter().min_by_key(|node| {
             let load = self.load(&node.id);
@@ -168,6 +161,28 @@ impl World {
         })
     }
 
+    /// Of the nodes that fit, those of the branch that has the fewest of the service's tasks, on any of its nodes.
+    fn least_loaded_branch<'a>(
+        &'a self,
+        task: &Task,
+        descriptor: &str,
+        fitting: Vec<&'a Node>,
+    ) -> Vec<&'a Node> {
+        let mut counts: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+        for (id, node) in self.nodes.iter() {
+            *counts.entry(spread_value(node, descriptor)).or_default() += self.load(id).of(&task.service);
+        }
+        let count = |node: &&Node| counts.get(&spread_value(node, descriptor)).copied();
+        let least = fitting.iter().min_by_key(|node| count(node));
+        let Some(least) = least.map(|node| spread_value(node, descriptor)) else {
+            return fitting;
+        };
+        fitting
+            .into_iter()
+            .filter(|node| spread_value(node, descriptor) == least)
+            .collect()
+    }
+
     fn obstacle(&self, task: &Task, node: &Node) -> Option<Obstacle> {
         let spec = &task.spec;
         let load = self.load(&node.id);
@@ -181,8 +196,8 @@ impl World {
         };
         if !node.ready || node.availability != Availability::Active {
             Some(Obstacle::NotReady)
-        } else if load.nano_cpus + spec.reserved_cpus > node.nano_cpus && spec.reserved_cpus > 0
-            || load.memory_bytes + spec.reserved_memory > node.memory_bytes && spec.reserved_memory > 0
+        } else if lacks(node.nano_cpus, load.nano_cpus, spec.reserved_cpus)
+            || lacks(node.memory_bytes, load.memory_bytes, spec.reserved_memory)
         {
             Some(Obstacle::Resources)
         } else if !spec.constraints.iter().all(|constraint| constraint.holds(node)) {
@@ -200,4 +215,9 @@ impl World {
         static NONE: Load = Load::NONE;
         self.loads.get(node).unwrap_or(&NONE)
     }
+}
+
+/// Whether a node that has so much, of which so much is taken, cannot bear so much more.
+fn lacks(has: i64, taken: i64, more: i64) -> bool {
+    more > 0 && more > has.saturating_sub(taken)
 }

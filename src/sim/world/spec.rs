@@ -40,7 +40,8 @@ pub(crate) struct Spec {
     pub(crate) restart: Restart,
     pub(crate) update: Rollout,
     pub(crate) rollback: Rollout,
-    pub(crate) health: Health,
+    /// Whether a health check decides when a task runs; images have none of their own.
+    pub(crate) is_checked: bool,
     pub(crate) vip: bool,
 }
 
@@ -48,15 +49,6 @@ pub(crate) struct Spec {
 pub(crate) enum Mode {
     Replicated(u64),
     Global,
-}
-
-/// What the spec says of health checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Health {
-    /// Nothing: the image decides.
-    Image,
-    Off,
-    Checked,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,11 +172,9 @@ impl Spec {
             restart,
             update,
             rollback,
-            health: match spec.pointer("/TaskTemplate/ContainerSpec/Healthcheck/Test/0") {
-                None => Health::Image,
-                Some(first) if first == "NONE" => Health::Off,
-                Some(_) => Health::Checked,
-            },
+            is_checked: spec
+                .pointer("/TaskTemplate/ContainerSpec/Healthcheck/Test/0")
+                .is_some_and(|first| first != "NONE"),
             vip: !matches!(word(&spec, "/EndpointSpec/Mode"), "dnsrr"),
         })
     }

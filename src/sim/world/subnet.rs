@@ -28,7 +28,7 @@ impl Subnet {
     }
 
     pub(crate) fn gateway(self) -> Ipv4Addr {
-        Ipv4Addr::from(self.base + 1)
+        Ipv4Addr::from(self.base.wrapping_add(1))
     }
 
     /// The addresses that tasks and services can get: all but the block's own, its gateway's and broadcast.

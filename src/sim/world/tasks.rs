@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::World;
 use super::model::{Attachment, Container, Id, Service, Slot, Task, TaskState, TaskStatus};
 use super::queue::Due;
-use super::spec::Health;
 
 /// How many tasks the managers keep of a slot.
 const HISTORY: usize = 5;
@@ -228,7 +227,7 @@ impl World {
                         container.started = Some(now);
                     }
                 });
-                if self.is_checked(&task) {
+                if task.spec.is_checked {
                     self.tell_check(&task, 0);
                     self.tell_container(&task, "health_status: healthy", &[]);
                 }
@@ -239,9 +238,6 @@ impl World {
     }
 
     fn prepared(&mut self, id: &Id, task: &Task) {
-        if self.frozen.contains(&task.spec.name) {
-            return;
-        }
         if self.images.find(&task.spec.image).is_none() {
             let err = format!("No such image: {}", task.spec.image);
             self.end(id, TaskState::Rejected, "preparing", &err, 0);
@@ -265,7 +261,7 @@ impl World {
     fn start_container(&mut self, id: &Id, task: &Task) {
         self.tell_networks(task, true);
         self.tell_container(task, "start", &[]);
-        if !self.is_checked(task) {
+        if !task.spec.is_checked {
             self.plan(self.timing.start, Due::Step(id.clone(), TaskState::Starting));
         } else if self.unhealthy.contains(&task.spec.name) {
             self.plan(
@@ -275,15 +271,6 @@ impl World {
         } else {
             let after = self.timing.start + self.timing.healthy;
             self.plan(after, Due::Step(id.clone(), TaskState::Starting));
-        }
-    }
-
-    /// Whether a health check decides when the task runs.
-    pub(super) fn is_checked(&self, task: &Task) -> bool {
-        match task.spec.health {
-            Health::Checked => true,
-            Health::Off => false,
-            Health::Image => self.images.is_checked,
         }
     }
 

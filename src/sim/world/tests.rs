@@ -302,13 +302,7 @@ fn a_drained_node_is_left_and_a_paused_one_is_not() {
     let set = |world: &mut World, availability| {
         let node = world.find_node("node-2").unwrap().clone();
         world
-            .update_node(
-                "node-2",
-                node.meta.version,
-                Some(availability),
-                node.labels,
-                false,
-            )
+            .update_node("node-2", node.meta.version, availability, node.labels, false)
             .unwrap();
     };
     let count = |world: &World| {
@@ -381,12 +375,53 @@ fn what_fits_nowhere_waits_until_it_fits() {
         waiting.status.err,
         "no suitable node (insufficient resources on 1 node)"
     );
-    world
-        .set_node_resources("node-1", 8_000_000_000, 8 << 30)
-        .unwrap();
+    world.add_node(NodeSettings {
+        hostname: "node-2".to_owned(),
+        ..NodeSettings::default()
+    });
     pass(&mut world, SECOND);
     assert_eq!(tasks(&world), ["1 running running", "2 running running"]);
     assert!(world.tasks.iter().all(|(_, task)| task.status.err.is_empty()));
+}
+
+#[test]
+fn what_asks_for_more_than_there_can_be_fits_nowhere() {
+    let mut world = world(1);
+    let all = json!({"TaskTemplate": {"Resources": {"Reservations": {"MemoryBytes": i64::MAX}}}});
+    world.create_service(&spec(2, &all)).unwrap();
+    pass(&mut world, SECOND);
+    assert_eq!(tasks(&world), ["1 running pending", "2 running pending"]);
+}
+
+#[test]
+fn a_spread_counts_what_is_on_nodes_that_take_no_more() {
+    let mut world = world(3);
+    let by_zone = json!({"TaskTemplate": {"Placement": {
+        "Preferences": [{"Spread": {"SpreadDescriptor": "node.labels.zone"}}],
+    }}});
+    world.create_service(&spec(4, &by_zone)).unwrap();
+    pass(&mut world, SECOND);
+    // Zone z1 has node-1 and node-3, z0 has node-2: two tasks each.
+    for node in ["node-1", "node-3"] {
+        world.set_availability(node, Availability::Pause).unwrap();
+    }
+    world.add_node(NodeSettings {
+        hostname: "node-5".to_owned(),
+        labels: Labels::from([("zone".to_owned(), "z1".to_owned())]),
+        ..NodeSettings::default()
+    });
+    let more = spec(5, &by_zone);
+    update(&mut world, &more);
+    pass(&mut world, SECOND);
+    let on = |host: &str| {
+        let id = &world.find_node(host).unwrap().id;
+        world
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.node.as_ref() == Some(id))
+            .count()
+    };
+    assert_eq!(on("node-2") + on("node-5"), 3);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Faults are played where they were asked for, and WHOOSH's client meets them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use whoosh::plan::Action;
+use whoosh::plan::action::Target;
 use whoosh::sim::Settings;
 use whoosh::sim::faults::{Class, Fault, Point};
-use whoosh::swarm::{ActError, Done, Tuning};
+use whoosh::swarm::{ActError, Done, Tuning, Want};
 
 use super::stage::Sim;
 use crate::harness::eventually::eventually;
@@ -240,5 +242,42 @@ async fn without_a_quorum_the_swarm_says_so() {
     sim.simulation.set_quorum(true);
     stage.create(stage.spec(1)).await.unwrap();
     stage.until_running().await;
+    stage.clear().await;
+}
+
+/// Asked for networks, an engine whose managers have no leader answers all the same: with those on its own node.
+#[tokio::test]
+async fn a_network_is_not_gone_because_nobody_leads() {
+    let sim = Sim::start(Settings::default());
+    let stage = sim.stage().await;
+    stage.create_network().await;
+    sim.simulation.set_quorum(false);
+    let networks = sim.simulation.look("/networks").unwrap();
+    let mut names = networks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|network| &network["Name"]);
+    assert!(names.all(|name| *name != stage.network), "{networks}");
+
+    let target = Target::Network(stage.network.clone());
+    stage.cache.acted_on(&stage.owner, &target);
+    let want = Want {
+        networks: BTreeSet::from([stage.network.clone()]),
+        ..Want::own(&stage.owner)
+    };
+    let unseen = stage.cache.observe(&want).await.unwrap_err();
+    assert!(unseen.to_string().contains("leader"), "{unseen}");
+    sim.simulation.set_quorum(true);
+    eventually(PATIENCE, "the Swarm is seen again", async || {
+        let seen = stage
+            .cache
+            .observe(&want)
+            .await
+            .map_err(|error| error.to_string())?;
+        assert!(seen.networks.contains_key(&stage.network));
+        Ok::<_, String>(())
+    })
+    .await;
     stage.clear().await;
 }
