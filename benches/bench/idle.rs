@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::figures::{Figures, Reference};
 use crate::harness::operator::Operator;
 
-/// Long enough for a re-list and a resync of every object.
+/// Long enough for two full lists.
 const WATCHED: Duration = Duration::from_secs(65);
 
 /// Measures the operator of the running fleet.
@@ -15,12 +15,17 @@ pub(crate) async fn measure(operator: &Operator, figures: &mut Figures) {
         .whoosh(&["wait", "team/fleet", "--for=condition=Ready", "--timeout=60s"])
         .await
         .ok();
+    watch("operator idle, 34 agents", operator, figures).await;
+}
+
+/// Watches an operator for a while in which nothing happens, and says what it costs.
+pub(crate) async fn watch(label: &str, operator: &Operator, figures: &mut Figures) {
     let before = processor_seconds(operator.id());
     tokio::time::sleep(WATCHED).await;
     let used = processor_seconds(operator.id()) - before;
     let share = 100.0 * used / WATCHED.as_secs_f64();
     figures.add(
-        "operator idle, 34 agents: processor",
+        &format!("{label}: processor"),
         share,
         Reference::Target(1.0),
         "%",
@@ -29,7 +34,7 @@ pub(crate) async fn measure(operator: &Operator, figures: &mut Figures) {
     );
     let resident = resident_mebibytes(operator.id());
     figures.add(
-        "operator idle, 34 agents: resident",
+        &format!("{label}: resident"),
         resident,
         Reference::Target(64.0),
         "MiB",

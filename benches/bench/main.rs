@@ -1,4 +1,5 @@
-//! `make bench`: the figures, each beside its reference, measured in one run on a real Swarm of its own.
+//! `make bench`: the figures, each beside its reference, measured in one run: on a real Swarm of its own, and, for its size, on a
+//! simulated one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

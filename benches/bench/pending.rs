@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::engine::Eyes;
-use crate::figures::{Figures, Reference, median, quantile};
+use crate::figures::{Figures, Reference};
 use crate::harness::docker::{AGENT_IMAGE, Engine};
 use crate::harness::operator::Operator;
-use crate::idle::{processor_seconds, resident_mebibytes};
+use crate::{idle, repair};
 
 /// Teams.
 const TEAMS: usize = 100;
@@ -19,8 +19,6 @@ const AGENTS: usize = 10;
 const RUNS: usize = 100;
 /// How long nothing has happened when the idle operator is watched.
 const QUIET: Duration = Duration::from_secs(150);
-/// How long it is watched: at least two full lists.
-const WATCHED: Duration = Duration::from_secs(65);
 
 /// Measures an operator of its own on the engine.
 pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
@@ -46,46 +44,10 @@ pub(crate) async fn measure(engine: &Engine, figures: &mut Figures) {
         eyes.remove_service(service["ID"].as_str().unwrap()).await;
         millis.push(eyes.until_there(&name, start).await * 1e3);
     }
-    let (p50, p99) = (median(&millis), quantile(&millis, 0.99));
-    figures.add(
-        "1,000 pending: removed to replaced, p50",
-        p50,
-        Reference::None,
-        "ms",
-        RUNS,
-        "pollers: minutes",
-    );
-    figures.add(
-        "1,000 pending: removed to replaced, p99",
-        p99,
-        Reference::Target(100.0),
-        "ms",
-        RUNS,
-        "target",
-    );
+    repair::report("1,000 pending: removed to replaced", &millis, figures);
 
     tokio::time::sleep(QUIET).await;
-    let before = processor_seconds(operator.id());
-    tokio::time::sleep(WATCHED).await;
-    let used = processor_seconds(operator.id()) - before;
-    let share = 100.0 * used / WATCHED.as_secs_f64();
-    figures.add(
-        "1,000 pending, idle: processor",
-        share,
-        Reference::Target(1.0),
-        "%",
-        1,
-        "target, of one core",
-    );
-    let resident = resident_mebibytes(operator.id());
-    figures.add(
-        "1,000 pending, idle: resident",
-        resident,
-        Reference::Target(64.0),
-        "MiB",
-        1,
-        "target",
-    );
+    idle::watch("1,000 pending, idle", &operator, figures).await;
 }
 
 /// The teams as one stream; JSON is YAML.

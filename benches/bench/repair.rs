@@ -32,20 +32,25 @@ pub(crate) async fn measure(engine: &Engine, operator: &Operator, figures: &mut 
             .ok();
     }
     let millis: Vec<f64> = seconds.iter().map(|seconds| seconds * 1e3).collect();
+    report("removed by hand to replaced", &millis, figures);
+}
+
+/// How long it took, in milliseconds, until what was removed was there again.
+pub(crate) fn report(label: &str, millis: &[f64], figures: &mut Figures) {
     figures.add(
-        "removed by hand to replaced, p50",
-        median(&millis),
+        &format!("{label}, p50"),
+        median(millis),
         Reference::None,
         "ms",
-        RUNS,
+        millis.len(),
         "pollers: minutes",
     );
     figures.add(
-        "removed by hand to replaced, p99",
-        quantile(&millis, 0.99),
+        &format!("{label}, p99"),
+        quantile(millis, 0.99),
         Reference::Target(100.0),
         "ms",
-        RUNS,
+        millis.len(),
         "target",
     );
 }

@@ -17,7 +17,7 @@ pub struct Scenario {
     pub add_nodes: Vec<NewNode>,
     /// Objects that are applied, templates before what uses them.
     pub objects: Vec<Value>,
-    /// For how long what follows is watched, in seconds of the simulation.
+    /// For how long what follows is watched, in seconds of the simulation; a day at most.
     pub seconds: u64,
 }
 
@@ -29,7 +29,7 @@ pub struct NewNode {
     pub name: String,
     /// Its processors, in billionths.
     pub nano_cpus: i64,
-    /// Its memory.
+    /// Its memory, in bytes.
     pub memory_bytes: i64,
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -93,7 +93,7 @@ pub struct NodeSettings {
     pub labels: BTreeMap<String, String>,
     /// Its processors, in billionths.
     pub nano_cpus: i64,
-    /// Its memory.
+    /// Its memory, in bytes.
     pub memory_bytes: i64,
     /// Whether it is a manager.
     pub is_manager: bool,

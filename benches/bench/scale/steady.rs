@@ -19,7 +19,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
     let cost = stage.cost().await;
     let share = 100.0 * cost.processor / WATCHED.as_secs_f64();
     table.add(teams, "idle: processor, of one core", share, "%", None);
-    cost.add(table, teams, "idle, a minute", 1);
+    cost.add(table, teams, "idle, 65 s", 1);
 
     let start = Instant::now();
     stage.restart_operator().await;

@@ -56,8 +56,8 @@ pub struct SimulateArgs {
     /// Read folders below a folder, too
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// For how long to watch what follows, in simulated time
-    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = parse_duration)]
+    /// For how long to watch what follows, in simulated time: 1s to 24h
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = parse_length)]
     length: Duration,
     /// Form: json or yaml
     #[arg(short, long, value_name = "FORM")]
@@ -165,6 +165,14 @@ fn new_node(text: &str) -> Result<NewNode, String> {
     Ok(node)
 }
 
+/// Reads a `--for`.
+fn parse_length(text: &str) -> Result<Duration, String> {
+    let length = parse_duration(text)?;
+    let limits = Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
+    let refuse = || "must be from 1s to 24h".to_owned();
+    limits.contains(&length).then_some(length).ok_or_else(refuse)
+}
+
 fn no_detail(detail: &str) -> String {
     format!("\"{detail}\" is not cpus=…, memory=… or label.KEY=…")
 }
@@ -183,8 +191,27 @@ mod tests {
             (plain.nano_cpus, plain.memory_bytes),
             (DEFAULT_CPUS, DEFAULT_MEMORY)
         );
-        for bad in ["", ":cpus=1", "a b", "x:cpu=1", "x:cpus=many", "x:cpus"] {
+        let label = new_node("spare:label.label.rack=c").unwrap().labels;
+        assert_eq!(label["label.rack"], "c");
+        for bad in [
+            "",
+            ":cpus=1",
+            "a b",
+            "x:cpu=1",
+            "x:cpus=many",
+            "x:cpus",
+            "x:label.=b",
+        ] {
             new_node(bad).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn what_is_played_takes_a_second_to_a_day() {
+        assert_eq!(parse_length("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_length("24h"), Ok(Duration::from_secs(86_400)));
+        for bad in ["500ms", "25h", "-1s", "soon"] {
+            parse_length(bad).unwrap_err();
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) enum Reply {
     Json(u16, String),
     /// JSON of many objects, to be put together when nobody waits for the Swarm.
     Later(Box<dyn FnOnce() -> String + Send>),
-    /// Bytes of this type, and whether the engine goes on with the service's next lines.
+    /// Bytes of this type.
     Raw(&'static str, Vec<u8>),
     /// The same, and then nothing more for ever.
     Open(&'static str, Vec<u8>),
