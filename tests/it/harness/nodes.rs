@@ -12,6 +12,8 @@ use super::nats::Nats;
 use super::switch::Switch;
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// An engine that was demoted and is promoted again may take minutes to show itself as a node.
+const RETURN: Duration = Duration::from_secs(300);
 
 /// So many clusters are in use at once: tests mostly wait for nodes to be missed, and for managers to be elected.
 static TURNS: Semaphore = Semaphore::const_new(2);
@@ -185,7 +187,7 @@ impl Cluster {
 
     async fn until_whole_to(&self, manager: &Engine) {
         let format = "{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}";
-        eventually(PATIENCE, "all nodes are ready", async || {
+        eventually(RETURN, "all nodes are ready", async || {
             let nodes = manager.try_docker(&["node", "ls", "--format", format]).await?;
             let is_well = |node: &str| {
                 node.ends_with("Ready Active Reachable")
