@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Reply;
 use crate::sim::world::World;
+use crate::sim::world::images::{split_tag, tagged};
 use crate::sim::world::model::Image;
 use crate::sim::world::refusal::Refusal;
 
@@ -21,11 +22,7 @@ pub(super) fn list(world: &World) -> Reply {
 
 pub(super) fn inspect(world: &World, name: &str) -> Result<Reply, Refusal> {
     let image = world.images.find(name).ok_or_else(|| {
-        let tagged = if name.contains(':') {
-            name.to_owned()
-        } else {
-            format!("{name}:latest")
-        };
+        let tagged = tagged(name);
         Refusal::new(404, format!("no such image: {name}: No such image: {tagged}"))
     })?;
     let json = json!({
@@ -57,10 +54,7 @@ pub(super) fn distribution(world: &World, name: &str) -> Result<Reply, Refusal> 
 }
 
 fn digests(name: &str, image: &Image) -> Vec<String> {
-    let repository = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => name,
-    };
+    let (repository, _) = split_tag(name);
     image
         .digest
         .iter()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::sim::world::model::Labels;
@@ -74,21 +75,28 @@ impl Query {
             let message = format!("invalid character '{first}' looking for beginning of value");
             Refusal::new(400, message)
         })?;
-        let mut by_name = BTreeMap::new();
-        for (name, values) in parsed.as_object().into_iter().flatten() {
-            let values: Vec<String> = match values {
-                Value::Array(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                Value::Object(map) => map
-                    .iter()
-                    .filter(|(_, wanted)| wanted.as_bool() == Some(true))
-                    .map(|(value, _)| value.clone())
-                    .collect(),
-                _ => Vec::new(),
-            };
-            by_name.insert(name.clone(), values);
-        }
+        let by_name = match (Lists::deserialize(&parsed), Sets::deserialize(&parsed)) {
+            (Ok(lists), _) => lists.unwrap_or_default(),
+            (_, Ok(sets)) => sets.into_iter().map(|(name, set)| (name, wanted(set))).collect(),
+            _ => {
+                return Err(Refusal::new(
+                    400,
+                    "invalid filters: no map of sets or lists of texts",
+                ));
+            }
+        };
         Ok(Filters { by_name })
     }
+}
+
+/// Filters as clients wrote them once; `null` is none.
+type Lists = Option<BTreeMap<String, Vec<String>>>;
+/// And as they do now: values, each with `true`.
+type Sets = BTreeMap<String, BTreeMap<String, bool>>;
+
+fn wanted(set: BTreeMap<String, bool>) -> Vec<String> {
+    let wanted = set.into_iter().filter(|(_, is_wanted)| *is_wanted);
+    wanted.map(|(value, _)| value).collect()
 }
 
 /// What a list is narrowed to.

@@ -82,9 +82,20 @@ impl World {
     }
 }
 
-fn tagged(reference: &str) -> String {
-    match reference.rsplit_once(':') {
-        Some((_, tag)) if !tag.contains('/') => reference.to_owned(),
+/// A reference without its digest, as its repository and its tag, if it has one. What follows a registry's colon is a
+/// port.
+pub(crate) fn split_tag(reference: &str) -> (&str, Option<&str>) {
+    let name = reference.split('@').next().unwrap_or_default();
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (name, None),
+    }
+}
+
+/// A reference by which an image is known, with a tag.
+pub(crate) fn tagged(reference: &str) -> String {
+    match split_tag(reference) {
+        (_, Some(_)) => reference.to_owned(),
         _ => format!("{reference}:latest"),
     }
 }

@@ -89,11 +89,43 @@ impl World {
             node.manager = manager;
         });
         self.review_managers();
-        if availability == Availability::Drain {
-            self.replace_tasks_on(&node.id);
+        match availability {
+            Availability::Drain => self.replace_tasks_on(&node.id),
+            Availability::Active => self.reject_misplaced(&node.id),
+            Availability::Pause => {}
         }
         self.nodes_changed();
         Ok(())
+    }
+
+    /// Takes the tasks off a node that their services' constraints keep off it now.
+    fn reject_misplaced(&mut self, node: &Id) {
+        for id in self.tasks_on(node) {
+            if self.is_misplaced(&id) {
+                let err = "assigned node no longer meets constraints";
+                self.end(
+                    &id,
+                    TaskState::Rejected,
+                    "task rejected by constraint enforcer",
+                    err,
+                    0,
+                );
+            }
+        }
+    }
+
+    fn is_misplaced(&self, id: &Id) -> bool {
+        let Some(task) = self
+            .tasks
+            .get(id)
+            .filter(|task| task.is_wanted() && task.is_alive())
+        else {
+            return false;
+        };
+        let node = task.node.as_ref().and_then(|node| self.nodes.get(node));
+        let service = self.services.get(&task.service);
+        let constraints = service.map_or(&task.spec.constraints, |service| &service.spec.constraints);
+        node.is_some_and(|node| !constraints.iter().all(|constraint| constraint.holds(node)))
     }
 
     /// Changes whether a node takes tasks, and nothing else.

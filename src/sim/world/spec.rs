@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::constraint::Constraint;
 use super::fields;
+use super::images::split_tag;
 use super::model::{Id, Labels};
 use super::refusal::{Code, Refusal};
 use super::shape::shaped;
@@ -412,11 +413,8 @@ pub(crate) fn check_network_name(name: &str) -> Result<(), Refusal> {
 }
 
 fn is_image(text: &str) -> bool {
-    let name = text.split('@').next().unwrap_or_default();
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, tag),
-        _ => (name, "latest"),
-    };
+    let (path, tag) = split_tag(text);
+    let tag = tag.unwrap_or("latest");
     let host_ended = path
         .split('/')
         .next()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::model::{Availability, Labels};
+use super::model::{Availability, Labels, TaskState};
 use super::{Timing, World};
 use crate::sim::NodeSettings;
 
@@ -267,6 +267,33 @@ fn a_silent_node_is_noticed_and_comes_back() {
     world.fail_node("node-2").unwrap();
     pass(&mut world, 25 * 3600 * SECOND);
     assert_eq!(tasks(&world)[1], "1 shutdown orphaned");
+}
+
+#[test]
+fn a_task_leaves_a_node_that_no_longer_meets_its_constraints() {
+    let mut world = world(2);
+    let in_zone = json!({"TaskTemplate": {"Placement": {"Constraints": ["node.labels.zone == z0"]}}});
+    world.create_service(&spec(1, &in_zone)).unwrap();
+    pass(&mut world, SECOND);
+    let relabel = |world: &mut World, host: &str, zone: &str| {
+        let node = world.find_node(host).unwrap().clone();
+        let labels = Labels::from([("zone".to_owned(), zone.to_owned())]);
+        world
+            .update_node(host, node.meta.version, node.availability, labels, node.manager)
+            .unwrap();
+    };
+    relabel(&mut world, "node-1", "z0");
+    pass(&mut world, 10 * SECOND);
+    assert_eq!(tasks(&world), ["1 running running"], "a node more moves nobody");
+    relabel(&mut world, "node-2", "elsewhere");
+    pass(&mut world, 10 * SECOND);
+    assert_eq!(tasks(&world), ["1 shutdown rejected", "1 running running"]);
+    let (_, rejected) = world
+        .tasks
+        .iter()
+        .find(|(_, task)| task.status.state == TaskState::Rejected)
+        .unwrap();
+    assert_eq!(rejected.status.err, "assigned node no longer meets constraints");
 }
 
 #[test]
