@@ -26,7 +26,7 @@ use crate::swarm::Want;
 /// `GET …/agents`, of a namespace or of all: a list, or a watch that looks once a second.
 pub(super) async fn list(
     State(api): State<Api>,
-    Extension(recent): Extension<Recent<Object>>,
+    Extension(recent): Extension<Recent<Part, Object>>,
     collection: Collection,
     params: Params,
 ) -> Result<Response, ApiError> {
@@ -34,12 +34,12 @@ pub(super) async fn list(
     options.selection.fits(Kind::Agent)?;
     let selection = options.selection.clone();
     let state = api.clone();
+    let part = Part::of(collection.namespace, selection.wanted("spec.owner"));
     let look = move |look| {
-        let (api, namespace, selection) = (state.clone(), collection.namespace.clone(), selection.clone());
+        let (api, part, selection) = (state.clone(), part.clone(), selection.clone());
         let recent = recent.clone();
         async move {
-            let part = Part::Namespace(namespace.clone());
-            let agents = recent.get(look, namespace, views(&api, &part)).await?;
+            let agents = recent.get(look, part.clone(), views(&api, &part)).await?;
             let chosen = agents.iter().filter(|agent| selection.matches(agent));
             Ok(Rows::new(chosen.map(json).collect::<Result<_, _>>()?))
         }
@@ -81,8 +81,8 @@ pub(super) async fn service(api: &Api, agent: &Object) -> Result<Option<Service>
 }
 
 /// Whose agents are looked at.
-#[derive(Clone, Debug)]
-enum Part {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
     /// Those of a namespace, or of all.
     Namespace(Option<String>),
     /// Those of one object.
@@ -90,6 +90,19 @@ enum Part {
 }
 
 impl Part {
+    /// The least that holds all agents of a namespace, or of all, whose `spec.owner` is `owner`.
+    fn of(namespace: Option<String>, owner: Option<&str>) -> Self {
+        let owner = owner.and_then(|owner| {
+            let (kind, name) = owner.split_once('/')?;
+            let kind = Kind::owners().find(|known| known.singular() == kind)?;
+            Some((kind, name.to_owned()))
+        });
+        match (namespace, owner) {
+            (Some(namespace), Some((kind, name))) => Self::Owner(Key::new(kind, namespace, name)),
+            (namespace, _) => Self::Namespace(namespace),
+        }
+    }
+
     fn holds(&self, owner: &Key) -> bool {
         match self {
             Self::Namespace(namespace) => namespace.as_ref().is_none_or(|name| *name == owner.namespace),
@@ -185,6 +198,21 @@ fn owner_in(agent: &Key) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_looked_at_than_was_asked_for() {
+        let payments = Part::Owner(Key::new(Kind::Team, "prod", "payments"));
+        let all = |namespace: Option<&str>| Part::Namespace(namespace.map(str::to_owned));
+        for (namespace, owner, expected) in [
+            (Some("prod"), Some("team/payments"), payments),
+            (Some("prod"), Some("agent/payments"), all(Some("prod"))),
+            (Some("prod"), None, all(Some("prod"))),
+            (None, Some("team/payments"), all(None)),
+        ] {
+            let part = Part::of(namespace.map(str::to_owned), owner);
+            assert_eq!(part, expected, "{namespace:?} {owner:?}");
+        }
+    }
 
     #[test]
     fn an_agents_name_tells_its_owner() {

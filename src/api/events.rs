@@ -18,7 +18,7 @@ use super::status::ApiError;
 /// `fieldSelector` compares plain fields of an event, such as `involvedObject.name=payments,type!=Normal`.
 pub(super) async fn list(
     State(api): State<Api>,
-    Extension(recent): Extension<Recent<Event>>,
+    Extension(recent): Extension<Recent<Option<String>, Event>>,
     Scope(namespace): Scope,
     params: Params,
 ) -> Result<Response, ApiError> {

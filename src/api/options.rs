@@ -110,6 +110,11 @@ impl Selection {
         fields::check(kind, self.fields.paths()).map_err(|error| ApiError::BadRequest(error.to_string()))
     }
 
+    /// The one value that it wants a field to have, if any.
+    pub(super) fn wanted(&self, path: &str) -> Option<&str> {
+        self.fields.wanted(path)
+    }
+
     /// Whether an object of this name can match in any state: identity never changes, so it can be judged without
     /// knowing an object's past.
     pub(super) fn may_match(&self, name: &str) -> bool {

@@ -23,26 +23,26 @@ pub(super) enum Look {
     Recent,
 }
 
-/// The last looks at a collection, by namespace; `None` is all of them. Clones share them.
+/// The last looks at parts of a collection, such as a namespace. Clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Recent<T>(Arc<Mutex<Looks<T>>>);
+pub(super) struct Recent<P, T>(Arc<Mutex<Looks<P, T>>>);
 
-type Looks<T> = BTreeMap<Option<String>, (Instant, Arc<Vec<T>>)>;
+type Looks<P, T> = BTreeMap<P, (Instant, Arc<Vec<T>>)>;
 
-impl<T> Default for Recent<T> {
+impl<P, T> Default for Recent<P, T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<T> Recent<T> {
-    /// What `read` finds in a namespace, or what was found there a moment ago when that will do.
+impl<P: Ord, T> Recent<P, T> {
+    /// What `read` finds in a part, or what was found there a moment ago when that will do.
     ///
     /// Only one reads for all who would share; a failure is nobody's but the one's who met it.
     pub(super) async fn get(
         &self,
         look: Look,
-        namespace: Option<String>,
+        part: P,
         read: impl Future<Output = Result<Vec<T>, ApiError>>,
     ) -> Result<Arc<Vec<T>>, ApiError> {
         if look == Look::Now {
@@ -50,12 +50,12 @@ impl<T> Recent<T> {
         }
         let mut looks = self.0.lock().await;
         looks.retain(|_, (at, _)| at.elapsed() < MAX_AGE);
-        if let Some((_, found)) = looks.get(&namespace) {
+        if let Some((_, found)) = looks.get(&part) {
             return Ok(Arc::clone(found));
         }
         let at = Instant::now();
         let found = Arc::new(read.await?);
-        looks.insert(namespace, (at, Arc::clone(&found)));
+        looks.insert(part, (at, Arc::clone(&found)));
         Ok(found)
     }
 }
@@ -73,7 +73,7 @@ mod tests {
         let (recent, reads) = (Recent::default(), AtomicUsize::new(0));
         let look = async |look, namespace: &str| {
             let read = async { Ok(vec![reads.fetch_add(1, Ordering::Relaxed)]) };
-            let found = recent.get(look, Some(namespace.to_owned()), read).await.unwrap();
+            let found = recent.get(look, namespace.to_owned(), read).await.unwrap();
             found[0]
         };
         let watchers = join_all((0..100).map(|_| look(Look::Recent, "prod"))).await;
@@ -89,8 +89,8 @@ mod tests {
     async fn a_failure_is_not_shared() {
         let recent = Recent::default();
         let fail = async { Err(ApiError::Internal("away".to_owned())) };
-        recent.get(Look::Recent, None, fail).await.unwrap_err();
-        let found = recent.get(Look::Recent, None, async { Ok(vec![1]) }).await;
+        recent.get(Look::Recent, "", fail).await.unwrap_err();
+        let found = recent.get(Look::Recent, "", async { Ok(vec![1]) }).await;
         assert_eq!(*found.unwrap(), [1]);
     }
 }

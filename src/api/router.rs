@@ -27,8 +27,8 @@ fn table(api: Api) -> Router {
         .fallback(unknown)
         .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded));
     bounded
-        .layer(Extension(Recent::<Event>::default()))
-        .layer(Extension(Recent::<Object>::default()))
+        .layer(Extension(Recent::<Option<String>, Event>::default()))
+        .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(health())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))

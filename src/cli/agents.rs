@@ -32,7 +32,7 @@ pub(crate) async fn if_seen(ctx: &Context, selection: &Selection) -> Result<Vec<
         Ok(Ok(listed)) => return Ok(listed.items),
         Ok(Err(error)) if error.code().is_none() => return Err(error),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "the operator does not see the Swarm".to_owned(),
+        Err(_) => format!("the operator did not list them within {} s", PATIENCE.as_secs()),
     };
     talk::say(&format!("Warning: the agents cannot be shown: {why}"));
     Ok(Vec::new())

@@ -13,21 +13,28 @@ use crate::telemetry::Chain;
 
 /// Requests that one plan has under way at once. More do not help: a Swarm's writes pass through one raft log.
 const AT_ONCE: usize = 8;
+/// Actions that a turn begins. The next turn goes on: so an object of thousands of agents has a status that is seconds
+/// old at most, and a new generation of it is heard of as soon.
+const A_TURN: usize = 500;
 
 /// Does what `plan` says, by `act`. What needs something that failed is left for another turn; the rest goes on,
 /// unless the engine is lost: then each further action would only wait for it in vain. Once `may_act` says no, nothing
-/// of the plan is begun any more, whatever it says later.
+/// of the plan is begun any more, whatever it says later. A long plan is begun only: its first [`A_TURN`] actions.
 pub(super) async fn act<F>(plan: Plan, may_act: impl Fn() -> bool, act: impl Fn(Action) -> F) -> Outcome
 where
     F: Future<Output = Result<Done, ActError>>,
 {
     let (may_act, act, is_over) = (&may_act, &act, &AtomicBool::new(false));
     let (mut outcome, mut undone) = (Outcome::default(), BTreeSet::new());
+    let mut left = A_TURN;
     for stage in plan.stages {
         let (waiting, possible): (Vec<_>, Vec<_>) =
             stage.into_iter().partition(|action| action.waits_for(&undone));
         undone.extend(waiting.iter().map(Action::target));
-        let turns = possible.into_iter().map(|action| async move {
+        undone.extend(possible.iter().skip(left).map(Action::target));
+        let begun = possible.into_iter().take(left);
+        left -= begun.len();
+        let turns = begun.map(|action| async move {
             if !may_act() {
                 is_over.store(true, Ordering::Relaxed);
             }
@@ -179,6 +186,29 @@ mod tests {
         );
         let outcome = act.now_or_never().unwrap();
         assert_eq!((begun.get(), outcome.done.len(), outcome.failed.len()), (2, 2, 0));
+    }
+
+    #[test]
+    fn a_long_plan_takes_several_turns() {
+        let remove = |number: usize| Action::RemoveConfig {
+            id: format!("c{number}"),
+            name: format!("config{number}"),
+            users: BTreeSet::new(),
+        };
+        let last = Action::RemoveConfig {
+            id: "last".to_owned(),
+            name: "last".to_owned(),
+            users: BTreeSet::new(),
+        };
+        let plan = Plan {
+            stages: vec![(0..A_TURN + 1).map(remove).collect(), vec![last]],
+            ..Plan::default()
+        };
+        let outcome = act(plan, || true, |_| ready(Ok(Done::Removed)))
+            .now_or_never()
+            .unwrap();
+        let first: Vec<Action> = (0..A_TURN).map(remove).collect();
+        assert_eq!((outcome.done, outcome.failed), (first, Vec::new()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,10 +45,11 @@ pub enum DevError {
     },
     /// What is below the folder manages a simulated Swarm, and a real one was asked for; or the other way round.
     #[error(
-        "the operator below {home} manages a {there} Swarm; run `whoosh down` first, or set WHOOSH_HOME to another \
-         folder to have a {wanted} one beside it",
+        "the operator below {home} manages a {there} Swarm; `whoosh up{flag}` starts what is missing of it, `whoosh down` \
+         removes it with what is declared, and WHOOSH_HOME set to another folder has a {wanted} one beside it",
         home = home.display(),
         there = kind_of_swarm(*is_simulated),
+        flag = if *is_simulated { " --simulate" } else { "" },
         wanted = kind_of_swarm(!is_simulated)
     )]
     OtherSwarm {

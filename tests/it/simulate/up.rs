@@ -49,7 +49,7 @@ async fn whoosh_can_be_tried_without_docker() {
     assert_eq!(real.code, 1);
     assert!(
         real.err
-            .contains("manages a simulated Swarm; run `whoosh down` first"),
+            .contains("manages a simulated Swarm; `whoosh up --simulate` starts what is missing"),
         "{real:?}"
     );
     let kept = machine.whoosh(&["down", "--keep"], "").await.ok();
