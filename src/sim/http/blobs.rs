@@ -1,12 +1,12 @@
 //! `/secrets` and `/configs`.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::json::{Object, array};
+use super::json::{Object, array, labels};
 use super::{Ask, Reply};
 use crate::sim::world::World;
-use crate::sim::world::blobs::BlobKind;
+use crate::sim::world::blobs::{BlobKind, NewBlob};
 use crate::sim::world::model::{Blob, Labels};
 use crate::sim::world::refusal::Refusal;
 
@@ -16,8 +16,17 @@ const FILTERS: &[&str] = &["id", "label", "name", "names"];
 #[serde(default, rename_all = "PascalCase")]
 struct Request {
     name: String,
+    #[serde(deserialize_with = "labels")]
     labels: Option<Labels>,
     data: Option<String>,
+    driver: Option<Driver>,
+    templating: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Driver {
+    name: Option<String>,
 }
 
 pub(super) fn list(world: &World, ask: &Ask, kind: BlobKind) -> Result<Reply, Refusal> {
@@ -40,8 +49,14 @@ pub(super) fn inspect(world: &World, name: &str, kind: BlobKind) -> Result<Reply
 
 pub(super) fn create(world: &mut World, ask: &Ask, kind: BlobKind) -> Result<Reply, Refusal> {
     let request: Request = ask.json()?;
-    let data = request.data.unwrap_or_default();
-    let id = world.create_blob(kind, &request.name, request.labels.unwrap_or_default(), &data)?;
+    let new = NewBlob {
+        name: request.name,
+        labels: request.labels.unwrap_or_default(),
+        data: request.data.unwrap_or_default(),
+        driver: request.driver.map(|driver| driver.name.unwrap_or_default()),
+        templating: request.templating,
+    };
+    let id = world.create_blob(kind, new)?;
     Ok(Reply::Json(201, json!({"ID": &*id}).to_string()))
 }
 
@@ -73,6 +88,9 @@ fn view(blob: &Blob, kind: BlobKind) -> String {
         .with("Name", &blob.name)
         .with("Labels", &blob.labels)
         .when(kind == BlobKind::Config, |object| object.with("Data", &blob.data))
+        .when(blob.templating.is_some(), |object| {
+            object.with("Templating", &blob.templating)
+        })
         .end();
     Object::new().meta(&blob.id, blob.meta).raw("Spec", spec).end()
 }

@@ -1,11 +1,12 @@
 //! Writes JSON objects with their fields in a given order.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::sim::world::model::Meta;
+use crate::sim::world::model::{Labels, Meta};
 
 /// An object under way.
 pub(super) struct Object {
@@ -67,4 +68,16 @@ pub(super) fn array<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String
     }
     text.push(']');
     text
+}
+
+/// Reads labels, of which one without a value is empty.
+pub(super) fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Labels>, D::Error> {
+    let labels = Option::<BTreeMap<String, Option<String>>>::deserialize(deserializer)?;
+    let texts = |labels: BTreeMap<String, Option<String>>| {
+        let pairs = labels.into_iter();
+        pairs
+            .map(|(key, value)| (key, value.unwrap_or_default()))
+            .collect()
+    };
+    Ok(labels.map(texts))
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::json::{Object, array};
+use super::json::{Object, array, labels};
 use super::{Ask, Reply};
 use crate::sim::world::World;
 use crate::sim::world::model::{Availability, Labels, Node};
@@ -39,6 +39,7 @@ const PLUGINS: &[(&str, &[&str])] = &[
 #[serde(default, rename_all = "PascalCase")]
 #[derive(Default)]
 struct NodeSpec {
+    #[serde(deserialize_with = "labels")]
     labels: Option<Labels>,
     role: String,
     availability: String,

@@ -1,8 +1,12 @@
 //! Secrets and configs: made once, changed in their labels alone, kept while a service uses them.
 
+use serde_json::Value;
+
 use super::World;
+use super::fields;
 use super::model::{Blob, Id, Labels, Service};
 use super::refusal::{Code, Refusal};
+use super::shape::shaped;
 use super::table::Table;
 
 /// Which of the two.
@@ -34,6 +38,18 @@ impl BlobKind {
             Self::Config => &service.spec.configs,
         }
     }
+}
+
+/// One that is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewBlob {
+    pub(crate) name: String,
+    pub(crate) labels: Labels,
+    /// Base64.
+    pub(crate) data: String,
+    /// The name of the driver that would hold it.
+    pub(crate) driver: Option<String>,
+    pub(crate) templating: Option<Value>,
 }
 
 impl World {
@@ -72,15 +88,17 @@ impl World {
     ///
     /// # Errors
     /// The engine's.
-    pub(crate) fn create_blob(
-        &mut self,
-        kind: BlobKind,
-        name: &str,
-        labels: Labels,
-        data: &str,
-    ) -> Result<Id, Refusal> {
+    pub(crate) fn create_blob(&mut self, kind: BlobKind, new: NewBlob) -> Result<Id, Refusal> {
         let word = kind.word();
-        if let Some(at) = first_illegal(data) {
+        let NewBlob {
+            name,
+            labels,
+            data,
+            driver,
+            templating,
+        } = new;
+        let templating = templating.map(|templating| shaped(&fields::DRIVER, &templating));
+        if let Some(at) = first_illegal(&data) {
             return Err(Refusal::new(
                 400,
                 format!("illegal base64 data at input byte {at}"),
@@ -101,7 +119,20 @@ impl World {
                  be [a-zA-Z0-9]",
             ));
         }
-        if !(1..kind.limit()).contains(&decoded_length(data)) {
+        // A config's is passed over.
+        match driver.filter(|_| kind == BlobKind::Secret) {
+            Some(driver) if driver.is_empty() => {
+                return Err(Refusal::invalid("secret driver must have a name"));
+            }
+            Some(driver) => {
+                return Err(Refusal::rpc(
+                    Code::Unknown,
+                    &format!("plugin {driver:?} not found"),
+                ));
+            }
+            None => {}
+        }
+        if !(1..kind.limit()).contains(&decoded_length(&data)) {
             return Err(Refusal::invalid(&format!(
                 "{word} data must be larger than 0 and less than {} bytes",
                 kind.limit()
@@ -116,13 +147,14 @@ impl World {
         let blob = Blob {
             id: self.dice.id(),
             meta: self.born(),
-            name: name.to_owned(),
+            name,
             labels,
-            data: data.to_owned(),
+            data,
+            templating: templating.transpose()?.flatten(),
         };
         let id = blob.id.clone();
+        self.tell(word, "create", &id, &blob.name, &[]);
         self.blobs_mut(kind).put(id.clone(), blob);
-        self.tell(word, "create", &id, name, &[]);
         Ok(id)
     }
 
@@ -140,11 +172,11 @@ impl World {
         data: Option<&str>,
     ) -> Result<(), Refusal> {
         let mut blob = self.find_blob(kind, found_by)?.clone();
-        if blob.meta.version != version {
-            return Err(Refusal::out_of_sequence());
-        }
         if name != blob.name || data.is_some_and(|data| !data.is_empty() && data != blob.data) {
             return Err(Refusal::invalid("only updates to Labels are allowed"));
+        }
+        if blob.meta.version != version {
+            return Err(Refusal::out_of_sequence());
         }
         blob.labels = labels;
         blob.meta = self.written(blob.meta);

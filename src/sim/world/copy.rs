@@ -276,6 +276,7 @@ impl World {
             name: document.spec.name,
             labels: document.spec.labels.unwrap_or_default(),
             data: String::new(),
+            templating: None,
         };
         self.put_blob(kind, id, blob);
     }

@@ -219,7 +219,8 @@ const NETWORKS: Shape = Shape::List(&Shape::Struct(
     ],
 ));
 
-const DRIVER: Shape = Shape::Struct(
+/// `Driver`.
+pub(super) const DRIVER: Shape = Shape::Struct(
     "Driver",
     &[full("Name", Shape::Text), full("Options", Shape::Map)],
 );

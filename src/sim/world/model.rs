@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::spec::Spec;
 use super::subnet::Subnet;
@@ -323,6 +324,8 @@ pub(crate) struct Blob {
     pub(crate) labels: Labels,
     /// Base64, as it came.
     pub(crate) data: String,
+    /// What fills it in, as it came.
+    pub(crate) templating: Option<Value>,
 }
 
 /// An image that nodes have or can pull.
