@@ -88,10 +88,12 @@ pub(super) fn inspect(world: &World, ask: &Ask, name: &str) -> Result<Reply, Ref
     let balancer = world.balancer(&network.id, &world.own_node);
     if let Some((address, prefix)) = balancer.and_then(|end| Some((end.address?, end.prefix))) {
         let name = &network.name;
-        containers.insert(
-            format!("lb-{name}"),
-            endpoint(&format!("{name}-endpoint"), address, prefix),
-        );
+        let id = if network.ingress {
+            "ingress-sbox".to_owned()
+        } else {
+            format!("lb-{name}")
+        };
+        containers.insert(id, endpoint(&format!("{name}-endpoint"), address, prefix));
     }
     let containers = (!containers.is_empty()).then_some(containers);
     Ok(Reply::ok(view(network, containers.as_ref())))
@@ -203,21 +205,25 @@ fn view(network: &Network, containers: Option<&BTreeMap<String, Value>>) -> Stri
 /// A network as a task on it shows it.
 pub(super) fn attached(network: &Network) -> String {
     let ipam = json!({"Driver": {"Name": "default"}, "Configs": pools(network)});
-    let mut spec = Object::new()
+    // That of published ports the managers made themselves, and asked for nothing.
+    let (asked_driver, asked_ipam) = if network.ingress {
+        (json!({}), json!({"Driver": {}}))
+    } else {
+        (json!({"Name": driver(network)}), ipam.clone())
+    };
+    let flags = [
+        ("Internal", network.internal),
+        ("Attachable", network.attachable),
+        ("Ingress", network.ingress),
+    ];
+    let spec = Object::new()
         .with("Name", &network.name)
         .with("Labels", network.labels.as_ref().unwrap_or(&Labels::new()))
-        .raw(
-            "DriverConfiguration",
-            format_args!(r#"{{"Name":"{}"}}"#, driver(network)),
-        );
-    if network.internal {
-        spec = spec.raw("Internal", true);
-    }
-    if network.attachable {
-        spec = spec.raw("Attachable", true);
-    }
-    let spec = spec
-        .with("IPAMOptions", &ipam)
+        .with("DriverConfiguration", &asked_driver);
+    let set = flags.into_iter().filter(|(_, is_set)| *is_set);
+    let spec = set
+        .fold(spec, |spec, (name, _)| spec.raw(name, true))
+        .with("IPAMOptions", &asked_ipam)
         .with("Scope", scope(network))
         .end();
     Object::new()

@@ -116,8 +116,7 @@ fn view(service: &Service) -> String {
 }
 
 fn endpoint(service: &Service) -> String {
-    let ports = service.spec.endpoint.get("Ports");
-    let is_shown = service.spec.vip && (ports.is_some() || !service.vips.is_empty());
+    let is_shown = !(service.ports.is_empty() && service.vips.is_empty());
     let spec = if is_shown && service.spec.endpoint.get("Mode").is_some() {
         service.spec.endpoint.to_string()
     } else {
@@ -131,7 +130,9 @@ fn endpoint(service: &Service) -> String {
     });
     Object::new()
         .raw("Spec", spec)
-        .when(ports.is_some(), |object| object.with("Ports", &ports))
+        .when(!service.ports.is_empty(), |object| {
+            object.with("Ports", &service.ports)
+        })
         .when(!service.vips.is_empty(), |object| {
             object.raw("VirtualIPs", array(vips))
         })

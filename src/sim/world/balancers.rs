@@ -11,7 +11,7 @@ pub(crate) struct Balancer {
     /// `None` when the network had none left.
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) prefix: u8,
-    /// How many tasks it is there for.
+    /// How many tasks it is there for; on the network of published ports, one more.
     tasks: u64,
 }
 
@@ -21,24 +21,35 @@ impl World {
         self.balancers.get(&(network.clone(), node.clone())).copied()
     }
 
+    /// A node has an end on the network of published ports whatever runs on it.
+    pub(super) fn join_ingress(&mut self, node: &Id) {
+        if let Some(network) = self.ingress().map(|network| network.id.clone()) {
+            self.join(network, node.clone());
+        }
+    }
+
     /// A task has come to a node: that joins the task's networks.
     pub(super) fn join_networks(&mut self, task: &Id) {
         for (network, node) in self.ends_of(task) {
-            let key = (network, node);
-            let mut balancer = match self.balancers.get(&key) {
-                Some(balancer) => *balancer,
-                None => {
-                    let (address, prefix) = self.take_address(&key.0).unzip();
-                    Balancer {
-                        address,
-                        prefix: prefix.unwrap_or_default(),
-                        tasks: 0,
-                    }
-                }
-            };
-            balancer.tasks += 1;
-            self.balancers.insert(key, balancer);
+            self.join(network, node);
         }
+    }
+
+    fn join(&mut self, network: Id, node: Id) {
+        let key = (network, node);
+        let mut balancer = match self.balancers.get(&key) {
+            Some(balancer) => *balancer,
+            None => {
+                let (address, prefix) = self.take_address(&key.0).unzip();
+                Balancer {
+                    address,
+                    prefix: prefix.unwrap_or_default(),
+                    tasks: 0,
+                }
+            }
+        };
+        balancer.tasks += 1;
+        self.balancers.insert(key, balancer);
     }
 
     /// A task has ended on its node: that leaves the networks on which it has no other.

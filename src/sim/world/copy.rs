@@ -224,6 +224,7 @@ impl World {
             engine_labels: description.engine.labels.unwrap_or_default(),
         };
         self.nodes.put(id.clone(), node);
+        self.join_ingress(&id);
         if leads {
             self.own_node = id.clone();
             self.follow(id);
@@ -305,7 +306,7 @@ impl World {
         }
         // One that others made of what is not copied (a plugin) is left out, too: it must not keep everybody else's from
         // being played.
-        let Ok(spec) = self.read_spec(&spec) else {
+        let Ok((spec, _)) = self.read_spec(&spec) else {
             return;
         };
         self.index = self.index.max(version.index);
@@ -322,9 +323,10 @@ impl World {
             previous: None,
             update: None,
             vips: Vec::new(),
+            ports: Vec::new(),
         };
         self.services.put(id.clone(), service);
-        self.give_vips(&id);
+        self.allocate_service(&id);
     }
 
     fn copy_task(&mut self, document: TaskDocument) {

@@ -89,11 +89,32 @@ const MOUNT: Shape = Shape::Struct(
         full("Source", Shape::Text),
         full("Target", Shape::Text),
         full("ReadOnly", Shape::Flag),
-        full("Consistency", Shape::Text),
-        given("BindOptions", Shape::Any),
-        given("VolumeOptions", Shape::Any),
-        given("TmpfsOptions", Shape::Any),
+        given("BindOptions", BIND),
+        given("VolumeOptions", VOLUME),
+        given("TmpfsOptions", TMPFS),
     ],
+);
+
+const BIND: Shape = Shape::Struct(
+    "BindOptions",
+    &[
+        full("Propagation", Shape::Text),
+        full("NonRecursive", Shape::Flag),
+    ],
+);
+
+const VOLUME: Shape = Shape::Struct(
+    "VolumeOptions",
+    &[
+        full("NoCopy", Shape::Flag),
+        full("Labels", Shape::Map),
+        given("DriverConfig", DRIVER),
+    ],
+);
+
+const TMPFS: Shape = Shape::Struct(
+    "TmpfsOptions",
+    &[full("SizeBytes", Shape::Int), full("Mode", Shape::Uint32)],
 );
 
 const HEALTH: Shape = Shape::Struct(
@@ -233,6 +254,8 @@ const MODE: Shape = Shape::Struct(
             Shape::Struct("ReplicatedService", &[given("Replicas", Shape::Uint)]),
         ),
         given("Global", Shape::Struct("GlobalService", &[])),
+        given("ReplicatedJob", Shape::Any),
+        given("GlobalJob", Shape::Any),
     ],
 );
 
@@ -258,8 +281,8 @@ const PORT: Shape = Shape::Struct(
     &[
         full("Name", Shape::Text),
         full("Protocol", Shape::Text),
-        full("TargetPort", Shape::Uint),
-        full("PublishedPort", Shape::Uint),
+        full("TargetPort", Shape::Uint32),
+        full("PublishedPort", Shape::Uint32),
         full("PublishMode", Shape::Text),
     ],
 );

@@ -3,8 +3,10 @@
 
 pub(crate) mod balancers;
 pub(crate) mod blobs;
+mod checks;
 pub(crate) mod constraint;
 pub(crate) mod containers;
+mod convert;
 mod copy;
 pub(crate) mod dice;
 pub(crate) mod events;
@@ -15,6 +17,7 @@ pub(crate) mod model;
 pub(crate) mod networks;
 pub(crate) mod nodes;
 mod orchestrate;
+mod ports;
 mod queue;
 pub(crate) mod refusal;
 mod restart;
@@ -164,6 +167,8 @@ pub(crate) struct World {
     /// How many ends this engine's containers have on networks.
     own_ends: BTreeMap<Id, u64>,
     /// Where nodes have ends of their own, by network and node.
+    /// The last port of each protocol that the managers chose.
+    chosen_ports: BTreeMap<&'static str, u32>,
     balancers: BTreeMap<(Id, Id), Balancer>,
     pending: BTreeSet<Id>,
     /// Tasks that found no address, by the network that had none left.
@@ -205,6 +210,7 @@ impl World {
             loads: BTreeMap::new(),
             addresses: BTreeMap::new(),
             own_ends: BTreeMap::new(),
+            chosen_ports: BTreeMap::new(),
             balancers: BTreeMap::new(),
             pending: BTreeSet::new(),
             without_address: BTreeMap::new(),
@@ -264,7 +270,7 @@ impl World {
             Due::Orchestrate(service) => self.orchestrate(&service),
             Due::Allocate(task) => self.allocate(&task),
             Due::AllocateWaiting(network) => self.allocate_waiting(&network),
-            Due::AllocateService(service) => self.give_vips(&service),
+            Due::AllocateService(service) => self.allocate_service(&service),
             Due::AllocateNetwork(network) => self.allocate_network(&network),
             Due::Schedule => self.schedule(),
             Due::Step(task, from) => self.step(&task, from),

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::spec::Spec;
@@ -82,6 +83,49 @@ pub(crate) struct Service {
     pub(crate) previous: Option<Arc<Spec>>,
     pub(crate) update: Option<UpdateStatus>,
     pub(crate) vips: Vec<Vip>,
+    /// Its published ports, those that the managers chose among them.
+    pub(crate) ports: Vec<Port>,
+}
+
+/// A port that is published, as the engine writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Port {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) name: String,
+    pub(crate) protocol: &'static str,
+    #[serde(rename = "TargetPort", skip_serializing_if = "is_zero")]
+    pub(crate) target: u32,
+    /// 0 leaves the choice to the managers, or on a machine's own address to its engine.
+    #[serde(rename = "PublishedPort", skip_serializing_if = "is_zero")]
+    pub(crate) published: u32,
+    #[serde(rename = "PublishMode")]
+    pub(crate) mode: &'static str,
+}
+
+fn is_zero(port: &u32) -> bool {
+    *port == 0
+}
+
+impl Port {
+    /// Whether every node is to answer at it.
+    pub(crate) fn is_ingress(&self) -> bool {
+        self.mode == "ingress"
+    }
+
+    /// Whether it is what was asked for.
+    pub(crate) fn is_as(&self, asked: &Self) -> bool {
+        let published = if asked.published == 0 {
+            self.published
+        } else {
+            asked.published
+        };
+        *self
+            == Self {
+                published,
+                ..asked.clone()
+            }
+    }
 }
 
 /// A service's own address on one network.

@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::World;
+use super::checks::check_name;
 use super::model::{Attachment, Id, Labels, Network, Scope, Service, Task, Vip};
 use super::queue::Due;
 use super::refusal::{Code, Refusal};
-use super::spec::check_network_name;
 use super::subnet::Subnet;
 
 /// What is asked for.
@@ -161,7 +161,7 @@ impl World {
             ));
         }
         if scope == Scope::Swarm {
-            check_network_name(&name)?;
+            check_name(&name)?;
         }
         let asked = match &subnet {
             Some(text) => Some(text.parse().map_err(|()| {
@@ -372,12 +372,15 @@ impl World {
         waiting.is_some_and(|waiting| waiting.contains(task))
     }
 
-    /// Gives a service an address of its own on each of its networks, if it wants that.
-    pub(super) fn give_vips(&mut self, id: &Id) {
-        let Some(service) = self.services.get(id).cloned() else {
-            return;
-        };
-        let spec = Arc::clone(&service.spec);
+    /// The network of published ports.
+    pub(super) fn ingress(&self) -> Option<&Network> {
+        let mut networks = self.networks.iter().map(|(_, network)| network);
+        networks.find(|network| network.ingress)
+    }
+
+    /// An address of its own on each of a service's networks, if it wants that.
+    pub(super) fn give_vips(&mut self, service: &Service) -> Vec<Vip> {
+        let spec = &service.spec;
         let (mut vips, old): (Vec<Vip>, Vec<Vip>) = service
             .vips
             .iter()
@@ -397,9 +400,7 @@ impl World {
                 });
             }
         }
-        if vips != service.vips {
-            self.edit_service(id, |service, _| service.vips = vips);
-        }
+        vips
     }
 
     pub(super) fn free_vips(&mut self, service: &Service) {

@@ -44,6 +44,7 @@ impl World {
             engine_labels: Labels::new(),
         };
         self.nodes.put(id.clone(), node);
+        self.join_ingress(&id);
         self.tell("node", "create", &id, &hostname, &[]);
         if is_first {
             self.elect();

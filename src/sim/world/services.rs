@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::World;
-use super::model::{Id, Scope, Service, Task, TaskState, UpdateState, UpdateStatus};
+use super::checks::check;
+use super::model::{Id, Port, Scope, Service, Task, TaskState, UpdateState, UpdateStatus};
 use super::queue::Due;
 use super::refusal::{Code, Refusal};
-use super::spec::{Mode, Spec, check};
+use super::spec::{Mode, Spec};
 use super::table::Row;
 
 impl World {
@@ -52,9 +53,8 @@ impl World {
             let number = self.dice.next() % 1_000_000;
             request["Name"] = format!("nameless_{number}").into();
         }
-        let spec = self.read_spec(&request)?;
-        check(&spec)?;
-        self.check_files(&spec)?;
+        let (spec, written) = self.read_spec(&request)?;
+        self.check_spec(&spec, &written, None)?;
         if self.names.contains_key(&spec.name) {
             return Err(Refusal::rpc(
                 Code::AlreadyExists,
@@ -77,6 +77,7 @@ impl World {
             previous: None,
             update: None,
             vips: Vec::new(),
+            ports: Vec::new(),
         };
         self.services.put(id.clone(), service);
         self.plan(self.timing.allocate, Due::AllocateService(id.clone()));
@@ -95,10 +96,9 @@ impl World {
         request: &Value,
         rollback: bool,
     ) -> Result<(), Refusal> {
-        let spec = self.read_spec(request)?;
+        let (spec, written) = self.read_spec(request)?;
         let old = self.find_service(name)?.clone();
-        check(&spec)?;
-        self.check_files(&spec)?;
+        self.check_spec(&spec, &written, Some(&old.id))?;
         if old.meta.version != version {
             return Err(Refusal::out_of_sequence());
         }
@@ -205,28 +205,56 @@ impl World {
         self.services.put(id.clone(), new);
     }
 
-    pub(super) fn read_spec(&self, request: &Value) -> Result<Spec, Refusal> {
-        Spec::read(request, |name| {
-            let named = |network: &super::model::Network| &*network.id == name || network.name == name;
-            let found = self
-                .networks
-                .iter()
-                .map(|(_, network)| network)
-                .find(|network| named(network));
-            match found {
-                Some(network) if network.scope == Scope::Swarm || network.is_predefined() => {
-                    Ok(network.id.clone())
-                }
-                Some(_) => Err(Refusal::new(
-                    403,
-                    format!(
-                        "The network {name} cannot be used with services. Only networks scoped to the swarm can \
-                         be used, such as those created with the overlay driver."
-                    ),
-                )),
-                None => Err(Refusal::new(500, format!("network {name} not found"))),
-            }
-        })
+    pub(super) fn read_spec(&self, request: &Value) -> Result<(Spec, Value), Refusal> {
+        let (mut spec, written) = Spec::read(request, |name| self.network_of_spec(name))?;
+        if spec.vip && spec.ports.iter().any(Port::is_ingress) {
+            let ingress = self.ingress().map(|network| network.id.clone());
+            spec.networks.splice(0..0, ingress);
+        }
+        Ok((spec, written))
+    }
+
+    fn network_of_spec(&self, name: &str) -> Result<Id, Refusal> {
+        let mut networks = self.networks.iter().map(|(_, network)| network);
+        let Some(network) = networks.find(|network| &*network.id == name || network.name == name) else {
+            return Err(Refusal::new(500, format!("network {name} not found")));
+        };
+        if network.name == "none" {
+            return Err(Refusal::new(
+                404,
+                "could not find the corresponding predefined swarm network: network none not found",
+            ));
+        }
+        if network.scope == Scope::Swarm || network.is_predefined() {
+            return Ok(network.id.clone());
+        }
+        Err(Refusal::new(
+            403,
+            format!(
+                "The network {name} cannot be used with services. Only networks scoped to the swarm can be used, such \
+                 as those created with the overlay driver."
+            ),
+        ))
+    }
+
+    /// What the managers check: the spec by itself, and then among what there is, of which the service `own` is not
+    /// in its way.
+    fn check_spec(&self, spec: &Spec, written: &Value, own: Option<&Id>) -> Result<(), Refusal> {
+        check(written)?;
+        let networks = written
+            .pointer("/TaskTemplate/Networks")
+            .and_then(Value::as_array);
+        let mut targets = networks.into_iter().flatten().map(|network| &network["Target"]);
+        if let Some(ingress) = self.ingress()
+            && targets.any(|target| *target == *ingress.id)
+        {
+            return Err(Refusal::invalid(&format!(
+                "Service cannot be explicitly attached to the ingress network {:?}",
+                ingress.name
+            )));
+        }
+        self.check_ports(spec, own)?;
+        self.check_files(spec)
     }
 
     fn check_files(&self, spec: &Spec) -> Result<(), Refusal> {

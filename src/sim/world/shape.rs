@@ -12,6 +12,7 @@ pub(crate) enum Shape {
     Flag,
     Int,
     Uint,
+    Uint32,
     Float,
     /// Kept as it is.
     Any,
@@ -64,20 +65,19 @@ fn read(shape: &Shape, value: &Value, owner: &str, path: &str) -> Result<Option<
         (Shape::Map, Value::Object(object)) => {
             let mut sorted: Vec<(&String, &Value)> = object.iter().collect();
             sorted.sort_by_key(|(key, _)| *key);
-            if let Some((_, bad)) = sorted.iter().find(|(_, value)| !value.is_string()) {
-                return Err(mismatch(&Shape::Text, bad, owner, path));
-            }
-            let map = sorted
-                .into_iter()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
-            return Ok(Some(Value::Object(map)));
+            let text = |(key, value): (&String, &Value)| {
+                let text = read(&Shape::Text, value, owner, path)?;
+                Ok((key.clone(), text.unwrap_or_else(|| empty(&Shape::Text))))
+            };
+            let map: Result<Map<String, Value>, Refusal> = sorted.into_iter().map(text).collect();
+            return Ok(Some(Value::Object(map?)));
         }
         (Shape::Any, _) => true,
         (Shape::Text, value) => value.is_string(),
         (Shape::Flag, value) => value.is_boolean(),
         (Shape::Int, value) => value.is_i64(),
         (Shape::Uint, value) => value.is_u64(),
+        (Shape::Uint32, value) => value.as_u64().is_some_and(|number| u32::try_from(number).is_ok()),
         (Shape::Float, value) => value.is_number(),
         _ => false,
     };
@@ -137,7 +137,7 @@ fn empty(shape: &Shape) -> Value {
     match shape {
         Shape::Text => Value::from(""),
         Shape::Flag => Value::Bool(false),
-        Shape::Int | Shape::Uint | Shape::Float => Value::from(0),
+        Shape::Int | Shape::Uint | Shape::Uint32 | Shape::Float => Value::from(0),
         Shape::Any | Shape::List(_) => Value::Null,
         Shape::Map => Value::Object(Map::new()),
         Shape::Struct(name, fields) => {
@@ -151,7 +151,7 @@ fn mismatch(shape: &Shape, value: &Value, owner: &str, path: &str) -> Refusal {
         Value::Null => "null".to_owned(),
         Value::Bool(_) => "bool".to_owned(),
         Value::Number(number) => match shape {
-            Shape::Int | Shape::Uint => format!("number {number}"),
+            Shape::Int | Shape::Uint | Shape::Uint32 => format!("number {number}"),
             _ => "number".to_owned(),
         },
         Value::String(_) => "string".to_owned(),
@@ -163,6 +163,7 @@ fn mismatch(shape: &Shape, value: &Value, owner: &str, path: &str) -> Refusal {
         Shape::Flag => "bool",
         Shape::Int => "int64",
         Shape::Uint => "uint64",
+        Shape::Uint32 => "uint32",
         Shape::Float => "float32",
         Shape::Any => "interface {}",
         Shape::Map => "map[string]string",

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::constraint::Constraint;
+use super::convert;
 use super::fields;
-use super::images::split_tag;
-use super::model::{Id, Labels};
+use super::model::{Id, Labels, Port};
 use super::refusal::{Code, Refusal};
 use super::shape::shaped;
 
@@ -33,6 +33,8 @@ pub(crate) struct Spec {
     pub(crate) networks: Vec<Id>,
     pub(crate) secrets: Vec<Id>,
     pub(crate) configs: Vec<Id>,
+    /// Those that are to be published.
+    pub(crate) ports: Vec<Port>,
     pub(crate) constraints: Vec<Constraint>,
     pub(crate) spread: Vec<String>,
     pub(crate) max_replicas: u64,
@@ -86,25 +88,18 @@ pub(crate) struct Rollout {
 }
 
 impl Spec {
-    /// Reads a request. `network` finds a network's id by what the request calls it.
+    /// Reads a request, into the spec and its JSON, of which the managers have yet to check more. `network` finds a
+    /// network's id by what the request calls it.
     ///
     /// # Errors
     /// Whatever the engine itself, before its managers, finds wrong.
     pub(crate) fn read(
         request: &Value,
         network: impl Fn(&str) -> Result<Id, Refusal>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<(Self, Value), Refusal> {
         let Some(mut spec) = shaped(&fields::SERVICE, request)? else {
             return Err(mismatched());
         };
-        let container = spec.pointer_mut("/TaskTemplate/ContainerSpec");
-        let Some(Value::Object(container)) = container else {
-            return Err(mismatched());
-        };
-        set_isolation(container);
-        if !matches!(word(&spec, "/TaskTemplate/Runtime"), "" | "container") {
-            return Err(mismatched());
-        }
         for path in ["/TaskTemplate/Networks", "/Networks"] {
             for entry in spec
                 .pointer_mut(path)
@@ -116,16 +111,18 @@ impl Spec {
                 entry["Target"] = json!(&*id);
             }
         }
+        let runtime = word(&spec, "/TaskTemplate/Runtime").to_owned();
+        match (runtime.as_str(), spec.pointer_mut("/TaskTemplate/ContainerSpec")) {
+            ("" | "container", Some(Value::Object(container))) => convert::container(container)?,
+            ("" | "container" | "plugin", _) => return Err(mismatched()),
+            _ => return Err(Refusal::new(400, "unsupported runtime")),
+        }
         spec["TaskTemplate"]["Runtime"] = json!("container");
-        let mode = mode(&mut spec)?;
         let restart = restart(&mut spec)?;
         let update = rollout(&mut spec, "UpdateConfig")?;
         let rollback = rollout(&mut spec, "RollbackConfig")?;
-        if let Some(Value::Object(endpoint)) = spec.get_mut("EndpointSpec")
-            && !endpoint.contains_key("Mode")
-        {
-            endpoint.shift_insert(0, "Mode".to_owned(), json!("vip"));
-        }
+        let ports = convert::endpoint(&mut spec)?;
+        let mode = mode(&mut spec)?;
         let mut template = spec["TaskTemplate"].clone();
         if let Value::Object(template) = &mut template {
             template.shift_remove("Runtime");
@@ -143,14 +140,15 @@ impl Spec {
         if networks.is_empty() {
             networks = ids("/Networks", "/Target");
         }
-        let constraints: Result<_, _> = list("/TaskTemplate/Placement/Constraints")
-            .iter()
-            .map(|text| Constraint::read(text.as_str().unwrap_or_default()))
-            .collect();
+        let constraints = list("/TaskTemplate/Placement/Constraints");
+        let constraints = constraints.iter().filter_map(|text| {
+            // The managers complain of those that cannot be read.
+            Constraint::read(text.as_str().unwrap_or_default()).ok()
+        });
         let labels = spec["Labels"].as_object().into_iter().flatten();
         let labels = labels.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()));
         let number = |path: &str| spec.pointer(path).and_then(Value::as_i64).unwrap_or_default();
-        Ok(Self {
+        let read = Self {
             json: spec.to_string(),
             template_json: template.to_string(),
             template,
@@ -162,7 +160,8 @@ impl Spec {
             networks,
             secrets: ids("/TaskTemplate/ContainerSpec/Secrets", "/SecretID"),
             configs: ids("/TaskTemplate/ContainerSpec/Configs", "/ConfigID"),
-            constraints: constraints?,
+            ports,
+            constraints: constraints.collect(),
             spread: ids("/TaskTemplate/Placement/Preferences", "/Spread/SpreadDescriptor")
                 .iter()
                 .map(ToString::to_string)
@@ -177,7 +176,8 @@ impl Spec {
                 .pointer("/TaskTemplate/ContainerSpec/Healthcheck/Test/0")
                 .is_some_and(|first| first != "NONE"),
             vip: !matches!(word(&spec, "/EndpointSpec/Mode"), "dnsrr"),
-        })
+        };
+        Ok((read, spec))
     }
 
     /// What its own health check runs.
@@ -199,33 +199,21 @@ fn mismatched() -> Refusal {
     Refusal::new(400, "mismatched Runtime and *Spec fields")
 }
 
-/// The engine's own addition to every container.
-fn set_isolation(container: &mut Map<String, Value>) {
-    const BEHIND: [&str; 4] = ["Sysctls", "CapabilityAdd", "CapabilityDrop", "Ulimits"];
-    if container.contains_key("Isolation") {
-        return;
-    }
-    let place = container
-        .keys()
-        .position(|key| BEHIND.contains(&key.as_str()))
-        .unwrap_or(container.len());
-    container.shift_insert(place, "Isolation".to_owned(), json!("default"));
-}
-
 fn mode(spec: &mut Value) -> Result<Mode, Refusal> {
     let mode = spec["Mode"].as_object().cloned().unwrap_or_default();
-    match (mode.get("Replicated"), mode.get("Global")) {
-        (Some(_), Some(_)) => Err(Refusal::new(400, "must specify only one service mode")),
-        (_, Some(_)) => Ok(Mode::Global),
-        (replicated, None) => {
-            let replicas = replicated
-                .and_then(|mode| mode.get("Replicas"))
-                .and_then(Value::as_u64)
-                .unwrap_or(1);
-            spec["Mode"] = json!({"Replicated": {"Replicas": replicas}});
-            Ok(Mode::Replicated(replicas))
-        }
+    if mode.len() > 1 {
+        return Err(Refusal::new(400, "must specify only one service mode"));
     }
+    if mode.contains_key("ReplicatedJob") || mode.contains_key("GlobalJob") {
+        return Err(Refusal::new(400, "the simulation runs no jobs"));
+    }
+    if mode.contains_key("Global") {
+        return Ok(Mode::Global);
+    }
+    let replicas = mode.get("Replicated").and_then(|mode| mode.get("Replicas"));
+    let replicas = replicas.and_then(Value::as_u64).unwrap_or(1);
+    spec["Mode"] = json!({"Replicated": {"Replicas": replicas}});
+    Ok(Mode::Replicated(replicas))
 }
 
 fn restart(spec: &mut Value) -> Result<Restart, Refusal> {
@@ -251,22 +239,21 @@ fn restart(spec: &mut Value) -> Result<Restart, Refusal> {
     if condition.is_empty() {
         policy.shift_insert(0, "Condition".to_owned(), json!("any"));
     }
-    let time = |key: &str| policy.get(key).and_then(Value::as_i64);
-    if time("Delay").is_some_and(|delay| delay < 0) {
-        return Err(Refusal::invalid("TaskSpec: restart-delay cannot be negative"));
+    if let Some(delay) = policy.get("Delay") {
+        restart.delay = duration(Some(delay));
     }
-    if time("Window").is_some_and(|window| window < 0) {
-        return Err(Refusal::invalid("TaskSpec: restart-window cannot be negative"));
-    }
-    if let Some(delay) = time("Delay") {
-        restart.delay = Duration::from_nanos(delay.unsigned_abs());
-    }
-    restart.window = Duration::from_nanos(time("Window").unwrap_or_default().unsigned_abs());
+    restart.window = duration(policy.get("Window"));
     restart.max_attempts = policy
         .get("MaxAttempts")
         .and_then(Value::as_u64)
         .unwrap_or_default();
     Ok(restart)
+}
+
+/// Nanoseconds; what is negative counts as none.
+fn duration(nanos: Option<&Value>) -> Duration {
+    let nanos = nanos.and_then(Value::as_i64).unwrap_or_default();
+    Duration::from_nanos(nanos.max(0).unsigned_abs())
 }
 
 fn rollout(spec: &mut Value, which: &str) -> Result<Rollout, Refusal> {
@@ -298,16 +285,10 @@ fn rollout(spec: &mut Value, which: &str) -> Result<Rollout, Refusal> {
         "start-first" => true,
         other => return Err(Refusal::new(400, format!("unrecognized update order {other}"))),
     };
-    let time = |key: &str| config.get(key).and_then(Value::as_i64).unwrap_or_default();
-    if time("Delay") < 0 {
-        return Err(Refusal::invalid("TaskSpec: update-delay cannot be negative"));
-    }
-    if time("Monitor") < 0 {
-        return Err(Refusal::invalid("TaskSpec: update-monitor cannot be negative"));
-    }
-    rollout.delay = Duration::from_nanos(time("Delay").unsigned_abs());
-    if time("Monitor") > 0 {
-        rollout.monitor = Duration::from_nanos(time("Monitor").unsigned_abs());
+    rollout.delay = duration(config.get("Delay"));
+    let monitor = duration(config.get("Monitor"));
+    if !monitor.is_zero() {
+        rollout.monitor = monitor;
     }
     rollout.parallelism = config
         .get("Parallelism")
@@ -317,11 +298,6 @@ fn rollout(spec: &mut Value, which: &str) -> Result<Rollout, Refusal> {
         .get("MaxFailureRatio")
         .and_then(Value::as_f64)
         .unwrap_or_default();
-    if !(0.0..=1.0).contains(&rollout.max_failure_ratio) {
-        return Err(Refusal::invalid(
-            "TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1",
-        ));
-    }
     // What the engine writes, in its order.
     let mut written = Map::new();
     written.insert("Parallelism".to_owned(), json!(rollout.parallelism));
@@ -339,110 +315,8 @@ fn rollout(spec: &mut Value, which: &str) -> Result<Rollout, Refusal> {
     Ok(rollout)
 }
 
-/// What the managers themselves check of a spec.
-///
-/// # Errors
-/// Their complaint.
-pub(crate) fn check(spec: &Spec) -> Result<(), Refusal> {
-    check_name(&spec.name)?;
-    let template = &spec.template;
-    for place in ["Limits", "Reservations"] {
-        let amount = |key: &str| {
-            template
-                .pointer(&format!("/Resources/{place}/{key}"))
-                .and_then(Value::as_i64)
-                .unwrap_or_default()
-        };
-        let (cpus, memory) = (amount("NanoCPUs"), amount("MemoryBytes"));
-        if cpus != 0 && cpus < 1_000_000 {
-            let cpus = go_float(cpus);
-            return Err(Refusal::invalid(&format!(
-                "invalid cpu value {cpus}: Must be at least 0.001"
-            )));
-        }
-        if memory != 0 && memory < 4 << 20 {
-            return Err(Refusal::invalid(&format!(
-                "invalid memory value {memory}: Must be at least 4MiB"
-            )));
-        }
-    }
-    if spec.image.is_empty() {
-        return Err(Refusal::invalid(
-            "ContainerSpec: image reference must be provided",
-        ));
-    }
-    if !is_image(&spec.image) {
-        return Err(Refusal::invalid(&format!(
-            "ContainerSpec: {:?} is not a valid repository/tag",
-            spec.image
-        )));
-    }
-    let mounts = template
-        .pointer("/ContainerSpec/Mounts")
-        .and_then(Value::as_array);
-    let mut targets = std::collections::BTreeSet::new();
-    for mount in mounts.into_iter().flatten() {
-        let target = word(mount, "/Target");
-        if !targets.insert(target) {
-            return Err(Refusal::invalid(&format!(
-                "ContainerSpec: duplicate mount point: {target}"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.';
-    let ends = name.bytes().next().into_iter().chain(name.bytes().last());
-    if name.is_empty() || !name.bytes().all(inner) || !ends.clone().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(Refusal::invalid("name must be valid as a DNS name component"));
-    }
-    if name.len() > 63 {
-        return Err(Refusal::invalid("name must be 63 characters or fewer"));
-    }
-    Ok(())
-}
-
-/// Whether a network may have the name.
-///
-/// # Errors
-/// The managers' complaint.
-pub(crate) fn check_network_name(name: &str) -> Result<(), Refusal> {
-    check_name(name)
-}
-
-fn is_image(text: &str) -> bool {
-    let (path, tag) = split_tag(text);
-    let tag = tag.unwrap_or("latest");
-    let host_ended = path
-        .split('/')
-        .next()
-        .is_some_and(|host| host.contains([':', '.']));
-    let parts = path
-        .split('/')
-        .skip(usize::from(host_ended && path.contains('/')));
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    let tag_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    !tag.is_empty()
-        && tag.bytes().all(tag_letter)
-        && parts
-            .into_iter()
-            .all(|part| !part.is_empty() && part.bytes().all(letter))
-}
-
-/// Billionths as Go prints a float64.
-fn go_float(nanos: i64) -> String {
-    let text = format!("{:e}", nanos as f64 / 1e9);
-    match text.split_once("e-") {
-        Some((digits, exponent)) if exponent.len() == 1 && exponent >= "5" => {
-            format!("{digits}e-0{exponent}")
-        }
-        _ => format!("{}", nanos as f64 / 1e9),
-    }
-}
-
-fn word<'a>(value: &'a Value, path: &str) -> &'a str {
+/// A text in a spec; empty when it is not there.
+pub(super) fn word<'a>(value: &'a Value, path: &str) -> &'a str {
     value.pointer(path).and_then(Value::as_str).unwrap_or_default()
 }
 
