@@ -31,14 +31,22 @@ const FILTERS: &[&str] = &[
 pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
     let filters = ask.query.filters(FILTERS)?;
     let all = ask.query.flag("all");
-    let found = world.containers().filter(|(task, container)| {
+    let list = self::all(world, |task, container| {
         (all || state(task) == "running")
             && filters.starts("id", &container.id)
             && filters.any("name", |wanted| task.name().contains(wanted))
             && filters.labels("label", &container_labels(task))
             && filters.is("status", state(task))
     });
-    let list: Vec<Value> = found
+    Ok(Reply::ok(json!(list).to_string()))
+}
+
+/// The containers that are wanted.
+pub(super) fn all(world: &World, is_wanted: impl Fn(&Task, &Container) -> bool) -> Vec<Value> {
+    let found = world
+        .containers()
+        .filter(|(task, container)| is_wanted(task, container));
+    found
         .map(|(task, container)| {
             json!({
                 "Id": &*container.id,
@@ -56,8 +64,7 @@ pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
                 "Mounts": [],
             })
         })
-        .collect();
-    Ok(Reply::ok(json!(list).to_string()))
+        .collect()
 }
 
 pub(super) fn inspect(world: &World, name: &str) -> Result<Reply, Refusal> {

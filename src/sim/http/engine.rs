@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ask, Reply};
+use super::{Ask, Reply, containers, images};
 use crate::sim::world::dice::Dice;
 use crate::sim::world::model::Node;
 use crate::sim::world::refusal::Refusal;
@@ -91,6 +91,24 @@ pub(super) fn info(world: &World) -> Reply {
     Reply::ok(json.to_string())
 }
 
+/// No container has a volume that would be shown.
+pub(super) fn volumes() -> Reply {
+    Reply::ok(json!({"Volumes": [], "Warnings": null}).to_string())
+}
+
+/// What takes up room on the disk.
+pub(super) fn disk_usage(world: &World) -> Reply {
+    let json = json!({
+        "LayersSize": 0,
+        "Images": images::all(world, |_| true),
+        "Containers": containers::all(world, |_, _| true),
+        "Volumes": [],
+        "BuildCache": null,
+        "BuilderSize": 0,
+    });
+    Reply::ok(json.to_string())
+}
+
 /// Where the other managers find one.
 pub(super) fn manager_address(node: &Node) -> String {
     format!("{}:2377", node.address)
@@ -121,9 +139,16 @@ pub(super) fn leave(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
         return Err(Refusal::new(503, "This node is not part of a swarm"));
     }
     if !ask.query.flag("force") {
-        let message = "You are attempting to leave the swarm on a node that is participating as a manager. \
-                       Removing the last manager erases all current state of the swarm. Use `--force` to ignore \
-                       this message. ";
+        let managers = world.nodes.iter().filter(|(_, node)| node.manager);
+        let warning = if managers.count() > 1 {
+            "The only way to restore a swarm that has lost consensus is to reinitialize it with \
+             `--force-new-cluster`. Use `--force` to suppress this message."
+        } else {
+            "Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "
+        };
+        let message = format!(
+            "You are attempting to leave the swarm on a node that is participating as a manager. {warning}"
+        );
         return Err(Refusal::new(503, message));
     }
     world.membership = Membership::Inactive;

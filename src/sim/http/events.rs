@@ -19,11 +19,7 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(super) fn read(ask: &Ask) -> Result<Self, Refusal> {
         Ok(Self {
-            // Of this route alone the engine takes what it cannot read for its own failure.
-            filters: ask
-                .query
-                .any_filters()
-                .map_err(|refusal| Refusal::new(500, refusal.message))?,
+            filters: ask.query.any_filters()?,
             since: time(ask.query.text("since"))?,
             until: time(ask.query.text("until"))?,
         })

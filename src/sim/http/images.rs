@@ -1,15 +1,40 @@
 //! `/images` and `/distribution`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Reply;
+use super::{Ask, Reply};
 use crate::sim::world::World;
 use crate::sim::world::images::{split_tag, tagged};
-use crate::sim::world::model::Image;
+use crate::sim::world::model::{Image, Labels};
 use crate::sim::world::refusal::Refusal;
 
-pub(super) fn list(world: &World) -> Reply {
-    let images = world.images.names().filter_map(|name| {
+const FILTERS: &[&str] = &["before", "dangling", "label", "reference", "since"];
+
+pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
+    let filters = ask.query.filters(FILTERS)?;
+    for name in ["before", "since"].iter().flat_map(|name| filters.values(name)) {
+        if world.images.find(name).is_none() {
+            return Err(Refusal::new(404, format!("No such image: {}", tagged(name))));
+        }
+    }
+    let is_wanted = |name: &str| {
+        let is_it = |wanted: &str| wanted == name || wanted == split_tag(name).0;
+        filters.any("reference", is_it) && filters.labels("label", &Labels::new())
+    };
+    // Each has a name: none is left over from a build.
+    let dangling = filters.truth("dangling").map_err(|_| {
+        let values = filters.values("dangling").join(" ");
+        Refusal::new(400, format!("Invalid filter 'dangling=[{values}]'"))
+    })?;
+    let mut images = all(world, is_wanted);
+    images.retain(|_| dangling != Some(true));
+    Ok(Reply::ok(json!(images).to_string()))
+}
+
+/// The images whose names are wanted.
+pub(super) fn all(world: &World, is_wanted: impl Fn(&str) -> bool) -> Vec<Value> {
+    let names = world.images.names().filter(|name| is_wanted(name));
+    let images = names.filter_map(|name| {
         let image = world.images.find(name)?;
         Some(json!({
             "Containers": -1, "Created": 0, "Id": &*image.id, "Labels": null, "ParentId": "",
@@ -17,7 +42,7 @@ pub(super) fn list(world: &World) -> Reply {
             "VirtualSize": 6_500_000,
         }))
     });
-    Reply::ok(json!(images.collect::<Vec<_>>()).to_string())
+    images.collect()
 }
 
 pub(super) fn inspect(world: &World, name: &str) -> Result<Reply, Refusal> {

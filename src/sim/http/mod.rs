@@ -25,6 +25,8 @@ use self::query::{Query, decode};
 use crate::sim::world::World;
 use crate::sim::world::refusal::Refusal;
 
+const JSON: &str = "application/json";
+
 /// A request, taken apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
@@ -33,29 +35,58 @@ pub(crate) struct Ask {
     pub(crate) path: Vec<String>,
     pub(crate) query: Query,
     pub(crate) body: Bytes,
+    /// What the body is said to be.
+    pub(crate) content_type: String,
     /// How many changes ago the answer is to be from.
     pub(crate) back: usize,
 }
 
 impl Ask {
-    /// A request for a path without its version, and a query.
+    /// A request with JSON for a path without its version, and a query.
     pub(crate) fn new(method: Method, path: &str, query: &str, body: Bytes) -> Self {
-        let parts = path.split('/').filter(|part| !part.is_empty());
+        let parts = path.strip_prefix('/').unwrap_or(path).split('/');
         Self {
             method,
             path: parts.map(|part| decode(part, false)).collect(),
             query: Query::read(query),
             body,
+            content_type: JSON.to_owned(),
             back: 0,
         }
     }
 
-    fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+    /// What the body says; `null` says nothing.
+    fn json<T: DeserializeOwned + Default>(&self) -> Result<T, Refusal> {
         if self.body.is_empty() {
             return Err(Refusal::new(400, "got EOF while reading request body"));
         }
-        serde_json::from_slice(&self.body).map_err(|error| Refusal::new(400, error.to_string()))
+        let json: Value = serde_json::from_slice(&self.body).map_err(unreadable)?;
+        match json {
+            Value::Null => Ok(T::default()),
+            // Structures are not read from lists, as they could be.
+            Value::Array(_) => Err(Refusal::new(400, "json: cannot unmarshal array into Go value")),
+            json => serde_json::from_value(json).map_err(unreadable),
+        }
     }
+
+    /// Some routes insist on it.
+    fn require_json(&self) -> Result<(), Refusal> {
+        let kind = self.content_type.split(';').next().unwrap_or_default().trim();
+        if kind == JSON || kind.is_empty() && self.body.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            400,
+            format!(
+                "Content-Type specified ({}) must be 'application/json'",
+                self.content_type
+            ),
+        ))
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> Refusal {
+    Refusal::new(400, error.to_string())
 }
 
 /// What the engine answers.

@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::json::{Object, array};
+use super::json::{Object, array, labels};
 use super::{Ask, Reply};
 use crate::sim::world::World;
 use crate::sim::world::dice::Dice;
 use crate::sim::world::model::{Labels, Network, Scope};
-use crate::sim::world::networks::NewNetwork;
+use crate::sim::world::networks::{NewNetwork, Pool};
 use crate::sim::world::refusal::Refusal;
 
 const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
@@ -22,9 +22,12 @@ const VXLAN: &str = "com.docker.network.driver.overlay.vxlanid_list";
 struct Request {
     name: String,
     driver: Option<String>,
+    #[serde(deserialize_with = "labels")]
     labels: Option<Labels>,
+    scope: Option<String>,
     attachable: bool,
     internal: bool,
+    ingress: bool,
     #[serde(rename = "IPAM")]
     ipam: Option<Ipam>,
 }
@@ -32,17 +35,50 @@ struct Request {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Ipam {
-    config: Option<Vec<Pool>>,
+    driver: Option<String>,
+    config: Option<Vec<Option<Block>>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Pool {
+struct Block {
     subnet: Option<String>,
+    gateway: Option<String>,
+    #[serde(rename = "IPRange")]
+    range: Option<String>,
+}
+
+impl From<Block> for Pool {
+    fn from(block: Block) -> Self {
+        let Block {
+            subnet,
+            gateway,
+            range,
+        } = block;
+        Self {
+            subnet: subnet.unwrap_or_default(),
+            gateway: gateway.unwrap_or_default(),
+            range: range.unwrap_or_default(),
+        }
+    }
+}
+
+/// Who is to be on a network, or no longer.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct End {
+    container: String,
+    force: bool,
 }
 
 pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
     let filters = ask.query.filters(FILTERS)?;
+    let dangling = filters.truth("dangling")?;
+    for kind in filters.values("type") {
+        if !["builtin", "custom"].contains(&kind.as_str()) {
+            return Err(Refusal::new(500, format!("invalid filter: 'type'='{kind}'")));
+        }
+    }
     let has_managers = world.require_managers().is_ok();
     let rows = world.networks.back(ask.back).into_iter().filter(|row| {
         let network = &row.value;
@@ -55,6 +91,8 @@ pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
             && filters.is("driver", driver(network))
             && filters.is("scope", scope(network))
             && filters.labels("label", network.labels.as_ref().unwrap_or(&Labels::new()))
+            // Of a list the engine does not see who is on a network.
+            && dangling.is_none_or(|dangling| dangling != network.is_predefined())
             && filters.any("type", |wanted| network.is_predefined() == (wanted == "builtin"))
     });
     Ok(Reply::ok(array(
@@ -112,20 +150,40 @@ fn endpoint(name: &str, address: Ipv4Addr, prefix: u8) -> Value {
 }
 
 pub(super) fn create(world: &mut World, ask: &Ask) -> Result<Reply, Refusal> {
+    ask.require_json()?;
     let request: Request = ask.json()?;
-    let pools = request.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let ipam = request.ipam.unwrap_or_default();
+    let blocks = ipam.config.into_iter().flatten();
     let id = world.create_network(NewNetwork {
         name: request.name,
         driver: request.driver.unwrap_or_default(),
+        scope: request.scope.unwrap_or_default(),
         labels: request.labels,
-        subnet: pools
-            .into_iter()
-            .find_map(|pool| pool.subnet)
-            .filter(|subnet| !subnet.is_empty()),
+        address_driver: ipam.driver.unwrap_or_default(),
+        pools: blocks.map(|block| block.unwrap_or_default().into()).collect(),
         attachable: request.attachable,
         internal: request.internal,
+        ingress: request.ingress,
     })?;
     Ok(Reply::Json(201, json!({"Id": &*id, "Warning": ""}).to_string()))
+}
+
+/// Puts a container on a network, or takes it off: tasks' containers are the managers' business alone.
+pub(super) fn change_end(world: &World, ask: &Ask, network: &str, connects: bool) -> Result<Reply, Refusal> {
+    ask.require_json()?;
+    let End { container, force } = ask.json()?;
+    if !connects && force && world.find_container(&container).is_err() {
+        world.find_network(network)?;
+        return Err(Refusal::new(404, format!("endpoint {container} not found")));
+    }
+    if container.is_empty() {
+        return Err(Refusal::new(400, "invalid name or ID supplied: \"\""));
+    }
+    world.find_container(&container)?;
+    Err(Refusal::new(
+        501,
+        "the simulation changes no container's networks",
+    ))
 }
 
 pub(super) fn remove(world: &mut World, name: &str) -> Result<Reply, Refusal> {
@@ -156,7 +214,7 @@ fn scope(network: &Network) -> &'static str {
 fn pools(network: &Network) -> Value {
     match network.subnet {
         Some(subnet) if network.name == "bridge" => json!([{"Subnet": subnet.to_string()}]),
-        Some(subnet) => json!([{"Subnet": subnet.to_string(), "Gateway": subnet.gateway().to_string()}]),
+        Some(subnet) => json!([{"Subnet": subnet.to_string(), "Gateway": network.gateway()}]),
         None if is_allocated(network) => json!([]),
         None => Value::Null,
     }

@@ -47,14 +47,24 @@ struct NodeSpec {
 
 pub(super) fn list(world: &World, ask: &Ask) -> Result<Reply, Refusal> {
     let filters = ask.query.filters(FILTERS)?;
+    for (name, words) in [
+        ("role", ["worker", "manager"]),
+        ("membership", ["pending", "accepted"]),
+    ] {
+        let mut values = filters.values(name).iter();
+        let is_known = |value: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+        if let Some(bogus) = values.find(|value| !is_known(value)) {
+            return Err(Refusal::new(500, format!("Invalid {name} filter: '{bogus}'")));
+        }
+    }
     let rows = world.nodes.back(ask.back).into_iter().filter(|row| {
         let node = &row.value;
         filters.starts("id", &node.id)
             && filters.starts("name", &node.hostname)
             && filters.labels("node.label", &node.labels)
             && filters.labels("label", &Labels::new())
-            && filters.is("role", role(node))
-            && filters.is("membership", "accepted")
+            && filters.any("role", |wanted| wanted.eq_ignore_ascii_case(role(node)))
+            && filters.any("membership", |wanted| wanted.eq_ignore_ascii_case("accepted"))
     });
     Ok(Reply::ok(array(rows.map(|row| row.json(view).to_owned()))))
 }

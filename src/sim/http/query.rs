@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::sim::world::model::Labels;
 use crate::sim::world::refusal::Refusal;
@@ -70,33 +70,63 @@ impl Query {
         if text.is_empty() {
             return Ok(Filters::default());
         }
-        let parsed: Value = serde_json::from_str(text).map_err(|_| {
+        let parsed: Value = serde_json::from_str(text).map_err(|error| {
             let first = text.trim_start().chars().next().unwrap_or_default();
-            let message = format!("invalid character '{first}' looking for beginning of value");
-            Refusal::new(400, message)
+            let message = if error.is_eof() {
+                "unexpected end of JSON input".to_owned()
+            } else {
+                format!("invalid character '{first}' looking for beginning of value")
+            };
+            Refusal::new(500, message)
         })?;
         let by_name = match (Lists::deserialize(&parsed), Sets::deserialize(&parsed)) {
-            (Ok(lists), _) => lists.unwrap_or_default(),
-            (_, Ok(sets)) => sets.into_iter().map(|(name, set)| (name, wanted(set))).collect(),
-            _ => {
-                return Err(Refusal::new(
-                    400,
-                    "invalid filters: no map of sets or lists of texts",
-                ));
+            (_, Ok(sets)) => sets.unwrap_or_default().into_iter().map(wanted).collect(),
+            (Ok(lists), _) => {
+                let lists = lists.into_iter();
+                lists
+                    .map(|(name, list)| (name, list.unwrap_or_default()))
+                    .collect()
             }
+            _ => return Err(Refusal::new(500, mismatch(&parsed))),
         };
         Ok(Filters { by_name })
     }
 }
 
-/// Filters as clients wrote them once; `null` is none.
-type Lists = Option<BTreeMap<String, Vec<String>>>;
-/// And as they do now: values, each with `true`.
-type Sets = BTreeMap<String, BTreeMap<String, bool>>;
+/// Filters as clients wrote them once.
+type Lists = BTreeMap<String, Option<Vec<String>>>;
+/// And as they do now: values, each with `true`; `null` is none.
+type Sets = Option<BTreeMap<String, Option<BTreeMap<String, bool>>>>;
 
-fn wanted(set: BTreeMap<String, bool>) -> Vec<String> {
-    let wanted = set.into_iter().filter(|(_, is_wanted)| *is_wanted);
-    wanted.map(|(value, _)| value).collect()
+fn wanted((name, set): (String, Option<BTreeMap<String, bool>>)) -> (String, Vec<String>) {
+    let wanted = set.into_iter().flatten().filter(|(_, is_wanted)| *is_wanted);
+    (name, wanted.map(|(value, _)| value).collect())
+}
+
+/// The engine's complaint about filters that are no sets.
+fn mismatch(filters: &Value) -> String {
+    let complain = |found: &Value, wanted: &str| {
+        let found = match found {
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Null | Value::Object(_) => "object",
+        };
+        format!("json: cannot unmarshal {found} into Go value of type {wanted}")
+    };
+    let Value::Object(filters) = filters else {
+        return complain(filters, "map[string]map[string]bool");
+    };
+    let no_set = filters.values().find(|set| !(set.is_object() || set.is_null()));
+    let mut values = filters
+        .values()
+        .filter_map(Value::as_object)
+        .flat_map(Map::values);
+    match (no_set, values.find(|value| !value.is_boolean())) {
+        (Some(found), _) => complain(found, "map[string]bool"),
+        (None, found) => complain(found.unwrap_or(&Value::Null), "bool"),
+    }
 }
 
 /// What a list is narrowed to.
@@ -108,6 +138,27 @@ pub(crate) struct Filters {
 impl Filters {
     pub(crate) fn values(&self, name: &str) -> &[String] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one value of a filter that is true or false.
+    pub(crate) fn truth(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.values(name) {
+            [] => Ok(None),
+            [one] => match one.as_str() {
+                "1" | "true" => Ok(Some(true)),
+                "0" | "false" => Ok(Some(false)),
+                _ => Err(Refusal::new(
+                    400,
+                    format!(
+                        "invalid value for filter '{name}', must be \"true\" (or \"1\"), or \"false\" (or \"0\")"
+                    ),
+                )),
+            },
+            _ => Err(Refusal::new(
+                400,
+                format!("got more than one value for filter key {name:?}"),
+            )),
+        }
     }
 
     pub(crate) fn any(&self, name: &str, fits: impl Fn(&str) -> bool) -> bool {

@@ -29,6 +29,9 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// The newest and oldest API that is spoken, as minor versions.
 const API: std::ops::RangeInclusive<u32> = 12..=41;
 
+/// The first that says in JSON why it refuses, as a minor version.
+const FIRST_WITH_JSON: u32 = 24;
+
 /// Accepts connections until it is dropped, and they with it.
 pub(crate) async fn serve(shared: Arc<Shared>, listener: UnixListener) {
     let mut connections = JoinSet::new();
@@ -56,16 +59,33 @@ async fn connection_of(shared: Arc<Shared>, connection: UnixStream) {
 async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let path = match unversioned(parts.uri.path()) {
-        Ok(path) => path,
-        Err(refusal) => return Ok(refused(&refusal)),
+    let (version, path) = unversioned(parts.uri.path());
+    let refused = |refusal: &Refusal| {
+        let is_old = version.is_some_and(|version| numbers(version) < vec![1, FIRST_WITH_JSON]);
+        if is_old {
+            refused_in_words(refusal)
+        } else {
+            refused(refusal)
+        }
     };
+    if let Err(refusal) = version.map_or(Ok(()), check_version) {
+        return Ok(refused(&refusal));
+    }
     let query = parts.uri.query().unwrap_or_default();
     let mut ask = Ask::new(parts.method, path, query, body);
+    let content_type = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    ask.content_type = content_type.unwrap_or_default().to_owned();
     let (class, told) = shared.with(|world| signature::of_request(world, &ask));
     let (point, fault) = shared.faults.reach(class, told);
     let respond = async |ask: &Ask| {
-        let answer = respond(&shared, ask).await;
+        let reply = shared.with(|world| router::answer(world, ask));
+        let answer = match reply {
+            Ok(reply) => respond(&shared, reply).await,
+            Err(refusal) => Ok(refused(&refusal)),
+        };
         let is_done = answer.as_ref().is_ok_and(|answer| answer.status().is_success());
         if class == Class::Call && is_done {
             shared.faults.count_done(&point);
@@ -116,11 +136,7 @@ async fn never<T>() -> T {
     match std::future::pending::<Infallible>().await {}
 }
 
-async fn respond(shared: &Arc<Shared>, ask: &Ask) -> Result<Response<Body>, io::Error> {
-    let reply = match shared.with(|world| router::answer(world, ask)) {
-        Ok(reply) => reply,
-        Err(refusal) => return Ok(refused(&refusal)),
-    };
+async fn respond(shared: &Arc<Shared>, reply: Reply) -> Result<Response<Body>, io::Error> {
     Ok(match reply {
         Reply::Empty(status) => response(status, None, whole(Bytes::new())),
         Reply::Json(status, json) => json_response(status, json),
@@ -224,43 +240,62 @@ impl Telling {
     }
 }
 
-/// A path without its `/v1.41`.
-fn unversioned(path: &str) -> Result<&str, Refusal> {
-    let Some(rest) = path.strip_prefix("/v") else {
-        return Ok(path);
-    };
-    let (version, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let Some(minor) = version
-        .strip_prefix("1.")
-        .and_then(|minor| minor.parse::<u32>().ok())
-    else {
-        return Ok(path);
-    };
-    if minor > *API.end() {
-        return Err(Refusal::new(
-            400,
-            format!(
-                "client version {version} is too new. Maximum supported API version is 1.{}",
-                API.end()
-            ),
-        ));
+/// A path's `v1.41`, if it begins with one, and what follows.
+fn unversioned(path: &str) -> (Option<&str>, &str) {
+    let versioned = path.strip_prefix("/v").and_then(|rest| {
+        let (version, rest) = rest.split_at(rest.find('/')?);
+        let is_version =
+            !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        is_version.then_some((version, rest))
+    });
+    match versioned {
+        Some((version, rest)) => (Some(version), rest),
+        None => (None, path),
     }
-    if minor < *API.start() {
-        return Err(Refusal::new(
-            400,
-            format!(
-                "client version {version} is too old. Minimum supported API version is 1.{}, please upgrade your \
-                 client to a newer version",
-                API.start()
-            ),
-        ));
-    }
-    Ok(rest)
+}
+
+/// A version's numbers; what is none counts as 0.
+fn numbers(version: &str) -> Vec<u32> {
+    let mut numbers: Vec<u32> = version
+        .split('.')
+        .map(|number| number.parse().unwrap_or_default())
+        .collect();
+    numbers.resize(numbers.len().max(2), 0);
+    numbers
+}
+
+fn check_version(version: &str) -> Result<(), Refusal> {
+    let numbers = numbers(version);
+    let message = if numbers > vec![1, *API.end()] {
+        format!(
+            "client version {version} is too new. Maximum supported API version is 1.{}",
+            API.end()
+        )
+    } else if numbers < vec![1, *API.start()] {
+        format!(
+            "client version {version} is too old. Minimum supported API version is 1.{}, please upgrade your client \
+             to a newer version",
+            API.start()
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(400, message))
 }
 
 fn refused(refusal: &Refusal) -> Response<Body> {
     let json = serde_json::json!({"message": refusal.message}).to_string();
     json_response(refusal.status, format!("{json}\n"))
+}
+
+/// As clients of old understood it.
+fn refused_in_words(refusal: &Refusal) -> Response<Body> {
+    let text = format!("{}\n", refusal.message);
+    response(
+        refusal.status,
+        Some("text/plain; charset=utf-8"),
+        whole(text.into()),
+    )
 }
 
 fn json_response(status: u16, json: String) -> Response<Body> {

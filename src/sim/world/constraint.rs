@@ -51,7 +51,7 @@ impl Constraint {
         let is_in = match self.value.parse::<Ipv4Addr>() {
             Ok(wanted) => address == wanted,
             Err(_) => match self.value.parse::<Subnet>() {
-                Ok(block) => block.overlaps(Subnet::new(address.into(), 32)),
+                Ok(block) => block.contains(address),
                 Err(_) => return false,
             },
         };

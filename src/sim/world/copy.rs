@@ -260,6 +260,7 @@ impl World {
             internal,
             ingress: false,
             asked: None,
+            gateway: None,
             subnet: pools.find_map(|pool| pool.subnet.parse().ok()),
             vxlan: vxlans
                 .values()

@@ -330,6 +330,8 @@ pub(crate) struct Network {
     pub(crate) ingress: bool,
     /// What was asked for; `None` leaves the choice to the managers.
     pub(crate) asked: Option<Subnet>,
+    /// Its gateway, when that is not the first of its addresses.
+    pub(crate) gateway: Option<Ipv4Addr>,
     /// What it got; an overlay network that wants what another has never gets any.
     pub(crate) subnet: Option<Subnet>,
     pub(crate) vxlan: u32,
@@ -342,6 +344,11 @@ impl Network {
             Scope::Swarm => "overlay",
             Scope::Local(driver) => driver,
         }
+    }
+
+    /// Where its addresses' gateway is.
+    pub(crate) fn gateway(&self) -> Option<Ipv4Addr> {
+        Some(self.gateway.unwrap_or(self.subnet?.gateway()))
     }
 
     /// Whether every engine has it, by this name.

@@ -1,7 +1,7 @@
 //! Networks and their addresses.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,14 +13,25 @@ use super::refusal::{Code, Refusal};
 use super::subnet::Subnet;
 
 /// What is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NewNetwork {
     pub(crate) name: String,
     pub(crate) driver: String,
+    pub(crate) scope: String,
     pub(crate) labels: Option<Labels>,
-    pub(crate) subnet: Option<String>,
+    pub(crate) address_driver: String,
+    pub(crate) pools: Vec<Pool>,
     pub(crate) attachable: bool,
     pub(crate) internal: bool,
+    pub(crate) ingress: bool,
+}
+
+/// Addresses that are asked for; of several blocks, a network gets the first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pool {
+    pub(crate) subnet: String,
+    pub(crate) gateway: String,
+    pub(crate) range: String,
 }
 
 /// Which of a network's addresses are given.
@@ -34,18 +45,18 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// As the engine: on after the last one, so that an address is not given again at once.
-    fn take(&mut self, hosts: Range<u32>) -> Option<u32> {
-        match hosts
-            .start
-            .checked_add(self.given)
-            .filter(|next| *next < hosts.end)
-        {
-            Some(next) => {
-                self.given += 1;
-                Some(next)
+    fn take(&mut self, hosts: Range<u32>, gateway: u32) -> Option<u32> {
+        let next = |given: u32| {
+            let next = hosts.start.checked_add(given)?;
+            (next < hosts.end).then_some(next)
+        };
+        while let Some(next) = next(self.given) {
+            self.given += 1;
+            if next != gateway {
+                return Some(next);
             }
-            None => self.back.pop_first(),
         }
+        self.back.pop_first()
     }
 }
 
@@ -115,6 +126,7 @@ impl World {
             internal: false,
             ingress: false,
             asked: None,
+            gateway: None,
             subnet,
             vxlan: 0,
         }
@@ -138,57 +150,99 @@ impl World {
     /// # Errors
     /// The engine's.
     pub(crate) fn create_network(&mut self, new: NewNetwork) -> Result<Id, Refusal> {
-        let NewNetwork {
-            name,
-            driver,
-            labels,
-            subnet,
-            attachable,
-            internal,
-        } = new;
-        let scope = match driver.as_str() {
-            "overlay" => Scope::Swarm,
-            "" | "bridge" => Scope::Local("bridge"),
-            other => return Err(Refusal::new(404, format!("plugin {other:?} not found"))),
-        };
-        if name.is_empty() {
-            return Err(Refusal::new(500, "invalid name: "));
-        }
-        if self.networks.iter().any(|(_, network)| network.name == name) {
-            return Err(Refusal::new(
-                409,
-                format!("network with name {name} already exists"),
-            ));
-        }
-        if scope == Scope::Swarm {
-            check_name(&name)?;
-        }
-        let asked = match &subnet {
-            Some(text) => Some(text.parse().map_err(|()| {
-                Refusal::new(
-                    500,
-                    format!("Invalid subnet {text} : invalid CIDR address: {text}"),
-                )
-            })?),
-            None => None,
-        };
+        let scope = self.check_new(&new)?;
         let id = if scope == Scope::Swarm {
             self.dice.id()
         } else {
             self.dice.hex()
         };
-        let mut network = self.network(id.clone(), &name, scope, None);
-        (network.labels, network.attachable, network.internal) = (labels, attachable, internal);
-        network.asked = asked;
+        let pool = new.pools.first();
+        let mut network = self.network(id.clone(), &new.name, scope, None);
+        network.labels = new.labels;
+        network.attachable = new.attachable;
+        network.internal = new.internal;
+        network.asked = pool.and_then(|pool| pool.subnet.parse().ok());
+        network.gateway = pool.and_then(|pool| pool.gateway.parse().ok());
         if scope != Scope::Swarm {
-            network.subnet = asked;
+            network.subnet = network.asked;
         }
+        let name = new.name;
         self.networks.put(id.clone(), network);
         self.tell("network", "create", &id, &name, &[]);
         if scope == Scope::Swarm {
             self.plan(self.timing.allocate, Due::AllocateNetwork(id.clone()));
         }
         Ok(id)
+    }
+
+    /// Whose a new network would be.
+    fn check_new(&self, new: &NewNetwork) -> Result<Scope, Refusal> {
+        let name = &new.name;
+        if name.is_empty() {
+            return Err(Refusal::new(500, "invalid name: "));
+        }
+        if ["none", "default"].contains(&name.as_str()) {
+            return Err(Refusal::new(
+                403,
+                format!("operation is not permitted on predefined {name} network "),
+            ));
+        }
+        if self.networks.iter().any(|(_, network)| network.name == *name) {
+            return Err(Refusal::new(
+                409,
+                format!("network with name {name} already exists"),
+            ));
+        }
+        for Pool { subnet, .. } in &new.pools {
+            subnet.parse::<Subnet>().map_err(|()| {
+                Refusal::new(
+                    500,
+                    format!("Invalid subnet {subnet} : invalid CIDR address: {subnet}"),
+                )
+            })?;
+        }
+        match new.driver.as_str() {
+            "overlay" if new.scope == "local" => Err(Refusal::new(
+                403,
+                "cannot downgrade network scope for overlay networks",
+            )),
+            "overlay" => {
+                self.check_overlay(new)?;
+                Ok(Scope::Swarm)
+            }
+            "" | "bridge" | "host" | "null" if new.ingress => Err(Refusal::new(
+                403,
+                "Ingress network can only be global scope network",
+            )),
+            "" | "bridge" => Ok(Scope::Local("bridge")),
+            only @ ("host" | "null") => Err(Refusal::new(
+                403,
+                format!("only one instance of {only:?} network is allowed"),
+            )),
+            other => Err(Refusal::new(404, format!("plugin {other:?} not found"))),
+        }
+    }
+
+    /// What the managers check.
+    fn check_overlay(&self, new: &NewNetwork) -> Result<(), Refusal> {
+        if new.ingress && new.attachable {
+            return Err(Refusal::invalid("ingress network cannot be attachable"));
+        }
+        check_name(&new.name)?;
+        if !["", "default"].contains(&new.address_driver.as_str()) {
+            return Err(Refusal::invalid(&format!(
+                "error during lookup of plugin {}",
+                new.address_driver
+            )));
+        }
+        new.pools.iter().try_for_each(check_pool)?;
+        match self.ingress().filter(|_| new.ingress) {
+            Some(Network { id, .. }) => Err(Refusal::rpc(
+                Code::AlreadyExists,
+                &format!("ingress network ({id}) is already present"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Removes a network that nobody uses.
@@ -326,9 +380,10 @@ impl World {
     }
 
     pub(super) fn take_address(&mut self, id: &Id) -> Option<(Ipv4Addr, u8)> {
-        let subnet = self.networks.get(id)?.subnet?;
+        let network = self.networks.get(id)?;
+        let (subnet, gateway) = (network.subnet?, network.gateway()?);
         let addresses = self.addresses.entry(id.clone()).or_default();
-        let address = addresses.take(subnet.hosts())?;
+        let address = addresses.take(subnet.hosts(), gateway.into())?;
         Some((address.into(), subnet.prefix))
     }
 
@@ -407,5 +462,28 @@ impl World {
         for vip in &service.vips {
             self.free(&vip.network, vip.address);
         }
+    }
+}
+
+/// Whether a block of addresses has in it what is asked of it.
+fn check_pool(pool: &Pool) -> Result<(), Refusal> {
+    let Pool {
+        subnet,
+        gateway,
+        range,
+    } = pool;
+    let block = subnet.parse::<Subnet>().ok();
+    let complain = |what: String| Err(Refusal::invalid(&format!("ipam configuration: {what}")));
+    match (range.as_str(), range.parse::<Subnet>()) {
+        ("", _) => {}
+        (_, Ok(range)) if block.is_some_and(|block| block.overlaps(range)) => {}
+        (_, Ok(_)) => return complain(format!("subnet {subnet} does not contain range {range}")),
+        _ => return complain(format!("invalid range {range}")),
+    }
+    match (gateway.as_str(), gateway.parse::<IpAddr>()) {
+        ("", _) => Ok(()),
+        (_, Ok(IpAddr::V4(gateway))) if block.is_some_and(|block| block.contains(gateway)) => Ok(()),
+        (_, Ok(_)) => complain(format!("subnet {subnet} does not contain gateway {gateway}")),
+        _ => complain(format!("invalid gateway {gateway}")),
     }
 }

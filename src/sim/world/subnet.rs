@@ -27,15 +27,19 @@ impl Subnet {
         self.base & mask == other.base & mask
     }
 
+    pub(crate) fn contains(self, address: Ipv4Addr) -> bool {
+        self.overlaps(Self::new(address.into(), 32))
+    }
+
     pub(crate) fn gateway(self) -> Ipv4Addr {
         Ipv4Addr::from(self.base.wrapping_add(1))
     }
 
-    /// The addresses that tasks and services can get: all but the block's own, its gateway's and broadcast.
+    /// The addresses of the gateway, tasks and services: all but the block's own and broadcast.
     pub(crate) fn hosts(self) -> std::ops::Range<u32> {
         let size = 1_u64 << (32 - self.prefix);
         let end = u64::from(self.base) + size.saturating_sub(1);
-        self.base.saturating_add(2)..u32::try_from(end).unwrap_or(u32::MAX)
+        self.base.saturating_add(1)..u32::try_from(end).unwrap_or(u32::MAX)
     }
 }
 
@@ -68,7 +72,7 @@ mod tests {
         let subnet: Subnet = "10.99.0.7/20".parse().unwrap();
         assert_eq!(subnet.to_string(), "10.99.0.0/20");
         assert_eq!(subnet.gateway().to_string(), "10.99.0.1");
-        assert_eq!(subnet.hosts().len(), 4096 - 3);
+        assert_eq!(subnet.hosts().len(), 4096 - 2);
         assert!(subnet.overlaps("10.99.15.0/24".parse().unwrap()));
         assert!(!subnet.overlaps("10.99.16.0/24".parse().unwrap()));
         assert!("bad".parse::<Subnet>().is_err() && "1.2.3.4/33".parse::<Subnet>().is_err());

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -64,10 +65,15 @@ impl Door {
     /// An answer that is still under way, such as a stream of events.
     pub(super) async fn send(&self, method: &str, path: &str, body: &Value) -> Response {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, format!("http://engine/v1.41{path}"));
-        if !body.is_null() {
-            request = request.json(body);
-        }
+        let version = if is_versioned(path) { "" } else { "/v1.41" };
+        let request = self
+            .client
+            .request(method, format!("http://engine{version}{path}"));
+        let request = match body {
+            Value::Null => request,
+            Value::String(text) => request.header(CONTENT_TYPE, "text/plain").body(text.clone()),
+            json => request.json(json),
+        };
         request.send().await.unwrap()
     }
 
@@ -86,4 +92,10 @@ impl Door {
     pub(super) fn exchanges(&self) -> Vec<Exchange> {
         self.exchanges.lock().unwrap().clone()
     }
+}
+
+/// Whether a path says itself which version of the API is spoken.
+fn is_versioned(path: &str) -> bool {
+    path.strip_prefix("/v")
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
 }

@@ -6,6 +6,7 @@ use super::{SECOND, pass, spec, tasks, update, world};
 use crate::sim::NodeSettings;
 use crate::sim::world::World;
 use crate::sim::world::model::{Availability, Labels, TaskState};
+use crate::sim::world::networks::{NewNetwork, Pool};
 
 #[test]
 fn a_silent_node_is_noticed_and_comes_back() {
@@ -224,13 +225,15 @@ fn a_spread_counts_what_is_on_nodes_that_take_no_more() {
 fn a_node_has_an_address_on_the_networks_of_its_tasks() {
     let mut world = world(1);
     let network = world
-        .create_network(crate::sim::world::networks::NewNetwork {
+        .create_network(NewNetwork {
             name: "net".to_owned(),
             driver: "overlay".to_owned(),
-            labels: None,
-            subnet: Some("10.9.0.0/24".to_owned()),
+            pools: vec![Pool {
+                subnet: "10.9.0.0/24".to_owned(),
+                ..Pool::default()
+            }],
             attachable: true,
-            internal: false,
+            ..NewNetwork::default()
         })
         .unwrap();
     pass(&mut world, SECOND);

@@ -4,18 +4,21 @@ use serde_json::json;
 
 use super::{SECOND, pass, spec, tasks, update, world, world_of_seed};
 use crate::sim::world::World;
+use crate::sim::world::networks::{NewNetwork, Pool};
 
 #[test]
 fn a_full_network_leaves_tasks_new_until_an_address_is_free() {
     let mut world = world(1);
     world
-        .create_network(crate::sim::world::networks::NewNetwork {
+        .create_network(NewNetwork {
             name: "small".to_owned(),
             driver: "overlay".to_owned(),
-            labels: None,
-            subnet: Some("10.9.0.0/29".to_owned()),
+            pools: vec![Pool {
+                subnet: "10.9.0.0/29".to_owned(),
+                ..Pool::default()
+            }],
             attachable: true,
-            internal: false,
+            ..NewNetwork::default()
         })
         .unwrap();
     pass(&mut world, SECOND);

@@ -4,7 +4,7 @@
 //!
 //! | line | argument | what it does |
 //! | --- | --- | --- |
-//! | `GET /path`, `POST /path`, `DELETE /path` | the body | asks |
+//! | `GET /path`, `POST /path`, `DELETE /path` | the body, or text that is no JSON | asks; `/v1.24/path` in that version of the API |
 //! | `create NAME`, `update NAME` | what differs from [`service`] | asks; an update that came too late, again |
 //! | `node NAME` | `active`, `pause` or `drain` | the same for a node of a cluster |
 //! | `remove NAME` | | removes a service, and waits until its tasks are gone |
