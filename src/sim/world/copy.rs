@@ -126,6 +126,8 @@ struct ServiceDocument {
     #[serde(rename = "ID")]
     id: String,
     version: Version,
+    created_at: String,
+    updated_at: String,
     spec: Value,
 }
 
@@ -138,6 +140,7 @@ struct Version {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct TaskDocument {
+    created_at: String,
     #[serde(rename = "ServiceID")]
     service: String,
     slot: u64,
@@ -151,11 +154,12 @@ struct TaskDocument {
 #[serde(default, rename_all = "PascalCase")]
 struct TaskStatus {
     state: String,
+    timestamp: String,
 }
 
 impl World {
     /// The Swarm that `documents` show, at `now`. Tasks that have ended, or are about to, are left out; those that
-    /// run do so with their service's newest spec, and with addresses of their own.
+    /// run do so with their service's newest spec, and with addresses of their own. What there is, is as old as it is.
     ///
     /// # Errors
     /// When a document is not what an engine writes.
@@ -287,6 +291,8 @@ impl World {
         let ServiceDocument {
             id,
             version,
+            created_at,
+            updated_at,
             mut spec,
         } = document;
         // Jobs run once, on engines that are newer than what is played: they are no load that stays.
@@ -316,8 +322,8 @@ impl World {
             id: id.clone(),
             meta: Meta {
                 version: version.index,
-                created: self.now,
-                updated: self.now,
+                created: self.past(&created_at),
+                updated: self.past(&updated_at),
             },
             spec: Arc::new(spec),
             spec_version: version.index,
@@ -332,6 +338,7 @@ impl World {
 
     fn copy_task(&mut self, document: TaskDocument) {
         let TaskDocument {
+            created_at,
             service,
             slot,
             node,
@@ -352,13 +359,24 @@ impl World {
             status.state.as_str(),
             "assigned" | "accepted" | "preparing" | "ready" | "starting" | "running"
         );
-        match node.filter(|_| runs) {
+        let id = match node.filter(|_| runs) {
             Some(node) => self.place(&service, slot, node),
             None if matches!(status.state.as_str(), "new" | "allocated" | "pending") => {
-                self.create_task(&service, slot, TaskState::Running);
+                self.create_task(&service, slot, TaskState::Running)
             }
-            None => {}
-        }
+            None => return,
+        };
+        let (created, since) = (self.past(&created_at), self.past(&status.timestamp));
+        self.edit_task(&id, |task| {
+            task.meta.created = created;
+            task.status.at = since;
+        });
+    }
+
+    /// A time of the engine's; now, if it wrote none, or one by another clock that is still to come.
+    fn past(&self, time: &str) -> Timestamp {
+        time.parse()
+            .map_or(self.now, |time: Timestamp| time.min(self.now))
     }
 }
 

@@ -43,7 +43,7 @@ impl World {
     }
 
     /// Makes a task that runs on a node already.
-    pub(super) fn place(&mut self, service: &Service, slot: Slot, node: Id) {
+    pub(super) fn place(&mut self, service: &Service, slot: Slot, node: Id) -> Id {
         let id = self.create_task(service, slot, TaskState::Running);
         let attachments = service
             .spec
@@ -71,6 +71,7 @@ impl World {
             };
         });
         self.join_networks(&id);
+        id
     }
 
     /// Forgets the oldest ended tasks of a slot that has too many.
