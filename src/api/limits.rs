@@ -25,21 +25,41 @@ pub const MAX_REQUESTS: usize = 960;
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// How long a request may take until its answer starts; what is streamed (watches, logs) then goes on.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for what is long work by nature, and is given up when its client is.
+const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// The places of the requests that are answered.
+/// The places of the requests that are answered, and how long each may take.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<Semaphore>);
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    timeout: Duration,
+}
 
 impl Places {
     pub(super) fn new(count: usize) -> Self {
-        Self(Arc::new(Semaphore::new(count)))
+        Self {
+            free: Arc::new(Semaphore::new(count)),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// The same places, for long work.
+    pub(super) fn for_long_work(self) -> Self {
+        Self {
+            timeout: LONG_TIMEOUT,
+            ..self
+        }
     }
 }
 
 /// Middleware: answers a request within its limits, or refuses it when too many are under way.
-pub(super) async fn bounded(State(Places(places)): State<Places>, request: Request, next: Next) -> Response {
-    match places.try_acquire_owned() {
-        Ok(place) => hold(in_time(request, next).await, place),
+pub(super) async fn bounded(
+    State(Places { free, timeout }): State<Places>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match free.try_acquire_owned() {
+        Ok(place) => hold(in_time(timeout, request, next).await, place),
         Err(_) => ApiError::TooManyRequests(MAX_REQUESTS).into_response(),
     }
 }
@@ -83,7 +103,7 @@ pub(super) struct Abandoned(pub(super) CancellationToken);
 ///
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
 /// of its `BEGIN` would poison its pooled connection. [`Abandoned`] tells it.
-async fn in_time(mut request: Request, next: Next) -> Response {
+async fn in_time(timeout: Duration, mut request: Request, next: Next) -> Response {
     let abandoned = CancellationToken::new();
     request.extensions_mut().insert(Abandoned(abandoned.clone()));
     let _until_answered = abandoned.drop_guard();
@@ -96,8 +116,8 @@ async fn in_time(mut request: Request, next: Next) -> Response {
             ApiError::Internal("the request handler failed; the operator's log says more".to_owned())
         })
     };
-    let late = |_| Err(ApiError::Timeout(TIMEOUT.as_secs()));
-    tokio::time::timeout(TIMEOUT, answer)
+    let late = |_| Err(ApiError::Timeout(timeout.as_secs()));
+    tokio::time::timeout(timeout, answer)
         .await
         .unwrap_or_else(late)
         .unwrap_or_else(ApiError::into_response)
@@ -134,7 +154,11 @@ mod tests {
     use super::*;
 
     async fn send(app: Router, body: Body) -> StatusCode {
-        let app = TowerToHyperService::new(app.layer(from_fn_with_state(Places::new(1), bounded)));
+        send_within(Places::new(1), app, body).await
+    }
+
+    async fn send_within(places: Places, app: Router, body: Body) -> StatusCode {
+        let app = TowerToHyperService::new(app.layer(from_fn_with_state(places, bounded)));
         let request = Request::post("/").body(body).unwrap();
         app.call(request).await.unwrap().status()
     }
@@ -150,6 +174,13 @@ mod tests {
         let code = send(Router::new().route("/", slow), Body::empty()).await;
         assert_eq!(code, StatusCode::GATEWAY_TIMEOUT);
         done.notified().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_work_is_waited_for() {
+        let slow = || Router::new().route("/", post(async || tokio::time::sleep(TIMEOUT * 2).await));
+        let places = Places::new(1).for_long_work();
+        assert_eq!(send_within(places, slow(), Body::empty()).await, StatusCode::OK);
     }
 
     #[tokio::test]

@@ -14,6 +14,8 @@ use super::verbs::{delete, history, plan, read, scale, simulate, status, write};
 use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
 use crate::resource::Object;
 
+const GROUP: &str = "/apis/chorus.services/v1";
+
 /// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {
     Router::new()
@@ -22,11 +24,14 @@ pub fn router(api: Api) -> Router {
 }
 
 fn table(api: Api) -> Router {
+    let places = Places::new(MAX_REQUESTS);
     let bounded = json()
         .merge(logs())
         .fallback(unknown)
-        .layer(from_fn_with_state(Places::new(MAX_REQUESTS), limits::bounded));
+        .layer(from_fn_with_state(places.clone(), limits::bounded));
+    let long = long().layer(from_fn_with_state(places.for_long_work(), limits::bounded));
     bounded
+        .merge(long)
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(health())
@@ -37,7 +42,6 @@ fn table(api: Api) -> Router {
 
 /// What is answered with objects.
 fn json() -> Router<Api> {
-    const GROUP: &str = "/apis/chorus.services/v1";
     let all = |rest: &str| format!("{GROUP}/{rest}");
     let one = |rest: &str| format!("{GROUP}/namespaces/{{namespace}}/{rest}");
     Router::new()
@@ -52,7 +56,6 @@ fn json() -> Router<Api> {
         .route(&all("agents"), get(agents::list))
         .route(&one("agents"), get(agents::list))
         .route(&one("agents/{name}"), get(agents::get))
-        .route(&all("simulations"), post(simulate::simulate))
         .route(&all("{plural}"), get(read::list))
         .route(&one("{plural}"), get(read::list).post(write::create))
         .route(
@@ -75,6 +78,13 @@ fn json() -> Router<Api> {
             get(plan::get).post(plan::propose_change),
         )
         .route(&one("{plural}/{name}/history"), get(history::get))
+        .route_layer(from_fn(payload::json_only))
+}
+
+/// What is answered with what takes long to find out.
+fn long() -> Router<Api> {
+    Router::new()
+        .route(&format!("{GROUP}/simulations"), post(simulate::simulate))
         .route_layer(from_fn(payload::json_only))
 }
 

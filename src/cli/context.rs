@@ -1,6 +1,7 @@
 //! What every command is given: the client, the namespace, and where its output goes.
 
 use std::io::Write;
+use std::time::Duration;
 
 use super::args::GlobalArgs;
 use super::client::{Client, ClientError, Selection};
@@ -11,10 +12,15 @@ use super::{object, paths};
 use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::{Key, Kind};
 
+/// How long an answer is waited for where nothing else is said.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What every command is given.
 pub(crate) struct Context {
     /// Asks the operator.
     pub client: Client,
+    /// How long the command line says to wait for each answer, if it says so.
+    request_timeout: Option<Duration>,
     /// Where objects are listed; `None` is all namespaces.
     pub scope: Option<String>,
     /// The namespace that the command line names, if it names one.
@@ -37,14 +43,19 @@ impl Context {
             verbose,
         } = global;
         let socket = socket.clone().unwrap_or_else(paths::default_socket);
-        let timeout = Some(*request_timeout).filter(|timeout| !timeout.is_zero());
         let scope = namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
         Ok(Self {
-            client: Client::new(&socket, timeout, *verbose)?,
+            client: Client::new(&socket, patience(*request_timeout, REQUEST_TIMEOUT), *verbose)?,
+            request_timeout: *request_timeout,
             scope: Some(scope).filter(|_| !all_namespaces),
             named_namespace: namespace.clone(),
             paint: Paint::for_stdout(),
         })
+    }
+
+    /// The client, for what takes as long as `usual` to answer where the command line says nothing else.
+    pub(super) fn patient_client(&self, usual: Duration) -> Client {
+        self.client.waiting(patience(self.request_timeout, usual))
     }
 
     /// The namespace of manifests that name none.
@@ -116,4 +127,9 @@ impl Context {
             .and_then(|()| out.flush())
             .map_err(CliError::Output)
     }
+}
+
+/// How long to wait; `None` is without end.
+fn patience(said: Option<Duration>, usual: Duration) -> Option<Duration> {
+    Some(said.unwrap_or(usual)).filter(|timeout| !timeout.is_zero())
 }

@@ -78,9 +78,10 @@ pub struct GlobalArgs {
         hide_env_values = true
     )]
     pub socket: Option<PathBuf>,
-    /// How long to wait for each answer of the operator; 0 waits without end
-    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
-    pub request_timeout: Duration,
+    /// How long to wait for each answer of the operator; 0 waits without end [default: 30s; 10m for what `simulate`
+    /// foretells]
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
+    pub request_timeout: Option<Duration>,
     /// Say on standard error what is asked of the operator
     #[arg(short, long, global = true)]
     pub verbose: bool,

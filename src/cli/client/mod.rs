@@ -104,6 +104,14 @@ impl Client {
         }
     }
 
+    /// The same client, with another bound of each answer.
+    pub(super) fn waiting(&self, timeout: Option<Duration>) -> Self {
+        Self {
+            timeout,
+            ..self.clone()
+        }
+    }
+
     /// Reads one object.
     ///
     /// # Errors
@@ -238,7 +246,7 @@ impl Client {
     /// Has a scenario played on a copy of the Swarm.
     ///
     /// # Errors
-    /// See [`ClientError`]; 400 when it names a node that is not there.
+    /// See [`ClientError`]; 400 when it names a node that is not there, 503 while another one is played.
     pub(super) async fn simulate(&self, scenario: &Scenario) -> Result<Outlook, ClientError> {
         let path = format!("apis/{API_VERSION}/simulations");
         self.json(self.request(Method::POST, &path).json(scenario)).await

@@ -1,6 +1,6 @@
 //! `whoosh simulate`: what would come of nodes that fail, are drained or join, and of manifests, played on paper.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,6 +20,9 @@ use crate::resource::quantity::Measure;
 /// What a node has of which nothing is said: four processors and 8 GiB.
 const DEFAULT_CPUS: i64 = 4_000_000_000;
 const DEFAULT_MEMORY: i64 = 8 << 30;
+
+/// How long the operator may play: a large Swarm takes it a while.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// Arguments of `simulate`.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,7 +44,7 @@ Examples:
   # Does a larger team still fit when a node is lost?
   whoosh simulate -f team.yaml --fail-node node-1 -o json")]
 pub struct SimulateArgs {
-    /// A node goes silent, by its host name or id; may be repeated
+    /// A node goes silent, by its host name, id or the start of its id; may be repeated
     #[arg(long, value_name = "NODE", add = complete::nodes())]
     fail_node: Vec<String>,
     /// A node is drained; may be repeated
@@ -96,7 +99,7 @@ pub(crate) async fn run(ctx: &Context, args: &SimulateArgs) -> Result<Outcome, C
         objects: objects(ctx, &files).await?,
         seconds: length.as_secs(),
     };
-    let outlook = ctx.client.simulate(&scenario).await?;
+    let outlook = ctx.patient_client(PATIENCE).simulate(&scenario).await?;
     let value = || serde_json::to_value(&outlook).map_err(|error| CliError::Failed(error.to_string()));
     ctx.print(&match output {
         None => outlook::text(&outlook, ctx.paint),
@@ -149,17 +152,24 @@ fn new_node(text: &str) -> Result<NewNode, String> {
         memory_bytes: DEFAULT_MEMORY,
         labels: BTreeMap::new(),
     };
+    let mut said = BTreeSet::new();
     for detail in details.split(',').filter(|detail| !detail.is_empty()) {
-        let quantity = |measure: Measure, text| measure.parse(text).map_err(|error| error.to_string());
-        match detail.split_once('=') {
-            Some(("cpus", cpus)) => node.nano_cpus = quantity(Measure::Cpu, cpus)?,
-            Some(("memory", memory)) => node.memory_bytes = quantity(Measure::Memory, memory)?,
-            Some((key, value)) => {
+        let (key, value) = detail.split_once('=').ok_or_else(|| no_detail(detail))?;
+        if !said.insert(key) {
+            return Err(format!("{key} is there twice"));
+        }
+        let quantity = |measure: Measure| match measure.parse(value) {
+            Ok(0) => Err(format!("a node needs {key} of more than 0")),
+            parsed => parsed.map_err(|error| error.to_string()),
+        };
+        match key {
+            "cpus" => node.nano_cpus = quantity(Measure::Cpu)?,
+            "memory" => node.memory_bytes = quantity(Measure::Memory)?,
+            _ => {
                 let label = key.strip_prefix("label.").filter(|label| !label.is_empty());
                 let label = label.ok_or_else(|| no_detail(detail))?;
                 node.labels.insert(label.to_owned(), value.to_owned());
             }
-            None => return Err(no_detail(detail)),
         }
     }
     Ok(node)
@@ -203,6 +213,14 @@ mod tests {
             "x:label.=b",
         ] {
             new_node(bad).unwrap_err();
+        }
+        for (bad, told) in [
+            ("x:cpus=1,cpus=2", "cpus is there twice"),
+            ("x:label.a=1,label.a=1", "label.a is there twice"),
+            ("x:cpus=0", "a node needs cpus of more than 0"),
+            ("x:memory=0Gi", "a node needs memory of more than 0"),
+        ] {
+            assert_eq!(new_node(bad).unwrap_err(), told, "{bad}");
         }
     }
 
