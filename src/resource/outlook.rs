@@ -9,7 +9,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Scenario {
-    /// Nodes that go silent, by host name or engine id.
+    /// Nodes that go silent, by host name, engine id or the start of one.
     pub fail_nodes: Vec<String>,
     /// Nodes that are drained, likewise.
     pub drain_nodes: Vec<String>,
@@ -51,6 +51,9 @@ pub struct Outlook {
     /// After how many seconds the last of the agents that move runs; absent when none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_after: Option<f64>,
+    /// Nodes that fail without that being noticed within the time that is watched; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unnoticed: Option<Unnoticed>,
 }
 
 impl Outlook {
@@ -112,6 +115,16 @@ pub struct ObjectOutlook {
     pub after: String,
     /// Afterwards, in a sentence.
     pub message: String,
+}
+
+/// Nodes that are silent and still taken for ready, so that nothing comes of it yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unnoticed {
+    /// Their host names.
+    pub nodes: Vec<String>,
+    /// After about how many seconds of silence the managers take a node for lost.
+    pub after: f64,
 }
 
 /// The Swarm's managers.

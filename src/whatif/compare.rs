@@ -4,95 +4,130 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::Today;
 use super::look::{Agent, Look, Running};
+use crate::plan::{self, Observed, Outcome, Report, Round, Subject, Unseen, agents};
+use crate::resource::Key;
 use crate::resource::kinds::WorkloadStatus;
-use crate::resource::outlook::{Managers, Move, ObjectOutlook, Outlook, Stranded};
+use crate::resource::outlook::{Move, ObjectOutlook, Outlook, Stranded};
 use crate::sim::Refused;
+use crate::swarm::SwarmError;
 
-/// What came about since `start`.
-pub(super) fn compare(
-    before: &Look,
-    after: &Look,
+/// What came about since today. An object to which nothing happened is as it was: that time goes by is no news of it.
+pub(super) fn compare<'a>(
+    today: &'a Today,
+    before: &'a Look,
+    after: &'a Look,
     refused: &BTreeMap<String, Refused>,
-    managers: Managers,
-    start: Timestamp,
 ) -> Outlook {
-    let mut outlook = Outlook {
-        managers,
-        ..Outlook::default()
-    };
+    let mut outlook = Outlook::default();
+    let changed = today.owners.iter().filter(|owner| owner.is_changed);
+    let mut touched: BTreeSet<&Key> = changed.map(|owner| &owner.workload.owner.key).collect();
     let names: BTreeSet<_> = before.agents.keys().chain(after.agents.keys()).collect();
     for name in names {
+        let (was, is) = (before.agents.get(name), after.agents.get(name));
+        let running = |agent: Option<&'a Agent>| agent.and_then(|agent| agent.running.as_ref());
+        let (ran, runs) = (running(was), running(is));
+        let is_as_before = match (ran, runs) {
+            (Some(ran), Some(runs)) => ran.task == runs.task,
+            (None, None) => was.is_some() || is.is_none(),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if is_as_before {
+            continue;
+        }
+        touched.extend(was.or(is).map(|agent| &agent.owner));
         let (namespace, agent) = name.clone();
-        let was = before.agents.get(name).and_then(|agent| agent.running.as_ref());
-        let from = was.map(|was| was.node.clone());
-        match after.agents.get(name) {
-            None if was.is_none() => {}
-            None => outlook.moves.push(Move {
-                namespace,
-                agent,
-                from,
-                to: None,
-                after: None,
-            }),
-            Some(Agent {
-                running: Some(is), ..
-            }) if was.is_some_and(|was| was.task == is.task) => {}
-            Some(Agent {
-                running: Some(is), ..
-            }) => outlook.moves.push(Move {
-                namespace,
-                agent,
-                from,
-                to: Some(is.node.clone()),
-                after: Some(is.since.duration_since(start).as_secs_f64()),
-            }),
-            // It is today as it would be.
-            Some(_) if was.is_none() && before.agents.contains_key(name) => {}
+        let from = ran.map(|ran| ran.node.clone());
+        match is.filter(|_| runs.is_none()) {
             Some(stranded) => outlook.stranded.push(Stranded {
                 namespace,
                 agent,
                 from,
                 reason: reason(stranded, refused),
             }),
+            None => outlook.moves.push(Move {
+                namespace,
+                agent,
+                from,
+                to: runs.map(|runs| runs.node.clone()),
+                after: runs.map(|runs| runs.since.duration_since(today.now).as_secs_f64()),
+            }),
         }
     }
     let times = outlook.moves.iter().filter_map(|moved| moved.after);
     outlook.settled_after = times.max_by(f64::total_cmp);
-    outlook.objects = after
-        .objects
-        .iter()
-        .filter_map(|(key, is)| {
-            let was = before.objects.get(key).map(told);
-            (was.as_ref() != Some(&told(is))).then(|| ObjectOutlook {
-                namespace: key.namespace.clone(),
-                object: format!("{}/{}", key.kind.singular(), key.name),
-                before: was,
-                after: told(is),
-                message: is.message.clone(),
-            })
-        })
+    let told = after.objects.iter().filter(|(key, _)| touched.contains(key));
+    outlook.objects = told
+        .filter_map(|(key, is)| object(key, before.objects.get(key), is))
         .collect();
     outlook
 }
 
-/// What comes of nodes that are `lost` while nobody leads: what ran there is not replaced, and the rest runs on.
-pub(super) fn leaderless(before: &Look, lost: &BTreeSet<String>, managers: Managers) -> Outlook {
+/// What comes of nodes that are `lost` while nobody leads: what ran there is not replaced, what is new is not started,
+/// the rest runs on, and the operator does not know how anything is.
+pub(super) fn leaderless(
+    today: &Today,
+    before: &Look,
+    lost: &BTreeSet<String>,
+    why: Refused,
+    now: Timestamp,
+) -> Outlook {
+    let mut outlook = Outlook::default();
     let is_lost = |running: &&Running| lost.contains(&running.node);
-    let stranded = before.agents.iter().filter_map(|((namespace, name), agent)| {
-        let running = agent.running.as_ref().filter(is_lost)?;
-        Some(Stranded {
-            namespace: namespace.clone(),
-            agent: name.clone(),
-            from: Some(running.node.clone()),
-            reason: "nothing is replaced while the managers have no leader".to_owned(),
-        })
-    });
-    Outlook {
-        stranded: stranded.collect(),
-        managers,
-        ..Outlook::default()
+    for ((namespace, name), agent) in &before.agents {
+        if let Some(running) = agent.running.as_ref().filter(is_lost) {
+            outlook.stranded.push(Stranded {
+                namespace: namespace.clone(),
+                agent: name.clone(),
+                from: Some(running.node.clone()),
+                reason: "nothing is replaced while the managers have no leader".to_owned(),
+            });
+        }
     }
+    let unseen = Unseen {
+        why: SwarmError::NoQuorum { message: why.message }.to_string(),
+        away_since: Some(today.now),
+    };
+    for owner in &today.owners {
+        let key = &owner.workload.owner.key;
+        let nothing = Observed::default();
+        let declared = agents::views(&owner.workload, &nothing, &today.instance, now);
+        for view in declared.into_iter().filter(|_| owner.is_changed) {
+            let name = (view.namespace, view.name);
+            if !before.agents.contains_key(&name) {
+                outlook.stranded.push(Stranded {
+                    namespace: name.0,
+                    agent: name.1,
+                    from: None,
+                    reason: "nothing is started while the managers have no leader".to_owned(),
+                });
+            }
+        }
+        let round = Round {
+            subject: Subject::Workload(&owner.workload),
+            observed: Err(&unseen),
+            report: &Report::default(),
+            outcome: &Outcome::default(),
+            instance: &today.instance,
+            now,
+        };
+        let is = plan::status(owner.status.as_ref(), &round);
+        outlook.objects.extend(object(key, owner.status.as_ref(), &is));
+    }
+    outlook
+}
+
+/// What people are told of an object, if it is something else than before.
+fn object(key: &Key, was: Option<&WorkloadStatus>, is: &WorkloadStatus) -> Option<ObjectOutlook> {
+    let (was, after) = (was.map(told), told(is));
+    (was.as_ref() != Some(&after)).then(|| ObjectOutlook {
+        namespace: key.namespace.clone(),
+        object: format!("{}/{}", key.kind.singular(), key.name),
+        before: was,
+        after,
+        message: is.message.clone(),
+    })
 }
 
 fn reason(agent: &Agent, refused: &BTreeMap<String, Refused>) -> String {

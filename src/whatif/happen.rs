@@ -1,13 +1,14 @@
 //! Lets happen to the nodes what a scenario says.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{ScenarioError, Today};
 use crate::resource::nearest;
-use crate::resource::outlook::{NewNode, Scenario};
-use crate::sim::{NodeSettings, Rehearsal};
+use crate::resource::outlook::{NewNode, Scenario, Unnoticed};
+use crate::sim::{Documents, NodeSettings, Rehearsal};
 
 /// Does it, all at once; the host names of the nodes that fail.
 ///
@@ -18,10 +19,9 @@ pub(super) fn happen(
     today: &Today,
     scenario: &Scenario,
 ) -> Result<BTreeSet<String>, ScenarioError> {
-    let documents = today.documents.get("nodes").into_iter().flatten();
-    let nodes: Vec<Listed<'_>> = documents.map(Listed::read).collect();
+    let nodes = listed(&today.documents);
     let find_all = |names: &[String]| -> Result<Vec<Listed<'_>>, ScenarioError> {
-        let one = |name: &String| find(&nodes, name).ok_or_else(|| no_such_node(name, &nodes));
+        let one = |name: &String| find(&nodes, name);
         names.iter().map(one).collect()
     };
     let (failing, drained) = (find_all(&scenario.fail_nodes)?, find_all(&scenario.drain_nodes)?);
@@ -53,6 +53,26 @@ pub(super) fn happen(
     Ok(failing.into_iter().map(|node| node.host.to_owned()).collect())
 }
 
+/// The nodes that failed and are still taken for ready.
+pub(super) fn unnoticed(
+    documents: &Documents,
+    failed: &BTreeSet<String>,
+    after: Duration,
+) -> Option<Unnoticed> {
+    let nodes = listed(documents).into_iter();
+    let missed = nodes.filter(|node| node.is_ready && failed.contains(node.host));
+    let nodes: Vec<String> = missed.map(|node| node.host.to_owned()).collect();
+    (!nodes.is_empty()).then_some(Unnoticed {
+        nodes,
+        after: after.as_secs_f64(),
+    })
+}
+
+fn listed(documents: &Documents) -> Vec<Listed<'_>> {
+    let nodes = documents.get("nodes").into_iter().flatten();
+    nodes.map(Listed::read).collect()
+}
+
 /// A node as the engine lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Listed<'a> {
@@ -71,22 +91,39 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// The node of that id or host name. One that joined anew is listed beside its old self: it is the one that is ready.
-fn find<'a>(nodes: &[Listed<'a>], name: &str) -> Option<Listed<'a>> {
+/// The node of that id or host name, or the one whose id begins like that. One that joined anew is listed beside its old
+/// self: it is the one that is ready.
+fn find<'a>(nodes: &[Listed<'a>], name: &str) -> Result<Listed<'a>, ScenarioError> {
     let by_host = || nodes.iter().filter(|node| node.host == name);
     let by_id = nodes.iter().find(|node| node.id == name);
     let found = by_id.or_else(|| by_host().find(|node| node.is_ready));
-    found.or_else(|| by_host().next()).copied()
+    if let Some(found) = found.or_else(|| by_host().next()) {
+        return Ok(*found);
+    }
+    let begin_so = nodes
+        .iter()
+        .filter(|node| !name.is_empty() && node.id.starts_with(name));
+    match begin_so.collect::<Vec<_>>().as_slice() {
+        [] => Err(no_such_node(name, nodes)),
+        [one] => Ok(**one),
+        several => Err(ScenarioError::ManyNodes {
+            name: name.to_owned(),
+            ids: join(several.iter().map(|node| node.id).collect()),
+        }),
+    }
 }
 
 fn no_such_node(name: &str, nodes: &[Listed<'_>]) -> ScenarioError {
-    let mut known: Vec<&str> = nodes.iter().map(|node| node.host).collect();
-    known.sort_unstable();
     ScenarioError::NoSuchNode {
         name: name.to_owned(),
-        hint: nearest::hint(name, known.iter().copied()),
-        known: known.join(", "),
+        hint: nearest::hint(name, nodes.iter().map(|node| node.host)),
+        known: join(nodes.iter().map(|node| node.host).collect()),
     }
+}
+
+fn join(mut names: Vec<&str>) -> String {
+    names.sort_unstable();
+    names.join(", ")
 }
 
 fn text<'a>(document: &'a Value, path: &str) -> &'a str {
@@ -112,8 +149,18 @@ mod tests {
             ("new", Some("new")),
             ("beta", Some("gone")),
             ("gamma", None),
+            // The start of an id, as far as it says which.
+            ("o", None),
+            ("ol", Some("old")),
+            ("go", Some("gone")),
+            ("", None),
         ] {
-            assert_eq!(find(&nodes, name).map(|node| node.id), expected, "{name}");
+            assert_eq!(find(&nodes, name).ok().map(|node| node.id), expected, "{name}");
         }
+        let several = find(&nodes, "o").unwrap_err().to_string();
+        assert_eq!(
+            several,
+            "the ids of several nodes begin with \"o\": old, other; write more of the one that is meant"
+        );
     }
 }

@@ -4,27 +4,29 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Change, Owner, Today};
+use super::{Audience, Owner, Today, Unwanted};
 use crate::plan::agents::{self, AgentView};
 use crate::plan::observed::{Node, Task, TaskState};
 use crate::plan::{self, Observed, Outcome, Round, Subject};
 use crate::resource::Key;
 use crate::resource::kinds::WorkloadStatus;
-use crate::sim::{Refused, Rehearsal};
+use crate::sim::Documents;
 use crate::swarm::{Picture, Want};
 
 /// One moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Look {
     /// By namespace and name.
     pub(super) agents: BTreeMap<(String, String), Agent>,
-    /// By key; those alone that have agents.
+    /// By key; those alone of which anything is told.
     pub(super) objects: BTreeMap<Key, WorkloadStatus>,
 }
 
 /// One agent.
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// Whose it is.
+    pub(super) owner: Key,
     /// The name of its service.
     pub(super) service: String,
     /// What runs, if anything does.
@@ -44,46 +46,60 @@ pub(super) struct Running {
     pub(super) since: Timestamp,
 }
 
-/// Looks around; at first without `before`, and then from there on.
+/// When it is looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// Before anything has happened: people are told what they are told today.
+    Today,
+    /// Then, after what has happened.
+    At(Timestamp),
+}
+
+/// Looks at what `documents` show.
 ///
 /// # Errors
-/// When the managers have no leader.
-pub(super) fn look(swarm: &mut Rehearsal, today: &Today, before: Option<&Look>) -> Result<Look, Refused> {
-    let picture = Picture::new(&swarm.documents()?, &today.instance);
-    let now = swarm.now();
-    let mut look = Look {
-        agents: BTreeMap::new(),
-        objects: BTreeMap::new(),
-    };
+/// When nobody wants to know any more.
+pub(super) fn look(
+    documents: &Documents,
+    today: &Today,
+    moment: Moment,
+    audience: Audience<'_>,
+) -> Result<Look, Unwanted> {
+    let picture = Picture::new(documents, &today.instance);
+    let mut look = Look::default();
     for owner in &today.owners {
+        audience.check()?;
         let key = &owner.workload.owner.key;
         let observed = observe(&picture, owner);
-        // What the scenario makes of it is not declared before.
-        let change = owner.change.as_ref().filter(|_| before.is_none());
+        let (now, status) = match moment {
+            Moment::Today => (today.now, owner.status.clone()),
+            Moment::At(now) => (now, Some(told(owner, &observed, &today.instance, now))),
+        };
+        look.objects.extend(status.map(|status| (key.clone(), status)));
+        // What the scenario makes of an owner is not declared before.
+        let is_declared = moment != Moment::Today || !owner.is_changed;
         for view in agents::views(&owner.workload, &observed, &today.instance, now) {
-            if change.is_none() || observed.services.contains_key(&view.spec.service) {
+            if is_declared || observed.services.contains_key(&view.spec.service) {
                 let name = (view.namespace.clone(), view.name.clone());
-                look.agents.insert(name, agent(view, &observed));
+                look.agents.insert(name, agent(key, view, &observed));
             }
         }
-        if let Some(Change { status }) = change {
-            look.objects
-                .extend(status.clone().map(|status| (key.clone(), status)));
-            continue;
-        }
-        let report = plan::plan(&owner.workload, &observed, &today.instance).report;
-        let round = Round {
-            subject: Subject::Workload(&owner.workload),
-            observed: Ok(&observed),
-            report: &report,
-            outcome: &Outcome::default(),
-            instance: &today.instance,
-            now,
-        };
-        let old = before.and_then(|before| before.objects.get(key));
-        look.objects.insert(key.clone(), plan::status(old, &round));
     }
     Ok(look)
+}
+
+/// What people are told of an owner, after what they are told today.
+fn told(owner: &Owner, observed: &Observed, instance: &str, now: Timestamp) -> WorkloadStatus {
+    let report = plan::plan(&owner.workload, observed, instance).report;
+    let round = Round {
+        subject: Subject::Workload(&owner.workload),
+        observed: Ok(observed),
+        report: &report,
+        outcome: &Outcome::default(),
+        instance,
+        now,
+    };
+    plan::status(owner.status.as_ref(), &round)
 }
 
 /// An owner's slice of the picture, with what is not of the Swarm as it is today.
@@ -92,12 +108,13 @@ pub(super) fn observe(picture: &Picture, owner: &Owner) -> Observed {
     observed.with_sources(owner.sources.clone())
 }
 
-fn agent(view: AgentView, observed: &Observed) -> Agent {
+fn agent(owner: &Key, view: AgentView, observed: &Observed) -> Agent {
     let service = observed.services.get(&view.spec.service);
     let tasks = service
         .and_then(|service| service.tasks.as_deref())
         .unwrap_or_default();
     Agent {
+        owner: owner.clone(),
         running: tasks.iter().find_map(|task| running(task, &observed.nodes)),
         service: view.spec.service,
         error: view.status.error,

@@ -11,6 +11,8 @@ mod compare;
 mod happen;
 mod look;
 mod operate;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ use crate::resource::outlook::{Managers, Outlook, Scenario};
 use crate::resource::workload::Workload;
 pub use crate::sim::COLLECTIONS;
 use crate::sim::{Documents, Refused, Rehearsal, Timing};
+
+use self::look::Moment;
 
 /// The longest that is watched, in seconds.
 const LONGEST: u64 = 24 * 60 * 60;
@@ -46,15 +50,10 @@ pub struct Owner {
     pub workload: Workload,
     /// Its images and secrets, as they are today.
     pub sources: Observed,
-    /// What it was, if the scenario changes it.
-    pub change: Option<Change>,
-}
-
-/// An object that the scenario changes.
-#[derive(Debug)]
-pub struct Change {
     /// What people are told of it today; nothing of a new one.
     pub status: Option<WorkloadStatus>,
+    /// Whether the scenario changes it.
+    pub is_changed: bool,
 }
 
 /// Why a scenario cannot be played.
@@ -70,6 +69,14 @@ pub enum ScenarioError {
         /// The names that there are.
         known: String,
     },
+    /// It names a node by the start of an id that several have.
+    #[error("the ids of several nodes begin with \"{name}\": {ids}; write more of the one that is meant")]
+    ManyNodes {
+        /// The start.
+        name: String,
+        /// The ids.
+        ids: String,
+    },
     /// It adds a node whose name is taken.
     #[error("there is a node \"{0}\" already; choose another name for the new one")]
     NodeExists(String),
@@ -79,37 +86,68 @@ pub enum ScenarioError {
     /// The managers have no leader today.
     #[error("nothing can be foretold of a Swarm that has no leader: {0}")]
     NoLeader(#[source] Refused),
+    /// It was broken off.
+    #[error(transparent)]
+    Unwanted(#[from] Unwanted),
 }
 
-/// Plays a scenario to its end, or until nobody wants to know any more: what then comes back says nothing.
+/// Nobody wants to know any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody waits for the end of the simulation any more")]
+pub struct Unwanted;
+
+/// Who wants to know how it ends: asked again and again, so that a long game can be broken off.
+#[derive(Clone, Copy)]
+struct Audience<'a>(&'a dyn Fn() -> bool);
+
+impl Audience<'_> {
+    /// # Errors
+    /// When nobody is left.
+    fn check(self) -> Result<(), Unwanted> {
+        if (self.0)() { Ok(()) } else { Err(Unwanted) }
+    }
+}
+
+/// Plays a scenario to its end, or until nobody wants to know any more.
 ///
 /// # Errors
-/// When it cannot be played at all.
+/// When it cannot be played at all, or is broken off.
 pub fn play(
     today: &Today,
     scenario: &Scenario,
     is_wanted: &dyn Fn() -> bool,
 ) -> Result<Outlook, ScenarioError> {
+    let audience = Audience(is_wanted);
     let start = today.now;
     let mut swarm =
         Rehearsal::copy(&today.documents, start, Timing::lifelike()).map_err(ScenarioError::NoCopy)?;
-    let before = look::look(&mut swarm, today, None).map_err(ScenarioError::NoLeader)?;
-    let lost = happen::happen(&mut swarm, today, scenario)?;
-    let refused = operate::operate(
-        &mut swarm,
-        today,
-        Duration::from_secs(scenario.seconds.min(LONGEST)),
-        is_wanted,
-    );
-    let after = look::look(&mut swarm, today, Some(&before));
+    audience.check()?;
+    let documents = swarm.documents().map_err(ScenarioError::NoLeader)?;
+    let before = look::look(&documents, today, Moment::Today, audience)?;
+    let failed = happen::happen(&mut swarm, today, scenario)?;
+    let length = Duration::from_secs(scenario.seconds.min(LONGEST));
+    let refused = operate::operate(&mut swarm, today, length, audience)?;
+    let documents = swarm.documents();
     let (reachable, total) = swarm.managers();
     let managers = Managers {
         reachable,
         total,
-        has_leader: after.is_ok(),
+        has_leader: documents.is_ok(),
     };
-    Ok(match after {
-        Ok(after) => compare::compare(&before, &after, &refused, managers, start),
-        Err(_) => compare::leaderless(&before, &lost, managers),
+    Ok(match documents {
+        Ok(documents) => Outlook {
+            managers,
+            unnoticed: happen::unnoticed(&documents, &failed, Timing::lifelike().node_down),
+            ..compare::compare(
+                today,
+                &before,
+                &look::look(&documents, today, Moment::At(swarm.now()), audience)?,
+                &refused,
+            )
+        },
+        Err(why) => Outlook {
+            managers,
+            ..compare::leaderless(today, &before, &failed, why, swarm.now())
+        },
     })
 }

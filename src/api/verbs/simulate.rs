@@ -1,13 +1,17 @@
 //! `POST …/simulations`: what would come of something, played on a copy of the Swarm. Nothing is stored or changed.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::admission::{Admitted, admit, admit_new, validated};
 use crate::api::answer::Answer;
@@ -20,10 +24,14 @@ use crate::resource::kinds::WorkloadStatus;
 use crate::resource::outlook::{Outlook, Scenario};
 use crate::resource::{Key, Kind, Object, lower};
 use crate::swarm::Want;
-use crate::whatif::{self, COLLECTIONS, Change, Owner, ScenarioError, Today};
+use crate::whatif::{self, COLLECTIONS, Owner, ScenarioError, Today};
 
 /// One game at a time: each holds a copy of the Swarm, and the operator has other work.
 static PLAYING: Semaphore = Semaphore::const_new(1);
+/// How long to wait for the end of another one.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How much a game stands back behind everything else that the machine does: as far as it goes.
+const NICE: i32 = 19;
 
 /// Plays the scenario in the body, in all namespaces.
 pub(in crate::api) async fn simulate(
@@ -33,29 +41,59 @@ pub(in crate::api) async fn simulate(
 ) -> Result<Answer<Outlook>, ApiError> {
     let scenario = Scenario::deserialize(body)
         .map_err(|error| ApiError::BadRequest(format!("the body is no scenario: {error}")))?;
-    let Some(turn) = abandoned.run_until_cancelled(PLAYING.acquire()).await else {
-        // Nobody reads this.
-        return Err(ApiError::Internal("the client has gone".to_owned()));
-    };
+    let turn = turn().await?;
     let (today, warnings) = today(&api, &scenario).await?;
-    let played = tokio::task::spawn_blocking(move || {
-        // Held to the end of the game, which outlives its client by a round.
-        let _turn = turn;
-        whatif::play(&today, &scenario, &|| !abandoned.is_cancelled())
-    })
-    .await;
+    let played = play(turn, today, scenario, abandoned).await;
     match played.map_err(|error| ApiError::Internal(error.to_string()))? {
         Ok(outlook) => Ok(Answer {
             warnings,
             ..Answer::ok(outlook)
         }),
-        Err(error @ (ScenarioError::NoSuchNode { .. } | ScenarioError::NodeExists(_))) => {
-            Err(ApiError::BadRequest(error.to_string()))
-        }
-        Err(error @ (ScenarioError::NoCopy(_) | ScenarioError::NoLeader(_))) => {
+        Err(
+            error @ (ScenarioError::NoSuchNode { .. }
+            | ScenarioError::ManyNodes { .. }
+            | ScenarioError::NodeExists(_)),
+        ) => Err(ApiError::BadRequest(error.to_string())),
+        Err(error @ (ScenarioError::NoCopy(_) | ScenarioError::NoLeader(_) | ScenarioError::Unwanted(_))) => {
             Err(ApiError::Internal(error.to_string()))
         }
     }
+}
+
+/// The turn to play.
+///
+/// # Errors
+/// When somebody else's does not end soon.
+async fn turn() -> Result<SemaphorePermit<'static>, ApiError> {
+    let busy = || ApiError::Unavailable {
+        what: "another what-if is being played".to_owned(),
+        advice: "try again",
+    };
+    let turn = timeout(PATIENCE, PLAYING.acquire()).await.ok();
+    turn.and_then(Result::ok).ok_or_else(busy)
+}
+
+/// Plays in a thread of its own, which has the processor only while nobody else wants it.
+///
+/// # Errors
+/// When there is no thread, or it failed.
+async fn play(
+    turn: SemaphorePermit<'static>,
+    today: Today,
+    scenario: Scenario,
+    abandoned: CancellationToken,
+) -> Result<Result<Outlook, ScenarioError>, Box<dyn Error + Send + Sync>> {
+    let (sender, played) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("what-if".to_owned());
+    thread.spawn(move || {
+        // Held to the end of the game, which outlives its client by little.
+        let _turn = turn;
+        // On Linux, of this thread alone. It plays as well without.
+        let _unchanged = rustix::process::nice(NICE);
+        // Whoever asked may have gone.
+        let _unheard = sender.send(whatif::play(&today, &scenario, &|| !abandoned.is_cancelled()));
+    })?;
+    Ok(played.await?)
 }
 
 /// What is declared, with the scenario's objects in the place of theirs, and what runs; and what their authors should
@@ -94,16 +132,14 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
         let names = lower::template_names(&object.spec);
         let uses =
             |template: &Object| template.namespace() == object.namespace() && names.contains(template.name());
-        let before = match replaced.remove(&key) {
-            Some(before) => Some(before),
-            None => templates.iter().any(uses).then(|| Some(object.clone())),
+        let (status, is_changed) = match replaced.remove(&key) {
+            Some(before) => (before.and_then(|before| before.status), true),
+            None => (object.status.clone(), templates.iter().any(uses)),
         };
-        let change = before.map(|before| Change {
-            status: before.and_then(|before| WorkloadStatus::deserialize(before.status?).ok()),
-        });
         owners.push(Owner {
             sources: api.cache.observe_sources(&Want::of(&workload)).await,
-            change,
+            status: status.and_then(|status| WorkloadStatus::deserialize(status).ok()),
+            is_changed,
             workload,
         });
     }
@@ -122,5 +158,22 @@ async fn proposed(api: &Api, raw: &Value, templates: &[Object]) -> Result<Admitt
     match api.store.get(&key).await? {
         Some(live) => admit(api, raw, &live, templates).await,
         None => admit_new(api, raw, key.kind, &key.namespace, templates).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_while_another_one_is_played_is_told() {
+        let playing = turn().await.unwrap();
+        let told = turn().await.unwrap_err();
+        assert_eq!(
+            (told.code().as_u16(), told.to_string().as_str()),
+            (503, "another what-if is being played; try again")
+        );
+        drop(playing);
+        drop(turn().await.unwrap());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::paint::{Paint, Tone};
 use super::table::{Cell, Table};
-use crate::resource::outlook::{Managers, Move, ObjectOutlook, Outlook, Stranded};
+use crate::resource::outlook::{Managers, Move, ObjectOutlook, Outlook, Stranded, Unnoticed};
 
 /// Tables of agents and objects, then what it comes to.
 pub(crate) fn text(outlook: &Outlook, paint: Paint) -> String {
@@ -89,7 +89,8 @@ fn summary(outlook: &Outlook) -> String {
         stranded,
         managers,
         settled_after,
-        ..
+        unnoticed,
+        objects: _,
     } = outlook;
     let mut text = String::new();
     let Managers {
@@ -111,6 +112,14 @@ fn summary(outlook: &Outlook) -> String {
         let spare = reachable.saturating_sub(majority);
         text.push_str(&format!(
             "{reachable} of {total} managers answer, and {spare} more may fail.\n"
+        ));
+    }
+    if let Some(Unnoticed { nodes, after }) = unnoticed {
+        let (nodes, are) = (nodes.join(", "), if nodes.len() == 1 { "is" } else { "are" });
+        let after = seconds(*after);
+        text.push_str(&format!(
+            "That {nodes} {are} silent is not noticed when the simulation ends: it takes the managers about {after}; \
+             watch for longer with --for.\n"
         ));
     }
     let moved = moves.iter().filter(|moved| moved.to.is_some()).count();

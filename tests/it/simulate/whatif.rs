@@ -224,10 +224,58 @@ async fn managers_that_lose_their_quorum_replace_nothing() {
     for told in [
         "The managers lose their quorum: 1 of 3 answer.",
         "never: nothing is replaced while the managers have no leader",
+        "4/4 Ready   4/4 Unknown   the agents cannot be looked at: the Swarm has no leader",
         "Simulated: 2 agents are left without a container.\n",
     ] {
         assert!(two.out.contains(told), "{told}: {}", two.out);
     }
+    let all = [
+        "simulate",
+        "--fail-node",
+        "simulated-1",
+        "--fail-node",
+        "simulated-2",
+        "-f",
+        "-",
+        "-o",
+        "json",
+    ];
+    let all = outlook(&machine.whoosh(&all, &large(5)).await);
+    let reasons = texts(&all["stranded"], "reason");
+    let new = reasons
+        .iter()
+        .filter(|reason| reason.starts_with("nothing is started"));
+    assert_eq!(new.count(), 2, "{all}");
+}
+
+#[tokio::test]
+async fn what_has_no_room_today_is_no_news_of_tomorrow() {
+    let machine = Home::new();
+    up(&machine, "2").await;
+    let huge = large(1).replace("memory: 1Gi", "memory: 900Gi");
+    machine.whoosh(&["apply", "-f", "-"], &huge).await.ok();
+    eventually(PATIENCE, "the team is stalled", async || {
+        let team = machine.whoosh(&["get", "team", "large"], "").await.ok();
+        if team.contains("Stalled") {
+            Ok(())
+        } else {
+            Err(team)
+        }
+    })
+    .await;
+    for scenario in [["--add-node", "tiny:cpus=1"], ["--fail-node", "simulated-2"]] {
+        let foretold = machine.whoosh(&[&["simulate"], &scenario[..]].concat(), "").await;
+        assert_eq!(
+            (foretold.code, foretold.out.as_str()),
+            (0, "Simulated: no agent moves.\n"),
+            "{foretold:?}"
+        );
+    }
+    let early = ["simulate", "--fail-node", "simulated-2", "--for", "1s"];
+    let early = machine.whoosh(&early, "").await;
+    let told = "That simulated-2 is silent is not noticed when the simulation ends: it takes the managers about 15.0s; \
+                watch for longer with --for.\nSimulated: no agent moves.\n";
+    assert_eq!((early.code, early.out.as_str()), (0, told), "{early:?}");
 }
 
 #[tokio::test]
@@ -247,6 +295,8 @@ async fn a_scenario_that_cannot_be_is_explained() {
         ),
         (&[], "name it with --fail-node, --drain-node, --add-node or -f"),
         (&["--add-node", "x:cpu=4"], "\"cpu=4\" is not cpus="),
+        (&["--add-node", "x:cpus=1,cpus=2"], "cpus is there twice"),
+        (&["--add-node", "x:cpus=0"], "a node needs cpus of more than 0"),
     ] {
         let printed = machine.whoosh(&[&["simulate"], arguments].concat(), "").await;
         assert_eq!((printed.code, printed.out.as_str()), (2, ""), "{printed:?}");
