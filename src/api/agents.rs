@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use serde_json::Value;
 
 use super::answer::Answer;
+use super::form::{Form, Presenter, Resource};
 use super::lowering::{self, Shelf};
 use super::options::{ListOptions, Params};
 use super::paths::{Collection, Target};
@@ -28,6 +29,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     Extension(recent): Extension<Recent<Part, Object>>,
     collection: Collection,
+    form: Form,
     params: Params,
 ) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
@@ -44,12 +46,22 @@ pub(super) async fn list(
             Ok(Rows::new(chosen.map(json).collect::<Result<_, _>>()?))
         }
     };
-    polled::answer(&api, (API_VERSION, Kind::Agent.name()), &options, look).await
+    polled::answer(&api, presenter(form), &options, look).await
 }
 
 /// `GET …/agents/{name}`
-pub(super) async fn get(State(api): State<Api>, Target(key): Target) -> Result<Answer<Object>, ApiError> {
-    find(&api, &key).await.map(Answer::ok)
+pub(super) async fn get(
+    State(api): State<Api>,
+    Target(key): Target,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let agent = find(&api, &key).await?;
+    Ok(Answer::ok(presenter(form).one(&agent)?).into_response())
+}
+
+fn presenter(form: Form) -> Presenter {
+    let resource = Resource::of(Kind::Agent);
+    Presenter { form, resource }
 }
 
 /// The agent of a key.

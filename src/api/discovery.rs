@@ -38,9 +38,16 @@ pub(super) async fn core_resources() -> Json<APIResourceList> {
         short_names: Some(vec!["ev".to_owned()]),
         ..resource("events", &["list", "watch"])
     };
+    let namespaces = APIResource {
+        kind: "Namespace".to_owned(),
+        singular_name: "namespace".to_owned(),
+        short_names: Some(vec!["ns".to_owned()]),
+        namespaced: false,
+        ..resource("namespaces", &READ)
+    };
     Json(APIResourceList {
         group_version: "v1".to_owned(),
-        resources: vec![events],
+        resources: vec![events, namespaces],
     })
 }
 

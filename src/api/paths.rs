@@ -108,6 +108,7 @@ pub(super) fn resource(path: &str) -> &'static str {
     let plural = match segments.as_slice() {
         ["apis", _, _, "namespaces", _, plural, ..] | ["apis", _, _, plural, ..] => *plural,
         ["api", "v1", "namespaces", _, "events", ..] | ["api", "v1", "events", ..] => return "events",
+        ["api", "v1", "namespaces"] | ["api", "v1", "namespaces", _] => return "namespaces",
         ["api" | "apis", ..] => return "discovery",
         ["healthz" | "livez" | "readyz"] => return "health",
         ["metrics"] => return "metrics",

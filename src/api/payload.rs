@@ -1,10 +1,8 @@
-//! What a request carries and what it accepts in return: JSON and YAML in, JSON out.
+//! What a request carries: JSON and YAML, and patches of several kinds.
 
 use axum::body::{self, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, header};
 use serde_json::Value;
 
 use super::limits::MAX_BODY;
@@ -140,32 +138,6 @@ fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {
     }
 }
 
-/// Middleware: refuses a request that does not accept JSON.
-///
-/// Of what `kubectl` asks for, `application/json;as=Table` is passed over and its last choice, plain JSON, is met.
-pub(super) async fn json_only(request: Request, next: Next) -> Response {
-    if accepts_json(request.headers()) {
-        next.run(request).await
-    } else {
-        ApiError::NotAcceptable.into_response()
-    }
-}
-
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let mut named = headers.get_all(header::ACCEPT).iter().peekable();
-    named.peek().is_none()
-        || named.any(|value| String::from_utf8_lossy(value.as_bytes()).split(',').any(is_json))
-}
-
-fn is_json(choice: &str) -> bool {
-    let converted = choice
-        .split(';')
-        .skip(1)
-        .map(str::trim)
-        .any(|parameter| parameter.starts_with("as=") || matches!(parameter, "q=0" | "q=0.0"));
-    !converted && matches!(media_type(choice).as_str(), JSON | "application/*" | "*/*")
-}
-
 /// `application/json` out of `Application/JSON; charset=utf-8`.
 fn media_type(value: &str) -> String {
     value
@@ -179,24 +151,6 @@ fn media_type(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_is_given_to_whoever_takes_it() {
-        let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
-        for (accept, expected) in [
-            ("application/json", true),
-            ("*/*", true),
-            ("text/html, application/*;q=0.8", true),
-            (&format!("{table},application/json"), true),
-            (table, false),
-            ("application/vnd.kubernetes.protobuf", false),
-            ("application/json;q=0", false),
-        ] {
-            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
-            assert_eq!(accepts_json(&headers), expected, "{accept}");
-        }
-        assert!(accepts_json(&HeaderMap::new()));
-    }
 
     #[test]
     fn a_yaml_body_holds_one_object() {

@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
-use super::answer::Answer;
+use super::form::{ListMetadata, Presenter};
 use super::options::ListOptions;
 use super::recent::Look;
 use super::state::Api;
 use super::status::ApiError;
 use super::stream::{self, Gone, Lines};
-use super::verbs::read::List;
 
 /// How often a watched collection is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -56,7 +55,7 @@ impl Rows {
 /// content has changed since, the watch is answered with a 410, and the client lists again.
 pub(super) async fn answer<F>(
     api: &Api,
-    kind: (&'static str, &'static str),
+    presenter: Presenter,
     options: &ListOptions,
     look: impl Fn(Look) -> F + Send + 'static,
 ) -> Result<Response, ApiError>
@@ -66,7 +65,7 @@ where
     let now = look(Look::Now).await?;
     let revision = digest(&now.0);
     if !options.watch {
-        return Ok(Answer::ok(List::new(kind.0, kind.1, revision, now.0)).into_response());
+        return presenter.list(ListMetadata::at(revision), now.0);
     }
     let is_old = options.resumes().is_some_and(|from| from.0 != revision);
     let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
@@ -78,26 +77,31 @@ where
             if is_old {
                 let expired = ApiError::Expired(format!(
                     "too old resource version: the {}s changed since; list again",
-                    kind.1
+                    presenter.resource.kind
                 ));
                 return lines.event("ERROR", &expired.status()).await;
             }
             let now = now.by_name();
             if shows_present {
-                tell(&lines, &BTreeMap::new(), &now).await?;
+                tell(&lines, &presenter, &BTreeMap::new(), &now).await?;
             }
             if marks_present {
-                lines.bookmark(kind, revision, true).await?;
+                lines.bookmark(&presenter, revision, true).await?;
             }
             tokio::select! {
-                ended = follow(&lines, now, look) => ended,
+                ended = follow(&lines, &presenter, now, look) => ended,
                 () = stream::over(limit) => Ok(()),
             }
         },
     ))
 }
 
-async fn follow<F>(lines: &Lines, mut shown: ByName, look: impl Fn(Look) -> F) -> Result<(), Gone>
+async fn follow<F>(
+    lines: &Lines,
+    presenter: &Presenter,
+    mut shown: ByName,
+    look: impl Fn(Look) -> F,
+) -> Result<(), Gone>
 where
     F: Future<Output = Result<Rows, ApiError>>,
 {
@@ -106,7 +110,7 @@ where
         match look(Look::Recent).await {
             Ok(rows) => {
                 let now = rows.by_name();
-                tell(lines, &shown, &now).await?;
+                tell(lines, presenter, &shown, &now).await?;
                 shown = now;
             }
             Err(error) => tracing::debug!(%error, "a watched collection cannot be looked at now"),
@@ -114,9 +118,9 @@ where
     }
 }
 
-async fn tell(lines: &Lines, old: &ByName, new: &ByName) -> Result<(), Gone> {
+async fn tell(lines: &Lines, presenter: &Presenter, old: &ByName, new: &ByName) -> Result<(), Gone> {
     for (word, row) in differences(old, new) {
-        lines.event(word, row).await?;
+        lines.object(word, presenter, row).await?;
     }
     Ok(())
 }

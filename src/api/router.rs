@@ -11,7 +11,7 @@ use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete, history, plan, read, scale, simulate, status, write};
-use super::{agents, discovery, events, health, limits, logs, paths, payload, trace};
+use super::{agents, discovery, events, form, health, limits, logs, namespaces, paths, trace};
 use crate::resource::Object;
 
 const GROUP: &str = "/apis/chorus.services/v1";
@@ -48,6 +48,8 @@ fn json() -> Router<Api> {
         .route("/version", get(discovery::version))
         .route("/api", get(discovery::core_versions))
         .route("/api/v1", get(discovery::core_resources))
+        .route("/api/v1/namespaces", get(namespaces::list))
+        .route("/api/v1/namespaces/{namespace}", get(namespaces::get))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
         .route("/apis", get(discovery::groups))
@@ -78,7 +80,7 @@ fn json() -> Router<Api> {
             get(plan::get).post(plan::propose_change),
         )
         .route(&one("{plural}/{name}/history"), get(history::get))
-        .route_layer(from_fn(payload::json_only))
+        .route_layer(from_fn(form::known_form))
 }
 
 /// What is answered with what takes long to find out.

@@ -27,6 +27,14 @@ pub(super) enum ApiError {
         /// The name that was asked for.
         name: String,
     },
+    /// 404: no such object of an API that is not our own.
+    #[error("{resource} \"{name}\" not found")]
+    NoSuch {
+        /// The resource, as paths name it.
+        resource: &'static str,
+        /// The name that was asked for.
+        name: String,
+    },
     /// 404: no such path, resource or subresource.
     #[error("the server could not find the requested resource{}", did_you_mean(.nearest.as_deref()))]
     NoSuchPath {
@@ -121,7 +129,7 @@ impl ApiError {
     pub(super) fn code(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::NotFound { .. } | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
+            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -140,7 +148,7 @@ impl ApiError {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "BadRequest",
-            Self::NotFound { .. } | Self::NoSuchPath { .. } => "NotFound",
+            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } => "NotFound",
             Self::MethodNotAllowed(_) => "MethodNotAllowed",
             Self::NotAcceptable => "NotAcceptable",
             Self::UnsupportedMediaType { .. } => "UnsupportedMediaType",
@@ -177,6 +185,11 @@ impl ApiError {
             Self::Invalid { kind, name, causes } => Some(StatusDetails {
                 causes: Some(causes.iter().map(status_cause).collect()),
                 ..details(kind.name(), name)
+            }),
+            Self::NoSuch { resource, name } => Some(StatusDetails {
+                name: Some(name.clone()),
+                kind: Some((*resource).to_owned()),
+                ..StatusDetails::default()
             }),
             Self::TooManyRequests(_) | Self::Unavailable { .. } => Some(StatusDetails {
                 retry_after_seconds: Some(RETRY_AFTER_SECONDS),

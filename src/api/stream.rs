@@ -12,6 +12,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::form::{Presenter, Resource};
+
 /// Lines that wait for a slow client before the producer waits, too.
 const BUFFER: usize = 64;
 
@@ -47,11 +49,11 @@ impl Lines {
         self.0.send(Err(broken)).await.map_err(|_| Gone)
     }
 
-    /// Tells a watcher of `kind` that it knows everything up to `revision`, and, with `is_present`, that this was the
+    /// Tells a watcher that it knows everything up to `revision`, and, with `is_present`, that this was the
     /// present state that it asked for.
     pub(super) async fn bookmark(
         &self,
-        (api_version, kind): (&str, &str),
+        presenter: &Presenter,
         revision: impl ToString,
         is_present: bool,
     ) -> Result<(), Gone> {
@@ -59,8 +61,27 @@ impl Lines {
         if is_present {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
+        let Resource {
+            api_version, kind, ..
+        } = presenter.resource;
         let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
-        self.event("BOOKMARK", &object).await
+        self.object("BOOKMARK", presenter, &object).await
+    }
+
+    /// Sends a watch event about an object, in the form that the watcher wants.
+    pub(super) async fn object(
+        &self,
+        r#type: &str,
+        presenter: &Presenter,
+        object: &impl Serialize,
+    ) -> Result<(), Gone> {
+        match presenter.one(object) {
+            Ok(shown) => self.event(r#type, &shown).await,
+            Err(error) => {
+                tracing::error!(%error, "a watched object cannot be shown");
+                Err(Gone)
+            }
+        }
     }
 
     /// Sends a watch event: `{"type": …, "object": …}`.

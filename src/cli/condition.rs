@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::jsonpath::{Path, plain};
 use super::object;
 use super::templates::{SeenTemplate, judge_templates};
 use crate::resource::condition::ConditionType;
+use crate::resource::jsonpath::{Path, plain};
 
 /// What is waited for.
 #[derive(Clone, Debug)]

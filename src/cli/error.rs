@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::client::ClientError;
-use super::jsonpath::JsonPathError;
+use crate::resource::jsonpath::JsonPathError;
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

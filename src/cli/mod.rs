@@ -16,7 +16,6 @@ mod duration;
 mod error;
 mod files;
 mod follow;
-mod jsonpath;
 mod merge;
 mod object;
 mod output;

@@ -2,7 +2,9 @@
 //!
 //! Raw YAML or JSON comes in; [`object::Object`] is what is stored; what the planner sees has been validated.
 
+pub mod age;
 pub mod agent_spec;
+pub mod columns;
 pub mod condition;
 pub mod crd;
 pub mod duration;
@@ -12,6 +14,7 @@ pub mod event;
 pub mod explain;
 pub mod fields;
 pub mod image;
+pub mod jsonpath;
 pub mod kind;
 pub mod kinds;
 pub mod labels;

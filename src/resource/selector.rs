@@ -156,6 +156,13 @@ impl FieldSelector {
             .all(|term| (field(object, &term.path) == term.value) == term.equal)
     }
 
+    /// Whether every term holds for this object of any API, which need not be one of our kinds.
+    pub fn matches_json(&self, object: &Value) -> bool {
+        self.terms
+            .iter()
+            .all(|term| (plain(object, &term.path) == term.value) == term.equal)
+    }
+
     /// Whether there is no term, so that everything matches.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
@@ -202,13 +209,8 @@ fn field_term(term: &str) -> Result<FieldTerm, String> {
     } else {
         return Err(format!("\"{term}\" compares nothing"));
     };
-    let path = path.trim();
-    let root = path.split('.').next().unwrap_or_default();
-    if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&root) {
-        return Err(format!("\"{path}\" is not a field of an object"));
-    }
     Ok(FieldTerm {
-        path: path.to_owned(),
+        path: path.trim().to_owned(),
         value: value.trim().to_owned(),
         equal,
     })
@@ -316,6 +318,5 @@ mod tests {
         assert!(label("a=b,,c=d").contains("\"\" is not a label name"));
         assert!(label("a=b c").contains("\"b c\" is not a label value"));
         assert!(field("name").contains("\"name\" compares nothing"));
-        assert!(field("name=x").contains("\"name\" is not a field of an object"));
     }
 }

@@ -1,6 +1,7 @@
 //! What is, now.
 
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sqlx::types::Json;
 
@@ -71,6 +72,24 @@ impl Store {
             Ok(head)
         })
         .await
+    }
+
+    /// The namespaces that hold an object, each with the time of its oldest one.
+    pub async fn namespaces(&self) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+        let query = sqlx::query!(
+            r#"
+            SELECT namespace, min(metadata ->> 'creationTimestamp') AS since
+            FROM objects
+            GROUP BY namespace
+            ORDER BY namespace
+            "#,
+        );
+        let found = ask(query.fetch_all(self.pool())).await?;
+        let since = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        Ok(found
+            .into_iter()
+            .map(|row| (row.namespace, since(row.since)))
+            .collect())
     }
 
     /// The newest revision; 0 before the first write.

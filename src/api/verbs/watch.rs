@@ -9,12 +9,12 @@ use futures::StreamExt;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::history::word;
+use crate::api::form::Presenter;
 use crate::api::options::{ListOptions, Selection};
 use crate::api::paths::Collection;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::stream::{self, Gone, Lines};
-use crate::resource::object::API_VERSION;
 use crate::resource::{Key, Object, Revision};
 use crate::store::{Change, ChangeKind, WatchError};
 
@@ -28,6 +28,7 @@ const BOOKMARK_PERIOD: Duration = Duration::from_secs(60);
 pub(super) async fn start(
     api: Api,
     collection: Collection,
+    presenter: Presenter,
     options: ListOptions,
 ) -> Result<Response, ApiError> {
     let (resumes, shows_present) = (options.resumes(), options.shows_present());
@@ -58,6 +59,7 @@ pub(super) async fn start(
     let watch = Watch {
         api,
         view,
+        presenter,
         cursor: from,
         bookmarks: options.bookmarks,
         marks_present: options.marks_present(),
@@ -72,6 +74,7 @@ pub(super) async fn start(
 struct Watch {
     api: Api,
     view: View,
+    presenter: Presenter,
     /// How far the log was read.
     cursor: Revision,
     bookmarks: bool,
@@ -87,10 +90,12 @@ impl Watch {
         let mut ticks = interval_at(Instant::now() + BOOKMARK_PERIOD, BOOKMARK_PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for object in present {
-            lines.event(word(ChangeKind::Added), &object).await?;
+            lines
+                .object(word(ChangeKind::Added), &self.presenter, &object)
+                .await?;
         }
         if self.marks_present {
-            lines.bookmark(self.view.kind(), self.cursor, true).await?;
+            lines.bookmark(&self.presenter, self.cursor, true).await?;
         }
         loop {
             tokio::select! {
@@ -109,7 +114,7 @@ impl Watch {
     async fn tell(&mut self, change: &Change, lines: &Lines) -> Result<(), Gone> {
         self.cursor = change.revision;
         match self.view.shows(&self.api, change).await {
-            Some(kind) => lines.event(word(kind), &change.object).await,
+            Some(kind) => lines.object(word(kind), &self.presenter, &change.object).await,
             None => Ok(()),
         }
     }
@@ -119,7 +124,7 @@ impl Watch {
         if !self.bookmarks {
             return Ok(());
         }
-        lines.bookmark(self.view.kind(), self.cursor, false).await
+        lines.bookmark(&self.presenter, self.cursor, false).await
     }
 }
 
@@ -143,11 +148,6 @@ struct View {
 }
 
 impl View {
-    /// The apiVersion and kind of what is watched.
-    fn kind(&self) -> (&'static str, &'static str) {
-        (API_VERSION, self.collection.kind.name())
-    }
-
     /// What a change is to the client; `None` when it is nothing to it.
     async fn shows(&mut self, api: &Api, change: &Change) -> Option<ChangeKind> {
         let Change {

@@ -11,6 +11,7 @@ use crate::cli::print::describe::{Subject, describe};
 use crate::cli::print::events;
 use crate::cli::target::{self, Target};
 use crate::cli::{agents, object, talk};
+use crate::resource::event;
 
 /// Arguments of `describe`.
 #[derive(Clone, Debug, clap::Args)]
@@ -72,7 +73,7 @@ async fn text(ctx: &Context, object: &Value) -> Result<String, CliError> {
     };
     let mut events = ctx.client.events(Some(&key.namespace)).await?;
     events.retain(|event| events::is_about(event, &key));
-    events.sort_by_key(events::last_seen);
+    events.sort_by_key(event::last_seen);
     let subject = Subject {
         object,
         agents: &agents,

@@ -14,7 +14,7 @@ use crate::cli::output::Document;
 use crate::cli::print::events;
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::{talk, target};
-use crate::resource::Key;
+use crate::resource::{Key, event};
 
 /// Arguments of `events`.
 #[derive(Clone, Debug, clap::Args)]
@@ -108,7 +108,7 @@ fn chosen(events: Vec<Value>, args: &EventsArgs, about: Option<&Key>) -> Result<
         (args.types.is_empty() || args.types.contains(&EventType::of(event)))
             && about.is_none_or(|key| events::is_about(event, key))
     });
-    events.sort_by_key(events::last_seen);
+    events.sort_by_key(event::last_seen);
     Ok(events)
 }
 

@@ -10,12 +10,12 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::follow::Follower;
-use crate::cli::jsonpath::Path;
 use crate::cli::output::Output;
 use crate::cli::print::columns::Extras;
 use crate::cli::print::listing::{self, Listing, Look};
 use crate::cli::target::{self, Target};
 use crate::cli::{object, talk};
+use crate::resource::jsonpath::Path;
 use crate::resource::{Key, Kind};
 
 /// Arguments of `get`.
@@ -219,7 +219,7 @@ fn joined(found: Vec<(Kind, Vec<Value>)>) -> (Kind, Vec<Value>) {
 fn print_tables(ctx: &Context, found: &[(Kind, Vec<Value>)], look: &Look) -> Result<(), CliError> {
     let mut tables = Vec::new();
     for (kind, items) in found.iter().filter(|(_, items)| !items.is_empty()) {
-        tables.push(Listing::new(*kind, look)?.list(items, Timestamp::now())?);
+        tables.push(Listing::new(*kind, look).list(items, Timestamp::now())?);
     }
     ctx.print(&tables.join("\n"))
 }
@@ -228,7 +228,7 @@ async fn watch(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> R
     let mut listings = Vec::new();
     let mut streams = Vec::new();
     for (index, asked) in asked.iter().enumerate() {
-        let mut listing = Listing::new(asked.kind, look)?;
+        let mut listing = Listing::new(asked.kind, look);
         let (items, follower) = Follower::start(ctx.client.clone(), selection(ctx, args, asked)).await?;
         if !args.watch_only {
             let items: Vec<Value> = items.into_iter().filter(|item| asked.wants(item)).collect();

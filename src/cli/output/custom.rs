@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use crate::cli::jsonpath::{Path, plain};
+use crate::resource::jsonpath::{Path, plain};
 
 /// Columns of the user's own.
 #[derive(Clone, Debug)]

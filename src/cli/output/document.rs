@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
+use super::template::Template;
 use super::unknown;
 use crate::cli::error::CliError;
-use crate::cli::jsonpath::Template;
 use crate::cli::object;
 use crate::resource::escape;
 use crate::resource::yaml;

@@ -2,6 +2,7 @@
 
 mod custom;
 mod document;
+mod template;
 
 use std::str::FromStr;
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::age::age;
 use super::paint::Tone;
 use super::table::Cell;
-use crate::cli::jsonpath::{JsonPathError, Path, plain};
 use crate::cli::object;
 use crate::resource::Kind;
+use crate::resource::columns::{self, Column};
+use crate::resource::jsonpath::plain;
 
 /// What a cell shows when there is nothing to show.
 const NONE: &str = "<none>";
@@ -35,39 +35,18 @@ pub(crate) struct Extras {
 pub(crate) struct Columns {
     kind: Kind,
     extras: Extras,
-    own: Vec<Column>,
-}
-
-#[derive(Clone, Debug)]
-struct Column {
-    heading: String,
-    type_: String,
-    path: Path,
+    own: Vec<&'static Column>,
 }
 
 impl Columns {
     /// The columns of a kind.
-    ///
-    /// # Errors
-    /// When a definition has a path that cannot be read, which none of ours has.
-    pub(crate) fn of(kind: Kind, extras: &Extras) -> Result<Self, JsonPathError> {
-        let own = kind
-            .columns()
-            .iter()
-            .filter(|column| extras.wide || column.priority.unwrap_or_default() == 0)
-            .map(|column| {
-                Ok(Column {
-                    heading: column.name.to_uppercase(),
-                    type_: column.type_.clone(),
-                    path: Path::parse(&column.json_path)?,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
+    pub(crate) fn of(kind: Kind, extras: &Extras) -> Self {
+        let own = columns::of(kind).iter();
+        Self {
             kind,
             extras: extras.clone(),
-            own,
-        })
+            own: own.filter(|column| extras.wide || !column.is_wide()).collect(),
+        }
     }
 
     /// The headings.
@@ -77,7 +56,7 @@ impl Columns {
             row.push("NAMESPACE".into());
         }
         row.push("NAME".into());
-        row.extend(self.own.iter().map(|column| Cell::from(&column.heading)));
+        row.extend(self.own.iter().map(|column| Cell::from(heading(column))));
         row.extend(
             self.extras
                 .labels
@@ -101,7 +80,7 @@ impl Columns {
         } else {
             object::name(item).into()
         });
-        row.extend(self.own.iter().map(|column| column.cell(item, now)));
+        row.extend(self.own.iter().map(|column| cell(column, item, now)));
         let labels = object::labels(item);
         for label in &self.extras.labels {
             row.push(labels.get(label).map_or(NONE, String::as_str).into());
@@ -113,25 +92,20 @@ impl Columns {
     }
 }
 
-impl Column {
-    fn cell(&self, item: &Value, now: Timestamp) -> Cell {
-        let value = self.path.find(item).into_iter().next();
-        let text = match (self.type_.as_str(), value) {
-            ("boolean", None | Some(Value::Null)) => "false".to_owned(),
-            (_, None | Some(Value::Null)) => NONE.to_owned(),
-            ("date", Some(date)) => date
-                .as_str()
-                .and_then(|date| date.parse().ok())
-                .map_or(NONE.to_owned(), |then| age(then, now)),
-            (_, Some(value)) => plain(value),
-        };
-        let text = if text.is_empty() { NONE } else { &text };
-        let tone = match self.heading.as_str() {
-            "STATUS" => Tone::of_state(text),
-            _ => Tone::Plain,
-        };
-        Cell::toned(text, tone)
-    }
+fn heading(column: &Column) -> String {
+    column.definition().name.to_uppercase()
+}
+
+fn cell(column: &Column, item: &Value, now: Timestamp) -> Cell {
+    let text = column
+        .value(item, now)
+        .map_or_else(String::new, |value| plain(&value));
+    let text = if text.is_empty() { NONE } else { &text };
+    let tone = match column.definition().name.as_str() {
+        "Status" => Tone::of_state(text),
+        _ => Tone::Plain,
+    };
+    Cell::toned(text, tone)
 }
 
 /// `app=x,tier=web`, or `<none>`.
@@ -160,7 +134,7 @@ mod tests {
     use super::*;
 
     fn shown(kind: Kind, extras: &Extras, items: &[Value]) -> String {
-        let columns = Columns::of(kind, extras).unwrap();
+        let columns = Columns::of(kind, extras);
         let mut table = Table::default();
         table.row(columns.headings());
         let now = "2026-01-01T00:05:00Z".parse().unwrap();

@@ -7,13 +7,13 @@ use k8s_openapi::api::core::v1::Event;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::age::age;
 use super::events;
 use super::indent;
 use super::paint::{Paint, Tone};
 use super::table::{Cell, Table};
-use crate::cli::jsonpath::plain;
 use crate::cli::object;
+use crate::resource::age::age;
+use crate::resource::jsonpath::plain;
 use crate::resource::kinds::{RoleStatus, WorkloadStatus};
 use crate::resource::names::LAST_APPLIED;
 use crate::resource::{Kind, escape, yaml};

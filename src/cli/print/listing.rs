@@ -10,9 +10,9 @@ use super::paint::Paint;
 use super::table::{Cell, Table};
 use crate::cli::error::CliError;
 use crate::cli::follow::{Change, Happened};
-use crate::cli::jsonpath::{Path, plain};
 use crate::cli::output::{CustomColumns, Document, Output};
 use crate::resource::Kind;
+use crate::resource::jsonpath::{Path, plain};
 
 /// How a listing looks.
 #[derive(Clone, Debug)]
@@ -47,22 +47,19 @@ enum Form {
 
 impl Listing {
     /// Begins the listing of a kind.
-    ///
-    /// # Errors
-    /// When the kind's columns cannot be read, which none of ours has.
-    pub(crate) fn new(kind: Kind, look: &Look) -> Result<Self, CliError> {
+    pub(crate) fn new(kind: Kind, look: &Look) -> Self {
         let form = match &look.output {
-            Output::Table { .. } => Form::Columns(Columns::of(kind, &look.extras)?),
+            Output::Table { .. } => Form::Columns(Columns::of(kind, &look.extras)),
             Output::CustomColumns(columns) => Form::Custom(columns.clone()),
             Output::Document(document) => Form::Document(document.clone()),
         };
-        Ok(Self {
+        Self {
             form,
             table: Table::default(),
             headings: look.headings,
             events: look.events,
             paint: look.paint,
-        })
+        }
     }
 
     /// The objects of a list.
@@ -142,7 +139,7 @@ mod tests {
             paint: Paint::never(),
         };
         let now = "2026-01-01T00:00:07Z".parse().unwrap();
-        let mut listing = Listing::new(Kind::AgentTemplate, &look).unwrap();
+        let mut listing = Listing::new(Kind::AgentTemplate, &look);
         assert_eq!(
             listing.list(&[template("reviewer", 1)], now).unwrap(),
             "EVENT   NAME       IMAGE   MODEL    GENERATION   AGE\n\

@@ -1,6 +1,5 @@
 //! Printers: objects and events to text. None of them asks the operator for anything.
 
-pub(super) mod age;
 pub(super) mod columns;
 pub(super) mod describe;
 pub(super) mod events;

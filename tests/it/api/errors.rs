@@ -136,9 +136,9 @@ async fn formats_that_are_not_offered_are_named_with_those_that_are() {
 
     for (accept, code) in [
         ("application/vnd.kubernetes.protobuf", 406),
-        ("application/json;as=Table;v=v1;g=meta.k8s.io", 406),
+        ("application/json;as=Table;v=v1beta1;g=meta.k8s.io", 406),
         (
-            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+            "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
             200,
         ),
     ] {

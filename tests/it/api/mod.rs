@@ -6,6 +6,7 @@ mod limits;
 mod objects;
 mod subresources;
 mod swarm;
+mod tables;
 mod views;
 mod watching;
 mod writers;

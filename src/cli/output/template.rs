@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{JsonPathError, Path};
+use crate::resource::jsonpath::{JsonPathError, Path, plain};
 
 /// A template that was read.
 #[derive(Clone, Debug)]
@@ -81,14 +81,6 @@ fn fill(nodes: &[Node], root: &Value, here: &Value, out: &mut String) {
                 }
             }
         }
-    }
-}
-
-/// A string as it is; anything else as JSON.
-pub(crate) fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! One path, translated from kubectl's dialect to RFC 9535.
+//! JSONPath in kubectl's dialect, such as `.status.conditions[?(@.type=="Ready")].status`, handed to an RFC 9535
+//! engine; what kubectl writes differently is translated.
 //!
 //! kubectl allows names that the standard wants quoted (`.metadata.labels.my-app`), dots that are escaped
 //! (`.labels.app\.kubernetes\.io/name`), a path without its `$`, and filters in parentheses.
@@ -9,11 +10,27 @@ use std::str::Chars;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::JsonPathError;
+/// Why a path or template cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the JSONPath {text} cannot be read: {why}")]
+pub struct JsonPathError {
+    text: String,
+    why: String,
+}
+
+impl JsonPathError {
+    /// What is wrong with a text.
+    pub fn new(text: &str, why: impl Into<String>) -> Self {
+        Self {
+            text: text.to_owned(),
+            why: why.into(),
+        }
+    }
+}
 
 /// A path that was read.
 #[derive(Clone, Debug)]
-pub(crate) struct Path {
+pub struct Path {
     from_root: bool,
     path: JsonPath,
 }
@@ -23,7 +40,7 @@ impl Path {
     ///
     /// # Errors
     /// When it is not one.
-    pub(crate) fn parse(text: &str) -> Result<Self, JsonPathError> {
+    pub fn parse(text: &str) -> Result<Self, JsonPathError> {
         let trimmed = text.trim();
         let bare = trimmed
             .strip_prefix('{')
@@ -57,13 +74,21 @@ impl Path {
     }
 
     /// What the path leads to, in document order. Nothing when a field is absent.
-    pub(crate) fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
+    pub fn find<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         self.path.query(value).all()
     }
 
     /// What the path leads to from where a range stands, or from the root when it starts with `$`.
-    pub(super) fn find_from<'a>(&self, root: &'a Value, here: &'a Value) -> Vec<&'a Value> {
+    pub fn find_from<'a>(&self, root: &'a Value, here: &'a Value) -> Vec<&'a Value> {
         self.find(if self.from_root { root } else { here })
+    }
+}
+
+/// A string as it is; anything else as JSON.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 /// The age of something made at `then`, for example `5s`, `3m12s`, `4h`, `2d`. A time to come is `0s`.
-pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
+pub fn age(then: Timestamp, now: Timestamp) -> String {
     human(now.as_second().saturating_sub(then.as_second()))
 }
 
 /// A number of seconds in the same short form.
-pub(crate) fn human(seconds: i64) -> String {
+pub fn human(seconds: i64) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
