@@ -1,32 +1,92 @@
-//! Who is at the other end of the socket.
+//! Who sent a request: where it comes from, and, once that is known, who it is and what they may do.
 
 use std::convert::Infallible;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use tokio::net::UnixStream;
 
-/// The process that sent a request. Displays as the actor that the store records: `unix:uid=0`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+use crate::resource::access::Grant;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A process of this machine that may open the socket: its owner's, by the socket's mode.
+    Local {
+        /// The user that it runs as, if the kernel tells.
+        uid: Option<u32>,
+    },
+    /// Anybody on the network.
+    Remote(SocketAddr),
+}
+
+impl Peer {
+    /// What the kernel says of a socket's peer.
+    pub(super) fn of(stream: &UnixStream) -> Self {
+        Self::Local {
+            uid: stream.peer_cred().ok().map(|peer| peer.uid()),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local { uid: Some(uid) } => write!(f, "unix:uid={uid}"),
+            Self::Local { uid: None } => f.write_str("unix:unknown"),
+            Self::Remote(address) => address.ip().fmt(f),
+        }
+    }
+}
+
+/// Who sent a request. Displays as the actor that the store records: `unix:uid=0`, `token:ci@10.0.0.7`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
-    uid: Option<u32>,
+    who: Who,
+    /// What they may do.
+    pub(super) grant: Grant,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Who {
+    Local { uid: Option<u32> },
+    Token { name: String, address: IpAddr },
 }
 
 impl Caller {
-    /// What the kernel says of a connection's peer.
-    pub(super) fn of(stream: &UnixStream) -> Self {
+    /// The owner of the socket.
+    pub(super) fn local(uid: Option<u32>) -> Self {
         Self {
-            uid: stream.peer_cred().ok().map(|peer| peer.uid()),
+            who: Who::Local { uid },
+            grant: Grant::everything(),
+        }
+    }
+
+    /// The bearer of a token.
+    pub(super) fn bearer(name: String, address: IpAddr, grant: Grant) -> Self {
+        Self {
+            who: Who::Token { name, address },
+            grant,
+        }
+    }
+
+    /// What they are called, wherever they are: `unix:uid=0`, `token:ci`.
+    pub(super) fn user_name(&self) -> String {
+        match &self.who {
+            Who::Local { uid } => Peer::Local { uid: *uid }.to_string(),
+            Who::Token { name, .. } => format!("token:{name}"),
         }
     }
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.uid {
-            Some(uid) => write!(f, "unix:uid={uid}"),
-            None => f.write_str("unix:unknown"),
+        f.write_str(&self.user_name())?;
+        match &self.who {
+            Who::Local { .. } => Ok(()),
+            Who::Token { address, .. } => write!(f, "@{address}"),
         }
     }
 }
@@ -35,6 +95,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+        // Requests pass `authenticate` before anything else; one that did not has nobody's name and no rights.
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self {
+            who: Who::Local { uid: None },
+            grant: Grant::nothing(),
+        }))
     }
 }

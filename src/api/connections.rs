@@ -1,7 +1,10 @@
-//! The connections of the socket: bounded in number, each idle for a short time at most. When there are too many, the
+//! The connections of a listener: bounded in number, each idle for a short time at most. When there are too many, the
 //! one that has idled longest makes room.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,13 +16,15 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::caller::Caller;
+use super::caller::Peer;
 use super::limits::hold;
 
 /// Connections that are open at a time. More than [`MAX_REQUESTS`](super::MAX_REQUESTS), so that one who wants to
@@ -36,8 +41,63 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How soon a newcomer, or a file for one, is looked for again.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// Where connections come from.
+#[derive(Debug)]
+pub(super) enum Listener {
+    /// This machine.
+    Unix(UnixListener),
+    /// The network.
+    Tls(TcpListener, Acceptor),
+}
+
+/// What turns a connection into one with TLS.
+#[derive(Clone)]
+pub(super) struct Acceptor(pub(super) TlsAcceptor);
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor")
+    }
+}
+
+/// A connection before anything was said on it.
+enum Newcomer {
+    Unix(UnixStream),
+    Tls(TcpStream, SocketAddr, Acceptor),
+}
+
+/// What HTTP is spoken on.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Newcomer> {
+        match self {
+            Self::Unix(listener) => Ok(Newcomer::Unix(listener.accept().await?.0)),
+            Self::Tls(listener, acceptor) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(Newcomer::Tls(stream, address, acceptor.clone()))
+            }
+        }
+    }
+}
+
+impl Newcomer {
+    /// Who is there, and what to speak HTTP on: with TLS, after its handshake.
+    async fn open(self) -> io::Result<(Peer, Box<dyn Stream>)> {
+        match self {
+            Self::Unix(stream) => Ok((Peer::of(&stream), Box::new(stream))),
+            Self::Tls(stream, address, acceptor) => {
+                stream.set_nodelay(true)?;
+                Ok((Peer::Remote(address), Box::new(acceptor.0.accept(stream).await?)))
+            }
+        }
+    }
+}
+
 /// Serves `app` until `closing`, then lets requests that are under way end, for a few seconds at most.
-pub(super) async fn serve(listener: &UnixListener, app: Router, closing: &CancellationToken) {
+pub(super) async fn serve(listener: &Listener, app: Router, closing: &CancellationToken) {
     let mut connections = JoinSet::new();
     tokio::select! {
         () = closing.cancelled() => {}
@@ -50,7 +110,7 @@ pub(super) async fn serve(listener: &UnixListener, app: Router, closing: &Cancel
 }
 
 async fn accept(
-    listener: &UnixListener,
+    listener: &Listener,
     app: Router,
     closing: &CancellationToken,
     connections: &mut JoinSet<()>,
@@ -65,7 +125,7 @@ async fn accept(
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let state = Arc::new(Connection::new(Arc::clone(&idle)));
                     connections.spawn(serve_one(stream, service.clone(), state, closing.clone()));
                 }
@@ -82,15 +142,24 @@ async fn accept(
 }
 
 async fn serve_one(
-    stream: UnixStream,
+    stream: Newcomer,
     app: TowerToHyperService<Router>,
     state: Arc<Connection>,
     closing: CancellationToken,
 ) {
-    let caller = Caller::of(&stream);
+    let opened = tokio::select! {
+        opened = timeout(HEAD_TIMEOUT, stream.open()) => opened,
+        () = state.close.cancelled() => return,
+        () = closing.cancelled() => return,
+    };
+    let (peer, stream) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return debug!(%error, "a connection was not opened"),
+        Err(_) => return debug!("a connection was not opened in time"),
+    };
     let requests = Arc::clone(&state);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(peer);
         let guard = requests.begin();
         let answer = app.call(request);
         async move { answer.await.map(|response| hold(response, guard)) }
@@ -224,7 +293,12 @@ mod tests {
         let (client, server) = UnixStream::pair().unwrap();
         let app = TowerToHyperService::new(app);
         let state = Arc::new(Connection::new(Arc::clone(idle)));
-        tokio::spawn(serve_one(server, app, state, CancellationToken::new()));
+        tokio::spawn(serve_one(
+            Newcomer::Unix(server),
+            app,
+            state,
+            CancellationToken::new(),
+        ));
         client
     }
 

@@ -1,7 +1,7 @@
 //! The Kubernetes-conventions API, health and metrics: the only room that knows axum.
 //!
 //! ```text
-//! server (Unix socket) -> connections -> trace -> limits -> router -> paths, options, payload
+//! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission -> store
 //!    -> agents, logs, events (views) · discovery · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
@@ -10,6 +10,7 @@
 mod admission;
 mod agents;
 mod answer;
+mod authenticate;
 mod caller;
 mod connections;
 mod discovery;
@@ -31,11 +32,17 @@ mod state;
 mod status;
 mod stream;
 mod table;
+mod tcp;
+mod tls;
+mod tokens;
 mod trace;
 mod verbs;
+mod way_in;
 
 pub use connections::MAX_CONNECTIONS;
 pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};
 pub use router::router;
 pub use server::{ServeError, Socket};
 pub use state::Api;
+pub use tcp::{ListenError, SecurePort};
+pub use tls::{Authority, TlsError, from_files};

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, Path, Request};
-use axum::http::Uri;
 use axum::http::request::Parts;
+use axum::http::{Method, Uri};
 
+use super::options::Params;
 use super::status::ApiError;
+use crate::resource::access::Deed;
 use crate::resource::nearest::nearest;
 use crate::resource::object::API_VERSION;
 use crate::resource::{Key, Kind};
@@ -144,6 +146,51 @@ pub(super) fn key(path: &str) -> Option<Key> {
     }
 }
 
+/// What a request asks for; `None` when that is nothing of anybody's: health, versions and what else tells a client how
+/// to speak.
+///
+/// A path that is not served counts, too: whether it is there is for those to know who might use it.
+pub(super) fn deed(method: &Method, uri: &Uri) -> Option<Deed> {
+    let segments: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+    let (group, rest) = match segments.as_slice() {
+        ["metrics"] => ("", &segments[..]),
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return None,
+    };
+    let (namespace, resource, name, subresource) = match rest {
+        [] => return None,
+        ["namespaces"] => (None, "namespaces", "", &[][..]),
+        ["namespaces", name] => (Some(*name), "namespaces", *name, &[][..]),
+        ["namespaces", namespace, resource, rest @ ..] => {
+            let (name, subresource) = rest.split_first().unwrap_or((&"", &[]));
+            (Some(*namespace), *resource, *name, subresource)
+        }
+        [resource, rest @ ..] => {
+            let (name, subresource) = rest.split_first().unwrap_or((&"", &[]));
+            (None, *resource, *name, subresource)
+        }
+    };
+    let verb = match *method {
+        Method::GET | Method::HEAD if Params::of(uri).is_watch() => "watch",
+        Method::GET | Method::HEAD if name.is_empty() => "list",
+        Method::GET | Method::HEAD => "get",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "other",
+    };
+    Some(Deed {
+        verb: verb.to_owned(),
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        subresource: subresource.join("/"),
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    })
+}
+
 /// The failure of a path that is not served, with the served one that is nearest.
 pub(super) fn unknown(uri: &Uri) -> ApiError {
     let path = uri.path();
@@ -197,6 +244,68 @@ mod tests {
         ] {
             let key = key(&path).map(|key| key.to_string());
             assert_eq!(key.as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_request_asks_for_one_deed() {
+        let group = "/apis/chorus.services/v1";
+        for (method, path, expected) in [
+            (Method::GET, format!("{group}/teams"), Some("list teams - - ")),
+            (
+                Method::GET,
+                format!("{group}/namespaces/prod/teams?watch=1"),
+                Some("watch teams - prod "),
+            ),
+            (
+                Method::GET,
+                format!("{group}/namespaces/prod/teams/"),
+                Some("list teams - prod "),
+            ),
+            (
+                Method::PATCH,
+                format!("{group}/namespaces/prod/teams/x/status"),
+                Some("patch teams status prod x"),
+            ),
+            (
+                Method::DELETE,
+                format!("{group}/tokens/ci"),
+                Some("delete tokens - - ci"),
+            ),
+            (
+                Method::GET,
+                "/api/v1/namespaces/prod".to_owned(),
+                Some("get namespaces - prod prod"),
+            ),
+            (
+                Method::GET,
+                "/api/v1/namespaces/prod/events".to_owned(),
+                Some("list events - prod "),
+            ),
+            (Method::GET, "/metrics".to_owned(), Some("list metrics - - ")),
+            (Method::GET, "/apis/chorus.services".to_owned(), None),
+            (Method::GET, group.to_owned(), None),
+            (Method::GET, "/readyz".to_owned(), None),
+            (Method::TRACE, format!("{group}/teams"), Some("other teams - - ")),
+        ] {
+            let deed = deed(&method, &path.parse().unwrap()).map(|deed| {
+                let or_dash = |text: &str| {
+                    if text.is_empty() {
+                        "-".to_owned()
+                    } else {
+                        text.to_owned()
+                    }
+                };
+                let namespace = deed.namespace.as_deref().unwrap_or("-");
+                format!(
+                    "{} {} {} {namespace} {}",
+                    deed.verb,
+                    deed.resource,
+                    or_dash(&deed.subresource),
+                    deed.name
+                )
+            });
+            assert_eq!(deed.as_deref(), expected, "{method} {path}");
         }
     }
 

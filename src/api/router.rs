@@ -2,16 +2,19 @@
 
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
+use super::authenticate::authenticate;
 use super::limits::{MAX_REQUESTS, Places};
 use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
-use super::verbs::{delete, history, plan, read, scale, simulate, status, write};
-use super::{agents, discovery, events, form, health, limits, logs, namespaces, paths, trace};
+use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
+use super::{
+    agents, discovery, events, form, health, limits, logs, namespaces, paths, tokens, trace, way_in,
+};
 use crate::resource::Object;
 
 const GROUP: &str = "/apis/chorus.services/v1";
@@ -32,6 +35,8 @@ fn table(api: Api) -> Router {
     let long = long().layer(from_fn_with_state(places.for_long_work(), limits::bounded));
     bounded
         .merge(long)
+        .merge(metrics())
+        .layer(from_fn_with_state(api.clone(), authenticate))
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(health())
@@ -58,6 +63,9 @@ fn json() -> Router<Api> {
         .route(&all("agents"), get(agents::list))
         .route(&one("agents"), get(agents::list))
         .route(&one("agents/{name}"), get(agents::get))
+        .route(&all("wayin"), get(way_in::get))
+        .route(&all("tokens"), get(tokens::list).post(tokens::create))
+        .route(&all("tokens/{name}"), delete(tokens::revoke))
         .route(&all("{plural}"), get(read::list))
         .route(&one("{plural}"), get(read::list).post(write::create))
         .route(
@@ -65,7 +73,7 @@ fn json() -> Router<Api> {
             get(read::get)
                 .put(write::change)
                 .patch(write::change)
-                .delete(delete::delete),
+                .delete(deletion::delete),
         )
         .route(
             &one("{plural}/{name}/status"),
@@ -87,7 +95,7 @@ fn json() -> Router<Api> {
 fn long() -> Router<Api> {
     Router::new()
         .route(&format!("{GROUP}/simulations"), post(simulate::simulate))
-        .route_layer(from_fn(payload::json_only))
+        .route_layer(from_fn(form::known_form))
 }
 
 /// What is answered with text.
@@ -104,7 +112,11 @@ fn health() -> Router<Api> {
         .route("/healthz", get(health::live))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+}
+
+/// For those who measure the operator: answered when nothing else is, but not to everybody.
+fn metrics() -> Router<Api> {
+    Router::new().route("/metrics", get(health::metrics))
 }
 
 async fn unknown(uri: Uri) -> ApiError {

@@ -10,7 +10,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::connections;
+use super::connections::{self, Listener};
 
 /// Names one run of one kernel; two machines never share it, however one was made from the other.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -47,7 +47,7 @@ pub enum ServeError {
 /// A socket that only its owner can connect to. Its files go with it.
 #[derive(Debug)]
 pub struct Socket {
-    listener: UnixListener,
+    listener: Listener,
     path: PathBuf,
     lock: Lock,
 }
@@ -77,7 +77,7 @@ impl Socket {
         let listener = UnixListener::bind(path).map_err(failed)?;
         std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
         Ok(Self {
-            listener,
+            listener: Listener::Unix(listener),
             path: path.to_owned(),
             lock,
         })

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::status::ApiError;
 use crate::resource::lower::Endpoints;
+use crate::resource::token::WayIn;
 use crate::resource::{Key, Object};
 use crate::store::{Store, StoreError};
 use crate::swarm::{Cache, SwarmError};
@@ -20,6 +21,8 @@ pub struct Api {
     pub endpoints: Endpoints,
     /// The installation's id.
     pub instance: String,
+    /// Where clients come in over the network, if they may.
+    pub way_in: Option<WayIn>,
     /// Figures.
     pub metrics: Metrics,
     /// Ends watches and logs when the server closes.

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 
+use crate::resource::access::Deed;
 use crate::resource::nearest::did_you_mean;
 use crate::resource::object::GROUP;
 use crate::resource::validate::Cause;
@@ -19,6 +20,17 @@ pub(super) enum ApiError {
     /// 400: the request itself makes no sense.
     #[error("{0}")]
     BadRequest(String),
+    /// 401: nobody knows who asks.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// 403: whoever asks may not do this.
+    #[error("{} is forbidden: {}", .deed, forbidden(.user, .deed))]
+    Forbidden {
+        /// Who asks.
+        user: String,
+        /// For what.
+        deed: Box<Deed>,
+    },
     /// 404: no such object.
     #[error("{} \"{name}\" not found", resource(*.kind))]
     NotFound {
@@ -60,6 +72,14 @@ pub(super) enum ApiError {
     /// 409: the name is taken.
     #[error("{} \"{}\" already exists", resource(.0.kind), .0.name)]
     AlreadyExists(Key),
+    /// 409: the name is taken, of something that is none of our kinds.
+    #[error("{resource} \"{name}\" already exists")]
+    NameTaken {
+        /// The resource, as paths name it.
+        resource: &'static str,
+        /// The name.
+        name: String,
+    },
     /// 409: the object is not in the state that the client acted on.
     #[error("Operation cannot be fulfilled on {} \"{}\": {why}", resource(.key.kind), .key.name)]
     Conflict {
@@ -129,11 +149,13 @@ impl ApiError {
     pub(super) fn code(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::AlreadyExists(_) | Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::AlreadyExists(_) | Self::NameTaken { .. } | Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -148,11 +170,13 @@ impl ApiError {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "BadRequest",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden { .. } => "Forbidden",
             Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } => "NotFound",
             Self::MethodNotAllowed(_) => "MethodNotAllowed",
             Self::NotAcceptable => "NotAcceptable",
             Self::UnsupportedMediaType { .. } => "UnsupportedMediaType",
-            Self::AlreadyExists(_) => "AlreadyExists",
+            Self::AlreadyExists(_) | Self::NameTaken { .. } => "AlreadyExists",
             Self::Conflict { .. } => "Conflict",
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
@@ -186,7 +210,13 @@ impl ApiError {
                 causes: Some(causes.iter().map(status_cause).collect()),
                 ..details(kind.name(), name)
             }),
-            Self::NoSuch { resource, name } => Some(StatusDetails {
+            Self::Forbidden { deed, .. } => Some(StatusDetails {
+                name: Some(deed.name.clone()).filter(|name| !name.is_empty()),
+                group: Some(deed.group.clone()).filter(|group| !group.is_empty()),
+                kind: Some(deed.resource.clone()),
+                ..StatusDetails::default()
+            }),
+            Self::NoSuch { resource, name } | Self::NameTaken { resource, name } => Some(StatusDetails {
                 name: Some(name.clone()),
                 kind: Some((*resource).to_owned()),
                 ..StatusDetails::default()
@@ -206,6 +236,7 @@ impl ApiError {
                 ..StatusDetails::default()
             }),
             Self::BadRequest(_)
+            | Self::Unauthorized
             | Self::NoSuchPath { .. }
             | Self::MethodNotAllowed(_)
             | Self::NotAcceptable
@@ -230,8 +261,33 @@ impl IntoResponse for ApiError {
             let seconds = HeaderValue::from(seconds);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
+        if matches!(self, Self::Unauthorized) {
+            let bearer = HeaderValue::from_static("Bearer realm=\"whoosh\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
         response
     }
+}
+
+/// What somebody may not do, in Kubernetes' words.
+fn forbidden(user: &str, deed: &Deed) -> String {
+    let Deed {
+        verb,
+        group,
+        resource,
+        subresource,
+        namespace,
+        ..
+    } = deed;
+    let resource = match subresource.as_str() {
+        "" => resource.clone(),
+        subresource => format!("{resource}/{subresource}"),
+    };
+    let place = match namespace {
+        Some(namespace) => format!("in the namespace \"{namespace}\""),
+        None => "at the cluster scope".to_owned(),
+    };
+    format!("User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"{group}\" {place}")
 }
 
 /// The `Status` of a deletion that left nothing behind.

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{debug, info, warn};
 
-use super::caller::Caller;
+use super::caller::{Caller, Peer};
 use super::options::Params;
 use super::paths;
 use crate::resource::Key;
@@ -25,10 +25,16 @@ pub(super) async fn record(State(metrics): State<Metrics>, request: Request, nex
         .to_owned();
     let resource = paths::resource(request.uri().path());
     let named = paths::key(request.uri().path());
-    let actor = request.extensions().get::<Caller>().cloned().unwrap_or_default();
+    let peer = request.extensions().get::<Peer>().map(Peer::to_string);
     let verb = verb(&method, &template, Params::of(request.uri()).is_watch());
     let response = next.run(request).await;
     let code = response.status().as_u16();
+    let actor = response
+        .extensions()
+        .get::<Caller>()
+        .map(Caller::to_string)
+        .or(peer)
+        .map(tracing::field::display);
     metrics.api_answered(verb, resource, code);
     let ms = (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
     let key = named.as_ref().or_else(|| response.extensions().get::<Key>());
@@ -38,11 +44,14 @@ pub(super) async fn record(State(metrics): State<Metrics>, request: Request, nex
         .map(|(_, subresource)| subresource);
     // A probe reads for itself what is not well, and asks every few seconds.
     if response.status().is_server_error() && resource != "health" {
-        warn!(verb, resource, key, subresource, %actor, code, ms, "request failed");
+        warn!(
+            verb,
+            resource, key, subresource, actor, code, ms, "request failed"
+        );
     } else if method.is_safe() || subresource == Some("plan") {
-        debug!(verb, resource, key, subresource, %actor, code, ms, "request");
+        debug!(verb, resource, key, subresource, actor, code, ms, "request");
     } else {
-        info!(verb, resource, key, subresource, %actor, code, ms, "request");
+        info!(verb, resource, key, subresource, actor, code, ms, "request");
     }
     response
 }
@@ -111,7 +120,10 @@ mod tests {
             .route(&format!("{teams}/{{name}}/plan"), handler.clone())
             .route("/readyz", handler)
             .layer(from_fn_with_state(Metrics::new(), record));
-        let request = Request::builder().method(method).uri(path);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .extension(Peer::Local { uid: Some(0) });
         let guard = tracing::subscriber::set_default(subscriber);
         let request = request.body(Body::empty()).unwrap();
         TowerToHyperService::new(app).call(request).await.unwrap();

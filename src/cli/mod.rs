@@ -29,8 +29,8 @@ mod templates;
 mod waiting;
 
 pub use args::{
-    Cli, ClientCommand, Command, DownArgs, GlobalArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs,
-    ServerArgs, ServerUrl, SimulatedSwarmArgs, UpArgs,
+    Cli, ClientCommand, Command, DownArgs, GlobalArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs,
+    OperatorArgs, ServerArgs, ServerUrl, SimulatedSwarmArgs, UpArgs,
 };
 pub use complete::complete;
 pub use run::{parse, run};

@@ -6,8 +6,8 @@ use clap::Parser;
 
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
-    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale,
-    simulate, tree, validate, version, wait,
+    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, kubeconfig, logs,
+    scale, simulate, token, tree, validate, version, wait,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -68,6 +68,8 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::ApiResources(args) => api_resources::run(ctx, args).await,
         ClientCommand::Crds(args) => crds::run(ctx, args),
         ClientCommand::Completion(args) => completion::run(ctx, *args),
+        ClientCommand::Token(args) => token::run(ctx, args).await,
+        ClientCommand::Kubeconfig(args) => kubeconfig::run(ctx, args).await,
         ClientCommand::Version(args) => version::run(ctx, args).await,
     }
 }

@@ -95,6 +95,9 @@ pub enum DevError {
         /// What it said.
         output: String,
     },
+    /// There is no configuration for kubectl.
+    #[error("the operator runs, but no configuration for kubectl could be made; try `whoosh kubeconfig`")]
+    Kubeconfig,
     /// A server did not come up.
     #[error("{name} did not become ready within {seconds} s; its log, {log}, ends:\n{tail}", log = log.display())]
     NotReady {

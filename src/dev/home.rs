@@ -98,7 +98,11 @@ impl Home {
     /// [`DevError::File`] when something cannot be deleted.
     pub fn remove(&self) -> Result<(), DevError> {
         // The database goes last: it tells a removal that was cut off from a database that is not ours.
-        for folder in [self.log(), self.run(), self.postgres()] {
+        let kubeconfig = self.kubeconfig();
+        if kubeconfig.exists() {
+            fs::remove_file(&kubeconfig).map_err(DevError::file("remove", &kubeconfig))?;
+        }
+        for folder in [self.log(), self.run(), self.pki(), self.postgres()] {
             if folder.exists() {
                 fs::remove_dir_all(&folder).map_err(DevError::file("remove", &folder))?;
             }
@@ -134,6 +138,16 @@ impl Home {
     /// Secret files: `<namespace>/<name>`.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
+    }
+
+    /// The authority that signs the certificate of the API.
+    pub fn pki(&self) -> PathBuf {
+        self.root.join("pki")
+    }
+
+    /// What kubectl needs to come in.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.root.join("kubeconfig")
     }
 
     /// The API's socket.

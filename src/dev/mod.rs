@@ -3,7 +3,8 @@
 //! Each is a background process of its own with its data, log and pid file below one folder, so that `up` can
 //! be repeated, survives stale files of an earlier boot, and `down` leaves nothing behind.
 
-pub mod down;
+pub mod address;
+mod down;
 pub mod error;
 pub mod home;
 pub mod nats;

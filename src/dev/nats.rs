@@ -1,13 +1,12 @@
 //! A private nats-server, on an address of this machine that agents' containers can reach.
 
-use std::fs;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::net::TcpStream;
 
+use super::address::KeptAddress;
 use super::process::{Launch, Process, folder_of};
 use super::{DevError, Home};
 
@@ -15,7 +14,7 @@ use super::{DevError, Home};
 #[derive(Clone, Debug)]
 pub struct Nats {
     process: Process,
-    address_file: PathBuf,
+    address: KeptAddress,
 }
 
 impl Nats {
@@ -23,7 +22,7 @@ impl Nats {
     pub fn new(home: &Home) -> Self {
         Self {
             process: Process::new(home, "nats"),
-            address_file: home.run().join("nats.address"),
+            address: KeptAddress::new(home, "nats"),
         }
     }
 
@@ -34,16 +33,10 @@ impl Nats {
     /// # Errors
     /// [`DevError`] when its program is missing or it does not come up.
     pub async fn up(&self, host: IpAddr) -> Result<String, DevError> {
-        let known = self.address();
-        if let (Some(address), Some(_)) = (known, self.process.running()) {
+        if let (Some(address), Some(_)) = (self.address.known(), self.process.running()) {
             return Ok(url(address));
         }
-        let address = known
-            .filter(|known| known.ip() == host && is_free(*known))
-            .map_or_else(|| draw(host), Ok);
-        let address = address.map_err(DevError::file("bind a port on", host.to_string()))?;
-        fs::write(&self.address_file, address.to_string())
-            .map_err(DevError::file("write", &self.address_file))?;
+        let address = self.address.draw(host)?;
         let folder = folder_of("nats-server").ok_or(DevError::Missing {
             program: "nats-server",
             package: "nats-server",
@@ -74,20 +67,8 @@ impl Nats {
     pub async fn down(&self) -> Result<(), DevError> {
         self.process.stop(Signal::TERM, Duration::from_secs(10)).await
     }
-
-    fn address(&self) -> Option<SocketAddr> {
-        fs::read_to_string(&self.address_file).ok()?.trim().parse().ok()
-    }
 }
 
 fn url(address: SocketAddr) -> String {
     format!("nats://{address}")
-}
-
-fn is_free(address: SocketAddr) -> bool {
-    TcpListener::bind(address).is_ok()
-}
-
-fn draw(host: IpAddr) -> std::io::Result<SocketAddr> {
-    TcpListener::bind((host, 0))?.local_addr()
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::address::KeptAddress;
 use super::process::{Launch, Process};
 use super::started_as::StartedAs;
 use super::{DevError, Home};
@@ -21,6 +23,7 @@ const ANSWER_MAX: u64 = 64 << 10;
 pub struct Operator {
     process: Process,
     socket: PathBuf,
+    address: KeptAddress,
     started_as: StartedAs,
 }
 
@@ -41,7 +44,19 @@ impl Operator {
         Self {
             process: Process::new(home, "operator"),
             socket: home.socket(),
+            address: KeptAddress::new(home, "operator"),
             started_as: StartedAs::new(home, "operator"),
+        }
+    }
+
+    /// Where it serves the network, or will: on this machine alone.
+    ///
+    /// # Errors
+    /// [`DevError::File`] when there is no free port.
+    pub fn address(&self) -> Result<SocketAddr, DevError> {
+        match self.address.known() {
+            Some(known) if self.is_running() => Ok(known),
+            _ => self.address.draw(Ipv4Addr::LOCALHOST.into()),
         }
     }
 

@@ -52,7 +52,11 @@ pub async fn up(
         None => settings.docker_host.clone(),
     };
     let secrets = settings.secrets_dir.clone().unwrap_or_else(|| home.secrets());
+    let operator = Operator::new(home);
+    let listen = operator.address()?;
     let environment = [
+        ("WHOOSH_LISTEN", listen.to_string()),
+        ("WHOOSH_TLS_DIR", home.pki().display().to_string()),
         ("WHOOSH_SOCKET", home.socket().display().to_string()),
         ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
         ("WHOOSH_DATABASE_URL", database_url),
@@ -61,7 +65,5 @@ pub async fn up(
         ("WHOOSH_LOG", settings.log.clone()),
         ("WHOOSH_LOG_FORMAT", settings.log_format.clone()),
     ];
-    Operator::new(home)
-        .up(&environment, options.timeout, waiting)
-        .await
+    operator.up(&environment, options.timeout, waiting).await
 }

@@ -2,6 +2,7 @@
 //!
 //! Raw YAML or JSON comes in; [`object::Object`] is what is stored; what the planner sees has been validated.
 
+pub mod access;
 pub mod age;
 pub mod agent_spec;
 pub mod columns;
@@ -35,6 +36,7 @@ pub mod scan;
 pub mod schema;
 pub mod secrecy;
 pub mod selector;
+pub mod token;
 pub mod validate;
 pub mod workload;
 pub mod yaml;

@@ -19,6 +19,7 @@ mod lease;
 mod listen;
 mod read;
 mod row;
+mod tokens;
 mod watch;
 mod write;
 
@@ -36,6 +37,7 @@ pub use events::{EventRecord, MAX_EVENTS};
 pub use history::HistoryEntry;
 pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use read::Listed;
+pub use tokens::{Token, TokenHash};
 pub use watch::{Change, ChangeKind};
 pub use write::{MAX_OBJECT_BYTES, Op, Write};
 

@@ -1,6 +1,7 @@
 //! The operator and its command line: parse, wire, run.
 
 mod local;
+mod network;
 mod operator;
 mod simulated_swarm;
 mod stop;

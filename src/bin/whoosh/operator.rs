@@ -1,6 +1,7 @@
 //! `whoosh operator`: wires the rooms together and runs them until SIGTERM or SIGINT.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
 use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
@@ -10,8 +11,8 @@ use whoosh::store::Store;
 use whoosh::swarm::{Cache, SecretsDir, Swarm};
 use whoosh::telemetry::Metrics;
 
-use super::Failure;
 use super::stop::told_to_stop;
+use super::{Failure, network};
 
 /// Serves and reconciles until it is told to stop.
 pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), Failure> {
@@ -33,12 +34,14 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         nats_url,
         whoosh_endpoint: None,
     };
+    let network = network::listen(&args.network, &host_name()).await?;
     let (metrics, closing) = (Metrics::new(), CancellationToken::new());
     let api = Api {
         store: store.clone(),
         cache: cache.clone(),
         endpoints: endpoints.clone(),
         instance: instance.clone(),
+        way_in: network.as_ref().map(|(_, way_in)| way_in.clone()),
         metrics: metrics.clone(),
         closing: closing.clone(),
     };
@@ -55,12 +58,20 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         tuning: controller::Tuning::default(),
     };
     let observing = tokio::spawn(async move { cache.run().await });
-    let serving = tokio::spawn(socket.serve(api::router(api), closing.clone()));
+    let app = api::router(api);
+    let mut serving = JoinSet::new();
+    serving.spawn(socket.serve(app.clone(), closing.clone()));
     tracing::info!(socket = %socket_path.display(), "serving");
+    if let Some((port, way_in)) = network {
+        tracing::info!(server = way_in.server, "serving with TLS");
+        serving.spawn(port.serve(app, closing.clone()));
+    }
     controller::run(&controller, told_to_stop()?).await;
     tracing::info!("stopping");
     closing.cancel();
-    serving.await?;
+    while let Some(ended) = serving.join_next().await {
+        ended?;
+    }
     observing.abort();
     Ok(())
 }

@@ -10,14 +10,14 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
 pub use server::{
-    DownArgs, LogArgs, LogFormat, MigrateArgs, OperatorArgs, ServerArgs, ServerUrl, SimulatedSwarmArgs,
-    UpArgs,
+    DownArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs, ServerUrl,
+    SimulatedSwarmArgs, UpArgs,
 };
 pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
-    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, logs, scale,
-    simulate, tree, validate, version, wait,
+    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, kubeconfig, logs,
+    scale, simulate, token, tree, validate, version, wait,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -151,6 +151,10 @@ pub enum ClientCommand {
     ApiResources(api_resources::ApiResourcesArgs),
     /// Write the kinds as Kubernetes CustomResourceDefinitions
     Crds(crds::CrdsArgs),
+    /// Make, list and revoke tokens, with which clients come in over the network
+    Token(token::TokenArgs),
+    /// Print a configuration for kubectl, with a token of its own
+    Kubeconfig(kubeconfig::KubeconfigArgs),
     /// Print a script that completes commands, flags, kinds and live names in your shell
     Completion(completion::CompletionArgs),
     /// Show the version of this program and of the operator

@@ -1,6 +1,7 @@
 //! Arguments of the commands that run servers; the rooms that run them read these.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +50,37 @@ pub struct ServerArgs {
     /// Folder with the content of secrets, one file for each: NAMESPACE/NAME
     #[arg(long, value_name = "DIR", env = "WHOOSH_SECRETS_DIR")]
     pub secrets_dir: Option<PathBuf>,
+}
+
+/// Where clients come in over the network.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Network options")]
+pub struct NetworkArgs {
+    /// Serve the API with TLS at this address, for kubectl and others with a token; there is no listener without TLS
+    #[arg(long, value_name = "IP:PORT", env = "WHOOSH_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Folder of the authority that signs the server's certificate; made when it is not there
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WHOOSH_TLS_DIR",
+        default_value = "/etc/whoosh/pki"
+    )]
+    pub tls_dir: PathBuf,
+    /// Another host name or address that clients use, for the server's certificate; can be repeated
+    #[arg(
+        long = "tls-name",
+        value_name = "NAME",
+        env = "WHOOSH_TLS_NAMES",
+        value_delimiter = ','
+    )]
+    pub tls_names: Vec<String>,
+    /// Certificate chain of your own, as PEM, in place of one that --tls-dir signs
+    #[arg(long, value_name = "FILE", env = "WHOOSH_TLS_CERT", requires_all = ["tls_key", "listen"])]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, as PEM
+    #[arg(long, value_name = "FILE", env = "WHOOSH_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// What is logged, and how.
@@ -101,7 +133,10 @@ Examples:
 
   # With a bus, secrets, and a log for machines
   whoosh operator --database-url postgres://whoosh@db/whoosh --nats-url nats://nats:4222 \\
-    --secrets-dir /etc/whoosh/secrets --log-format json")]
+    --secrets-dir /etc/whoosh/secrets --log-format json
+
+  # For kubectl, too (`whoosh kubeconfig` makes its configuration)
+  whoosh operator --database-url postgres://whoosh@db/whoosh --listen 0.0.0.0:6443 --tls-name swarm.example")]
 pub struct OperatorArgs {
     /// Postgres 15 or newer that keeps what is declared
     #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
@@ -109,6 +144,9 @@ pub struct OperatorArgs {
     /// The other servers.
     #[command(flatten)]
     pub servers: ServerArgs,
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkArgs,
     /// The log.
     #[command(flatten)]
     pub log: LogArgs,

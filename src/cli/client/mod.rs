@@ -25,7 +25,10 @@ use super::talk;
 use crate::resource::object::API_VERSION;
 use crate::resource::outlook::{Outlook, Scenario};
 use crate::resource::proposal::Proposal;
+use crate::resource::token::{NewToken, TokenInfo, TokenList, WayIn};
 use crate::resource::{Key, Kind};
+
+const TOKENS: &str = "apis/chorus.services/v1/tokens";
 
 /// How often a busy operator is asked, about a second apart.
 const TRIES: usize = 10;
@@ -250,6 +253,42 @@ impl Client {
     pub(super) async fn simulate(&self, scenario: &Scenario) -> Result<Outlook, ClientError> {
         let path = format!("apis/{API_VERSION}/simulations");
         self.json(self.request(Method::POST, &path).json(scenario)).await
+    }
+
+    /// Makes a token, which is told in the answer and never again.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 when the name is taken.
+    pub(super) async fn create_token(&self, wanted: &NewToken) -> Result<TokenInfo, ClientError> {
+        self.json(self.request(Method::POST, TOKENS).json(wanted)).await
+    }
+
+    /// Lists all tokens, without what they are.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(super) async fn tokens(&self) -> Result<Vec<TokenInfo>, ClientError> {
+        let list: TokenList = self.json(self.request(Method::GET, TOKENS)).await?;
+        Ok(list.items)
+    }
+
+    /// Makes a token open nothing any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when there is none of the name.
+    pub(super) async fn revoke_token(&self, name: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, &format!("{TOKENS}/{name}"));
+        self.send(request, self.timeout).await?;
+        Ok(())
+    }
+
+    /// Where the operator serves its API over the network.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when it does not.
+    pub(super) async fn way_in(&self) -> Result<WayIn, ClientError> {
+        self.json(self.request(Method::GET, &format!("apis/{API_VERSION}/wayin")))
+            .await
     }
 
     /// Lists the events of a namespace, or of all.

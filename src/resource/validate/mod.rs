@@ -14,6 +14,7 @@ mod view;
 mod warnings;
 
 pub use cause::{Cause, CauseReason, Invalid};
+pub use syntax::dns_label as label;
 pub use warnings::warnings;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;

@@ -41,7 +41,7 @@ fn is_dns_label(text: &str) -> bool {
 }
 
 /// A DNS-1123 label: names of objects, namespaces and roles.
-pub(super) fn dns_label(text: &str) -> Checked {
+pub fn dns_label(text: &str) -> Result<(), String> {
     check(is_dns_label(text), || {
         let count = text.chars().count();
         let length = if count > LABEL_MAX {

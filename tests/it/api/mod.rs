@@ -3,6 +3,7 @@
 mod compaction;
 mod errors;
 mod limits;
+mod network;
 mod objects;
 mod subresources;
 mod swarm;
@@ -42,6 +43,7 @@ struct Server {
     closing: CancellationToken,
     serving: JoinHandle<()>,
     socket: PathBuf,
+    api: Api,
     _home: TempDir,
 }
 
@@ -71,14 +73,16 @@ impl Server {
         let path = home.path().join("run/whoosh.sock");
         let socket = Socket::bind(&path).unwrap();
         let (metrics, closing) = (Metrics::new(), CancellationToken::new());
-        let app = api::router(Api {
+        let api = Api {
             store: store.clone(),
             cache: cache.clone(),
             endpoints: Endpoints::default(),
             instance,
+            way_in: None,
             metrics,
             closing: closing.clone(),
-        });
+        };
+        let app = api::router(api.clone());
         Self {
             http: client(&path),
             store,
@@ -86,6 +90,7 @@ impl Server {
             serving: tokio::spawn(socket.serve(app, closing.clone())),
             closing,
             socket: path,
+            api,
             _home: home,
         }
     }

@@ -107,6 +107,7 @@ impl Office {
             cache,
             endpoints: Endpoints::default(),
             instance,
+            way_in: None,
             metrics: Metrics::new(),
             closing: CancellationToken::new(),
         };

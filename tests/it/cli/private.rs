@@ -32,10 +32,8 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
     machine.whoosh(&loud, "").await.ok();
     machine.entrust(&["postgres", "operator"]);
     assert!(log_levels(&machine.home).contains(&Value::from("DEBUG")));
-    assert_eq!(
-        machine.whoosh(&loud, "").await.ok(),
-        "The operator runs already.\n"
-    );
+    let again = machine.whoosh(&loud, "").await.ok();
+    assert!(again.starts_with("The operator runs already.\n"), "{again}");
 
     let files = converge::team("private", 1, "");
     machine
@@ -46,10 +44,8 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
     assert_eq!(before.len(), 2);
 
     machine.kill("postgres");
-    assert_eq!(
-        machine.whoosh(&loud, "").await.ok(),
-        "The operator runs already.\n"
-    );
+    let again = machine.whoosh(&loud, "").await.ok();
+    assert!(again.starts_with("The operator runs already.\n"), "{again}");
     machine.entrust(&["postgres", "operator"]);
 
     let away = "unix:///nowhere/docker.sock";

@@ -1,0 +1,95 @@
+//! The door: who somebody is, and whether they may do what they ask for. Nothing else is looked at before.
+
+use std::net::SocketAddr;
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::caller::{Caller, Peer};
+use super::paths;
+use super::state::Api;
+use super::status::ApiError;
+use crate::store::TokenHash;
+
+/// Middleware: refuses a request of somebody unknown, and one for what its sender may not do.
+pub(super) async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match admit(&api, &parts).await {
+        Ok(caller) => {
+            parts.extensions.insert(caller.clone());
+            let mut response = next.run(Request::from_parts(parts, body)).await;
+            // For the log.
+            response.extensions_mut().insert(caller);
+            response
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn admit(api: &Api, request: &Parts) -> Result<Caller, ApiError> {
+    let caller = match request.extensions.get::<Peer>() {
+        Some(Peer::Local { uid }) => Caller::local(*uid),
+        Some(Peer::Remote(address)) => bearer(api, &request.headers, *address).await?,
+        None => return Err(ApiError::Unauthorized),
+    };
+    match paths::deed(&request.method, &request.uri) {
+        Some(deed) if !caller.grant.allows(&deed) => Err(ApiError::Forbidden {
+            user: caller.user_name(),
+            deed: Box::new(deed),
+        }),
+        _ => Ok(caller),
+    }
+}
+
+/// Whose token a request carries.
+async fn bearer(api: &Api, headers: &HeaderMap, address: SocketAddr) -> Result<Caller, ApiError> {
+    let token = token_of(headers).ok_or(ApiError::Unauthorized)?;
+    let found = api
+        .store
+        .token(&hash(token))
+        .await?
+        .ok_or(ApiError::Unauthorized)?;
+    Ok(Caller::bearer(found.name, address.ip(), found.grant))
+}
+
+/// The token of the one `Authorization: Bearer …` that there is.
+fn token_of(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (only, None) = (all.next()?, all.next()) else {
+        return None;
+    };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// What a token is known by. It is random and long, so a plain hash of it tells nothing.
+pub(super) fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_told_once_and_as_a_bearers() {
+        for (values, expected) in [
+            (&["Bearer abc"][..], Some("abc")),
+            (&["bearer abc"], Some("abc")),
+            (&[], None),
+            (&["Basic abc"], None),
+            (&["abc"], None),
+            (&["Bearer a", "Bearer b"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            assert_eq!(token_of(&headers), expected, "{values:?}");
+        }
+    }
+}

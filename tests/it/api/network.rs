@@ -1,0 +1,212 @@
+//! The API over the network: TLS, tokens, and who may do what.
+
+use std::net::SocketAddr;
+
+use jiff::civil::date;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use whoosh::api::{self, Authority, SecurePort};
+
+use super::{Answer, PATIENCE, Server, TEAMS, answer, at, server, team};
+
+const TOKENS: &str = "/apis/chorus.services/v1/tokens";
+
+/// The network side of a server.
+struct Door {
+    address: SocketAddr,
+    http: reqwest::Client,
+}
+
+impl Door {
+    async fn of(server: &Server) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let today = date(2026, 1, 1);
+        let authority = Authority::open(folder.path(), today).unwrap();
+        let config = authority.serve_as(&["localhost".to_owned()], today).unwrap();
+        let port = SecurePort::bind("127.0.0.1:0".parse().unwrap(), config)
+            .await
+            .unwrap();
+        let address = port.address();
+        tokio::spawn(port.serve(api::router(server.api.clone()), server.closing.clone()));
+        let trusted = reqwest::Certificate::from_pem(authority.certificate().as_bytes()).unwrap();
+        let http = reqwest::Client::builder()
+            .tls_certs_only([trusted])
+            .build()
+            .unwrap();
+        Self { address, http }
+    }
+
+    fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+        let url = format!("https://localhost:{}{path}", self.address.port());
+        let request = self.http.request(method, url).timeout(PATIENCE);
+        match token {
+            "" => request,
+            token => request.bearer_auth(token),
+        }
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Answer {
+        answer(self.request(Method::GET, path, token)).await
+    }
+}
+
+/// A new token.
+async fn token(server: &Server, wanted: &Value) -> String {
+    let made = server.post(TOKENS, wanted).await.ok(201);
+    made["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_a_token_that_counts() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let view = token(
+        &server,
+        &json!({"name": "view", "role": "view", "namespaces": null}),
+    )
+    .await;
+    let brief = json!({"name": "brief", "role": "view", "namespaces": null, "lifetimeSeconds": 0});
+    let brief = token(&server, &brief).await;
+    let wrong = view.replace(&view[10..20], "0000000000");
+    for (token, code) in [
+        ("", 401),
+        ("whoosh_", 401),
+        (&*wrong, 401),
+        (&*brief, 401),
+        (&*view, 200),
+    ] {
+        for path in [TEAMS, "/apis", "/metrics", "/version", "/no/such/path"] {
+            let expected = if code == 200 && path.starts_with("/no") {
+                404
+            } else {
+                code
+            };
+            assert_eq!(door.get(path, token).await.code, expected, "{path} {token}");
+        }
+        assert_eq!(door.get("/livez", token).await.code, 200);
+    }
+    let refused = door.get(TEAMS, "").await.refused(401, "Unauthorized");
+    assert_eq!(refused, "Unauthorized");
+
+    server.delete(&format!("{TOKENS}/view")).await.ok(200);
+    door.get(TEAMS, &view).await.refused(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn each_role_does_what_it_may_where_it_may() {
+    let server = server().await;
+    server.create("payments").await;
+    let door = Door::of(&server).await;
+    let elsewhere = TEAMS.replace("default", "prod");
+    let everywhere = "/apis/chorus.services/v1/teams";
+    let status = format!("{}/status", at("payments"));
+    let history = format!("{}/history", at("payments"));
+    for (role, allowed) in [
+        ("admin", "list list-prod list-all create status history tokens"),
+        ("edit", "list list-prod list-all create history"),
+        ("view", "list list-prod list-all history"),
+        ("agent", "list list-prod list-all"),
+    ] {
+        let token = token(&server, &json!({"name": role, "role": role, "namespaces": null})).await;
+        let patch = json!({"status": {"state": "Ready"}}).to_string();
+        let requests = [
+            ("list", door.request(Method::GET, TEAMS, &token)),
+            ("list-prod", door.request(Method::GET, &elsewhere, &token)),
+            ("list-all", door.request(Method::GET, everywhere, &token)),
+            (
+                "create",
+                door.request(Method::POST, TEAMS, &token)
+                    .json(&team(&format!("by-{role}"))),
+            ),
+            (
+                "status",
+                door.request(Method::PATCH, &status, &token)
+                    .header("content-type", super::MERGE_PATCH)
+                    .body(patch),
+            ),
+            ("history", door.request(Method::GET, &history, &token)),
+            ("tokens", door.request(Method::GET, TOKENS, &token)),
+        ];
+        let mut done = Vec::new();
+        for (what, request) in requests {
+            match answer(request).await.code {
+                200 | 201 => done.push(what),
+                403 => {}
+                code => panic!("{role} {what}: {code}"),
+            }
+        }
+        assert_eq!(done.join(" "), allowed, "{role}");
+    }
+
+    let narrow = json!({"name": "narrow", "role": "edit", "namespaces": ["default"]});
+    let narrow = token(&server, &narrow).await;
+    door.get(TEAMS, &narrow).await.ok(200);
+    assert_eq!(
+        door.get(&elsewhere, &narrow).await.refused(403, "Forbidden"),
+        "teams.chorus.services is forbidden: User \"token:narrow\" cannot list resource \"teams\" in API group \
+         \"chorus.services\" in the namespace \"prod\""
+    );
+    let all = door.get(everywhere, &narrow).await.refused(403, "Forbidden");
+    assert!(all.ends_with("at the cluster scope"), "{all}");
+}
+
+#[tokio::test]
+async fn what_somebody_changed_is_known_by_their_name() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let token = token(
+        &server,
+        &json!({"name": "ci", "role": "edit", "namespaces": null}),
+    )
+    .await;
+    let request = door.request(Method::POST, TEAMS, &token).json(&team("payments"));
+    answer(request).await.ok(201);
+    let history = server.get(&format!("{}/history", at("payments"))).await.ok(200);
+    assert_eq!(history["items"][0]["actor"], "token:ci@127.0.0.1", "{history}");
+    let listed = server.get(TOKENS).await;
+    assert!(!listed.text.contains(&token), "a token is told once");
+    let listed = listed.ok(200);
+    assert_eq!(listed["items"][0]["name"], "ci");
+    assert!(listed["items"][0]["lastUsed"].is_string(), "{listed}");
+    let again = server
+        .post(TOKENS, &json!({"name": "ci", "role": "view", "namespaces": null}))
+        .await;
+    assert_eq!(
+        again.refused(409, "AlreadyExists"),
+        "tokens \"ci\" already exists"
+    );
+    for (wanted, part) in [
+        (
+            json!({"name": "x", "role": "root", "namespaces": null}),
+            "unknown variant `root`",
+        ),
+        (
+            json!({"name": "a/b", "role": "view", "namespaces": null}),
+            "a token's name must be a DNS label",
+        ),
+        (
+            json!({"name": "x", "role": "view", "namespaces": [""]}),
+            "a token's namespace must be a DNS label",
+        ),
+    ] {
+        let refused = server.post(TOKENS, &wanted).await.refused(400, "BadRequest");
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_without_tls() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    stream
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut told = Vec::new();
+    // It may be cut before it is read.
+    let _ = stream.read_to_end(&mut told).await;
+    assert!(!String::from_utf8_lossy(&told).contains("HTTP"), "{told:?}");
+}
