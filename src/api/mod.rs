@@ -3,7 +3,7 @@
 //! ```text
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission -> store
-//!    -> agents, logs, events (views) · discovery · health
+//!    -> agents, logs, events, namespaces, definitions (views) · discovery, openapi · reviews, tokens · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```
 
@@ -13,6 +13,7 @@ mod answer;
 mod authenticate;
 mod caller;
 mod connections;
+mod definitions;
 mod discovery;
 mod events;
 mod form;
@@ -21,11 +22,13 @@ mod limits;
 mod logs;
 mod lowering;
 mod namespaces;
+mod openapi;
 mod options;
 mod paths;
 mod payload;
 mod polled;
 mod recent;
+mod reviews;
 mod router;
 mod server;
 mod state;

@@ -154,6 +154,8 @@ pub(super) fn deed(method: &Method, uri: &Uri) -> Option<Deed> {
     let segments: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
     let (group, rest) = match segments.as_slice() {
         ["metrics"] => ("", &segments[..]),
+        // Everybody may know who they are and what they may do.
+        ["apis", "authentication.k8s.io" | "authorization.k8s.io", ..] => return None,
         ["api", _, rest @ ..] => ("", rest),
         ["apis", group, _, rest @ ..] => (*group, rest),
         _ => return None,

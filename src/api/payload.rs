@@ -3,6 +3,7 @@
 use axum::body::{self, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{Method, header};
+use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
 use super::limits::MAX_BODY;
@@ -17,6 +18,11 @@ const YAML: [&str; 4] = [
     "text/x-yaml",
 ];
 const MERGE_PATCH: &str = "application/merge-patch+json";
+const JSON_PATCH: &str = "application/json-patch+json";
+/// Operations of one JSON patch, as in Kubernetes.
+const OPERATIONS_MAX: usize = 10_000;
+/// Copies of one JSON patch: each may double the object, so each is weighed.
+const COPIES_MAX: usize = 100;
 
 /// A body that must be there: one JSON or YAML document.
 pub(super) struct Document(pub(super) Value);
@@ -30,17 +36,38 @@ pub(super) enum Edit {
     Replace(Value),
     /// This JSON merge patch (RFC 7396) is applied to it.
     Merge(Value),
+    /// This JSON patch (RFC 6902) is applied to it.
+    Operations(Patch),
 }
 
 impl Edit {
     /// What becomes of `old`.
-    pub(super) fn of(&self, mut old: Value) -> Value {
+    ///
+    /// # Errors
+    /// 422 when a JSON patch does not fit it.
+    pub(super) fn of(&self, mut old: Value) -> Result<Value, ApiError> {
         match self {
-            Self::Replace(new) => return new.clone(),
+            Self::Replace(new) => return Ok(new.clone()),
             Self::Merge(patch) => json_patch::merge(&mut old, patch),
+            Self::Operations(patch) => apply(&mut old, patch)?,
         }
-        old
+        Ok(old)
     }
+}
+
+/// Applies a JSON patch, one operation after another, as long as the object does not outgrow what a request may hold.
+fn apply(object: &mut Value, Patch(operations): &Patch) -> Result<(), ApiError> {
+    for (at, operation) in operations.iter().enumerate() {
+        json_patch::patch(object, std::slice::from_ref(operation)).map_err(|error| {
+            let (path, why) = (error.path, error.kind);
+            ApiError::Unprocessable(format!("operation {at} of the patch, at \"{path}\": {why}"))
+        })?;
+        let is_copy = matches!(operation, PatchOperation::Copy(_));
+        if is_copy && object.to_string().len() > MAX_BODY {
+            return Err(ApiError::TooLarge(MAX_BODY));
+        }
+    }
+    Ok(())
 }
 
 impl<S: Send + Sync> FromRequest<S> for Document {
@@ -80,26 +107,39 @@ impl<S: Send + Sync> FromRequest<S> for Edit {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if request.method() == Method::PATCH {
-            return merge_patch(request).await.map(Self::Merge);
+            return patch(request).await;
         }
         let Document(new) = Document::from_request(request, state).await?;
         Ok(Self::Replace(new))
     }
 }
 
-async fn merge_patch(request: Request) -> Result<Value, ApiError> {
+async fn patch(request: Request) -> Result<Edit, ApiError> {
     let (media, bytes) = read(request).await?;
-    if media != MERGE_PATCH {
-        return Err(ApiError::UnsupportedMediaType {
+    let refused = |why: String| Err(ApiError::BadRequest(why));
+    match media.as_str() {
+        MERGE_PATCH => match json(&bytes)? {
+            patch @ Value::Object(_) => Ok(Edit::Merge(patch)),
+            _ => refused("a merge patch must be a JSON object".to_owned()),
+        },
+        JSON_PATCH => {
+            let patch: Patch = serde_json::from_value(json(&bytes)?)
+                .map_err(|error| ApiError::BadRequest(format!("the body is not a JSON patch: {error}")))?;
+            let copies = patch.iter().filter(|one| matches!(one, PatchOperation::Copy(_)));
+            match (patch.len(), copies.count()) {
+                (count, _) if count > OPERATIONS_MAX => refused(format!(
+                    "the patch has {count} operations; {OPERATIONS_MAX} are the most"
+                )),
+                (_, copies) if copies > COPIES_MAX => refused(format!(
+                    "the patch has {copies} copies; {COPIES_MAX} are the most"
+                )),
+                _ => Ok(Edit::Operations(patch)),
+            }
+        }
+        _ => Err(ApiError::UnsupportedMediaType {
             got: media,
-            supported: MERGE_PATCH,
-        });
-    }
-    match json(&bytes)? {
-        patch @ Value::Object(_) => Ok(patch),
-        _ => Err(ApiError::BadRequest(
-            "a merge patch must be a JSON object".to_owned(),
-        )),
+            supported: "application/json-patch+json, application/merge-patch+json",
+        }),
     }
 }
 
@@ -150,11 +190,38 @@ fn media_type(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
+    fn a_json_patch_is_applied_whole_or_not_at_all() {
+        let edit = |operations: Value| {
+            let patch = serde_json::from_value(operations).unwrap();
+            Edit::Operations(patch).of(json!({"a": {"b": 1}}))
+        };
+        let added = edit(
+            json!([{"op": "test", "path": "/a/b", "value": 1}, {"op": "add", "path": "/c", "value": 2}]),
+        );
+        assert_eq!(added.unwrap(), json!({"a": {"b": 1}, "c": 2}));
+        let refused =
+            edit(json!([{"op": "remove", "path": "/a"}, {"op": "remove", "path": "/x"}])).unwrap_err();
+        assert_eq!(refused.code(), 422);
+        assert!(
+            refused
+                .to_string()
+                .contains("operation 1 of the patch, at \"/x\": "),
+            "{refused}"
+        );
+        let doubled: Vec<Value> = (0..COPIES_MAX)
+            .map(|number| json!({"op": "copy", "from": "", "path": format!("/{number}")}))
+            .collect();
+        assert_eq!(edit(json!(doubled)).unwrap_err().code(), 413);
+    }
+
+    #[test]
     fn a_yaml_body_holds_one_object() {
-        assert_eq!(yaml(b"a: 1\n").unwrap(), serde_json::json!({"a": 1}));
+        assert_eq!(yaml(b"a: 1\n").unwrap(), json!({"a": 1}));
         for (body, part) in [
             (&b"a: [1"[..], "the body, line "),
             (b"a: 1\n---\nb: 2\n", "holds 2 YAML documents"),

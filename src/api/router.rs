@@ -13,7 +13,8 @@ use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
 use super::{
-    agents, discovery, events, form, health, limits, logs, namespaces, paths, tokens, trace, way_in,
+    agents, definitions, discovery, events, form, health, limits, logs, namespaces, openapi, paths, reviews,
+    tokens, trace, way_in,
 };
 use crate::resource::Object;
 
@@ -51,6 +52,8 @@ fn json() -> Router<Api> {
     let one = |rest: &str| format!("{GROUP}/namespaces/{{namespace}}/{rest}");
     Router::new()
         .route("/version", get(discovery::version))
+        .route("/openapi/v3", get(openapi::index))
+        .route("/openapi/v3/{*group}", get(openapi::of_group))
         .route("/api", get(discovery::core_versions))
         .route("/api/v1", get(discovery::core_resources))
         .route("/api/v1/namespaces", get(namespaces::list))
@@ -58,8 +61,17 @@ fn json() -> Router<Api> {
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
         .route("/apis", get(discovery::groups))
-        .route("/apis/chorus.services", get(discovery::group))
-        .route(GROUP, get(discovery::resources))
+        .route("/apis/{group}", get(discovery::group))
+        .route("/apis/{group}/v1", get(discovery::resources))
+        .merge(reviews())
+        .route(
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+            get(definitions::list),
+        )
+        .route(
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}",
+            get(definitions::get),
+        )
         .route(&all("agents"), get(agents::list))
         .route(&one("agents"), get(agents::list))
         .route(&one("agents/{name}"), get(agents::get))
@@ -96,6 +108,23 @@ fn long() -> Router<Api> {
     Router::new()
         .route(&format!("{GROUP}/simulations"), post(simulate::simulate))
         .route_layer(from_fn(form::known_form))
+}
+
+/// What somebody is told of themselves.
+fn reviews() -> Router<Api> {
+    Router::new()
+        .route(
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            post(reviews::who),
+        )
+        .route(
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            post(reviews::may),
+        )
+        .route(
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+            post(reviews::rules),
+        )
 }
 
 /// What is answered with text.

@@ -104,6 +104,9 @@ pub(super) enum ApiError {
         /// Every problem.
         causes: Vec<Cause>,
     },
+    /// 422: a patch does not fit what it is for.
+    #[error("the server rejected our request due to an error in our request: {0}")]
+    Unprocessable(String),
     /// 429: this many requests are being answered.
     #[error(
         "the operator answers {0} requests and watches already, as many as it will; end some of the watches, or \
@@ -158,7 +161,7 @@ impl ApiError {
             Self::AlreadyExists(_) | Self::NameTaken { .. } | Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid { .. } | Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout(_) | Self::TooLargeRevision { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -180,7 +183,7 @@ impl ApiError {
             Self::Conflict { .. } => "Conflict",
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
-            Self::Invalid { .. } => "Invalid",
+            Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
             Self::TooManyRequests(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
             Self::Timeout(_) | Self::TooLargeRevision { .. } => "Timeout",
@@ -236,6 +239,7 @@ impl ApiError {
                 ..StatusDetails::default()
             }),
             Self::BadRequest(_)
+            | Self::Unprocessable(_)
             | Self::Unauthorized
             | Self::NoSuchPath { .. }
             | Self::MethodNotAllowed(_)

@@ -19,6 +19,8 @@ pub(super) enum Columns {
     Events,
     /// Those of Kubernetes' namespaces.
     Namespaces,
+    /// Those of the definitions of kinds.
+    Definitions,
 }
 
 /// How much of an object stands beside its cells: the parameter `includeObject`.
@@ -106,6 +108,7 @@ impl Columns {
                     definition("Name", "string", "name", "", 1),
                 ];
             }
+            Self::Definitions => {}
             Self::Namespaces => all.extend([
                 definition("Status", "string", "", "", 0),
                 definition("Age", "string", "", "", 0),
@@ -124,6 +127,7 @@ impl Columns {
                 std::iter::once(name).chain(own).collect()
             }
             Self::Events => event_cells(object, now),
+            Self::Definitions => vec![name],
             Self::Namespaces => {
                 let created = object
                     .pointer("/metadata/creationTimestamp")

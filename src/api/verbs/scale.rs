@@ -42,7 +42,7 @@ pub(in crate::api) async fn change(
     let change = Change::new(&key, &caller, "scale", &params)?;
     let scaled = |old: &Object| {
         let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
-        with_scale(write::json(old)?, &edit.of(scale))
+        with_scale(write::json(old)?, &edit.of(scale)?)
     };
     let Answer { code, body, warnings } = write::replace(&api, change, scaled).await?;
     Ok(Answer {

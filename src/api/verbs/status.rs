@@ -37,7 +37,7 @@ pub(in crate::api) async fn change(
     let change = Change::new(&key, &caller, "status", &params)?;
     let changed = change
         .carry_out(&api, |old| {
-            let mut raw = edit.of(json(old)?);
+            let mut raw = edit.of(json(old)?)?;
             let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
             unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
             let status = checked(old, raw["status"].take())?;

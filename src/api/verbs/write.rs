@@ -57,10 +57,10 @@ pub(in crate::api) async fn change(
 ) -> Result<Answer<Object>, ApiError> {
     let reason = match edit {
         Edit::Replace(_) => "update",
-        Edit::Merge(_) => "patch",
+        Edit::Merge(_) | Edit::Operations(_) => "patch",
     };
     let change = Change::new(&key, &caller, reason, &params)?;
-    replace(&api, change, |old| Ok(edit.of(json(old)?))).await
+    replace(&api, change, |old| edit.of(json(old)?)).await
 }
 
 /// Replaces an object by what `make` turns its present state into, after admission.

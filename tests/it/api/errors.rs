@@ -120,7 +120,6 @@ async fn formats_that_are_not_offered_are_named_with_those_that_are() {
         answer(request.body(body))
     };
     for format in [
-        "application/json-patch+json",
         "application/strategic-merge-patch+json",
         "application/apply-patch+yaml",
     ] {

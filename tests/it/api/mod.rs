@@ -1,6 +1,7 @@
 //! The API over its Unix socket, in front of a real Postgres.
 
 mod compaction;
+mod discovery;
 mod errors;
 mod limits;
 mod network;

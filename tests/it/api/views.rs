@@ -7,30 +7,6 @@ use whoosh::store::{EventRecord, EventType};
 use super::{TEAMS, at, names, server, team};
 
 #[tokio::test]
-async fn kubernetes_clients_discover_what_there_is() {
-    let server = server().await;
-    let groups = server.get("/apis").await.ok(200);
-    assert_eq!(groups["kind"], "APIGroupList");
-    assert_eq!(groups["groups"][0]["name"], "chorus.services");
-    let group = server.get("/apis/chorus.services").await.ok(200);
-    assert_eq!(group["preferredVersion"]["groupVersion"], "chorus.services/v1");
-    let resources = server.get("/apis/chorus.services/v1").await.ok(200);
-    let teams = &resources["resources"][0];
-    assert_eq!(
-        (&teams["name"], &teams["kind"], &teams["namespaced"]),
-        (&json!("teams"), &json!("Team"), &json!(true))
-    );
-    assert_eq!(teams["shortNames"][0], "tm");
-    assert_eq!(server.get("/api").await.ok(200)["versions"], json!(["v1"]));
-    assert_eq!(
-        server.get("/api/v1").await.ok(200)["resources"][0]["name"],
-        "events"
-    );
-    let version = server.get("/version").await.ok(200);
-    assert_eq!(version["gitVersion"], format!("v{}", env!("CARGO_PKG_VERSION")));
-}
-
-#[tokio::test]
 async fn a_slash_at_the_end_changes_nothing() {
     let server = server().await;
     server.create("payments").await;

@@ -1,0 +1,93 @@
+//! What this API serves, in the words that Kubernetes clients ask for: `/api`, `/apis` and below.
+
+mod aggregated;
+mod groups;
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIGroupList, APIResourceList, APIVersions};
+use k8s_openapi::apimachinery::pkg::version::Info;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::paths;
+use super::state::Api;
+use super::status::ApiError;
+pub(super) use groups::{Group, has_scale, has_status};
+
+/// How long the engine may take to say its version.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// `GET /api`
+pub(super) async fn core_versions(headers: HeaderMap) -> Response {
+    if let Some(answer) = aggregated::answer(&headers, &[Group::Core]) {
+        return answer;
+    }
+    Json(APIVersions {
+        server_address_by_client_cidrs: Vec::new(),
+        versions: vec!["v1".to_owned()],
+    })
+    .into_response()
+}
+
+/// `GET /apis`
+pub(super) async fn groups(headers: HeaderMap) -> Response {
+    if let Some(answer) = aggregated::answer(&headers, &Group::NAMED) {
+        return answer;
+    }
+    Json(APIGroupList {
+        groups: Group::NAMED.into_iter().map(Group::describe).collect(),
+    })
+    .into_response()
+}
+
+/// `GET /apis/{group}`
+pub(super) async fn group(Path(name): Path<String>, uri: Uri) -> Result<Json<APIGroup>, ApiError> {
+    let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
+    Ok(Json(group.describe()))
+}
+
+/// `GET /api/v1`
+pub(super) async fn core_resources() -> Json<APIResourceList> {
+    Json(Group::Core.list())
+}
+
+/// `GET /apis/{group}/v1`
+pub(super) async fn resources(Path(name): Path<String>, uri: Uri) -> Result<Json<APIResourceList>, ApiError> {
+    let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
+    Ok(Json(group.list()))
+}
+
+/// What Kubernetes clients read, and what the Swarm runs on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Versions {
+    #[serde(flatten)]
+    own: Info,
+    /// The Docker Engine's; absent while it is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine_version: Option<String>,
+}
+
+/// `GET /version`
+pub(super) async fn version(State(api): State<Api>) -> Json<Versions> {
+    let text = |number: &str| number.to_owned();
+    let own = Info {
+        major: text(env!("CARGO_PKG_VERSION_MAJOR")),
+        minor: text(env!("CARGO_PKG_VERSION_MINOR")),
+        git_version: format!("v{}", env!("CARGO_PKG_VERSION")),
+        platform: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        ..Info::default()
+    };
+    // Nobody waits here for an engine that does not answer.
+    let engine = match api.cache.health() {
+        Ok(()) => timeout(ENGINE_PATIENCE, api.cache.swarm().version()).await.ok(),
+        Err(_) => None,
+    };
+    let engine_version = engine.and_then(Result::ok).map(|version| version.engine);
+    Json(Versions { own, engine_version })
+}
