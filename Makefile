@@ -50,7 +50,7 @@ sqlx: ## Write what Postgres says about each query to .sqlx/
 faults: setup ## Play every fault plan, or the one that PLAN names, and say what came of them
 	@WHOOSH_FAULTS='$(or $(PLAN),all)' scripts/faults $(AS_ROOT) --test it \
 		faults::$(if $(PLAN),plans_of_$(firstword $(subst /, ,$(PLAN)))) \
-		-- --nocapture --test-threads=1 --skip store:: --skip sim::
+		-- --nocapture --skip store:: --skip sim::
 
 mutations: setup ## Break one rule after another in a copy, and show that tests notice (NAMES=…)
 	@scripts/mutations $(NAMES)
