@@ -91,14 +91,19 @@ impl<S: Send + Sync> FromRequest<S> for MaybeDocument {
         if bytes.is_empty() {
             return Ok(Self(None));
         }
-        match media.as_str() {
-            "" | JSON => json(&bytes).map(Some).map(Self),
-            media if YAML.contains(&media) => yaml(&bytes).map(Some).map(Self),
-            _ => Err(ApiError::UnsupportedMediaType {
-                got: media,
-                supported: "application/json, application/yaml",
-            }),
-        }
+        document(media, &bytes).map(Some).map(Self)
+    }
+}
+
+/// One JSON or YAML document.
+pub(super) fn document(media: String, bytes: &[u8]) -> Result<Value, ApiError> {
+    match media.as_str() {
+        "" | JSON => json(bytes),
+        media if YAML.contains(&media) => yaml(bytes),
+        _ => Err(ApiError::UnsupportedMediaType {
+            got: media,
+            supported: "application/json, application/yaml",
+        }),
     }
 }
 
@@ -143,7 +148,8 @@ async fn patch(request: Request) -> Result<Edit, ApiError> {
     }
 }
 
-async fn read(request: Request) -> Result<(String, Bytes), ApiError> {
+/// The media type that a request names, and its body.
+pub(super) async fn read(request: Request) -> Result<(String, Bytes), ApiError> {
     let media = request
         .headers()
         .get(header::CONTENT_TYPE)

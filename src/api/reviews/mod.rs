@@ -1,5 +1,8 @@
 //! What somebody is told of themselves: who they are, and what they may do.
 
+mod protobuf;
+
+use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use k8s_openapi::api::authentication::v1::{SelfSubjectReview, SelfSubjectReviewStatus, UserInfo};
 use k8s_openapi::api::authorization::v1::{
@@ -11,19 +14,34 @@ use serde::de::DeserializeOwned;
 use super::answer::Answer;
 use super::caller::Caller;
 use super::discovery::Group;
-use super::payload::Document;
+use super::payload;
 use super::status::ApiError;
 use crate::resource::access::{Deed, Grant};
+
+/// What a client sends, in JSON, YAML or protobuf.
+pub(super) struct Asked<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (media, bytes) = payload::read(request).await?;
+        let review = match media.as_str() {
+            "application/vnd.kubernetes.protobuf" => {
+                protobuf::review(&bytes).map_err(ApiError::BadRequest)?
+            }
+            _ => payload::document(media, &bytes)?,
+        };
+        let unknown = |error| ApiError::BadRequest(format!("this is no such review: {error}"));
+        serde_json::from_value(review).map(Self).map_err(unknown)
+    }
+}
 
 const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
 
 /// `POST …/selfsubjectreviews`: who somebody is.
-pub(super) async fn who(
-    caller: Caller,
-    Document(raw): Document,
-) -> Result<Answer<SelfSubjectReview>, ApiError> {
-    let asked: SelfSubjectReview = read(raw)?;
-    Ok(created(SelfSubjectReview {
+pub(super) async fn who(caller: Caller, Asked(asked): Asked<SelfSubjectReview>) -> Answer<SelfSubjectReview> {
+    created(SelfSubjectReview {
         status: Some(SelfSubjectReviewStatus {
             user_info: Some(UserInfo {
                 username: Some(caller.user_name()),
@@ -32,15 +50,14 @@ pub(super) async fn who(
             }),
         }),
         ..asked
-    }))
+    })
 }
 
 /// `POST …/selfsubjectaccessreviews`: whether they may do one thing.
 pub(super) async fn may(
     caller: Caller,
-    Document(raw): Document,
-) -> Result<Answer<SelfSubjectAccessReview>, ApiError> {
-    let asked: SelfSubjectAccessReview = read(raw)?;
+    Asked(asked): Asked<SelfSubjectAccessReview>,
+) -> Answer<SelfSubjectAccessReview> {
     let allowed = match &asked.spec.resource_attributes {
         Some(wanted) => {
             let text = |field: &Option<String>| field.clone().unwrap_or_default();
@@ -66,24 +83,23 @@ pub(super) async fn may(
         None => true,
     };
     let reason = (!allowed).then(|| format!("the role {} does not allow it there", caller.grant.role));
-    Ok(created(SelfSubjectAccessReview {
+    created(SelfSubjectAccessReview {
         status: Some(SubjectAccessReviewStatus {
             allowed,
             reason,
             ..SubjectAccessReviewStatus::default()
         }),
         ..asked
-    }))
+    })
 }
 
 /// `POST …/selfsubjectrulesreviews`: all that they may do in a namespace.
 pub(super) async fn rules(
     caller: Caller,
-    Document(raw): Document,
-) -> Result<Answer<SelfSubjectRulesReview>, ApiError> {
-    let asked: SelfSubjectRulesReview = read(raw)?;
+    Asked(asked): Asked<SelfSubjectRulesReview>,
+) -> Answer<SelfSubjectRulesReview> {
     let namespace = asked.spec.namespace.as_deref().unwrap_or_default();
-    Ok(created(SelfSubjectRulesReview {
+    created(SelfSubjectRulesReview {
         status: Some(SubjectRulesReviewStatus {
             evaluation_error: None,
             incomplete: false,
@@ -94,7 +110,7 @@ pub(super) async fn rules(
             resource_rules: rules_in(&caller.grant, namespace),
         }),
         ..asked
-    }))
+    })
 }
 
 /// What a grant allows in a namespace, a rule for each resource.
@@ -128,11 +144,6 @@ fn rules_in(grant: &Grant, namespace: &str) -> Vec<ResourceRule> {
         })
     });
     rules.collect()
-}
-
-fn read<T: DeserializeOwned>(raw: serde_json::Value) -> Result<T, ApiError> {
-    serde_json::from_value(raw)
-        .map_err(|error| ApiError::BadRequest(format!("this is no such review: {error}")))
 }
 
 fn created<T>(body: T) -> Answer<T> {
