@@ -70,6 +70,9 @@ pub(super) enum Shown<'a, T> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListMetadata {
     pub(super) resource_version: String,
+    /// Where the rest goes on; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) r#continue: Option<String>,
 }
 
 impl ListMetadata {
@@ -77,6 +80,7 @@ impl ListMetadata {
     pub(super) fn at(revision: impl ToString) -> Self {
         Self {
             resource_version: revision.to_string(),
+            r#continue: None,
         }
     }
 }

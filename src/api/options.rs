@@ -1,6 +1,8 @@
 //! The query parameters that Kubernetes clients send, typed.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
@@ -141,6 +143,12 @@ pub(super) struct ListOptions {
     /// Whether a watch begins with the present state and says when that is complete; `None` leaves it to `from`.
     initial_events: Option<bool>,
     pub(super) bookmarks: bool,
+    /// How many objects are wanted at once.
+    pub(super) limit: Option<NonZeroU32>,
+    /// Where a list that was given in part goes on.
+    pub(super) part: Option<Part>,
+    /// Whether a list is to be of the very revision in `from`.
+    pub(super) exact: bool,
     /// How long a watch lasts; `None` for as long as it can.
     pub(super) timeout: Option<Duration>,
 }
@@ -176,14 +184,7 @@ impl ListOptions {
 impl TryFrom<&Params> for ListOptions {
     type Error = ApiError;
 
-    /// `limit` is ignored: every list is whole, which the convention allows.
     fn try_from(params: &Params) -> Result<Self, ApiError> {
-        if params.text("continue").is_some() {
-            return refused("continue is not offered: every list is whole");
-        }
-        if let Some(text) = params.text("limit").filter(|text| text.parse::<i64>().is_err()) {
-            return refused(&format!("the parameter limit is \"{text}\"; it must be a number"));
-        }
         let watch = params.flag("watch")?;
         let from = params.revision()?.filter(|revision| revision.0 > 0);
         let initial_events = match params.text("sendInitialEvents") {
@@ -193,12 +194,13 @@ impl TryFrom<&Params> for ListOptions {
         let oldest = params.text("resourceVersionMatch");
         match oldest {
             None | Some("NotOlderThan") => {}
-            Some("Exact") => {
-                return refused("resourceVersionMatch=Exact is not offered: only the newest state is listed");
+            Some("Exact") if from.is_none() => {
+                return refused("resourceVersionMatch=Exact needs a resourceVersion above 0");
             }
+            Some("Exact") => {}
             Some(other) => {
                 return refused(&format!(
-                    "the parameter resourceVersionMatch is \"{other}\"; it must be NotOlderThan"
+                    "the parameter resourceVersionMatch is \"{other}\"; it must be NotOlderThan or Exact"
                 ));
             }
         }
@@ -211,6 +213,13 @@ impl TryFrom<&Params> for ListOptions {
             }
             _ => {}
         }
+        let part = params.text("continue").map(Part::read).transpose()?;
+        if part.is_some() && (watch || params.text("resourceVersion").is_some()) {
+            return refused("continue says itself which revision it is of, and a watch has no parts");
+        }
+        // As in Kubernetes, 0 is no limit.
+        let limit = params.number("limit")?;
+        let limit = limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
         let unreadable = |error: &dyn std::fmt::Display| ApiError::BadRequest(error.to_string());
         let labels = params.text("labelSelector").unwrap_or_default();
         let fields = params.text("fieldSelector").unwrap_or_default();
@@ -223,11 +232,43 @@ impl TryFrom<&Params> for ListOptions {
             from,
             initial_events,
             bookmarks: params.flag("allowWatchBookmarks")?,
+            limit: limit.and_then(NonZeroU32::new),
+            part,
+            exact: oldest == Some("Exact"),
             timeout: params
                 .number("timeoutSeconds")?
                 .filter(|seconds| *seconds > 0)
                 .map(Duration::from_secs),
         })
+    }
+}
+
+/// Where a list that was given in part goes on: the parameter `continue`, which is opaque to clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The moment that the list is of.
+    pub(super) at: Revision,
+    /// The namespace and name of the last object that was given.
+    pub(super) after: (String, String),
+}
+
+impl Part {
+    fn read(text: &str) -> Result<Self, ApiError> {
+        let read = || {
+            let mut parts = text.split('.');
+            let (at, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
+            let after = (namespace.to_owned(), name.to_owned());
+            let at = Revision::parse(at)?;
+            parts.next().is_none().then_some(Self { at, after })
+        };
+        read().ok_or_else(|| ApiError::BadRequest("continue is not what this server hands out".to_owned()))
+    }
+}
+
+/// Names hold no dots.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.at, self.after.0, self.after.1)
     }
 }
 
@@ -333,11 +374,17 @@ mod tests {
                 "\"-1\" is not one that this server hands out",
             ),
             ("timeoutSeconds=-3", "must be a number"),
-            ("continue=abc", "every list is whole"),
+            ("continue=abc", "is not what this server hands out"),
+            ("continue=7.default.a.b", "is not what this server hands out"),
+            (
+                "continue=7.default.a&resourceVersion=7",
+                "says itself which revision",
+            ),
+            ("limit=-1", "it must be a number"),
             ("limit=many", "it must be a number"),
             (
-                "resourceVersion=7&resourceVersionMatch=Exact",
-                "only the newest state",
+                "resourceVersion=0&resourceVersionMatch=Exact",
+                "needs a resourceVersion above 0",
             ),
             (
                 "resourceVersion=7&resourceVersionMatch=Newer",
@@ -357,6 +404,21 @@ mod tests {
             assert_eq!(refused.code(), 400, "{query}");
             assert!(refused.to_string().contains(part), "{query}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_list_goes_on_where_it_was_left() {
+        let part = Part {
+            at: Revision(7),
+            after: ("default".to_owned(), "payments".to_owned()),
+        };
+        assert_eq!(Part::read(&part.to_string()).unwrap(), part);
+        let options = ListOptions::try_from(&params(&format!("limit=5&continue={part}"))).unwrap();
+        assert_eq!(
+            (options.limit.map(NonZeroU32::get), options.part),
+            (Some(5), Some(part))
+        );
+        assert_eq!(ListOptions::try_from(&params("limit=0")).unwrap().limit, None);
     }
 
     #[test]

@@ -62,6 +62,12 @@ pub(super) async fn answer<F>(
 where
     F: Future<Output = Result<Rows, ApiError>> + Send,
 {
+    if options.part.is_some() || options.exact {
+        let what = presenter.resource.kind;
+        return Err(ApiError::BadRequest(format!(
+            "{what}s are listed as they are now, and whole"
+        )));
+    }
     let now = look(Look::Now).await?;
     let revision = digest(&now.0);
     if !options.watch {

@@ -153,6 +153,7 @@ impl<'a> Operation<'a> {
                 ("resourceVersion", &text),
                 ("resourceVersionMatch", &text),
                 ("limit", &number),
+                ("continue", &text),
                 ("watch", &flag),
                 ("allowWatchBookmarks", &flag),
                 ("sendInitialEvents", &flag),

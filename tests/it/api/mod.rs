@@ -6,6 +6,7 @@ mod errors;
 mod limits;
 mod network;
 mod objects;
+mod pages;
 mod subresources;
 mod swarm;
 mod tables;
