@@ -41,6 +41,7 @@ mod tokens;
 mod trace;
 mod verbs;
 mod way_in;
+mod write_options;
 
 pub use connections::MAX_CONNECTIONS;
 pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};

@@ -276,28 +276,8 @@ fn refused<T>(why: &str) -> Result<T, ApiError> {
     Err(ApiError::BadRequest(why.to_owned()))
 }
 
-/// How something is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WriteOptions {
-    /// Whether nothing is stored and the answer is what would be.
-    pub(super) dry_run: bool,
-}
-
-impl TryFrom<&Params> for WriteOptions {
-    type Error = ApiError;
-
-    fn try_from(params: &Params) -> Result<Self, ApiError> {
-        if let Some(other) = params.text("fieldValidation").filter(|word| *word != "Strict") {
-            return Err(ApiError::BadRequest(format!(
-                "fieldValidation={other} is not offered: unknown fields are always refused (Strict)"
-            )));
-        }
-        let dry_run = dry_run(params.text("dryRun"))?;
-        Ok(Self { dry_run })
-    }
-}
-
-fn dry_run(word: Option<&str>) -> Result<bool, ApiError> {
+/// What the parameter `dryRun` says.
+pub(super) fn dry_run(word: Option<&str>) -> Result<bool, ApiError> {
     match word {
         None => Ok(false),
         Some("All") => Ok(true),

@@ -19,6 +19,8 @@ const YAML: [&str; 4] = [
 ];
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
+/// JSON is YAML, too.
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
 /// Operations of one JSON patch, as in Kubernetes.
 const OPERATIONS_MAX: usize = 10_000;
 /// Copies of one JSON patch: each may double the object, so each is weighed.
@@ -31,6 +33,14 @@ pub(super) struct Document(pub(super) Value);
 pub(super) struct MaybeDocument(pub(super) Option<Value>);
 
 /// What is to become of an object: the body of a PUT or a PATCH.
+pub(super) enum Modification {
+    /// It is edited.
+    Edit(Edit),
+    /// These fields are applied to it, or become it: server-side apply.
+    Apply(Value),
+}
+
+/// How an object is edited.
 pub(super) enum Edit {
     /// It is replaced by this.
     Replace(Value),
@@ -107,28 +117,55 @@ pub(super) fn document(media: String, bytes: &[u8]) -> Result<Value, ApiError> {
     }
 }
 
+impl<S: Send + Sync> FromRequest<S> for Modification {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if request.method() != Method::PATCH {
+            let Document(new) = Document::from_request(request, state).await?;
+            return Ok(Self::Edit(Edit::Replace(new)));
+        }
+        let (media, bytes) = read(request).await?;
+        if media != APPLY_PATCH {
+            let supported =
+                "application/apply-patch+yaml, application/json-patch+json, application/merge-patch+json";
+            return patch(media, &bytes, supported).map(Self::Edit);
+        }
+        match yaml(&bytes)? {
+            config @ Value::Object(_) => Ok(Self::Apply(config)),
+            _ => Err(ApiError::BadRequest(
+                "an apply patch must be an object".to_owned(),
+            )),
+        }
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Edit {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        if request.method() == Method::PATCH {
-            return patch(request).await;
+        if request.method() != Method::PATCH {
+            let Document(new) = Document::from_request(request, state).await?;
+            return Ok(Self::Replace(new));
         }
-        let Document(new) = Document::from_request(request, state).await?;
-        Ok(Self::Replace(new))
+        let (media, bytes) = read(request).await?;
+        patch(
+            media,
+            &bytes,
+            "application/json-patch+json, application/merge-patch+json",
+        )
     }
 }
 
-async fn patch(request: Request) -> Result<Edit, ApiError> {
-    let (media, bytes) = read(request).await?;
+fn patch(media: String, bytes: &[u8], supported: &'static str) -> Result<Edit, ApiError> {
     let refused = |why: String| Err(ApiError::BadRequest(why));
     match media.as_str() {
-        MERGE_PATCH => match json(&bytes)? {
+        MERGE_PATCH => match json(bytes)? {
             patch @ Value::Object(_) => Ok(Edit::Merge(patch)),
             _ => refused("a merge patch must be a JSON object".to_owned()),
         },
         JSON_PATCH => {
-            let patch: Patch = serde_json::from_value(json(&bytes)?)
+            let patch: Patch = serde_json::from_value(json(bytes)?)
                 .map_err(|error| ApiError::BadRequest(format!("the body is not a JSON patch: {error}")))?;
             let copies = patch.iter().filter(|one| matches!(one, PatchOperation::Copy(_)));
             match (patch.len(), copies.count()) {
@@ -143,7 +180,7 @@ async fn patch(request: Request) -> Result<Edit, ApiError> {
         }
         _ => Err(ApiError::UnsupportedMediaType {
             got: media,
-            supported: "application/json-patch+json, application/merge-patch+json",
+            supported,
         }),
     }
 }

@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 
 use crate::resource::access::Deed;
+use crate::resource::managed::Contested;
 use crate::resource::nearest::did_you_mean;
-use crate::resource::object::GROUP;
+use crate::resource::object::{API_VERSION, GROUP};
 use crate::resource::validate::Cause;
 use crate::resource::{Key, Kind, Revision};
 
@@ -88,6 +89,14 @@ pub(super) enum ApiError {
         /// What does not fit.
         why: String,
     },
+    /// 409: an apply would change what others own.
+    #[error("{}", contested(.by))]
+    Contested {
+        /// The object.
+        key: Key,
+        /// By whom, and what.
+        by: Vec<Contested>,
+    },
     /// 410: the revision is not kept any more; list again.
     #[error("{0}")]
     Expired(String),
@@ -158,7 +167,10 @@ impl ApiError {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::AlreadyExists(_) | Self::NameTaken { .. } | Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::AlreadyExists(_)
+            | Self::NameTaken { .. }
+            | Self::Conflict { .. }
+            | Self::Contested { .. } => StatusCode::CONFLICT,
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } | Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -180,7 +192,7 @@ impl ApiError {
             Self::NotAcceptable => "NotAcceptable",
             Self::UnsupportedMediaType { .. } => "UnsupportedMediaType",
             Self::AlreadyExists(_) | Self::NameTaken { .. } => "AlreadyExists",
-            Self::Conflict { .. } => "Conflict",
+            Self::Conflict { .. } | Self::Contested { .. } => "Conflict",
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
@@ -212,6 +224,10 @@ impl ApiError {
             Self::Invalid { kind, name, causes } => Some(StatusDetails {
                 causes: Some(causes.iter().map(status_cause).collect()),
                 ..details(kind.name(), name)
+            }),
+            Self::Contested { key, by } => Some(StatusDetails {
+                causes: Some(by.iter().flat_map(contested_causes).collect()),
+                ..details(key.kind.plural(), &key.name)
             }),
             Self::Forbidden { deed, .. } => Some(StatusDetails {
                 name: Some(deed.name.clone()).filter(|name| !name.is_empty()),
@@ -271,6 +287,32 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// Who owns what an apply would change, in Kubernetes' words.
+fn contested(by: &[Contested]) -> String {
+    let count: usize = by.iter().map(|one| one.fields.len()).sum();
+    let owned = by
+        .iter()
+        .map(|Contested { manager, fields }| match fields.as_slice() {
+            [only] => format!("conflict with \"{manager}\" using {API_VERSION}: {only}"),
+            fields => format!(
+                "conflicts with \"{manager}\" using {API_VERSION}:\n- {}",
+                fields.join("\n- ")
+            ),
+        });
+    let owned: Vec<String> = owned.collect();
+    let conflicts = if count == 1 { "conflict" } else { "conflicts" };
+    format!("Apply failed with {count} {conflicts}: {}", owned.join("\n"))
+}
+
+fn contested_causes(Contested { manager, fields }: &Contested) -> Vec<StatusCause> {
+    let cause = |field: &String| StatusCause {
+        field: Some(field.clone()),
+        message: Some(format!("conflict with \"{manager}\" using {API_VERSION}")),
+        reason: Some("FieldManagerConflict".to_owned()),
+    };
+    fields.iter().map(cause).collect()
 }
 
 /// What somebody may not do, in Kubernetes' words.

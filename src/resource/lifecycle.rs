@@ -131,7 +131,7 @@ fn hold(object: &mut Object) {
 }
 
 /// Kubernetes' times have no fractions, and what a client reads must equal what is stored.
-fn whole_seconds(time: Timestamp) -> Timestamp {
+pub(super) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

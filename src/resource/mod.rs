@@ -21,6 +21,7 @@ pub mod kinds;
 pub mod labels;
 pub mod lifecycle;
 pub mod lower;
+pub mod managed;
 pub mod manifest;
 pub mod merge;
 pub mod names;

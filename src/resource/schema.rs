@@ -51,6 +51,27 @@ pub fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     }
 }
 
+/// What a schema says of the member of an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Member<'a> {
+    /// How it must be.
+    Described(&'a JSONSchemaProps),
+    /// It may be there, and be anything.
+    Free,
+    /// There is no such member.
+    Unknown,
+}
+
+/// What the schema of an object says of a member.
+pub(super) fn of_member<'a>(schema: &'a JSONSchemaProps, name: &str) -> Member<'a> {
+    let known = schema.properties.as_ref().filter(|known| !known.is_empty());
+    match known.and_then(|known| known.get(name)).or_else(|| values(schema)) {
+        Some(schema) => Member::Described(schema),
+        None if known.is_none() || schema.x_kubernetes_preserve_unknown_fields == Some(true) => Member::Free,
+        None => Member::Unknown,
+    }
+}
+
 /// Adds to `causes` every difference between `value`, which stands at `path`, and its schema.
 pub fn check(value: &Value, schema: &JSONSchemaProps, path: &str, causes: &mut Vec<Cause>) {
     Walk { causes }.value(value, schema, path);
@@ -126,28 +147,24 @@ impl Walk<'_> {
     }
 
     fn object(&mut self, members: &Map<String, Value>, schema: &JSONSchemaProps, path: &str) {
-        let none = BTreeMap::new();
-        let known = schema.properties.as_ref().unwrap_or(&none);
         for name in schema.required.iter().flatten() {
             if !members.contains_key(name) {
                 self.add(&path::field(path, name), CauseReason::Required, "is required");
             }
         }
-        let free = values(schema);
-        let open = known.is_empty() || schema.x_kubernetes_preserve_unknown_fields == Some(true);
         for (name, value) in members {
             let at = path::field(path, name);
             self.no_nul(name, &at);
-            match known.get(name).or(free) {
-                Some(schema) => self.value(value, schema, &at),
-                None if open => {}
-                None => self.unknown(name, known, &at),
+            match of_member(schema, name) {
+                Member::Described(schema) => self.value(value, schema, &at),
+                Member::Free => {}
+                Member::Unknown => self.unknown(name, schema, &at),
             }
         }
     }
 
-    fn unknown(&mut self, name: &str, known: &BTreeMap<String, JSONSchemaProps>, path: &str) {
-        let names = || known.keys().map(String::as_str);
+    fn unknown(&mut self, name: &str, schema: &JSONSchemaProps, path: &str) {
+        let names = || schema.properties.iter().flatten().map(|(name, _)| name.as_str());
         let message = match nearest::nearest(name, names()) {
             Some(near) => format!("unknown field (did you mean \"{near}\"?)"),
             None => format!(

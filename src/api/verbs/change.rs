@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::admission::{Admitted, admit};
+use crate::api::answer::Answer;
 use crate::api::caller::Caller;
-use crate::api::options::{Params, WriteOptions};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
+use crate::api::write_options::{UnknownFields, WriteOptions};
+use crate::resource::managed::{self, Applied, Manager};
 use crate::resource::{Key, Object, lifecycle};
 use crate::store::{Op, StoreError, Write};
 
@@ -22,6 +26,8 @@ pub(in crate::api) enum Step {
     Keep,
     /// It is replaced by what a client sent, if that is admitted.
     Admit(Value),
+    /// It is replaced by what came of applying fields to it, if that is admitted.
+    Apply(Applied),
     /// It is replaced.
     Store(Box<Object>),
     /// It goes.
@@ -39,6 +45,16 @@ pub(in crate::api) struct Changed {
     pub(in crate::api) warnings: Vec<String>,
 }
 
+impl From<Changed> for Answer<Object> {
+    fn from(changed: Changed) -> Self {
+        Self {
+            code: StatusCode::OK,
+            body: changed.object,
+            warnings: changed.warnings,
+        }
+    }
+}
+
 /// One change of one object.
 #[derive(Debug)]
 pub(in crate::api) struct Change<'a> {
@@ -48,26 +64,29 @@ pub(in crate::api) struct Change<'a> {
     pub(in crate::api) reason: &'static str,
     /// Whether nothing is stored.
     pub(in crate::api) dry_run: bool,
+    /// What becomes of fields that nobody knows.
+    pub(in crate::api) unknown: UnknownFields,
+    /// Who owns what is set.
+    pub(in crate::api) manager: Manager,
 }
 
 impl<'a> Change<'a> {
-    /// A change that a client asks for with these query parameters.
-    ///
-    /// # Errors
-    /// 400 when a parameter says what is not offered.
+    /// A change that a client asks for.
     pub(in crate::api) fn new(
         key: &'a Key,
         caller: &'a Caller,
         reason: &'static str,
-        params: &Params,
-    ) -> Result<Self, ApiError> {
-        let WriteOptions { dry_run } = WriteOptions::try_from(params)?;
-        Ok(Self {
+        options: &WriteOptions,
+        manager: Manager,
+    ) -> Self {
+        Self {
             key,
             caller,
             reason,
-            dry_run,
-        })
+            dry_run: options.dry_run,
+            unknown: options.unknown,
+            manager,
+        }
     }
 
     /// Stores what `decide` makes of the present object. When the object changes in between, `decide` is asked
@@ -85,7 +104,14 @@ impl<'a> Change<'a> {
             let (new, warnings) = match decide(&old)? {
                 Step::Keep => (Some(old.clone()), Vec::new()),
                 Step::Admit(raw) => {
-                    let Admitted { object, warnings } = admit(api, &raw, &old, &[]).await?;
+                    let Admitted { mut object, warnings } = self.admit(api, raw, &old).await?;
+                    object.metadata.managed_fields =
+                        managed::update(Some(&old), &object, &self.manager, Timestamp::now());
+                    (Some(object), warnings)
+                }
+                Step::Apply(Applied { object: raw, owners }) => {
+                    let Admitted { mut object, warnings } = self.admit(api, raw, &old).await?;
+                    object.metadata.managed_fields = owners;
                     (Some(object), warnings)
                 }
                 Step::Store(new) => (Some(*new), Vec::new()),
@@ -104,6 +130,13 @@ impl<'a> Change<'a> {
             }
         }
         Err(ApiError::modified(self.key.clone()))
+    }
+
+    async fn admit(&self, api: &Api, mut raw: Value, old: &Object) -> Result<Admitted, ApiError> {
+        let dropped = self.unknown.drop_from(&mut raw, old.kind);
+        let mut admitted = admit(api, &raw, old, &[]).await?;
+        admitted.warnings.extend(dropped);
+        Ok(admitted)
     }
 
     /// Brings the store from `old` to `new`; an object that nothing holds any more goes.

@@ -15,7 +15,9 @@ use crate::api::paths::Target;
 use crate::api::payload::MaybeDocument;
 use crate::api::state::Api;
 use crate::api::status::{ApiError, deleted};
+use crate::api::write_options::UnknownFields;
 use crate::resource::lifecycle::{self, Deletion};
+use crate::resource::managed::Manager;
 use crate::resource::{Key, Kind};
 
 /// `DELETE …/{plural}/{name}`: answers with the marked object while finalizers hold it, with a Status once it is gone.
@@ -32,6 +34,8 @@ pub(in crate::api) async fn delete(
         caller: &caller,
         reason: "delete",
         dry_run: request.dry_run,
+        unknown: UnknownFields::default(),
+        manager: Manager::new(""),
     };
     let seen = &request.preconditions;
     let changed = change

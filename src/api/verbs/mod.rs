@@ -1,5 +1,6 @@
 //! What can be done with the objects that the store keeps: one file a verb or subresource; and with the Swarm on paper.
 
+pub(super) mod apply;
 pub(super) mod change;
 pub(super) mod delete;
 pub(super) mod history;

@@ -11,12 +11,13 @@ use super::write;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_scale;
-use crate::api::options::Params;
 use crate::api::paths::Target;
 use crate::api::payload::Edit;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
+use crate::api::write_options::WriteOptions;
 use crate::resource::Object;
+use crate::resource::managed::Manager;
 
 /// What `spec.replicas` means when it is not set.
 const DEFAULT_REPLICAS: i64 = 1;
@@ -34,12 +35,16 @@ pub(in crate::api) async fn get(
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
-    params: Params,
+    options: WriteOptions,
     caller: Caller,
     edit: Edit,
 ) -> Result<Answer<Scale>, ApiError> {
     offered(has_scale(key.kind))?;
-    let change = Change::new(&key, &caller, "scale", &params)?;
+    let manager = Manager {
+        name: options.manager(),
+        subresource: "scale",
+    };
+    let change = Change::new(&key, &caller, "scale", &options, manager);
     let scaled = |old: &Object| {
         let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
         with_scale(write::json(old)?, &edit.of(scale)?)

@@ -1,19 +1,23 @@
 //! The subresource `status`: what the operator saw, written apart from what people declare.
 
 use axum::extract::State;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
 
+use super::apply::applied;
 use super::change::{Change, Step};
 use super::write::json;
 use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
-use crate::api::options::Params;
 use crate::api::paths::Target;
-use crate::api::payload::Edit;
+use crate::api::payload::Modification;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
+use crate::api::write_options::WriteOptions;
+use crate::resource::managed::{self, Applied, Manager};
 use crate::resource::{Object, lifecycle, schema};
 
 /// `GET …/{name}/status`
@@ -29,27 +33,54 @@ pub(in crate::api) async fn get(
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
-    params: Params,
+    options: WriteOptions,
     caller: Caller,
-    edit: Edit,
+    modification: Modification,
 ) -> Result<Answer<Object>, ApiError> {
     offered(has_status(key.kind))?;
-    let change = Change::new(&key, &caller, "status", &params)?;
-    let changed = change
-        .carry_out(&api, |old| {
-            let mut raw = edit.of(json(old)?)?;
-            let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
-            unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
-            let status = checked(old, raw["status"].take())?;
-            Ok(Step::Store(Box::new(lifecycle::update_status(old, status))))
-        })
-        .await?;
+    let manager = |name| Manager {
+        name,
+        subresource: "status",
+    };
+    let now = Timestamp::now();
+    let changed = match &modification {
+        Modification::Edit(edit) => {
+            let change = Change::new(&key, &caller, "status", &options, manager(options.manager()));
+            let edited = |old: &Object| {
+                let new = with_status(old, edit.of(json(old)?)?)?;
+                let owners = managed::update(Some(old), &new, &change.manager, now);
+                Ok(Step::Store(Box::new(owned(new, owners))))
+            };
+            change.carry_out(&api, edited).await?
+        }
+        Modification::Apply(config) => {
+            let change = Change::new(&key, &caller, "status", &options, manager(options.applier()?));
+            let applied = |old: &Object| {
+                let Applied { object, owners } = applied(Some(old), &key, config, &change.manager, &options)?;
+                Ok(Step::Store(Box::new(owned(with_status(old, object)?, owners))))
+            };
+            change.carry_out(&api, applied).await?
+        }
+    };
     Ok(Answer::ok(changed.object))
 }
 
 /// Fails for a subresource that the kind does not have.
 pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
     has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
+}
+
+/// The object with the status in `raw`, unless that was made from another state.
+fn with_status(old: &Object, mut raw: Value) -> Result<Object, ApiError> {
+    let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
+    unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
+    let status = checked(old, raw["status"].take())?;
+    Ok(lifecycle::update_status(old, status))
+}
+
+fn owned(mut object: Object, owners: Option<Vec<ManagedFieldsEntry>>) -> Object {
+    object.metadata.managed_fields = owners;
+    object
 }
 
 /// The status, if it is one of the object's kind.

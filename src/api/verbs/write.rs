@@ -3,47 +3,93 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::apply::apply;
 use super::change::{Change, Step, store};
-use crate::api::admission::admit_new;
+use crate::api::admission::{Admitted, admit_new};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
-use crate::api::options::{Params, WriteOptions};
 use crate::api::paths::{Collection, Target};
-use crate::api::payload::{Document, Edit};
+use crate::api::payload::{Document, Edit, Modification};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
+use crate::api::write_options::WriteOptions;
+use crate::resource::managed::{self, Manager};
 use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::{Key, Object};
 use crate::store::Op;
+
+/// The longest name: a DNS-1123 label.
+const NAME_MAX: usize = 63;
 
 /// `POST …/namespaces/{namespace}/{plural}`: with the key that the path does not tell, for the log.
 pub(in crate::api) async fn create(
     State(api): State<Api>,
     collection: Collection,
-    params: Params,
+    options: WriteOptions,
     caller: Caller,
-    Document(raw): Document,
+    Document(mut raw): Document,
 ) -> Result<(Extension<Key>, Answer<Object>), ApiError> {
-    let options = WriteOptions::try_from(&params)?;
     let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let admitted = admit_new(&api, &raw, collection.kind, namespace, &[]).await?;
-    let key = admitted.object.key();
-    let object = if options.dry_run {
-        match api.store.get(&key).await? {
-            Some(_) => return Err(ApiError::AlreadyExists(key)),
-            None => admitted.object,
-        }
-    } else {
-        store(&api, Op::Create(admitted.object), &caller, "create").await?
-    };
+    let dropped = options.unknown.drop_from(&mut raw, collection.kind);
+    generate_name(&mut raw);
+    let Admitted {
+        mut object,
+        mut warnings,
+    } = admit_new(&api, &raw, collection.kind, namespace, &[]).await?;
+    warnings.extend(dropped);
+    let manager = Manager::new(options.manager());
+    object.metadata.managed_fields = managed::update(None, &object, &manager, Timestamp::now());
+    let key = object.key();
+    let body = insert(&api, object, &caller, "create", options.dry_run).await?;
     let answer = Answer {
         code: StatusCode::CREATED,
-        body: object,
-        warnings: admitted.warnings,
+        body,
+        warnings,
     };
     Ok((Extension(key), answer))
+}
+
+/// Stores a new object, or sees whether it could be.
+///
+/// # Errors
+/// 409 when the name is taken.
+pub(super) async fn insert(
+    api: &Api,
+    object: Object,
+    caller: &Caller,
+    reason: &'static str,
+    dry_run: bool,
+) -> Result<Object, ApiError> {
+    let key = object.key();
+    if !dry_run {
+        return Ok(store(api, Op::Create(object), caller, reason).await?);
+    }
+    match api.store.get(&key).await? {
+        Some(_) => Err(ApiError::AlreadyExists(key)),
+        None => Ok(object),
+    }
+}
+
+/// Names an object that leaves it to the server: `metadata.generateName` is the beginning.
+fn generate_name(raw: &mut Value) {
+    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    const COUNT: usize = 5;
+    let metadata = raw.get("metadata");
+    let text = |name: &str| {
+        metadata
+            .and_then(|metadata| metadata.get(name)?.as_str())
+            .filter(|text| !text.is_empty())
+    };
+    let (None, Some(beginning)) = (text("name"), text("generateName")) else {
+        return;
+    };
+    let beginning: String = beginning.chars().take(NAME_MAX - COUNT).collect();
+    let letter = |_| char::from(LETTERS[rand::random_range(0..LETTERS.len())]);
+    let end: String = (0..COUNT).map(letter).collect();
+    raw["metadata"]["name"] = Value::String(beginning + &end);
 }
 
 /// `PUT` and `PATCH …/{plural}/{name}`: a resourceVersion in the body must be the present one; without one, the last
@@ -51,15 +97,24 @@ pub(in crate::api) async fn create(
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
-    params: Params,
+    options: WriteOptions,
     caller: Caller,
-    edit: Edit,
+    modification: Modification,
 ) -> Result<Answer<Object>, ApiError> {
+    let edit = match modification {
+        Modification::Apply(config) => return apply(&api, &key, &caller, &options, config).await,
+        Modification::Edit(_) if options.force.is_some() => {
+            return Err(ApiError::BadRequest(
+                "the parameter force is for an apply".to_owned(),
+            ));
+        }
+        Modification::Edit(edit) => edit,
+    };
     let reason = match edit {
         Edit::Replace(_) => "update",
         Edit::Merge(_) | Edit::Operations(_) => "patch",
     };
-    let change = Change::new(&key, &caller, reason, &params)?;
+    let change = Change::new(&key, &caller, reason, &options, Manager::new(options.manager()));
     replace(&api, change, |old| edit.of(json(old)?)).await
 }
 
@@ -70,11 +125,7 @@ pub(super) async fn replace(
     make: impl Fn(&Object) -> Result<Value, ApiError>,
 ) -> Result<Answer<Object>, ApiError> {
     let changed = change.carry_out(api, |old| make(old).map(Step::Admit)).await?;
-    Ok(Answer {
-        code: StatusCode::OK,
-        body: changed.object,
-        warnings: changed.warnings,
-    })
+    Ok(changed.into())
 }
 
 /// An object as JSON.

@@ -10,15 +10,14 @@ const ANNOTATIONS_MAX: usize = 256 * 1024;
 pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
     let name = metadata.field("name");
     if !name.exists() {
-        causes.add(&name, CauseReason::Required, "is required");
+        let message = match metadata.field("generateName").exists() {
+            true => "is required: of a generateName, a name is made only where an object is created",
+            false => "is required",
+        };
+        causes.add(&name, CauseReason::Required, message);
     }
     causes.text(&name, syntax::dns_label);
     causes.text(&metadata.field("namespace"), syntax::dns_label);
-    let generated = metadata.field("generateName");
-    if generated.exists() {
-        let message = "names are not made up here: set metadata.name";
-        causes.add(&generated, CauseReason::Forbidden, message);
-    }
     for (key, value) in metadata.field("labels").members() {
         label_key(key, &value, causes);
         causes.text(&value, syntax::label_value);

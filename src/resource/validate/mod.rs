@@ -10,11 +10,13 @@ mod spec;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod view;
 mod warnings;
 
 pub use cause::{Cause, CauseReason, Invalid};
 pub use syntax::dns_label as label;
+pub use unknown::drop_unknown;
 pub use warnings::warnings;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -31,6 +33,9 @@ use view::{Causes, Node};
 const OBJECT_MAX: usize = 1 << 20;
 /// How many problems of one object are told.
 const CAUSES_MAX: usize = 100;
+
+/// The members of an object.
+const MEMBERS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
 /// Checks a raw object against its kind's schema and against what schemas cannot say.
 ///
@@ -78,9 +83,11 @@ fn shortened(mut causes: Vec<Cause>) -> Vec<Cause> {
 fn check(root: &Node<'_>, causes: &mut Causes) {
     api_version(&root.field("apiVersion"), causes);
     let kind = kind(&root.field("kind"), causes);
-    let known = ["apiVersion", "kind", "metadata", "spec", "status"];
-    for (name, member) in root.members().filter(|(name, _)| !known.contains(&name.as_str())) {
-        let hint = nearest::hint(name, known);
+    for (name, member) in root
+        .members()
+        .filter(|(name, _)| !MEMBERS.contains(&name.as_str()))
+    {
+        let hint = nearest::hint(name, MEMBERS);
         causes.add(&member, CauseReason::Unknown, format!("unknown field{hint}"));
     }
     let metadata = root.field("metadata");
@@ -180,7 +187,7 @@ fn typed(raw: Value) -> Result<Object, Invalid> {
     Ok(object)
 }
 
-fn drop_nulls(value: &mut Value) {
+pub(super) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.retain(|_, member| !member.is_null());

@@ -119,11 +119,12 @@ async fn formats_that_are_not_offered_are_named_with_those_that_are() {
         let request = server.request(method, path).header("content-type", format);
         answer(request.body(body))
     };
-    for format in [
-        "application/strategic-merge-patch+json",
-        "application/apply-patch+yaml",
+    for (subresource, format) in [
+        ("", "application/strategic-merge-patch+json"),
+        ("/scale", "application/apply-patch+yaml"),
     ] {
-        let refused = send(Method::PATCH, &at("payments"), format, "[]").await;
+        let path = at("payments") + subresource;
+        let refused = send(Method::PATCH, &path, format, "[]").await;
         let refused = refused.refused(415, "UnsupportedMediaType");
         assert!(
             refused.contains(format) && refused.ends_with(MERGE_PATCH),
@@ -224,7 +225,7 @@ async fn garbage_is_a_bad_request() {
         let refused = server.get(&path).await.refused(400, "BadRequest");
         assert!(refused.contains(part), "{path}: {refused}");
     }
-    for query in ["dryRun=Some", "fieldValidation=Ignore"] {
+    for query in ["dryRun=Some", "fieldValidation=perhaps"] {
         let refused = server.post(&format!("{TEAMS}?{query}"), &team("x")).await;
         refused.refused(400, "BadRequest");
     }

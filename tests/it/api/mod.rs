@@ -1,5 +1,6 @@
 //! The API over its Unix socket, in front of a real Postgres.
 
+mod applying;
 mod compaction;
 mod discovery;
 mod errors;

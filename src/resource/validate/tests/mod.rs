@@ -152,10 +152,7 @@ fn metadata_is_checked_too() {
     );
     check(
         &with(json!({"generateName": "a-"})),
-        &[
-            "metadata.name: is required",
-            "metadata.generateName: names are not made up here: set metadata.name",
-        ],
+        &["metadata.name: is required: of a generateName, a name is made only where an object is created"],
     );
     check(
         &with(json!({"name": "a", "annotations": {"a": "x".repeat(300 * 1024)}})),

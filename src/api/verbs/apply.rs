@@ -1,0 +1,91 @@
+//! Server-side apply: somebody says which fields they care about, and the object becomes that, or comes to be.
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::change::{Change, Step};
+use super::write::insert;
+use crate::api::admission::{Admitted, admit_new};
+use crate::api::answer::Answer;
+use crate::api::caller::Caller;
+use crate::api::state::Api;
+use crate::api::status::ApiError;
+use crate::api::write_options::WriteOptions;
+use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::{Key, Object};
+
+/// `PATCH …/{plural}/{name}` of `application/apply-patch+yaml`.
+///
+/// # Errors
+/// 409 for what others own, unless by force; 409 as well when the config names a version or uid that is not the present
+/// one; what admission refuses.
+pub(super) async fn apply(
+    api: &Api,
+    key: &Key,
+    caller: &Caller,
+    options: &WriteOptions,
+    mut config: Value,
+) -> Result<Answer<Object>, ApiError> {
+    let manager = Manager::new(options.applier()?);
+    let dropped = options.unknown.drop_from(&mut config, key.kind);
+    let change = Change::new(key, caller, "apply", options, manager);
+    let to_present =
+        |old: &Object| applied(Some(old), key, &config, &change.manager, options).map(Step::Apply);
+    // Another one may create it, or delete it, in between: each is met once.
+    let mut answer = match change.carry_out(api, to_present).await {
+        Err(ApiError::NotFound { .. }) => match create(api, &change, &config, options).await {
+            Err(ApiError::AlreadyExists(_)) => change.carry_out(api, to_present).await?.into(),
+            created => created?,
+        },
+        changed => changed?.into(),
+    };
+    answer.warnings.extend(dropped);
+    Ok(answer)
+}
+
+async fn create(
+    api: &Api,
+    change: &Change<'_>,
+    config: &Value,
+    options: &WriteOptions,
+) -> Result<Answer<Object>, ApiError> {
+    let key = change.key;
+    let Applied { object: raw, owners } = applied(None, key, config, &change.manager, options)?;
+    let Admitted { mut object, warnings } = admit_new(api, &raw, key.kind, &key.namespace, &[]).await?;
+    if object.name() != key.name {
+        return Err(ApiError::BadRequest(format!(
+            "the object's metadata.name is \"{}\", the request's path says \"{}\"",
+            object.name(),
+            key.name
+        )));
+    }
+    object.metadata.managed_fields = owners;
+    let body = insert(api, object, change.caller, change.reason, change.dry_run).await?;
+    Ok(Answer {
+        code: StatusCode::CREATED,
+        body,
+        warnings,
+    })
+}
+
+/// What comes of applying `config` to `old`.
+pub(super) fn applied(
+    old: Option<&Object>,
+    key: &Key,
+    config: &Value,
+    manager: &Manager,
+    options: &WriteOptions,
+) -> Result<Applied, ApiError> {
+    if config
+        .pointer("/metadata/managedFields")
+        .is_some_and(|fields| !fields.is_null())
+    {
+        return Err(ApiError::BadRequest(
+            "metadata.managedFields must not be set in what is applied".to_owned(),
+        ));
+    }
+    let force = options.force.unwrap_or(false);
+    managed::apply(old, config, key.kind, manager, force, Timestamp::now())
+        .map_err(|by| ApiError::Contested { key: key.clone(), by })
+}

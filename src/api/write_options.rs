@@ -1,0 +1,176 @@
+//! The query parameters of a write, typed, and who makes it, as far as its fields are concerned.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::USER_AGENT;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+
+use serde_json::Value;
+
+use super::options::{Params, dry_run};
+use super::status::ApiError;
+use crate::resource::{Kind, validate};
+
+/// The longest name of a field manager, as in Kubernetes.
+const MANAGER_MAX: usize = 128;
+
+/// How something is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WriteOptions {
+    /// Whether nothing is stored and the answer is what would be.
+    pub(super) dry_run: bool,
+    /// What becomes of fields that nobody knows.
+    pub(super) unknown: UnknownFields,
+    /// Who owns what is set: the parameter `fieldManager`.
+    manager: Option<String>,
+    /// Who is asking, by the header `User-Agent`.
+    agent: Option<String>,
+    /// Whether an apply takes what others own.
+    pub(super) force: Option<bool>,
+}
+
+/// What becomes of fields that are not in the schema (`fieldValidation`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum UnknownFields {
+    /// They are refused, with everything else that is wrong.
+    #[default]
+    Refused,
+    /// They are dropped, with a warning for each.
+    Warned,
+    /// They are dropped.
+    Ignored,
+}
+
+impl UnknownFields {
+    /// Takes them out of what a client sent, unless they are to be refused; the warnings.
+    pub(super) fn drop_from(self, raw: &mut Value, kind: Kind) -> Vec<String> {
+        if self == Self::Refused {
+            return Vec::new();
+        }
+        let dropped = validate::drop_unknown(raw, kind);
+        match self {
+            Self::Warned => dropped
+                .iter()
+                .map(|path| format!("unknown field \"{path}\""))
+                .collect(),
+            Self::Refused | Self::Ignored => Vec::new(),
+        }
+    }
+}
+
+impl WriteOptions {
+    fn new(params: &Params, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let unknown = match params.text("fieldValidation") {
+            None | Some("Strict") => UnknownFields::Refused,
+            Some("Warn") => UnknownFields::Warned,
+            Some("Ignore") => UnknownFields::Ignored,
+            Some(other) => {
+                return Err(ApiError::BadRequest(format!(
+                    "the parameter fieldValidation is \"{other}\"; it must be Strict, Warn or Ignore"
+                )));
+            }
+        };
+        let manager = params.text("fieldManager");
+        if manager
+            .is_some_and(|name| name.chars().count() > MANAGER_MAX || name.chars().any(char::is_control))
+        {
+            return Err(ApiError::BadRequest(format!(
+                "the parameter fieldManager must have at most {MANAGER_MAX} characters, all of them printable"
+            )));
+        }
+        let force = params.text("force").map(|_| params.flag("force")).transpose()?;
+        Ok(Self {
+            dry_run: dry_run(params.text("dryRun"))?,
+            unknown,
+            manager: manager.map(str::to_owned),
+            agent: headers.get(USER_AGENT).and_then(program),
+            force,
+        })
+    }
+
+    /// Who owns what is set: who says so, or else the program that asks.
+    pub(super) fn manager(&self) -> String {
+        let name = self.manager.as_ref().or(self.agent.as_ref());
+        name.cloned().unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    /// Who applies: they must say so themselves.
+    pub(super) fn applier(&self) -> Result<String, ApiError> {
+        self.manager.clone().ok_or_else(|| {
+            ApiError::BadRequest("an apply needs the parameter fieldManager: who owns the fields".to_owned())
+        })
+    }
+}
+
+/// `kubectl` out of `kubectl/v1.32.0 (linux/amd64)`.
+fn program(agent: &axum::http::HeaderValue) -> Option<String> {
+    let name = agent.to_str().ok()?.split('/').next()?.trim();
+    let name: String = name.chars().take(MANAGER_MAX).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+impl<S: Sync> FromRequestParts<S> for WriteOptions {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = Params::from_request_parts(parts, state).await?;
+        let options = Self::new(&params, &parts.headers)?;
+        if options.force.is_some() && parts.method != Method::PATCH {
+            return Err(ApiError::BadRequest(
+                "the parameter force is for an apply".to_owned(),
+            ));
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, Uri};
+
+    use super::*;
+
+    fn options(query: &str, agent: Option<&'static str>) -> Result<WriteOptions, ApiError> {
+        let uri: Uri = format!("/x?{query}").parse().unwrap();
+        let agent = agent.map(|agent| (USER_AGENT, HeaderValue::from_static(agent)));
+        WriteOptions::new(&Params::of(&uri), &agent.into_iter().collect())
+    }
+
+    #[test]
+    fn who_sets_fields_is_told_by_parameter_or_by_program() {
+        for (query, agent, manager) in [
+            ("fieldManager=ci", Some("kubectl/v1.32.0 (linux/amd64)"), "ci"),
+            ("", Some("kubectl/v1.32.0 (linux/amd64)"), "kubectl"),
+            ("", Some("curl"), "curl"),
+            ("", Some("/x"), "unknown"),
+            ("", None, "unknown"),
+        ] {
+            assert_eq!(
+                options(query, agent).unwrap().manager(),
+                manager,
+                "{query} {agent:?}"
+            );
+        }
+        let refused = options("", Some("curl/8")).unwrap().applier().unwrap_err();
+        assert!(
+            refused.to_string().contains("needs the parameter fieldManager"),
+            "{refused}"
+        );
+        let long = "x".repeat(MANAGER_MAX + 1);
+        assert!(options(&format!("fieldManager={long}"), None).is_err());
+        assert!(options("fieldManager=a%0Ab", None).is_err());
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_unless_a_client_wants_less() {
+        for (query, unknown) in [
+            ("", UnknownFields::Refused),
+            ("fieldValidation=Strict", UnknownFields::Refused),
+            ("fieldValidation=Warn", UnknownFields::Warned),
+            ("fieldValidation=Ignore", UnknownFields::Ignored),
+        ] {
+            assert_eq!(options(query, None).unwrap().unknown, unknown, "{query}");
+        }
+        assert!(options("fieldValidation=strict", None).is_err());
+    }
+}

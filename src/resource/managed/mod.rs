@@ -1,0 +1,183 @@
+//! Who owns which field of an object (`metadata.managedFields`), and server-side apply, which rests on it.
+//!
+//! The rules are Kubernetes': whoever sets a field owns it; who applies an object owns exactly the fields that it names,
+//! may share those whose value it does not change, and must not change those of others unless by force.
+
+mod compare;
+mod fields;
+mod merge;
+mod record;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use serde_json::{Map, Value};
+
+use super::kind::Kind;
+use super::lifecycle::whole_seconds;
+use super::object::Object;
+use super::validate;
+use compare::{Difference, compare, fields_of};
+use record::Record;
+use shape::{METADATA, Shape};
+
+/// Who owned the fields of an object that was there before anybody's were recorded, as in Kubernetes.
+const BEFORE: &str = "before-first-apply";
+
+/// Somebody who sets fields.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Manager {
+    /// What they call themselves: `kubectl`, `ci`.
+    pub name: String,
+    /// The subresource by which they do: `status`, `scale`; empty for the object itself.
+    pub subresource: &'static str,
+}
+
+impl Manager {
+    /// Somebody who sets fields of the object itself.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            subresource: "",
+        }
+    }
+}
+
+/// Fields that somebody else owns, and that an apply would change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contested {
+    /// Who owns them.
+    pub manager: String,
+    /// Their paths, as Kubernetes writes them: `.spec.roles[name="lead"].replicas`.
+    pub fields: Vec<String>,
+}
+
+/// What an object becomes when somebody applies to it.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The object, for admission.
+    pub object: Value,
+    /// Who owns what then.
+    pub owners: Option<Vec<ManagedFieldsEntry>>,
+}
+
+/// Lays `config` over `live`, or over nothing; what the manager applied before, and nobody else owns, goes when it is not
+/// in `config` any more.
+///
+/// # Errors
+/// What others own, unless by `force`: then it is theirs no longer.
+pub fn apply(
+    live: Option<&Object>,
+    config: &Value,
+    kind: Kind,
+    manager: &Manager,
+    force: bool,
+    now: Timestamp,
+) -> Result<Applied, Vec<Contested>> {
+    let (shape, now) = (Shape::object(kind), whole_seconds(now));
+    let before = live
+        .and_then(|live| serde_json::to_value(live).ok())
+        .unwrap_or(Value::Null);
+    // To apply nothing for a field is not to apply it.
+    let mut config = config.clone();
+    validate::drop_nulls(&mut config);
+    let (old, wanted) = (tracked(&before, manager), tracked(&config, manager));
+    let mut record = Record::of(live.and_then(|live| live.metadata.managed_fields.as_deref()));
+    if record.is_empty() && live.is_some() {
+        record.set(&Manager::new(BEFORE), false, fields_of(&old, shape), now);
+    }
+    let applied = fields_of(&wanted, shape);
+    let (mine, others) = record.of_applier(manager);
+    let mut kept = others;
+    kept.unite(applied.clone());
+    let merged = merge::merge(&old, &wanted, shape);
+    let merged = merge::prune(&merged, &mine.without(&applied), &kept, shape).unwrap_or_default();
+    let Difference { set, gone } = compare(&old, &merged, shape);
+    let contested = record.contested(manager, &set);
+    if !contested.is_empty() && !force {
+        return Err(contested);
+    }
+    record.take_from_others(manager, true, &set, &gone);
+    record.set(manager, true, applied, now);
+    Ok(Applied {
+        object: laid_over(before, config, merged, manager),
+        owners: record.entries(),
+    })
+}
+
+/// Who owns what after `manager` has made `new` of `old`, or has created it: what it set is its own now.
+///
+/// What `new` itself says of its owners is kept, as far as it can be read; the list `[{}]` forgets them all.
+pub fn update(
+    old: Option<&Object>,
+    new: &Object,
+    manager: &Manager,
+    now: Timestamp,
+) -> Option<Vec<ManagedFieldsEntry>> {
+    let (shape, now) = (Shape::object(new.kind), whole_seconds(now));
+    let json = |object: &Object| tracked(&serde_json::to_value(object).unwrap_or_default(), manager);
+    let Difference { set, gone } = compare(&old.map(json).unwrap_or_default(), &json(new), shape);
+    let said = new.metadata.managed_fields.as_deref();
+    let known = old.and_then(|old| old.metadata.managed_fields.as_deref());
+    let mut record = match said {
+        Some([only]) if *only == ManagedFieldsEntry::default() => Record::default(),
+        Some(said) if !Record::of(Some(said)).is_empty() => Record::of(Some(said)),
+        _ => Record::of(known),
+    };
+    record.take_from_others(manager, false, &set, &gone);
+    let mut mine = record.of_updater(manager).without(&gone);
+    mine.unite(set);
+    record.set(manager, false, mine, now);
+    record.entries()
+}
+
+/// What of an object has owners, as far as the manager can set it.
+fn tracked(object: &Value, manager: &Manager) -> Value {
+    let mut tracked = Map::new();
+    let mut take = |name: &str, value: Option<&Value>| {
+        if let Some(value) = value.filter(|value| !value.is_null()) {
+            tracked.insert(name.to_owned(), value.clone());
+        }
+    };
+    if manager.subresource == "status" {
+        take("status", object.get("status"));
+        return Value::Object(tracked);
+    }
+    let metadata = object.get("metadata").and_then(Value::as_object);
+    let metadata: Map<String, Value> = metadata
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| METADATA.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    take(
+        "metadata",
+        Some(&Value::Object(metadata)).filter(|metadata| **metadata != Value::Object(Map::new())),
+    );
+    take("spec", object.get("spec"));
+    Value::Object(tracked)
+}
+
+/// The live object with what came of its tracked fields, and with what the config says of its identity.
+fn laid_over(live: Value, config: Value, merged: Value, manager: &Manager) -> Value {
+    let object = |value| match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    let (mut live, mut config, mut merged) = (object(live), object(config), object(merged));
+    let mut metadata = object(live.remove("metadata").unwrap_or_default());
+    if manager.subresource != "status" {
+        metadata.retain(|name, _| !METADATA.contains(&name.as_str()));
+        metadata.extend(object(merged.remove("metadata").unwrap_or_default()));
+        live.remove("spec");
+    }
+    let said = object(config.remove("metadata").unwrap_or_default()).into_iter();
+    metadata.extend(said.filter(|(name, _)| !METADATA.contains(&name.as_str())));
+    let kind = ["apiVersion", "kind"];
+    live.extend(kind.iter().filter_map(|name| config.remove_entry(*name)));
+    live.insert("metadata".to_owned(), Value::Object(metadata));
+    live.extend(merged);
+    Value::Object(live)
+}

@@ -1,0 +1,204 @@
+use serde_json::json;
+
+use super::*;
+use crate::resource::object::API_VERSION;
+
+fn now() -> Timestamp {
+    "2026-03-01T10:00:00Z".parse().unwrap()
+}
+
+fn config(spec: Value) -> Value {
+    json!({"apiVersion": API_VERSION, "kind": "Team", "metadata": {"name": "x"}, "spec": spec})
+}
+
+/// Applies as `manager`, and takes what comes of it for stored.
+fn stored(
+    live: Option<&Object>,
+    config: &Value,
+    manager: &str,
+    force: bool,
+) -> Result<Object, Vec<Contested>> {
+    let applied = apply(live, config, Kind::Team, &Manager::new(manager), force, now())?;
+    let mut object: Object = serde_json::from_value(applied.object).unwrap();
+    object.metadata.managed_fields = applied.owners;
+    Ok(object)
+}
+
+fn edited(live: &Object, manager: &str, edit: impl FnOnce(&mut Object)) -> Object {
+    let mut new = live.clone();
+    edit(&mut new);
+    new.metadata.managed_fields = update(Some(live), &new, &Manager::new(manager), now());
+    new
+}
+
+/// Who owns what: `manager operation: paths`.
+fn owners(object: &Object) -> Vec<String> {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let owner = |entry: &ManagedFieldsEntry| {
+        let fields = fields::FieldSet::from_json(&entry.fields_v1.as_ref().unwrap().0).unwrap();
+        let (manager, operation) = (entry.manager.as_ref().unwrap(), entry.operation.as_ref().unwrap());
+        format!("{manager} {operation}: {}", fields.paths().join(" "))
+    };
+    entries.map(owner).collect()
+}
+
+#[test]
+fn who_applies_owns_exactly_what_they_name() {
+    let first = config(json!({"replicas": 2, "roles": [{"name": "lead", "agent": {"image": "a:1"}}]}));
+    let object = stored(None, &first, "ci", false).unwrap();
+    assert_eq!(object.spec, first["spec"]);
+    assert_eq!(
+        owners(&object),
+        [
+            r#"ci Apply: .spec.replicas .spec.roles[name="lead"] .spec.roles[name="lead"].agent.image .spec.roles[name="lead"].name"#
+        ]
+    );
+    let second = config(json!({"roles": [{"name": "lead", "agent": {"model": "m"}}]}));
+    let object = stored(Some(&object), &second, "ci", false).unwrap();
+    assert_eq!(
+        object.spec, second["spec"],
+        "what is not applied any more is gone"
+    );
+}
+
+#[test]
+fn two_may_apply_different_fields_of_the_same_item() {
+    let ci = config(json!({"roles": [{"name": "lead", "agent": {"image": "a:1"}}, {"name": "aide"}]}));
+    let ops = config(json!({"roles": [{"name": "lead", "replicas": 3}]}));
+    let object = stored(None, &ci, "ci", false).unwrap();
+    let object = stored(Some(&object), &ops, "ops", false).unwrap();
+    assert_eq!(
+        object.spec,
+        json!({"roles": [{"name": "lead", "agent": {"image": "a:1"}, "replicas": 3}, {"name": "aide"}]})
+    );
+    let without = config(json!({"roles": [{"name": "aide"}]}));
+    let object = stored(Some(&object), &without, "ci", false).unwrap();
+    assert_eq!(
+        object.spec,
+        json!({"roles": [{"name": "lead", "replicas": 3}, {"name": "aide"}]}),
+        "an item stays as long as anybody applies it"
+    );
+    let object = stored(Some(&object), &config(json!({})), "ops", false).unwrap();
+    assert_eq!(object.spec, without["spec"]);
+}
+
+#[test]
+fn what_others_own_is_taken_by_force_alone() {
+    let object = stored(
+        None,
+        &config(json!({"replicas": 2, "roles": [{"name": "a"}]})),
+        "ci",
+        false,
+    )
+    .unwrap();
+    let more = config(json!({"replicas": 3}));
+    let refused = stored(Some(&object), &more, "ops", false).unwrap_err();
+    let contested = Contested {
+        manager: "ci".to_owned(),
+        fields: vec![".spec.replicas".to_owned()],
+    };
+    assert_eq!(refused, [contested]);
+    let taken = stored(Some(&object), &more, "ops", true).unwrap();
+    assert_eq!(taken.spec["replicas"], 3);
+    assert_eq!(
+        owners(&taken),
+        [
+            r#"ci Apply: .spec.roles[name="a"] .spec.roles[name="a"].name"#,
+            "ops Apply: .spec.replicas"
+        ]
+    );
+    let shared = stored(Some(&object), &config(json!({"replicas": 2})), "ops", false).unwrap();
+    assert_eq!(
+        owners(&shared)[1],
+        "ops Apply: .spec.replicas",
+        "the same value is nobody's alone"
+    );
+    let left = stored(Some(&shared), &config(json!({})), "ops", false).unwrap();
+    assert_eq!(left.spec["replicas"], 2);
+}
+
+#[test]
+fn who_edits_owns_what_they_set() {
+    let object = stored(
+        None,
+        &config(json!({"replicas": 2, "roles": [{"name": "a"}]})),
+        "ci",
+        false,
+    )
+    .unwrap();
+    let scaled = edited(&object, "scaler", |object| object.spec["replicas"] = json!(5));
+    assert_eq!(
+        owners(&scaled),
+        [
+            r#"ci Apply: .spec.roles[name="a"] .spec.roles[name="a"].name"#,
+            "scaler Update: .spec.replicas"
+        ]
+    );
+    let refused = stored(
+        Some(&scaled),
+        &config(json!({"replicas": 2, "roles": [{"name": "a"}]})),
+        "ci",
+        false,
+    );
+    assert_eq!(refused.unwrap_err()[0].manager, "scaler");
+    let same = edited(&scaled, "scaler", |_| {});
+    assert_eq!(same, scaled, "who changes nothing leaves no trace");
+    let labelled = edited(&scaled, "kubectl", |object| {
+        object.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+    });
+    assert!(owners(&labelled).contains(&"kubectl Update: .metadata.labels.a".to_owned()));
+    let bare = edited(&labelled, "other", |object| object.metadata.labels = None);
+    assert_eq!(owners(&bare), owners(&scaled));
+}
+
+#[test]
+fn owners_can_be_forgotten_and_those_before_all_records_are_named() {
+    let object = stored(
+        None,
+        &config(json!({"replicas": 2, "roles": [{"name": "a"}]})),
+        "ci",
+        false,
+    )
+    .unwrap();
+    let reset = edited(&object, "kubectl", |object| {
+        object.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);
+    });
+    assert_eq!(reset.metadata.managed_fields, None);
+    let kept = edited(&object, "kubectl", |object| object.metadata.managed_fields = None);
+    assert_eq!(kept, object, "who leaves the owners out forgets none");
+    let refused = stored(Some(&reset), &config(json!({"replicas": 3})), "ci", false).unwrap_err();
+    assert_eq!(refused[0].manager, "before-first-apply");
+}
+
+#[test]
+fn the_oldest_editors_become_one() {
+    let mut object = stored(None, &config(json!({"roles": [{"name": "a"}]})), "ci", false).unwrap();
+    for number in 0..15 {
+        object = edited(&object, &format!("m{number}"), |object| {
+            let labels = object.metadata.labels.get_or_insert_default();
+            labels.insert(format!("l{number}"), String::new());
+        });
+    }
+    let owners = owners(&object);
+    assert_eq!(owners.len(), 11, "{owners:?}");
+    assert!(
+        owners[1].starts_with("ancient-changes Update: .metadata.labels.l0 "),
+        "{owners:?}"
+    );
+}
+
+#[test]
+fn the_status_is_applied_apart() {
+    let object = stored(None, &config(json!({"roles": [{"name": "a"}]})), "ci", false).unwrap();
+    let manager = Manager {
+        name: "watcher".to_owned(),
+        subresource: "status",
+    };
+    let mut said = config(json!({"roles": []}));
+    said["status"] = json!({"replicas": 1});
+    let applied = apply(Some(&object), &said, Kind::Team, &manager, false, now()).unwrap();
+    assert_eq!(applied.object["spec"], object.spec);
+    assert_eq!(applied.object["status"], said["status"]);
+    let owner = &applied.owners.unwrap()[1];
+    assert_eq!(owner.subresource.as_deref(), Some("status"));
+}
