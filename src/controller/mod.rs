@@ -8,6 +8,7 @@
 
 mod act;
 mod declared;
+mod echoes;
 mod error;
 mod finalize;
 mod index;

@@ -82,26 +82,27 @@ impl Reconciler {
         }
         let json = serde_json::to_value(status).unwrap_or_default();
         let next = lifecycle::update_status(object, json);
-        self.write(
-            Op::Update {
-                object: next,
-                expected: object.revision().unwrap_or_default(),
-            },
-            "status",
-        )
-        .await
+        let op = Op::Update {
+            object: next,
+            expected: object.revision().unwrap_or_default(),
+        };
+        let written = self.write(op, "status").await?;
+        written
+            .revision()
+            .into_iter()
+            .for_each(|revision| self.echoes.wrote(revision));
+        Ok(())
     }
 
     /// Writes under this leader's epoch: a leader that lost its lease writes nothing more.
-    pub(super) async fn write(&self, op: Op, reason: &'static str) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, op: Op, reason: &'static str) -> Result<Object, StoreError> {
         let write = Write {
             op,
             actor: ACTOR.to_owned(),
             reason: reason.to_owned(),
             epoch: Some(self.epoch),
         };
-        self.controller.store.write(write).await?;
-        Ok(())
+        self.controller.store.write(write).await
     }
 
     /// Records what is worth telling. That it could not be recorded stops nothing.

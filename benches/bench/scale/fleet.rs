@@ -1,18 +1,16 @@
 //! Everything from nothing: how fast the API takes the teams, and how long until all agents run.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::stream::{self, StreamExt};
 
 use super::published;
-use super::stage::{PATIENCE, Stage, TEAMS, send, team};
+use super::stage::{PATIENCE, Stage, TEAMS, TICK, send, team};
 use crate::figures::Table;
 use crate::idle::resident_mebibytes;
 
 /// Requests that are under way at once: as many as the published figure had clients.
 const CLIENTS: usize = 10;
-/// How often it is looked whether all agents run.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Declares all teams, and leaves them settled.
 pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
@@ -46,6 +44,14 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
     );
     let cost = stage.cost().await;
     cost.add(table, teams, "from nothing to all ready, a team", teams);
+    stage.until_nothing_to_do().await;
+    table.add(
+        teams,
+        "from nothing to nothing to do",
+        start.elapsed().as_secs_f64(),
+        "s",
+        None,
+    );
     let resident = resident_mebibytes(stage.operator.id());
     table.add(teams, "operator: resident, all ready", resident, "MiB", None);
 }

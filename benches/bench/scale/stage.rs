@@ -1,6 +1,6 @@
 //! An operator between a Postgres that counts statements and a simulated engine that counts requests.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use crate::idle::processor_seconds;
 
 /// Nothing that is awaited takes this long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(900);
+/// How often it is looked whether what is awaited is there.
+pub(super) const TICK: Duration = Duration::from_millis(100);
 /// Where teams are.
 pub(super) const TEAMS: &str = "http://whoosh/apis/chorus.services/v1/namespaces/default/teams";
 /// Teams that share a network: its addresses suffice for them.
@@ -84,6 +86,15 @@ impl Stage {
         counted.parse().unwrap()
     }
 
+    /// Waits until every team had its turn, and none waits for one.
+    pub(super) async fn until_nothing_to_do(&self) {
+        let start = Instant::now();
+        while !has_nothing_to_do(&self.operator.metrics().await, self.teams) {
+            assert!(start.elapsed() < PATIENCE, "the operator does not come to rest");
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
     /// How many teams are ready.
     pub(super) async fn ready(&self) -> usize {
         let counted = self.database.query(
@@ -92,6 +103,16 @@ impl Stage {
         );
         counted.await.unwrap().parse().unwrap()
     }
+}
+
+/// Whether every team had its turn, and none waits for one.
+fn has_nothing_to_do(metrics: &str, teams: usize) -> bool {
+    let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+    let sum = |name: &str| -> f64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(value).sum()
+    };
+    sum(r#"whoosh_reconciles_total{kind="team""#) >= teams as f64 && sum("whoosh_queue_depth ") == 0.0
 }
 
 async fn counting_postgres() -> (Postgres, Database) {

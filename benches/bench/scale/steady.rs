@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::{PATIENCE, Stage};
+use super::stage::Stage;
 use crate::figures::Table;
 use crate::idle::resident_mebibytes;
 
 /// Long enough for two lists of everything.
 const WATCHED: Duration = Duration::from_secs(65);
-/// How often an operator that starts is asked how far it is.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Measures the settled operator, and then one that is killed and started again.
 pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
@@ -31,10 +29,7 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
         "s",
         None,
     );
-    while !has_nothing_to_do(&stage.operator.metrics().await, teams) {
-        assert!(start.elapsed() < PATIENCE, "the operator does not come to rest");
-        tokio::time::sleep(TICK).await;
-    }
+    stage.until_nothing_to_do().await;
     table.add(
         teams,
         "start: to nothing to do",
@@ -46,14 +41,4 @@ pub(super) async fn measure(stage: &mut Stage, table: &mut Table) {
     let resident = resident_mebibytes(stage.operator.id());
     table.add(teams, "operator: resident, after a start", resident, "MiB", None);
     assert_eq!(stage.ready().await, teams);
-}
-
-/// Whether every team had its turn, and none waits for one.
-fn has_nothing_to_do(metrics: &str, teams: usize) -> bool {
-    let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-    let sum = |name: &str| -> f64 {
-        let lines = metrics.lines().filter(|line| line.starts_with(name));
-        lines.filter_map(value).sum()
-    };
-    sum(r#"whoosh_reconciles_total{kind="team""#) >= teams as f64 && sum("whoosh_queue_depth ") == 0.0
 }
