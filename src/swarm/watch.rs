@@ -28,7 +28,8 @@ use crate::resource::object::Key;
 
 /// The shortest time between two tries to reach an engine that is away.
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
-/// How long a batch of events is gathered: a deployment's come in bursts, and a batch costs one read.
+/// The least time from one batch of events to the next: what comes alone is looked at at once, and a deployment's burst is
+/// gathered, since a batch costs one read.
 const GATHER: Duration = Duration::from_millis(10);
 /// Between two full lists there is at least so many times as long as the last one took, so that a large Swarm's
 /// managers can do other things.
@@ -198,11 +199,13 @@ impl Inner {
     }
 
     async fn hear(&self, mut events: Events<impl AsyncRead + Unpin>) -> Result<Never, SwarmError> {
+        let mut gathered = Instant::now();
         loop {
-            let hints = next_hints(&mut events).await?;
+            let hints = next_hints(&mut events, gathered).await?;
             self.nudge(&hints.containers);
             let found = self.look(hints).await?;
             self.tell(found).await?;
+            gathered = Instant::now() + GATHER;
         }
     }
 
@@ -283,13 +286,15 @@ impl Hints {
     }
 }
 
-/// Waits for an event, and takes with it those that follow soon. Each comes in a piece of its own, of which the
+/// Waits for an event, and takes with it those that follow until `gathered`, or are there already. Each comes in a piece of its own, of which the
 /// connection holds the next one back until the last one was taken: that none is there now does not mean that none
 /// is waiting.
-async fn next_hints(events: &mut Events<impl AsyncRead + Unpin>) -> Result<Hints, SwarmError> {
+async fn next_hints(
+    events: &mut Events<impl AsyncRead + Unpin>,
+    gathered: Instant,
+) -> Result<Hints, SwarmError> {
     let mut hints = Hints::default();
     hints.add(parse(events.next_line().await)?);
-    let gathered = Instant::now() + GATHER;
     for _ in 1..BATCH {
         match timeout_at(gathered, events.next_line()).await {
             Ok(line) => hints.add(parse(line)?),
@@ -424,14 +429,14 @@ mod tests {
             }
         };
         let mut events = BufReader::new(client).lines();
-        let (hints, ()) = tokio::join!(next_hints(&mut events), told);
+        let (hints, ()) = tokio::join!(next_hints(&mut events, Instant::now() + GATHER), told);
         assert_eq!(hints.unwrap().services.len(), BATCH);
     }
 
     #[tokio::test(start_paused = true)]
     async fn events_that_come_together_are_taken_together() {
         let mut events = BufReader::new(EVENTS.as_bytes()).lines();
-        let error = next_hints(&mut events).await.unwrap_err();
+        let error = next_hints(&mut events, Instant::now()).await.unwrap_err();
         assert!(
             matches!(error, SwarmError::Lost { .. }),
             "the stream has ended: {error}"
@@ -450,6 +455,7 @@ mod tests {
                 ..Names::default()
             },
         };
-        assert_eq!(next_hints(&mut events).await.unwrap(), expect);
+        let hints = next_hints(&mut events, Instant::now()).await;
+        assert_eq!(hints.unwrap(), expect);
     }
 }
