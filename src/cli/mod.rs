@@ -7,6 +7,7 @@ mod agent_log;
 mod agents;
 mod apply;
 mod args;
+mod change;
 mod client;
 mod command;
 mod complete;

@@ -21,6 +21,14 @@ pub(crate) fn typed(mut object: Value, kind: Kind) -> Value {
     object
 }
 
+/// The object without the record of who owns which of its fields (`metadata.managedFields`).
+pub(crate) fn without_owners(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("managedFields");
+    }
+    object
+}
+
 /// A string at a JSON pointer; empty when it is absent.
 pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object

@@ -6,8 +6,8 @@ use clap::Parser;
 
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
-    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, kubeconfig, logs,
-    scale, simulate, token, tree, validate, version, wait,
+    api_resources, apply, auth, completion, crds, delete, describe, diff, edit, events, explain, get,
+    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -63,6 +63,12 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Logs(args) => logs::run(ctx, args).await,
         ClientCommand::Wait(args) => wait::run(ctx, args).await,
         ClientCommand::Scale(args) => scale::run(ctx, args).await,
+        ClientCommand::Edit(args) => edit::run(ctx, args).await,
+        ClientCommand::Patch(args) => patch::run(ctx, args).await,
+        ClientCommand::Label(args) => mark::run(ctx, args, mark::Mark::Label).await,
+        ClientCommand::Annotate(args) => mark::run(ctx, args, mark::Mark::Annotation).await,
+        ClientCommand::History(args) => history::run(ctx, args).await,
+        ClientCommand::Auth(args) => auth::run(ctx, args).await,
         ClientCommand::Delete(args) => delete::run(ctx, args).await,
         ClientCommand::Explain(args) => explain::run(ctx, args),
         ClientCommand::ApiResources(args) => api_resources::run(ctx, args).await,

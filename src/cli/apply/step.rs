@@ -40,6 +40,11 @@ impl Item {
         items
     }
 
+    /// What is declared, as JSON.
+    pub(crate) fn manifest(&self) -> &Value {
+        &self.manifest
+    }
+
     /// Whether roles of the object start from a template.
     pub(crate) fn uses(&self, template: &Key) -> bool {
         self.key.namespace == template.namespace

@@ -16,8 +16,8 @@ pub use server::{
 pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
-    api_resources, apply, completion, crds, delete, describe, diff, events, explain, get, kubeconfig, logs,
-    scale, simulate, token, tree, validate, version, wait,
+    api_resources, apply, auth, completion, crds, delete, describe, diff, edit, events, explain, get,
+    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -143,6 +143,16 @@ pub enum ClientCommand {
     Wait(wait::WaitArgs),
     /// Change the number of agents
     Scale(scale::ScaleArgs),
+    /// Change an object in your editor
+    Edit(edit::EditArgs),
+    /// Change some fields of an object
+    Patch(patch::PatchArgs),
+    /// Set labels, by which objects are selected, and take them away
+    Label(mark::MarkArgs),
+    /// Set annotations, and take them away
+    Annotate(mark::MarkArgs),
+    /// Show who changed an object, when, why, and what
+    History(history::HistoryArgs),
     /// Delete objects and stop their agents
     Delete(delete::DeleteArgs),
     /// Explain the fields of a kind
@@ -153,6 +163,8 @@ pub enum ClientCommand {
     Crds(crds::CrdsArgs),
     /// Make, list and revoke tokens, with which clients come in over the network
     Token(token::TokenArgs),
+    /// Tell who you are to the operator, and what you may do
+    Auth(auth::AuthArgs),
     /// Print a configuration for kubectl, with a token of its own
     Kubeconfig(kubeconfig::KubeconfigArgs),
     /// Print a script that completes commands, flags, kinds and live names in your shell

@@ -1,5 +1,6 @@
 //! The HTTP client: Kubernetes conventions over the operator's Unix socket.
 
+mod access;
 mod error;
 mod lines;
 mod selection;
@@ -25,10 +26,7 @@ use super::talk;
 use crate::resource::object::API_VERSION;
 use crate::resource::outlook::{Outlook, Scenario};
 use crate::resource::proposal::Proposal;
-use crate::resource::token::{NewToken, TokenInfo, TokenList, WayIn};
 use crate::resource::{Key, Kind};
-
-const TOKENS: &str = "apis/chorus.services/v1/tokens";
 
 /// How often a busy operator is asked, about a second apart.
 const TRIES: usize = 10;
@@ -48,6 +46,15 @@ impl fmt::Display for Propagation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
+}
+
+/// Who applies fields, and whether they take those that others own.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    /// What they call themselves.
+    pub manager: String,
+    /// Whether others lose what they own.
+    pub force: bool,
 }
 
 /// What to read of an agent's log.
@@ -193,10 +200,47 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; 409 when the patch names a `resourceVersion` that is no longer the current one.
     pub(super) async fn patch(&self, key: &Key, patch: &Value, dry_run: bool) -> Result<Value, ClientError> {
+        self.patch_by(key, "application/merge-patch+json", patch, dry_run)
+            .await
+    }
+
+    /// Changes an object by a patch of this media type and returns the result.
+    ///
+    /// # Errors
+    /// As of [`Client::patch`].
+    pub(super) async fn patch_by(
+        &self,
+        key: &Key,
+        media: &str,
+        patch: &Value,
+        dry_run: bool,
+    ) -> Result<Value, ClientError> {
         let request = self
             .request(Method::PATCH, &object_path(key))
-            .header("content-type", "application/merge-patch+json")
+            .header("content-type", media)
             .body(patch.to_string());
+        self.json(with_dry_run(request, dry_run)).await
+    }
+
+    /// Applies fields to an object, or creates it, as their owner; returns the result.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409, with a cause for each field, when others own what would change, unless by `force`.
+    pub(super) async fn apply(
+        &self,
+        key: &Key,
+        config: &Value,
+        Owner { manager, force }: &Owner,
+        dry_run: bool,
+    ) -> Result<Value, ClientError> {
+        let request = self
+            .request(Method::PATCH, &object_path(key))
+            .query(&[
+                ("fieldManager", manager.as_str()),
+                ("force", if *force { "true" } else { "false" }),
+            ])
+            .header("content-type", "application/apply-patch+yaml")
+            .body(config.to_string());
         self.json(with_dry_run(request, dry_run)).await
     }
 
@@ -255,40 +299,14 @@ impl Client {
         self.json(self.request(Method::POST, &path).json(scenario)).await
     }
 
-    /// Makes a token, which is told in the answer and never again.
+    /// Who changed an object, oldest first.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 when the name is taken.
-    pub(super) async fn create_token(&self, wanted: &NewToken) -> Result<TokenInfo, ClientError> {
-        self.json(self.request(Method::POST, TOKENS).json(wanted)).await
-    }
-
-    /// Lists all tokens, without what they are.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub(super) async fn tokens(&self) -> Result<Vec<TokenInfo>, ClientError> {
-        let list: TokenList = self.json(self.request(Method::GET, TOKENS)).await?;
-        Ok(list.items)
-    }
-
-    /// Makes a token open nothing any more.
-    ///
-    /// # Errors
-    /// See [`ClientError`]; 404 when there is none of the name.
-    pub(super) async fn revoke_token(&self, name: &str) -> Result<(), ClientError> {
-        let request = self.request(Method::DELETE, &format!("{TOKENS}/{name}"));
-        self.send(request, self.timeout).await?;
-        Ok(())
-    }
-
-    /// Where the operator serves its API over the network.
-    ///
-    /// # Errors
-    /// See [`ClientError`]; 404 when it does not.
-    pub(super) async fn way_in(&self) -> Result<WayIn, ClientError> {
-        self.json(self.request(Method::GET, &format!("apis/{API_VERSION}/wayin")))
-            .await
+    /// See [`ClientError`]; 404 when nobody ever did, or that is forgotten.
+    pub(super) async fn history<T: DeserializeOwned>(&self, key: &Key) -> Result<Vec<T>, ClientError> {
+        let path = format!("{}/history", object_path(key));
+        let mut answer: Value = self.json(self.request(Method::GET, &path)).await?;
+        serde_json::from_value(answer["items"].take()).map_err(ClientError::Unreadable)
     }
 
     /// Lists the events of a namespace, or of all.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cli::apply::{Item, Step, next_step, proposed, step};
 use crate::cli::args::{FileArgs, check_labels};
-use crate::cli::client::{Client, Propagation, Selection};
+use crate::cli::client::{Client, Owner, Propagation, Selection};
 use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
 use crate::cli::duration::{Patience, parse_patience};
@@ -38,6 +38,9 @@ Examples:
   # Delete what carries the label, was applied before, and is in no file any more
   whoosh apply -f fleet/ --prune -l fleet=prod
 
+  # As the owner of the fields in the file, and of no others
+  whoosh apply --server-side --field-manager ci -f team.yaml
+
   # From a pipe
   ./generate | whoosh apply -f -")]
 pub struct ApplyArgs {
@@ -53,6 +56,15 @@ pub struct ApplyArgs {
         require_equals = true
     )]
     dry_run: DryRun,
+    /// Have the operator merge, and own the fields in the files: what another field manager owns is left to it
+    #[arg(long, conflicts_with = "prune")]
+    server_side: bool,
+    /// Take the fields that other field managers own
+    #[arg(long, requires = "server_side")]
+    force_conflicts: bool,
+    /// Who owns the fields
+    #[arg(long, value_name = "NAME", default_value = "whoosh", requires = "server_side")]
+    field_manager: String,
     /// Only objects with these labels
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]
     selector: Option<String>,
@@ -97,16 +109,74 @@ impl DryRun {
 
 pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliError> {
     let items = items(ctx, args).await?;
+    match args.server_side {
+        true => on_server(ctx, args, &items).await?,
+        false => merged_here(ctx, args, &items).await?,
+    }
+    if args.prune {
+        prune(ctx, args, &items).await?;
+    }
+    if args.wait && args.dry_run == DryRun::None {
+        wait(ctx, args, &items).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Has the operator apply every object: each is tried before any is stored.
+async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
+    if args.dry_run == DryRun::Client {
+        return Err(CliError::Usage(
+            "--server-side is the operator's work: try it with --dry-run=server".to_owned(),
+        ));
+    }
+    let owner = Owner {
+        manager: args.field_manager.clone(),
+        force: args.force_conflicts,
+    };
+    let mut problems = Vec::new();
+    let trial = match args.dry_run {
+        DryRun::None => ctx.client.without_warnings(),
+        DryRun::Client | DryRun::Server => ctx.client.clone(),
+    };
+    for item in items {
+        match trial.apply(&item.key, item.manifest(), &owner, true).await {
+            Ok(_) => {}
+            Err(error) if error.code().is_some_and(|code| code < 500) => {
+                if error.is_conflict() {
+                    talk::say("what others own is taken with --force-conflicts alone");
+                }
+                problems.extend(files::refused(&item.source, &error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(files::say_problems(&problems));
+    }
+    let mut printed = Ok(());
+    for item in items {
+        if args.dry_run == DryRun::None {
+            let applied = ctx.client.apply(&item.key, item.manifest(), &owner, false).await;
+            applied.map_err(|error| half_done(item, &error.to_string()))?;
+        }
+        let (name, suffix) = (object::slashed(&item.key), args.dry_run.suffix());
+        printed = printed.and_then(|()| ctx.print(&format!("{name} serverside-applied{suffix}\n")));
+    }
+    printed
+}
+
+/// Merges each object with what is live, by what was applied last, and sends the difference.
+async fn merged_here(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
     let client = match args.dry_run {
         DryRun::Server => ctx.client.clone(),
         // The real run says the warnings, when templates that come with the teams exist.
         DryRun::None | DryRun::Client => ctx.client.without_warnings(),
     };
-    let steps = rehearse(&client, &items, args.dry_run).await?;
+    let steps = rehearse(&client, items, args.dry_run).await?;
     match args.dry_run {
         DryRun::None => {
             let mut printed = Ok(());
-            for item in &items {
+            for item in items {
                 let done = apply(&ctx.client, item).await?;
                 // A reader that goes away must not leave the objects half applied.
                 printed =
@@ -121,25 +191,24 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
             }
         }
     }
-    if args.prune {
-        prune(ctx, args, &items).await?;
+    Ok(())
+}
+
+/// Waits for the agents of what was applied, and of those who use an applied template.
+async fn wait(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
+    let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
+    for key in suspended(items) {
+        let name = object::slashed(key);
+        talk::say(&format!(
+            "{name} is suspended: its agents are left as they are, and not waited for"
+        ));
     }
-    if args.wait && args.dry_run == DryRun::None {
-        let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
-        for key in suspended(&items) {
-            let name = object::slashed(key);
-            talk::say(&format!(
-                "{name} is suspended: its agents are left as they are, and not waited for"
-            ));
-        }
-        let templates = templates(ctx, &items).await?;
-        let mut keys = awaited(&items);
-        keys.extend(users(ctx, &templates).await?);
-        let keys: Vec<Key> = keys.into_iter().collect();
-        let wanted = [Wanted::ready(), Wanted::Templates(templates)];
-        waiting::until(ctx, &keys, &wanted, args.timeout, met).await?;
-    }
-    Ok(Outcome::Done)
+    let templates = templates(ctx, items).await?;
+    let mut keys = awaited(items);
+    keys.extend(users(ctx, &templates).await?);
+    let keys: Vec<Key> = keys.into_iter().collect();
+    let wanted = [Wanted::ready(), Wanted::Templates(templates)];
+    waiting::until(ctx, &keys, &wanted, args.timeout, met).await
 }
 
 /// What is to be applied.

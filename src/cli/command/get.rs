@@ -73,6 +73,9 @@ pub struct GetArgs {
     /// Add a column for each of these labels
     #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
     label_columns: Vec<String>,
+    /// Show who owns which field (metadata.managedFields), too
+    #[arg(long)]
+    show_managed_fields: bool,
     /// Say nothing of objects that do not exist, and exit with 0
     #[arg(long)]
     ignore_not_found: bool,
@@ -198,17 +201,25 @@ async fn read(
     missing: &mut Vec<Key>,
 ) -> Result<Vec<Value>, CliError> {
     if asked.names.is_empty() {
-        return Ok(ctx.client.list(&selection(ctx, args, asked)).await?.items);
+        let items = ctx.client.list(&selection(ctx, args, asked)).await?.items;
+        return Ok(items.into_iter().map(|item| shown(args, item)).collect());
     }
     let mut items = Vec::new();
     for name in &asked.names {
         let key = ctx.key(asked.kind, name)?;
         match ctx.client.find(&key).await? {
-            Some(item) => items.push(item),
+            Some(item) => items.push(shown(args, item)),
             None => missing.push(key),
         }
     }
     Ok(items)
+}
+
+fn shown(args: &GetArgs, object: Value) -> Value {
+    match args.show_managed_fields {
+        true => object,
+        false => object::without_owners(object),
+    }
 }
 
 fn joined(found: Vec<(Kind, Vec<Value>)>) -> (Kind, Vec<Value>) {
@@ -231,7 +242,8 @@ async fn watch(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> R
         let mut listing = Listing::new(asked.kind, look);
         let (items, follower) = Follower::start(ctx.client.clone(), selection(ctx, args, asked)).await?;
         if !args.watch_only {
-            let items: Vec<Value> = items.into_iter().filter(|item| asked.wants(item)).collect();
+            let items = items.into_iter().filter(|item| asked.wants(item));
+            let items: Vec<Value> = items.map(|item| shown(args, item)).collect();
             ctx.print(&listing.list(&items, Timestamp::now())?)?;
         }
         listings.push(listing);
@@ -239,7 +251,8 @@ async fn watch(ctx: &Context, args: &GetArgs, asked: &[Asked], look: &Look) -> R
     }
     let mut changes = select_all(streams);
     while let Some((index, change)) = changes.next().await {
-        let change = change?;
+        let mut change = change?;
+        change.object = shown(args, change.object);
         if let (Some(asked), Some(listing)) = (asked.get(index), listings.get_mut(index))
             && asked.wants(&change.object)
         {

@@ -2,14 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::change::change;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::{object, target};
 use crate::resource::{Kind, nearest};
-
-/// How often a change is tried again when somebody else changed the object in between.
-const TRIES: usize = 5;
 
 /// Arguments of `scale`.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,18 +39,11 @@ pub struct ScaleArgs {
 pub(crate) async fn run(ctx: &Context, args: &ScaleArgs) -> Result<Outcome, CliError> {
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
-    for last_try in (0..TRIES).map(|attempt| attempt + 1 == TRIES) {
-        let live = ctx.client.get(&key).await?;
+    let patch = |live: &Value| {
         let spec = scaled(&live["spec"], kind, args).map_err(CliError::Failed)?;
-        let patch = json!({"metadata": {"resourceVersion": object::revision(&live)}, "spec": spec});
-        match ctx.client.patch(&key, &patch, false).await {
-            Err(error) if error.is_conflict() && !last_try => {}
-            answer => {
-                answer?;
-                break;
-            }
-        }
-    }
+        Ok(Some(json!({"spec": spec})))
+    };
+    change(ctx, &key, false, patch).await?;
     ctx.print(&format!("{} scaled\n", object::slashed(&key)))?;
     Ok(Outcome::Done)
 }

@@ -1,10 +1,12 @@
 //! The command line, as its users run it: the real binary, alone or in front of a real API and Postgres.
 
 mod bad_input;
+mod changing;
 mod objects;
 mod offline;
 mod private;
 mod running;
+mod server_side;
 mod waiting;
 
 use std::fs;

@@ -1,0 +1,74 @@
+//! Who may come in, and what they may do.
+
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
+use reqwest::Method;
+
+use super::{Client, ClientError};
+use crate::resource::object::API_VERSION;
+use crate::resource::token::{NewToken, TokenInfo, TokenList, WayIn};
+
+const TOKENS: &str = "apis/chorus.services/v1/tokens";
+
+impl Client {
+    /// Whether whoever asks may do something.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(in crate::cli) async fn may(
+        &self,
+        asked: &SelfSubjectAccessReview,
+    ) -> Result<SelfSubjectAccessReview, ClientError> {
+        let path = "apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        self.json(self.request(Method::POST, path).json(asked)).await
+    }
+
+    /// Who the operator takes whoever asks for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(in crate::cli) async fn who_am_i(&self) -> Result<SelfSubjectReview, ClientError> {
+        let path = "apis/authentication.k8s.io/v1/selfsubjectreviews";
+        self.json(
+            self.request(Method::POST, path)
+                .json(&SelfSubjectReview::default()),
+        )
+        .await
+    }
+
+    /// Makes a token, which is told in the answer and never again.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 409 when the name is taken.
+    pub(in crate::cli) async fn create_token(&self, wanted: &NewToken) -> Result<TokenInfo, ClientError> {
+        self.json(self.request(Method::POST, TOKENS).json(wanted)).await
+    }
+
+    /// Lists all tokens, without what they are.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(in crate::cli) async fn tokens(&self) -> Result<Vec<TokenInfo>, ClientError> {
+        let list: TokenList = self.json(self.request(Method::GET, TOKENS)).await?;
+        Ok(list.items)
+    }
+
+    /// Makes a token open nothing any more.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when there is none of the name.
+    pub(in crate::cli) async fn revoke_token(&self, name: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, &format!("{TOKENS}/{name}"));
+        self.send(request, self.timeout).await?;
+        Ok(())
+    }
+
+    /// Where the operator serves its API over the network.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when it does not.
+    pub(in crate::cli) async fn way_in(&self) -> Result<WayIn, ClientError> {
+        self.json(self.request(Method::GET, &format!("apis/{API_VERSION}/wayin")))
+            .await
+    }
+}
