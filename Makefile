@@ -30,7 +30,8 @@ build: ## Build both programs for release
 images: build ## Build the agent's image
 	@scripts/agent-image $(RELEASE)/chorus-agent $(IMAGE) 20
 
-test: setup ## Run all tests
+test: ## Run all tests
+	@scripts/setup tests
 	@cargo test $(AS_ROOT)
 
 check: ## Check formatting, lints and the saved query data

@@ -1,6 +1,7 @@
 //! The door: who somebody is, and whether they may do what they ask for. Nothing else is looked at before.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -11,14 +12,31 @@ use sha2::{Digest, Sha256};
 
 use super::caller::{Caller, Peer};
 use super::paths;
+use super::rates::Rates;
 use super::state::Api;
 use super::status::ApiError;
 use crate::store::TokenHash;
 
-/// Middleware: refuses a request of somebody unknown, and one for what its sender may not do.
-pub(super) async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
+/// What is known at the door: who has which token, and how often they came.
+#[derive(Clone)]
+pub(super) struct Door {
+    api: Api,
+    rates: Arc<Rates>,
+}
+
+impl Door {
+    pub(super) fn new(api: Api) -> Self {
+        Self {
+            api,
+            rates: Arc::default(),
+        }
+    }
+}
+
+/// Middleware: refuses a request of somebody unknown, one too many, and one for what its sender may not do.
+pub(super) async fn authenticate(State(door): State<Door>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match admit(&api, &parts).await {
+    match admit(&door, &parts).await {
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
             let mut response = next.run(Request::from_parts(parts, body)).await;
@@ -30,10 +48,10 @@ pub(super) async fn authenticate(State(api): State<Api>, request: Request, next:
     }
 }
 
-async fn admit(api: &Api, request: &Parts) -> Result<Caller, ApiError> {
+async fn admit(door: &Door, request: &Parts) -> Result<Caller, ApiError> {
     let caller = match request.extensions.get::<Peer>() {
         Some(Peer::Local { uid }) => Caller::local(*uid),
-        Some(Peer::Remote(address)) => bearer(api, &request.headers, *address).await?,
+        Some(Peer::Remote(address)) => bearer(door, &request.headers, *address).await?,
         None => return Err(ApiError::Unauthorized),
     };
     match paths::deed(&request.method, &request.uri) {
@@ -46,13 +64,15 @@ async fn admit(api: &Api, request: &Parts) -> Result<Caller, ApiError> {
 }
 
 /// Whose token a request carries.
-async fn bearer(api: &Api, headers: &HeaderMap, address: SocketAddr) -> Result<Caller, ApiError> {
-    let token = token_of(headers).ok_or(ApiError::Unauthorized)?;
-    let found = api
-        .store
-        .token(&hash(token))
-        .await?
-        .ok_or(ApiError::Unauthorized)?;
+async fn bearer(door: &Door, headers: &HeaderMap, address: SocketAddr) -> Result<Caller, ApiError> {
+    let Door { api, rates } = door;
+    rates.address(address.ip())?;
+    let found = match token_of(headers) {
+        Some(token) => api.store.token(&hash(token)).await?,
+        None => None,
+    };
+    let found = found.ok_or_else(|| rates.refused(address.ip()))?;
+    rates.token(&found.name)?;
     Ok(Caller::bearer(found.name, address.ip(), found.grant))
 }
 

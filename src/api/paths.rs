@@ -180,6 +180,7 @@ pub(super) fn deed(method: &Method, uri: &Uri) -> Option<Deed> {
         Method::POST => "create",
         Method::PUT => "update",
         Method::PATCH => "patch",
+        Method::DELETE if name.is_empty() => "deletecollection",
         Method::DELETE => "delete",
         _ => "other",
     };

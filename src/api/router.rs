@@ -1,12 +1,12 @@
 //! The table of paths: which handler answers what.
 
 use axum::http::{Method, Uri};
-use axum::middleware::{from_fn, from_fn_with_state, map_request};
+use axum::middleware::{from_fn, from_fn_with_state, map_request, map_response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
-use super::authenticate::authenticate;
+use super::authenticate::{Door, authenticate};
 use super::limits::{MAX_REQUESTS, Places};
 use super::recent::Recent;
 use super::state::Api;
@@ -14,7 +14,7 @@ use super::status::ApiError;
 use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
 use super::{
     agents, definitions, discovery, events, form, health, limits, logs, namespaces, openapi, paths, reviews,
-    tokens, trace, way_in,
+    tokens, trace, transfer, way_in,
 };
 use crate::resource::Object;
 
@@ -30,6 +30,7 @@ pub fn router(api: Api) -> Router {
 fn table(api: Api) -> Router {
     let places = Places::new(MAX_REQUESTS);
     let bounded = json()
+        .merge(swagger())
         .merge(logs())
         .fallback(unknown)
         .layer(from_fn_with_state(places.clone(), limits::bounded));
@@ -37,11 +38,13 @@ fn table(api: Api) -> Router {
     bounded
         .merge(long)
         .merge(metrics())
-        .layer(from_fn_with_state(api.clone(), authenticate))
+        .layer(from_fn_with_state(Door::new(api.clone()), authenticate))
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(health())
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(transfer::compressed())
+        .layer(map_response(transfer::secured))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
         .with_state(api)
 }
@@ -60,6 +63,11 @@ fn json() -> Router<Api> {
         .route("/api/v1/namespaces/{namespace}", get(namespaces::get))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
+        .route("/apis/events.k8s.io/v1/events", get(events::list_newer))
+        .route(
+            "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
+            get(events::list_newer),
+        )
         .route("/apis", get(discovery::groups))
         .route("/apis/{group}", get(discovery::group))
         .route("/apis/{group}/v1", get(discovery::resources))
@@ -79,7 +87,10 @@ fn json() -> Router<Api> {
         .route(&all("tokens"), get(tokens::list).post(tokens::create))
         .route(&all("tokens/{name}"), delete(tokens::revoke))
         .route(&all("{plural}"), get(read::list))
-        .route(&one("{plural}"), get(read::list).post(write::create))
+        .route(
+            &one("{plural}"),
+            get(read::list).post(write::create).delete(deletion::delete_all),
+        )
         .route(
             &one("{plural}/{name}"),
             get(read::get)
@@ -125,6 +136,11 @@ fn reviews() -> Router<Api> {
             "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
             post(reviews::rules),
         )
+}
+
+/// What is answered with JSON or protobuf.
+fn swagger() -> Router<Api> {
+    Router::new().route("/openapi/v2", get(openapi::swagger))
 }
 
 /// What is answered with text.

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, Status
 use crate::resource::access::Deed;
 use crate::resource::managed::Contested;
 use crate::resource::nearest::did_you_mean;
-use crate::resource::object::{API_VERSION, GROUP};
+use crate::resource::object::GROUP;
 use crate::resource::validate::Cause;
 use crate::resource::{Key, Kind, Revision};
 
@@ -122,6 +122,9 @@ pub(super) enum ApiError {
          try again later"
     )]
     TooManyRequests(usize),
+    /// 429: somebody asks too often.
+    #[error("too many requests {0}; try again in a second")]
+    TooFast(String),
     /// 503: something that the answer needs is away.
     #[error("{what}; {advice}")]
     Unavailable {
@@ -174,7 +177,7 @@ impl ApiError {
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } | Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests(_) | Self::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout(_) | Self::TooLargeRevision { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -196,7 +199,7 @@ impl ApiError {
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
-            Self::TooManyRequests(_) => "TooManyRequests",
+            Self::TooManyRequests(_) | Self::TooFast(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
             Self::Timeout(_) | Self::TooLargeRevision { .. } => "Timeout",
             Self::Internal(_) => "InternalError",
@@ -240,7 +243,7 @@ impl ApiError {
                 kind: Some((*resource).to_owned()),
                 ..StatusDetails::default()
             }),
-            Self::TooManyRequests(_) | Self::Unavailable { .. } => Some(StatusDetails {
+            Self::TooManyRequests(_) | Self::TooFast(_) | Self::Unavailable { .. } => Some(StatusDetails {
                 retry_after_seconds: Some(RETRY_AFTER_SECONDS),
                 ..StatusDetails::default()
             }),
@@ -295,11 +298,8 @@ fn contested(by: &[Contested]) -> String {
     let owned = by
         .iter()
         .map(|Contested { manager, fields }| match fields.as_slice() {
-            [only] => format!("conflict with \"{manager}\" using {API_VERSION}: {only}"),
-            fields => format!(
-                "conflicts with \"{manager}\" using {API_VERSION}:\n- {}",
-                fields.join("\n- ")
-            ),
+            [only] => format!("conflict with {manager}: {only}"),
+            fields => format!("conflicts with {manager}:\n- {}", fields.join("\n- ")),
         });
     let owned: Vec<String> = owned.collect();
     let conflicts = if count == 1 { "conflict" } else { "conflicts" };
@@ -309,7 +309,7 @@ fn contested(by: &[Contested]) -> String {
 fn contested_causes(Contested { manager, fields }: &Contested) -> Vec<StatusCause> {
     let cause = |field: &String| StatusCause {
         field: Some(field.clone()),
-        message: Some(format!("conflict with \"{manager}\" using {API_VERSION}")),
+        message: Some(format!("conflict with {manager}")),
         reason: Some("FieldManagerConflict".to_owned()),
     };
     fields.iter().map(cause).collect()

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde_json::{Value, json};
 
+use super::events;
 use super::form::{META_V1, metadata_of};
 use super::options::Params;
 use super::status::ApiError;
@@ -17,6 +18,8 @@ pub(super) enum Columns {
     Of(Kind),
     /// Those of Kubernetes' events.
     Events,
+    /// The same, of `events.k8s.io`.
+    NewerEvents,
     /// Those of Kubernetes' namespaces.
     Namespaces,
     /// Those of the definitions of kinds.
@@ -96,7 +99,7 @@ impl Columns {
                     own.priority.unwrap_or_default(),
                 )
             })),
-            Self::Events => {
+            Self::Events | Self::NewerEvents => {
                 let text = |name: &str, priority| definition(name, "string", "", "", priority);
                 // As in Kubernetes, an event's name is of no interest.
                 all = vec![
@@ -126,7 +129,11 @@ impl Columns {
                     .map(|column| column.value(object, now).unwrap_or_default());
                 std::iter::once(name).chain(own).collect()
             }
-            Self::Events => event_cells(object, now),
+            Self::Events => event_cells(serde_json::from_value(object.clone()).unwrap_or_default(), now),
+            Self::NewerEvents => {
+                let event = serde_json::from_value(object.clone()).unwrap_or_default();
+                event_cells(events::older(event), now)
+            }
             Self::Definitions => vec![name],
             Self::Namespaces => {
                 let created = object
@@ -140,8 +147,7 @@ impl Columns {
     }
 }
 
-fn event_cells(object: &Value, now: Timestamp) -> Vec<Value> {
-    let event: Event = serde_json::from_value(object.clone()).unwrap_or_default();
+fn event_cells(event: Event, now: Timestamp) -> Vec<Value> {
     vec![
         json!(event::seen(&event, now)),
         json!(event.type_),
@@ -191,6 +197,15 @@ mod tests {
                 json!({
                     "metadata": {"name": "e1"}, "involvedObject": {"kind": "Team", "name": "payments"},
                     "type": "Normal", "reason": "Ready", "message": "all run\n", "lastTimestamp": created,
+                }),
+                json!(["5m", "Normal", "Ready", "team/payments", "all run", "e1"]),
+            ),
+            (
+                Columns::NewerEvents,
+                json!({
+                    "metadata": {"name": "e1"}, "regarding": {"kind": "Team", "name": "payments"},
+                    "type": "Normal", "reason": "Ready", "note": "all run\n", "deprecatedLastTimestamp": created,
+                    "eventTime": null,
                 }),
                 json!(["5m", "Normal", "Ready", "team/payments", "all run", "e1"]),
             ),

@@ -67,7 +67,7 @@ pub struct Grant {
 /// What a request asks for, in Kubernetes' words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deed {
-    /// `get`, `list`, `watch`, `create`, `update`, `patch` or `delete`.
+    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or `deletecollection`.
     pub verb: String,
     /// `chorus.services`, or empty for the core group.
     pub group: String,

@@ -9,7 +9,16 @@ use crate::resource::Kind;
 use crate::resource::object::{GROUP, VERSION};
 
 const READ: [&str; 3] = ["get", "list", "watch"];
-const READ_AND_WRITE: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
+const READ_AND_WRITE: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 
 /// A group of APIs. Each has one version, `v1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +27,8 @@ pub(in crate::api) enum Group {
     Core,
     /// Our own kinds.
     Chorus,
+    /// Events, in their newer form.
+    Events,
     /// Who somebody is.
     Authentication,
     /// What somebody may do.
@@ -28,8 +39,9 @@ pub(in crate::api) enum Group {
 
 impl Group {
     /// All but the one without a name.
-    pub(in crate::api) const NAMED: [Self; 4] = [
+    pub(in crate::api) const NAMED: [Self; 5] = [
         Self::Chorus,
+        Self::Events,
         Self::Authentication,
         Self::Authorization,
         Self::ApiExtensions,
@@ -45,6 +57,7 @@ impl Group {
         match self {
             Self::Core => "",
             Self::Chorus => GROUP,
+            Self::Events => "events.k8s.io",
             Self::Authentication => "authentication.k8s.io",
             Self::Authorization => "authorization.k8s.io",
             Self::ApiExtensions => "apiextensions.k8s.io",
@@ -95,14 +108,16 @@ impl Group {
             namespaced: false,
             ..resource(name, &["create"])
         };
+        let events = APIResource {
+            kind: "Event".to_owned(),
+            singular_name: "event".to_owned(),
+            short_names: Some(vec!["ev".to_owned()]),
+            ..resource("events", &["list", "watch"])
+        };
         match self {
+            Self::Events => vec![events],
             Self::Core => vec![
-                APIResource {
-                    kind: "Event".to_owned(),
-                    singular_name: "event".to_owned(),
-                    short_names: Some(vec!["ev".to_owned()]),
-                    ..resource("events", &["list", "watch"])
-                },
+                events,
                 APIResource {
                     kind: "Namespace".to_owned(),
                     singular_name: "namespace".to_owned(),

@@ -1,12 +1,15 @@
-//! OpenAPI v3, a document for each group, made of the types and the tables that the API itself is made of.
+//! OpenAPI: v3 with a document for each group, and v2 with one for all, made of the types and the tables that the API itself is made of.
 
 mod operations;
 mod schemas;
+mod v2;
 
 use std::sync::LazyLock;
 
 use axum::Json;
 use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -15,8 +18,9 @@ use super::status::ApiError;
 use crate::resource::names;
 
 /// The groups that are described.
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     Group::Core,
+    Group::Events,
     Group::Chorus,
     Group::Authentication,
     Group::Authorization,
@@ -30,7 +34,7 @@ struct Described {
     hash: String,
 }
 
-static DESCRIBED: LazyLock<[Described; 5]> = LazyLock::new(|| {
+static DESCRIBED: LazyLock<[Described; 6]> = LazyLock::new(|| {
     GROUPS.map(|group| {
         let document = document(group);
         let hash = names::hex(&Sha256::digest(document.to_string()));
@@ -60,6 +64,29 @@ pub(super) async fn of_group(Path(path): Path<String>) -> Result<Json<&'static V
     let found = DESCRIBED.iter().find(|described| described.group.path() == path);
     let found = found.ok_or(ApiError::NoSuchPath { nearest: None })?;
     Ok(Json(&found.document))
+}
+
+static SWAGGER: LazyLock<Value> =
+    LazyLock::new(|| v2::document(DESCRIBED.iter().map(|described| &described.document)));
+
+/// The form in which older kubectl ask for OpenAPI v2; its name is no media type.
+const ASKED_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/// The same, as a media type.
+const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// `GET /openapi/v2`, in JSON or, for who asks for it, in protobuf.
+pub(super) async fn swagger(headers: HeaderMap) -> Response {
+    static ENCODED: LazyLock<Vec<u8>> = LazyLock::new(|| v2::encoded(&SWAGGER));
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    let is_wanted = |form: &str, value: &HeaderValue| value.as_bytes().starts_with(form.as_bytes());
+    match accepted.any(|value| {
+        [ASKED_PROTOBUF, PROTOBUF]
+            .iter()
+            .any(|form| is_wanted(form, value))
+    }) {
+        true => ([(header::CONTENT_TYPE, PROTOBUF)], ENCODED.as_slice()).into_response(),
+        false => Json(&*SWAGGER).into_response(),
+    }
 }
 
 fn document(group: Group) -> Value {
@@ -105,6 +132,18 @@ mod tests {
                     described.group
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_old_document_leads_somewhere() {
+        let document = &*SWAGGER;
+        let mut found = Vec::new();
+        references(document, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
         }
     }
 

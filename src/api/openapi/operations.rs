@@ -45,6 +45,7 @@ impl<'a> Operation<'a> {
             "update" => ("put", true),
             "patch" => ("patch", true),
             "delete" => ("delete", true),
+            "deletecollection" => ("delete", false),
             _ => return None,
         };
         Some(Self {
@@ -81,7 +82,7 @@ impl<'a> Operation<'a> {
         let kind = &self.resource.kind;
         let group = self.resource.group.as_deref().unwrap_or(self.group.name());
         let answer = match self.verb {
-            "list" => schemas::name(self.group, &format!("{kind}List")),
+            "list" | "deletecollection" => schemas::name(self.group, &format!("{kind}List")),
             _ => schemas::name(self.group, kind),
         };
         let place = if path.contains("{namespace}") {
@@ -119,17 +120,21 @@ impl<'a> Operation<'a> {
         let kind = schemas::name(self.group, &self.resource.kind);
         match self.verb {
             "create" | "update" => Some(body(&[("application/json", reference(&kind))], true)),
-            "patch" => Some(body(
-                &[
-                    ("application/merge-patch+json", json!({"type": "object"})),
+            "patch" => {
+                let object = json!({"type": "object"});
+                let mut forms = vec![
+                    ("application/merge-patch+json", object.clone()),
                     (
                         "application/json-patch+json",
                         json!({"type": "array", "items": {"type": "object"}}),
                     ),
-                ],
-                true,
-            )),
-            "delete" => Some(body(
+                ];
+                if !self.resource.name.ends_with("/scale") {
+                    forms.push(("application/apply-patch+yaml", object));
+                }
+                Some(body(&forms, true))
+            }
+            "delete" | "deletecollection" => Some(body(
                 &[("application/json", reference(&schemas::delete_options()))],
                 false,
             )),
@@ -160,13 +165,23 @@ impl<'a> Operation<'a> {
                 ("timeoutSeconds", &number),
             ],
             "create" | "update" | "patch" => {
-                vec![
+                let mut all = vec![
                     ("dryRun", &text),
                     ("fieldManager", &text),
                     ("fieldValidation", &text),
-                ]
+                ];
+                if self.verb == "patch" {
+                    all.push(("force", &flag));
+                }
+                all
             }
             "delete" => vec![("dryRun", &text), ("propagationPolicy", &text)],
+            "deletecollection" => vec![
+                ("dryRun", &text),
+                ("propagationPolicy", &text),
+                ("labelSelector", &text),
+                ("fieldSelector", &text),
+            ],
             _ => Vec::new(),
         };
         let named = |(name, schema): (&str, &Value)| json!({"name": name, "in": "query", "schema": schema});

@@ -4,6 +4,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
 use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::api::core::v1::{Event, Namespace};
+use k8s_openapi::api::events;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, ObjectMeta, Status};
 use schemars::JsonSchema;
@@ -28,6 +29,7 @@ pub(super) fn name(group: Group, kind: &str) -> String {
         Group::Chorus if kind == "Scale" => Scale::schema_name().into_owned(),
         Group::Chorus => format!("{OURS}.{kind}"),
         Group::Core => format!("io.k8s.api.core.v1.{kind}"),
+        Group::Events => format!("io.k8s.api.events.v1.{kind}"),
         Group::Authentication => format!("io.k8s.api.authentication.v1.{kind}"),
         Group::Authorization => format!("io.k8s.api.authorization.v1.{kind}"),
         Group::ApiExtensions => {
@@ -58,6 +60,7 @@ pub(super) fn of(group: Group) -> Map<String, Value> {
             add::<Event>(&mut generator);
             add::<Namespace>(&mut generator);
         }
+        Group::Events => add::<events::v1::Event>(&mut generator),
         Group::Chorus => add::<Scale>(&mut generator),
         Group::Authentication => add::<SelfSubjectReview>(&mut generator),
         Group::Authorization => {

@@ -37,7 +37,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
     }
 }
 
-const VERBS: [&str; 7] = ["create", "delete", "get", "list", "patch", "update", "watch"];
+const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 
 /// `POST …/selfsubjectreviews`: who somebody is.
 pub(super) async fn who(caller: Caller, Asked(asked): Asked<SelfSubjectReview>) -> Answer<SelfSubjectReview> {
@@ -184,7 +193,10 @@ mod tests {
             "teams:get,list,watch councils:get,list,watch agents:get,list,watch"
         );
         assert_eq!(told(Role::Agent, "test"), "");
-        assert!(told(Role::Edit, "prod").contains("teams:create,delete,get,list,patch,update,watch"));
+        assert!(
+            told(Role::Edit, "prod")
+                .contains("teams:create,delete,deletecollection,get,list,patch,update,watch")
+        );
         assert!(told(Role::Edit, "prod").contains("teams/status:get "));
     }
 }

@@ -5,20 +5,21 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 
-use super::change::{Change, Step};
+use super::change::{Change, Changed, Step};
 use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
+use crate::api::form::{Form, ListMetadata, Presenter, Resource};
 use crate::api::lowering;
-use crate::api::options::{DeleteRequest, Params};
-use crate::api::paths::Target;
+use crate::api::options::{DeleteRequest, ListOptions, Params};
+use crate::api::paths::{Collection, Target};
 use crate::api::payload::MaybeDocument;
 use crate::api::state::Api;
 use crate::api::status::{ApiError, deleted};
 use crate::api::write_options::UnknownFields;
 use crate::resource::lifecycle::{self, Deletion};
 use crate::resource::managed::Manager;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, Kind, Object};
 
 /// `DELETE …/{plural}/{name}`: answers with the marked object while finalizers hold it, with a Status once it is gone.
 pub(in crate::api) async fn delete(
@@ -29,27 +30,7 @@ pub(in crate::api) async fn delete(
     MaybeDocument(body): MaybeDocument,
 ) -> Result<Response, ApiError> {
     let request = DeleteRequest::from(&params, body.map(options).transpose()?)?;
-    let change = Change {
-        key: &key,
-        caller: &caller,
-        reason: "delete",
-        dry_run: request.dry_run,
-        unknown: UnknownFields::default(),
-        manager: Manager::new(""),
-    };
-    let seen = &request.preconditions;
-    let changed = change
-        .carry_out(&api, |old| {
-            unchanged(old, seen.uid.as_deref(), seen.resource_version.as_deref())?;
-            Ok(
-                match lifecycle::delete(old, request.propagation, Timestamp::now()) {
-                    Deletion::Remove => Step::Remove,
-                    Deletion::Mark(marked) => Step::Store(marked),
-                    Deletion::AlreadyMarked => Step::Keep,
-                },
-            )
-        })
-        .await?;
+    let changed = remove(&api, &key, &caller, &request).await?;
     if !changed.removed {
         return Ok(Answer::ok(changed.object).into_response());
     }
@@ -58,6 +39,59 @@ pub(in crate::api) async fn delete(
         ..Answer::ok(deleted(&key, changed.object.uid()))
     };
     Ok(answer.into_response())
+}
+
+/// `DELETE …/namespaces/{namespace}/{plural}`: each object that is selected; answers with all of them, as they are then or
+/// were last.
+pub(in crate::api) async fn delete_all(
+    State(api): State<Api>,
+    collection: Collection,
+    form: Form,
+    params: Params,
+    caller: Caller,
+    MaybeDocument(body): MaybeDocument,
+) -> Result<Response, ApiError> {
+    let selection = ListOptions::try_from(&params)?.selection;
+    selection.fits(collection.kind)?;
+    let request = DeleteRequest::from(&params, body.map(options).transpose()?)?;
+    let mut listed = api
+        .store
+        .list(collection.kind, collection.namespace.as_deref())
+        .await?;
+    listed.items.retain(|object| selection.matches(object));
+    let mut deleted = Vec::new();
+    for object in listed.items {
+        match remove(&api, &object.key(), &caller, &request).await {
+            Ok(changed) => deleted.push(changed.object),
+            // Somebody else was faster.
+            Err(ApiError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let resource = Resource::of(collection.kind);
+    Presenter { form, resource }.list(ListMetadata::at(listed.revision), deleted)
+}
+
+async fn remove(api: &Api, key: &Key, caller: &Caller, request: &DeleteRequest) -> Result<Changed, ApiError> {
+    let change = Change {
+        key,
+        caller,
+        reason: "delete",
+        dry_run: request.dry_run,
+        unknown: UnknownFields::default(),
+        manager: Manager::new(""),
+    };
+    let seen = &request.preconditions;
+    let step = |old: &Object| {
+        unchanged(old, seen.uid.as_deref(), seen.resource_version.as_deref())?;
+        let deletion = lifecycle::delete(old, request.propagation, Timestamp::now());
+        Ok(match deletion {
+            Deletion::Remove => Step::Remove,
+            Deletion::Mark(marked) => Step::Store(marked),
+            Deletion::AlreadyMarked => Step::Keep,
+        })
+    };
+    change.carry_out(api, step).await
 }
 
 fn options(body: serde_json::Value) -> Result<DeleteOptions, ApiError> {

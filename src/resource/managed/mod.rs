@@ -48,7 +48,7 @@ impl Manager {
 /// Fields that somebody else owns, and that an apply would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contested {
-    /// Who owns them.
+    /// Who owns them, and by what, in Kubernetes' words: `"ci"`, `"kubectl" using chorus.services/v1`.
     pub manager: String,
     /// Their paths, as Kubernetes writes them: `.spec.roles[name="lead"].replicas`.
     pub fields: Vec<String>,

@@ -1,5 +1,7 @@
 //! The entries of `metadata.managedFields`, one for each who set fields.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
 
@@ -30,6 +32,20 @@ struct Entry {
 impl Entry {
     fn is(&self, manager: &Manager, applies: bool) -> bool {
         self.applies == applies && self.name == manager.name && self.subresource == manager.subresource
+    }
+}
+
+/// As Kubernetes names them in conflicts.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.name)?;
+        if self.applies {
+            return Ok(());
+        }
+        if !self.subresource.is_empty() {
+            write!(f, " with subresource {:?}", self.subresource)?;
+        }
+        write!(f, " using {API_VERSION}")
     }
 }
 
@@ -78,7 +94,7 @@ impl Record {
     pub(super) fn contested(&self, manager: &Manager, set: &FieldSet) -> Vec<Contested> {
         let others = self.entries.iter().filter(|entry| !entry.is(manager, true));
         let contested = others.map(|entry| Contested {
-            manager: entry.name.clone(),
+            manager: entry.to_string(),
             fields: entry.fields.in_both(set).paths(),
         });
         contested

@@ -94,7 +94,7 @@ fn what_others_own_is_taken_by_force_alone() {
     let more = config(json!({"replicas": 3}));
     let refused = stored(Some(&object), &more, "ops", false).unwrap_err();
     let contested = Contested {
-        manager: "ci".to_owned(),
+        manager: "\"ci\"".to_owned(),
         fields: vec![".spec.replicas".to_owned()],
     };
     assert_eq!(refused, [contested]);
@@ -140,7 +140,10 @@ fn who_edits_owns_what_they_set() {
         "ci",
         false,
     );
-    assert_eq!(refused.unwrap_err()[0].manager, "scaler");
+    assert_eq!(
+        refused.unwrap_err()[0].manager,
+        "\"scaler\" using chorus.services/v1"
+    );
     let same = edited(&scaled, "scaler", |_| {});
     assert_eq!(same, scaled, "who changes nothing leaves no trace");
     let labelled = edited(&scaled, "kubectl", |object| {
@@ -167,7 +170,7 @@ fn owners_can_be_forgotten_and_those_before_all_records_are_named() {
     let kept = edited(&object, "kubectl", |object| object.metadata.managed_fields = None);
     assert_eq!(kept, object, "who leaves the owners out forgets none");
     let refused = stored(Some(&reset), &config(json!({"replicas": 3})), "ci", false).unwrap_err();
-    assert_eq!(refused[0].manager, "before-first-apply");
+    assert!(refused[0].manager.starts_with("\"before-first-apply\" using "));
 }
 
 #[test]

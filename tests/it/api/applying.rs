@@ -93,14 +93,14 @@ async fn what_another_owns_is_left_to_them_unless_forced() {
     let message = answer_.refused(409, "Conflict");
     assert_eq!(
         message,
-        "Apply failed with 2 conflicts: conflict with \"ci\" using chorus.services/v1: .spec.defaults.image\n\
-         conflict with \"scaler\" using chorus.services/v1: .spec.replicas"
+        "Apply failed with 2 conflicts: conflict with \"ci\": .spec.defaults.image\n\
+         conflict with \"scaler\" with subresource \"scale\" using chorus.services/v1: .spec.replicas"
     );
     assert_eq!(
         causes[1],
         json!({
             "reason": "FieldManagerConflict",
-            "message": "conflict with \"scaler\" using chorus.services/v1",
+            "message": "conflict with \"scaler\" with subresource \"scale\" using chorus.services/v1",
             "field": ".spec.replicas",
         })
     );

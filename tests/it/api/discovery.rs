@@ -20,6 +20,7 @@ async fn kubernetes_clients_discover_what_there_is() {
         named,
         [
             "chorus.services",
+            "events.k8s.io",
             "authentication.k8s.io",
             "authorization.k8s.io",
             "apiextensions.k8s.io"
@@ -72,7 +73,7 @@ async fn every_group_is_described() {
     let server = server().await;
     let index = server.get("/openapi/v3").await.ok(200);
     let paths = index["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 5);
+    assert_eq!(paths.len(), 6);
     for (group, place) in paths {
         let url = place["serverRelativeURL"].as_str().unwrap();
         assert!(url.starts_with(&format!("/openapi/v3/{group}?hash=")), "{url}");
@@ -148,7 +149,7 @@ async fn somebody_is_told_who_they_are_and_what_they_may_do() {
     let path = "authorization.k8s.io/v1/selfsubjectrulesreviews";
     let rules = ask(path, "SelfSubjectRulesReview", json!({"namespace": "default"})).await;
     let verbs = &rules["resourceRules"][2]["verbs"];
-    assert_eq!(verbs.as_array().unwrap().len(), 7, "{rules}");
+    assert_eq!(verbs.as_array().unwrap().len(), 8, "{rules}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod applying;
 mod compaction;
 mod discovery;
 mod errors;
+mod kubectl;
 mod limits;
 mod network;
 mod objects;

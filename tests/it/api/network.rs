@@ -14,13 +14,15 @@ use super::{Answer, PATIENCE, Server, TEAMS, answer, at, server, team};
 const TOKENS: &str = "/apis/chorus.services/v1/tokens";
 
 /// The network side of a server.
-struct Door {
-    address: SocketAddr,
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    /// What its certificate is signed by.
+    pub(super) certificate: String,
     http: reqwest::Client,
 }
 
 impl Door {
-    async fn of(server: &Server) -> Self {
+    pub(super) async fn of(server: &Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let today = date(2026, 1, 1);
         let authority = Authority::open(folder.path(), today).unwrap();
@@ -35,7 +37,11 @@ impl Door {
             .tls_certs_only([trusted])
             .build()
             .unwrap();
-        Self { address, http }
+        Self {
+            address,
+            certificate: authority.certificate().to_owned(),
+            http,
+        }
     }
 
     fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
@@ -53,7 +59,7 @@ impl Door {
 }
 
 /// A new token.
-async fn token(server: &Server, wanted: &Value) -> String {
+pub(super) async fn token(server: &Server, wanted: &Value) -> String {
     let made = server.post(TOKENS, wanted).await.ok(201);
     made["token"].as_str().unwrap().to_owned()
 }

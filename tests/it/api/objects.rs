@@ -282,3 +282,33 @@ async fn the_history_names_who_and_why() {
     let missing = format!("{}/history", at("nobody"));
     server.get(&missing).await.refused(404, "NotFound");
 }
+
+#[tokio::test]
+async fn a_collection_is_deleted_as_far_as_it_is_selected() {
+    let server = server().await;
+    for name in ["a", "b", "c"] {
+        server.post(TEMPLATES, &template(name)).await.ok(201);
+    }
+    let labels = json!({"metadata": {"labels": {"tier": "web"}}});
+    server.patch(&format!("{TEMPLATES}/b"), &labels).await.ok(200);
+    let selected = format!("{TEMPLATES}?labelSelector=tier%3Dweb");
+    let tried = server.delete(&format!("{selected}&dryRun=All")).await.ok(200);
+    assert_eq!(names(&tried), ["b"]);
+    assert_eq!(names(&server.delete(&selected).await.ok(200)), ["b"]);
+    assert_eq!(names(&server.get(TEMPLATES).await.ok(200)), ["a", "c"]);
+    let gone = server.delete(TEMPLATES).await.ok(200);
+    assert_eq!(
+        (&gone["kind"], names(&gone)),
+        (&json!("AgentTemplateList"), vec!["a", "c"])
+    );
+    assert!(names(&server.get(TEMPLATES).await.ok(200)).is_empty());
+
+    server.create("payments").await;
+    let held = server.delete(TEAMS).await.ok(200);
+    assert!(
+        held["items"][0]["metadata"]["deletionTimestamp"].is_string(),
+        "{held}"
+    );
+    let everywhere = server.delete("/apis/chorus.services/v1/teams").await;
+    everywhere.refused(405, "MethodNotAllowed");
+}
