@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use serde_json::Value;
 
 use super::args::Cli;
 use super::client::{Client, Selection};
-use super::{object, paths, target};
+use super::context::chosen;
+use super::contexts::Chosen;
+use super::{object, target};
 use crate::resource::Kind;
 use crate::resource::object::DEFAULT_NAMESPACE;
 
@@ -118,6 +121,8 @@ struct Line {
     words: Vec<String>,
     namespace: Option<String>,
     socket: Option<String>,
+    config: Option<String>,
+    context: Option<String>,
 }
 
 impl Line {
@@ -133,6 +138,10 @@ impl Line {
             match word.split_once('=') {
                 Some(("--namespace", value)) => line.namespace = Some(value.to_owned()),
                 Some(("--socket", value)) => line.socket = Some(value.to_owned()),
+                Some(("--config", value)) => line.config = Some(value.to_owned()),
+                Some(("--context", value)) => line.context = Some(value.to_owned()),
+                _ if word == "--config" => line.config = words.next(),
+                _ if word == "--context" => line.context = words.next(),
                 _ if word == "-n" || word == "--namespace" => line.namespace = words.next(),
                 _ if word == "--socket" => line.socket = words.next(),
                 _ => line.words.push(word),
@@ -151,13 +160,13 @@ fn names(kind: Kind, line: &Line) -> Option<Vec<String>> {
 
 /// A kind's objects; `None` when the operator is away or slow: completion stays silent.
 fn list(kind: Kind, namespace: Option<String>, line: &Line) -> Option<Vec<Value>> {
-    let socket = line
-        .socket
-        .clone()
-        .map(Into::into)
-        .or_else(|| std::env::var_os("WHOOSH_SOCKET").map(Into::into))
-        .unwrap_or_else(paths::default_socket);
-    let client = Client::new(&socket, Some(PATIENCE), false).ok()?;
+    let said = |word: &Option<String>, variable| {
+        let word = word.clone().map(OsString::from);
+        word.or_else(|| std::env::var_os(variable)).map(PathBuf::from)
+    };
+    let (socket, config) = (said(&line.socket, "WHOOSH_SOCKET"), said(&line.config, "WHOOSH_CONFIG"));
+    let Chosen { endpoint, .. } = chosen(socket, config, line.context.as_deref()).ok()?;
+    let client = Client::new(endpoint, Some(PATIENCE), false).ok()?;
     let selection = Selection {
         kind,
         namespace,

@@ -1,10 +1,13 @@
 //! What every command is given: the client, the namespace, and where its output goes.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::GlobalArgs;
-use super::client::{Client, ClientError, Selection};
+use super::client::{Client, Selection};
+use super::contexts::{Chosen, Contexts};
+use super::endpoint::Endpoint;
 use super::error::CliError;
 use super::print::paint::Paint;
 use super::target::Target;
@@ -21,6 +24,8 @@ pub(crate) struct Context {
     pub client: Client,
     /// How long the command line says to wait for each answer, if it says so.
     request_timeout: Option<Duration>,
+    /// The namespace that is meant where none is named.
+    usual_namespace: String,
     /// Where objects are listed; `None` is all namespaces.
     pub scope: Option<String>,
     /// The namespace that the command line names, if it names one.
@@ -33,20 +38,27 @@ impl Context {
     /// From the global flags.
     ///
     /// # Errors
-    /// When the HTTP library cannot be set up.
-    pub(super) fn new(global: &GlobalArgs) -> Result<Self, ClientError> {
+    /// When the context that is meant cannot be used.
+    pub(super) fn new(global: &GlobalArgs) -> Result<Self, CliError> {
         let GlobalArgs {
             namespace,
             all_namespaces,
             socket,
+            config,
+            context,
             request_timeout,
             verbose,
         } = global;
-        let socket = socket.clone().unwrap_or_else(paths::default_socket);
-        let scope = namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        let Chosen {
+            endpoint,
+            namespace: usual,
+        } = chosen(socket.clone(), config.clone(), context.as_deref())?;
+        let usual = usual.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        let scope = namespace.clone().unwrap_or_else(|| usual.clone());
         Ok(Self {
-            client: Client::new(&socket, patience(*request_timeout, REQUEST_TIMEOUT), *verbose)?,
+            client: Client::new(endpoint, patience(*request_timeout, REQUEST_TIMEOUT), *verbose)?,
             request_timeout: *request_timeout,
+            usual_namespace: usual,
             scope: Some(scope).filter(|_| !all_namespaces),
             named_namespace: namespace.clone(),
             paint: Paint::for_stdout(),
@@ -60,7 +72,7 @@ impl Context {
 
     /// The namespace of manifests that name none.
     pub(super) fn default_namespace(&self) -> &str {
-        self.named_namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+        self.named_namespace.as_deref().unwrap_or(&self.usual_namespace)
     }
 
     /// The key of a named object.
@@ -126,6 +138,37 @@ impl Context {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(CliError::Output)
+    }
+}
+
+/// The operator that a command line means: the context that it names, or the socket, or the current context, or this
+/// machine's own.
+///
+/// # Errors
+/// When the context cannot be used.
+pub(super) fn chosen(
+    socket: Option<PathBuf>,
+    config: Option<PathBuf>,
+    context: Option<&str>,
+) -> Result<Chosen, CliError> {
+    if let (Some(socket), None) = (&socket, context) {
+        return Ok(at_socket(socket.clone()));
+    }
+    let file = config.or_else(paths::default_config);
+    let contexts = file.map(|file| Contexts::read(&file)).transpose()?;
+    let name = context;
+    let name = name.or_else(|| contexts.as_ref().and_then(Contexts::current));
+    match (&contexts, name) {
+        (Some(contexts), Some(name)) => Ok(contexts.choose(name)?),
+        (None, Some(_)) => Err(CliError::Usage("name the file of contexts with --config".to_owned())),
+        (_, None) => Ok(at_socket(paths::default_socket())),
+    }
+}
+
+fn at_socket(socket: PathBuf) -> Chosen {
+    Chosen {
+        endpoint: Endpoint::Socket(socket),
+        namespace: None,
     }
 }
 

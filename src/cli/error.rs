@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::client::ClientError;
+use super::contexts::ContextError;
 use crate::resource::jsonpath::JsonPathError;
 
 /// How a command that did its work ended.
@@ -27,6 +28,9 @@ pub(super) enum CliError {
     /// A path or template on the command line cannot be read.
     #[error(transparent)]
     JsonPath(#[from] JsonPathError),
+    /// The operator that is meant cannot be known.
+    #[error(transparent)]
+    Context(#[from] ContextError),
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
@@ -44,7 +48,7 @@ impl CliError {
         match self {
             CliError::Usage(_) | CliError::JsonPath(_) => 2,
             CliError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 141,
-            CliError::Client(_) | CliError::Output(_) | CliError::Failed(_) | CliError::Said => 1,
+            CliError::Client(_) | CliError::Context(_) | CliError::Output(_) | CliError::Failed(_) | CliError::Said => 1,
         }
     }
 

@@ -22,6 +22,18 @@ pub fn default_socket() -> PathBuf {
     socket_in(&home())
 }
 
+/// The file of contexts when nobody names one: `whoosh/config` below `$XDG_CONFIG_HOME` (`~/.config`); `None` without a
+/// home.
+pub fn default_config() -> Option<PathBuf> {
+    config_from(|name| std::env::var_os(name))
+}
+
+fn config_from(env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let folder = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let configs = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")))?;
+    Some(configs.join("whoosh/config"))
+}
+
 fn home_from(env: impl Fn(&str) -> Option<OsString>, root: bool) -> PathBuf {
     let folder = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let users_own = || {
@@ -37,6 +49,19 @@ fn home_from(env: impl Fn(&str) -> Option<OsString>, root: bool) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_contexts_are_where_configurations_are() {
+        let read = |pairs: &'static [(&str, &str)]| {
+            config_from(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        };
+        assert_eq!(read(&[("HOME", "/home/ada")]), Some("/home/ada/.config/whoosh/config".into()));
+        assert_eq!(
+            read(&[("XDG_CONFIG_HOME", "/c"), ("HOME", "/home/ada")]),
+            Some("/c/whoosh/config".into())
+        );
+        assert_eq!(read(&[]), None);
+    }
 
     #[test]
     fn home_follows_the_variables_and_the_user() {

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
-    api_resources, apply, auth, completion, crds, delete, describe, diff, edit, events, explain, get,
+    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
     history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait,
 };
 use super::context::Context;
@@ -50,6 +50,9 @@ pub fn run(global: &GlobalArgs, command: &ClientCommand) -> ExitCode {
 }
 
 async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcome, CliError> {
+    if let ClientCommand::Config(args) = command {
+        return config::run(global, args);
+    }
     let ctx = &Context::new(global)?;
     match command {
         ClientCommand::Apply(args) => apply::run(ctx, args).await,
@@ -68,6 +71,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Label(args) => mark::run(ctx, args, mark::Mark::Label).await,
         ClientCommand::Annotate(args) => mark::run(ctx, args, mark::Mark::Annotation).await,
         ClientCommand::History(args) => history::run(ctx, args).await,
+        ClientCommand::Config(args) => config::run(global, args),
         ClientCommand::Auth(args) => auth::run(ctx, args).await,
         ClientCommand::Delete(args) => delete::run(ctx, args).await,
         ClientCommand::Explain(args) => explain::run(ctx, args),

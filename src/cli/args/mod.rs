@@ -16,7 +16,7 @@ pub use server::{
 pub(crate) use shared::{FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
-    api_resources, apply, auth, completion, crds, delete, describe, diff, edit, events, explain, get,
+    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
     history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait,
 };
 use super::duration::parse_duration;
@@ -78,6 +78,19 @@ pub struct GlobalArgs {
         hide_env_values = true
     )]
     pub socket: Option<PathBuf>,
+    /// The file of contexts, of kubectl's kind [default: ~/.config/whoosh/config]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "WHOOSH_CONFIG",
+        hide_env_values = true,
+        value_hint = clap::ValueHint::FilePath
+    )]
+    pub config: Option<PathBuf>,
+    /// The context to use, instead of the current one; see `whoosh config`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
     /// How long to wait for each answer of the operator; 0 waits without end [default: 30s; 10m for what `simulate`
     /// foretells]
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_duration)]
@@ -165,6 +178,8 @@ pub enum ClientCommand {
     Token(token::TokenArgs),
     /// Tell who you are to the operator, and what you may do
     Auth(auth::AuthArgs),
+    /// List the operators that you use over the network, and choose one
+    Config(config::ConfigArgs),
     /// Print a configuration for kubectl, with a token of its own
     Kubeconfig(kubeconfig::KubeconfigArgs),
     /// Print a script that completes commands, flags, kinds and live names in your shell

@@ -2,20 +2,21 @@
 
 use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
 
+use crate::cli::endpoint::Endpoint;
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// Nobody listens on the socket, or it may not be opened.
-    #[error("cannot reach the operator at {}: {why}; {advice}", socket.display())]
+    #[error("cannot reach the operator at {place}: {why}; {advice}")]
     Unreachable {
-        /// The socket.
-        socket: PathBuf,
+        /// Where it should be.
+        place: Box<Endpoint>,
         /// What the system said.
         why: String,
         /// What to do.
@@ -25,35 +26,33 @@ pub(crate) enum ClientError {
         source: reqwest::Error,
     },
     /// No answer in time.
-    #[error("the operator at {} did not answer in time; wait longer with --request-timeout", socket.display())]
+    #[error("the operator at {place} did not answer in time; wait longer with --request-timeout")]
     Timeout {
-        /// The socket.
-        socket: PathBuf,
+        /// Where it should be.
+        place: Box<Endpoint>,
         /// The whole of it.
         #[source]
         source: reqwest::Error,
     },
     /// Something else than an operator answers.
     #[error(
-        "what answers at {} is not a WHOOSH operator ({said}); name the operator's socket with --socket, or start one \
-         with `whoosh up`",
-        socket.display()
+        "what answers at {place} is not a WHOOSH operator ({said}); name the operator's socket with --socket, or start one \
+         with `whoosh up`"
     )]
     Stranger {
-        /// The socket.
-        socket: PathBuf,
+        /// Where it should be.
+        place: Box<Endpoint>,
         /// What it answered.
         said: String,
     },
     /// Somebody listens on the socket and hangs up.
     #[error(
-        "the connection was closed without an answer; try again, and if that does not help, what listens at {} is not \
-         a WHOOSH operator: start one with `whoosh up`",
-        socket.display()
+        "the connection was closed without an answer; try again, and if that does not help, what listens at {place} is \
+         not a WHOOSH operator: start one with `whoosh up`"
     )]
     HungUp {
-        /// The socket.
-        socket: PathBuf,
+        /// Where it should be.
+        place: Box<Endpoint>,
         /// The whole of it.
         #[source]
         source: reqwest::Error,
@@ -74,10 +73,10 @@ pub(crate) enum ClientError {
 
 impl ClientError {
     /// Sorts what the HTTP library said.
-    pub(super) fn from_http(socket: &Path, source: reqwest::Error) -> Self {
-        let socket = socket.to_owned();
+    pub(super) fn from_http(place: &Endpoint, source: reqwest::Error) -> Self {
+        let here = Box::new(place.clone());
         if source.is_timeout() {
-            return ClientError::Timeout { socket, source };
+            return ClientError::Timeout { place: here, source };
         }
         if source.is_body() || source.is_decode() {
             return ClientError::Lost(io::Error::other(source));
@@ -85,27 +84,26 @@ impl ClientError {
         if !source.is_connect() {
             let said = cause::<hyper::Error>(&source).filter(|error| error.is_parse());
             return match said.map(ToString::to_string) {
-                Some(said) => ClientError::Stranger { socket, said },
-                None => ClientError::HungUp { socket, source },
+                Some(said) => ClientError::Stranger { place: here, said },
+                None => ClientError::HungUp { place: here, source },
             };
         }
-        let (why, advice) = match cause(&source).map(io::Error::kind) {
-            Some(io::ErrorKind::PermissionDenied) => (
+        let (why, advice) = match (place, cause(&source).map(io::Error::kind)) {
+            (Endpoint::Server(_), _) => (deepest(&source), place.advice()),
+            (_, Some(io::ErrorKind::PermissionDenied)) => (
                 "permission denied".to_owned(),
                 "run this as the user who started it",
             ),
-            Some(io::ErrorKind::NotFound) => {
-                ("there is no such socket".to_owned(), "start it with `whoosh up`")
-            }
-            Some(io::ErrorKind::InvalidInput) => (
+            (_, Some(io::ErrorKind::NotFound)) => ("there is no such socket".to_owned(), place.advice()),
+            (_, Some(io::ErrorKind::InvalidInput)) => (
                 "its path is too long".to_owned(),
                 "a socket's path may have at most 107 bytes",
             ),
-            Some(kind) => (kind.to_string(), "start it with `whoosh up`"),
-            None => ("it does not answer".to_owned(), "start it with `whoosh up`"),
+            (_, Some(kind)) => (kind.to_string(), place.advice()),
+            (_, None) => ("it does not answer".to_owned(), place.advice()),
         };
         ClientError::Unreachable {
-            socket,
+            place: here,
             why,
             advice,
             source,
@@ -113,7 +111,7 @@ impl ClientError {
     }
 
     /// Reads a refusal: an operator's is a `Status`.
-    pub(super) fn from_refusal(socket: &Path, code: u16, body: &[u8]) -> Self {
+    pub(super) fn from_refusal(place: &Endpoint, code: u16, body: &[u8]) -> Self {
         let read: Option<Value> = serde_json::from_slice(body).ok();
         let status = read
             .filter(|answer| answer["kind"] == "Status")
@@ -124,19 +122,19 @@ impl ClientError {
                 ..status
             })),
             None => Self::stranger(
-                socket,
+                place,
                 &format!("{code}: {}", String::from_utf8_lossy(body).trim()),
             ),
         }
     }
 
     /// What something else than an operator said, cut where it is long.
-    pub(super) fn stranger(socket: &Path, said: &str) -> Self {
+    pub(super) fn stranger(place: &Endpoint, said: &str) -> Self {
         const LONGEST: usize = 80;
         let head: String = said.chars().take(LONGEST).collect();
         let more = if head.len() < said.len() { "…" } else { "" };
         ClientError::Stranger {
-            socket: socket.to_owned(),
+            place: Box::new(place.clone()),
             said: format!("{head}{more}"),
         }
     }
@@ -199,6 +197,15 @@ impl ClientError {
     }
 }
 
+/// What went wrong in the end.
+fn deepest(error: &reqwest::Error) -> String {
+    let mut last: &dyn Error = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
 /// The first error of a type among the causes.
 fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next = error.source();
@@ -230,7 +237,7 @@ mod tests {
         ] {
             let details = json!({"causes": causes, "retryAfterSeconds": 3});
             let body = json!({"kind": "Status", "details": details}).to_string();
-            let error = ClientError::from_refusal(Path::new("/x"), code, body.as_bytes());
+            let error = ClientError::from_refusal(&Endpoint::Socket("/x".into()), code, body.as_bytes());
             assert_eq!(error.is_transient(), transient, "{code}");
             assert_eq!(error.is_gone(), gone, "{code}");
             assert_eq!(error.busy_for(), busy.map(Duration::from_secs), "{code}");

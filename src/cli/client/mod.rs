@@ -1,4 +1,4 @@
-//! The HTTP client: Kubernetes conventions over the operator's Unix socket.
+//! The HTTP client: Kubernetes conventions over the operator's Unix socket, or over TLS.
 
 mod access;
 mod error;
@@ -7,13 +7,13 @@ mod selection;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIResource, APIResourceList};
-use reqwest::{Method, Request, RequestBuilder, Response};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Method, Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -22,6 +22,7 @@ pub(super) use error::ClientError;
 pub(super) use lines::LineStream;
 pub(super) use selection::{Collection, Listed, Selection};
 
+use super::endpoint::{Endpoint, Server};
 use super::talk;
 use crate::resource::object::API_VERSION;
 use crate::resource::outlook::{Outlook, Scenario};
@@ -74,7 +75,7 @@ pub(super) struct LogQuery {
 #[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
-    socket: PathBuf,
+    endpoint: Endpoint,
     timeout: Option<Duration>,
     verbose: bool,
     /// What was said already; `None` says nothing.
@@ -82,24 +83,33 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client of the operator at a socket. Nothing is sent yet.
+    /// A client of the operator at a place. Nothing is sent yet.
     ///
     /// `timeout` bounds each answer; watches and logs are not bounded.
     ///
     /// # Errors
-    /// When the HTTP library cannot be set up.
-    pub(super) fn new(socket: &Path, timeout: Option<Duration>, verbose: bool) -> Result<Self, ClientError> {
+    /// When the HTTP library cannot be set up, with an authority that is none for example.
+    pub(super) fn new(
+        endpoint: Endpoint,
+        timeout: Option<Duration>,
+        verbose: bool,
+    ) -> Result<Self, ClientError> {
         install_crypto();
-        let http = reqwest::Client::builder()
-            .unix_socket(socket)
-            .user_agent(concat!("whoosh/", env!("CARGO_PKG_VERSION")))
+        let http = reqwest::Client::builder().user_agent(concat!("whoosh/", env!("CARGO_PKG_VERSION")));
+        let http = match &endpoint {
             // Nothing is encrypted on a Unix socket: do not look for the system's certificates.
-            .tls_certs_only([])
-            .build()
-            .map_err(ClientError::SetUp)?;
+            Endpoint::Socket(path) => http.unix_socket(path.as_path()).tls_certs_only([]),
+            Endpoint::Server(Server { authority, token, .. }) => {
+                let http = http.https_only(true).default_headers(bearer(token));
+                match authority {
+                    Some(pem) => http.tls_certs_only(Certificate::from_pem_bundle(pem).map_err(ClientError::SetUp)?),
+                    None => http,
+                }
+            }
+        };
         Ok(Self {
-            http,
-            socket: socket.to_owned(),
+            http: http.build().map_err(ClientError::SetUp)?,
+            endpoint,
             timeout,
             verbose,
             warned: Some(Arc::default()),
@@ -350,7 +360,7 @@ impl Client {
         let info: Value = self.json(self.request(Method::GET, "version")).await?;
         match info["gitVersion"].is_string() {
             true => Ok(info),
-            false => Err(ClientError::stranger(&self.socket, &info.to_string())),
+            false => Err(ClientError::stranger(&self.endpoint, &info.to_string())),
         }
     }
 
@@ -365,9 +375,8 @@ impl Client {
         Ok(list.resources)
     }
 
-    /// The host of the address means nothing on a Unix socket.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("http://localhost/{path}"))
+        self.http.request(method, format!("{}/{path}", self.endpoint.base()))
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
@@ -423,11 +432,11 @@ impl Client {
         }
         let code = response.status().as_u16();
         let body = response.bytes().await.map_err(|error| self.failure(error))?;
-        Err(ClientError::from_refusal(&self.socket, code, &body))
+        Err(ClientError::from_refusal(&self.endpoint, code, &body))
     }
 
     fn failure(&self, source: reqwest::Error) -> ClientError {
-        ClientError::from_http(&self.socket, source)
+        ClientError::from_http(&self.endpoint, source)
     }
 
     fn show_warnings(&self, response: &Response) {
@@ -445,6 +454,16 @@ impl Client {
             }
         }
     }
+}
+
+/// A token, which no log shows; what cannot be in a header is no token.
+fn bearer(token: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {token}")) {
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    headers
 }
 
 /// Gives rustls its cryptography once in a process; reqwest asks for it even where it encrypts nothing.
@@ -516,7 +535,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("whoosh.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let client = Client::new(&socket, None, false).unwrap();
+        let client = Client::new(Endpoint::Socket(socket), None, false).unwrap();
         let refusal = json!({"kind": "Status", "message": "busy", "details": {"retryAfterSeconds": 0}});
         let operator = async {
             for (code, body) in [(429, refusal), (201, json!({"kind": "Team"}))] {

@@ -4,6 +4,7 @@ pub(crate) mod api_resources;
 pub(crate) mod apply;
 pub(crate) mod auth;
 pub(crate) mod completion;
+pub(crate) mod config;
 pub(crate) mod crds;
 pub(crate) mod delete;
 pub(crate) mod describe;

@@ -34,14 +34,14 @@ spec: {image: chorus-agent:dev}
 ";
 
 /// Somebody with kubectl and a token.
-struct Kubectl {
-    server: Server,
+pub(super) struct Kubectl {
+    pub(super) server: Server,
     _door: Door,
-    home: TempDir,
+    pub(super) home: TempDir,
 }
 
 impl Kubectl {
-    async fn as_role(role: &str) -> Self {
+    pub(super) async fn as_role(role: &str) -> Self {
         let server = server().await;
         let door = Door::of(&server).await;
         let token = token(&server, &json!({"name": "ada", "role": role, "namespaces": null})).await;

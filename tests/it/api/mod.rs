@@ -2,6 +2,7 @@
 
 mod applying;
 mod compaction;
+mod contexts;
 mod discovery;
 mod errors;
 mod kubectl;
