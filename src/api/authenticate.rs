@@ -67,11 +67,12 @@ async fn admit(door: &Door, request: &Parts) -> Result<Caller, ApiError> {
 async fn bearer(door: &Door, headers: &HeaderMap, address: SocketAddr) -> Result<Caller, ApiError> {
     let Door { api, rates } = door;
     rates.address(address.ip())?;
-    let found = match token_of(headers) {
-        Some(token) => api.store.token(&hash(token)).await?,
-        None => None,
-    };
-    let found = found.ok_or_else(|| rates.refused(address.ip()))?;
+    let token = token_of(headers).ok_or(ApiError::Unauthorized)?;
+    let found = api
+        .store
+        .token(&hash(token))
+        .await?
+        .ok_or(ApiError::Unauthorized)?;
     rates.token(&found.name)?;
     Ok(Caller::bearer(found.name, address.ip(), found.grant))
 }

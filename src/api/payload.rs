@@ -20,7 +20,7 @@ const YAML: [&str; 4] = [
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 /// JSON is YAML, too.
-const APPLY_PATCH: &str = "application/apply-patch+yaml";
+pub(super) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 /// Operations of one JSON patch, as in Kubernetes.
 const OPERATIONS_MAX: usize = 10_000;
 /// Copies of one JSON patch: each may double the object, so each is weighed.

@@ -15,8 +15,7 @@ use super::status::ApiError;
 const OF_ADDRESS: NonZeroU32 = NonZeroU32::new(500).unwrap();
 /// The same of one token.
 const OF_TOKEN: NonZeroU32 = NonZeroU32::new(200).unwrap();
-/// Tokens that nobody has, a second: who guesses has many of these, who mistypes has few.
-const OF_GUESSES: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const TWICE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 /// Keys that are remembered before those are forgotten that were not heard of for a while.
 const KEYS_MAX: usize = 10_000;
 
@@ -27,7 +26,6 @@ type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 pub(super) struct Rates {
     of_address: Limiter<IpAddr>,
     of_token: Limiter<String>,
-    of_guesses: Limiter<IpAddr>,
 }
 
 impl Default for Rates {
@@ -36,12 +34,9 @@ impl Default for Rates {
         Self {
             of_address: RateLimiter::hashmap(quota(OF_ADDRESS)),
             of_token: RateLimiter::hashmap(quota(OF_TOKEN)),
-            of_guesses: RateLimiter::hashmap(quota(OF_GUESSES)),
         }
     }
 }
-
-const TWICE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 
 impl Rates {
     /// Counts a request of an address, before anything of it is looked at.
@@ -49,7 +44,7 @@ impl Rates {
     /// # Errors
     /// 429 when there were too many.
     pub(super) fn address(&self, address: IpAddr) -> Result<(), ApiError> {
-        count(&self.of_address, &address, || format!("from {address}"))
+        count(&self.of_address, &network(address), || format!("from {address}"))
     }
 
     /// Counts a request with a token.
@@ -61,13 +56,13 @@ impl Rates {
             format!("with the token {name}")
         })
     }
+}
 
-    /// Counts a request without a token that counts: 401, or 429 when there were too many.
-    pub(super) fn refused(&self, address: IpAddr) -> ApiError {
-        let counted = count(&self.of_guesses, &address, || {
-            format!("from {address} without a valid token")
-        });
-        counted.err().unwrap_or(ApiError::Unauthorized)
+/// What somebody has of addresses: of IPv6, half of the bits are theirs to choose.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        four => four,
     }
 }
 
@@ -100,19 +95,14 @@ mod tests {
             "too many requests from 10.0.0.1; try again in a second"
         );
         assert!(rates.address(other).is_ok());
+        let six = |text: &str| rates.address(text.parse().unwrap());
+        assert!((0..10_000).any(|last| six(&format!("2001:db8::{last:x}")).is_err()));
+        assert!(six("2001:db8:0:1::1").is_ok());
         let refused = (0..10_000)
             .map(|_| rates.token("ci"))
             .find_map(Result::err)
             .unwrap();
         assert!(refused.to_string().contains("with the token ci"), "{refused}");
         assert!(rates.token("dashboard").is_ok());
-    }
-
-    #[test]
-    fn who_guesses_is_told_nothing_after_a_while() {
-        let (rates, address) = (Rates::default(), IpAddr::from([10, 0, 0, 1]));
-        let codes: Vec<u16> = (0..100).map(|_| rates.refused(address).code().as_u16()).collect();
-        assert_eq!(codes[..40], [401; 40]);
-        assert_eq!(codes[99], 429);
     }
 }

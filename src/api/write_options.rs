@@ -1,13 +1,14 @@
 //! The query parameters of a write, typed, and who makes it, as far as its fields are concerned.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::USER_AGENT;
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue};
 
 use serde_json::Value;
 
 use super::options::{Params, dry_run};
+use super::payload::APPLY_PATCH;
 use super::status::ApiError;
 use crate::resource::{Kind, validate};
 
@@ -103,7 +104,7 @@ impl WriteOptions {
 }
 
 /// `kubectl` out of `kubectl/v1.32.0 (linux/amd64)`.
-fn program(agent: &axum::http::HeaderValue) -> Option<String> {
+fn program(agent: &HeaderValue) -> Option<String> {
     let name = agent.to_str().ok()?.split('/').next()?.trim();
     let name: String = name.chars().take(MANAGER_MAX).collect();
     (!name.is_empty()).then_some(name)
@@ -115,7 +116,11 @@ impl<S: Sync> FromRequestParts<S> for WriteOptions {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let params = Params::from_request_parts(parts, state).await?;
         let options = Self::new(&params, &parts.headers)?;
-        if options.force.is_some() && parts.method != Method::PATCH {
+        let media = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .map_or(&b""[..], HeaderValue::as_bytes);
+        if options.force.is_some() && !media.starts_with(APPLY_PATCH.as_bytes()) {
             return Err(ApiError::BadRequest(
                 "the parameter force is for an apply".to_owned(),
             ));
@@ -126,7 +131,7 @@ impl<S: Sync> FromRequestParts<S> for WriteOptions {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderValue, Uri};
+    use axum::http::Uri;
 
     use super::*;
 

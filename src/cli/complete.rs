@@ -164,7 +164,10 @@ fn list(kind: Kind, namespace: Option<String>, line: &Line) -> Option<Vec<Value>
         let word = word.clone().map(OsString::from);
         word.or_else(|| std::env::var_os(variable)).map(PathBuf::from)
     };
-    let (socket, config) = (said(&line.socket, "WHOOSH_SOCKET"), said(&line.config, "WHOOSH_CONFIG"));
+    let (socket, config) = (
+        said(&line.socket, "WHOOSH_SOCKET"),
+        said(&line.config, "WHOOSH_CONFIG"),
+    );
     let Chosen { endpoint, .. } = chosen(socket, config, line.context.as_deref()).ok()?;
     let client = Client::new(endpoint, Some(PATIENCE), false).ok()?;
     let selection = Selection {

@@ -160,7 +160,9 @@ pub(super) fn chosen(
     let name = name.or_else(|| contexts.as_ref().and_then(Contexts::current));
     match (&contexts, name) {
         (Some(contexts), Some(name)) => Ok(contexts.choose(name)?),
-        (None, Some(_)) => Err(CliError::Usage("name the file of contexts with --config".to_owned())),
+        (None, Some(_)) => Err(CliError::Usage(
+            "name the file of contexts with --config".to_owned(),
+        )),
         (_, None) => Ok(at_socket(paths::default_socket())),
     }
 }

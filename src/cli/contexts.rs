@@ -57,7 +57,9 @@ pub(super) struct Contexts {
 /// Without what is in it: tokens.
 impl fmt::Debug for Contexts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Contexts").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Contexts")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +155,8 @@ impl Contexts {
             None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
             Some(value) => value,
         };
-        let file = File::deserialize(&raw).map_err(|error| invalid(format!("this is no kubeconfig: {error}")))?;
+        let file =
+            File::deserialize(&raw).map_err(|error| invalid(format!("this is no kubeconfig: {error}")))?;
         Ok(Self { path, raw, file })
     }
 
@@ -165,10 +168,16 @@ impl Contexts {
     /// All contexts, in the order of the file.
     pub(super) fn all(&self) -> impl Iterator<Item = Listed> {
         self.file.contexts.iter().map(|named| {
-            let cluster = self.file.clusters.iter().find(|cluster| cluster.name == named.context.cluster);
+            let cluster = self
+                .file
+                .clusters
+                .iter()
+                .find(|cluster| cluster.name == named.context.cluster);
             Listed {
                 name: named.name.clone(),
-                server: cluster.map(|named| named.cluster.server.clone()).unwrap_or_default(),
+                server: cluster
+                    .map(|named| named.cluster.server.clone())
+                    .unwrap_or_default(),
                 user: named.context.user.clone(),
                 namespace: named.context.namespace.clone().unwrap_or_default(),
                 is_current: self.current() == Some(&named.name),
@@ -194,14 +203,23 @@ impl Contexts {
                 hint: nearest::hint(name, contexts.iter().map(|context| context.name.as_str())),
             });
         };
-        let missing = |what: &str, of: &str| self.invalid(format!("the context \"{name}\" names the {what} \"{of}\", which is not there"));
+        let missing = |what: &str, of: &str| {
+            self.invalid(format!(
+                "the context \"{name}\" names the {what} \"{of}\", which is not there"
+            ))
+        };
         let cluster = clusters.iter().find(|cluster| cluster.name == context.cluster);
-        let cluster = &cluster.ok_or_else(|| missing("cluster", &context.cluster))?.cluster;
+        let cluster = &cluster
+            .ok_or_else(|| missing("cluster", &context.cluster))?
+            .cluster;
         let user = users.iter().find(|user| user.name == context.user);
         let user = &user.ok_or_else(|| missing("user", &context.user))?.user;
         Ok(Chosen {
             endpoint: Endpoint::Server(self.server(cluster, user)?),
-            namespace: context.namespace.clone().filter(|namespace| !namespace.is_empty()),
+            namespace: context
+                .namespace
+                .clone()
+                .filter(|namespace| !namespace.is_empty()),
         })
     }
 
@@ -212,7 +230,12 @@ impl Contexts {
     pub(super) fn portable(&self, name: &str) -> Result<Value, ContextError> {
         let Chosen { endpoint, namespace } = self.choose(name)?;
         let mut entry = json!({"cluster": {}, "user": {}, "context": {}});
-        if let Endpoint::Server(Server { url, authority, token }) = endpoint {
+        if let Endpoint::Server(Server {
+            url,
+            authority,
+            token,
+        }) = endpoint
+        {
             entry["cluster"]["server"] = url.into();
             entry["user"]["token"] = token.into();
             if let Some(pem) = authority {
@@ -230,7 +253,10 @@ impl Contexts {
         if !url.starts_with("https://") {
             return Err(self.invalid(format!("the server \"{url}\" must be an https:// address")));
         }
-        let authority = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
+        let authority = match (
+            &cluster.certificate_authority_data,
+            &cluster.certificate_authority,
+        ) {
             (Some(data), _) => Some(data.0.clone()),
             (None, Some(file)) => Some(self.beside(file)?),
             (None, None) => None,
@@ -238,7 +264,9 @@ impl Contexts {
         let token = match (&user.token, &user.token_file) {
             (Some(token), _) => token.clone(),
             (None, Some(file)) => String::from_utf8_lossy(&self.beside(file)?).trim().to_owned(),
-            (None, None) => return Err(self.invalid("the user has no token, and WHOOSH knows nothing else".to_owned())),
+            (None, None) => {
+                return Err(self.invalid("the user has no token, and WHOOSH knows nothing else".to_owned()));
+            }
         };
         Ok(Server {
             url,
@@ -311,7 +339,10 @@ contexts:
             })
         };
         let chosen = contexts.choose("prod").unwrap();
-        assert_eq!((chosen.endpoint, chosen.namespace.as_deref()), (server("secret"), Some("shop")));
+        assert_eq!(
+            (chosen.endpoint, chosen.namespace.as_deref()),
+            (server("secret"), Some("shop"))
+        );
         let chosen = contexts.choose("by-file").unwrap();
         assert_eq!((chosen.endpoint, chosen.namespace), (server("from-file"), None));
         for (name, part) in [

@@ -48,7 +48,11 @@ impl CliError {
         match self {
             CliError::Usage(_) | CliError::JsonPath(_) => 2,
             CliError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 141,
-            CliError::Client(_) | CliError::Context(_) | CliError::Output(_) | CliError::Failed(_) | CliError::Said => 1,
+            CliError::Client(_)
+            | CliError::Context(_)
+            | CliError::Output(_)
+            | CliError::Failed(_)
+            | CliError::Said => 1,
         }
     }
 

@@ -53,9 +53,17 @@ mod tests {
     #[test]
     fn the_contexts_are_where_configurations_are() {
         let read = |pairs: &'static [(&str, &str)]| {
-            config_from(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+            config_from(|name| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| value.into())
+            })
         };
-        assert_eq!(read(&[("HOME", "/home/ada")]), Some("/home/ada/.config/whoosh/config".into()));
+        assert_eq!(
+            read(&[("HOME", "/home/ada")]),
+            Some("/home/ada/.config/whoosh/config".into())
+        );
         assert_eq!(
             read(&[("XDG_CONFIG_HOME", "/c"), ("HOME", "/home/ada")]),
             Some("/c/whoosh/config".into())

@@ -87,10 +87,9 @@ impl Reconciler {
             expected: object.revision().unwrap_or_default(),
         };
         let written = self.write(op, "status").await?;
-        written
-            .revision()
-            .into_iter()
-            .for_each(|revision| self.echoes.wrote(revision));
+        // What changes nothing has no revision of its own.
+        let own = written.revision().filter(|own| Some(*own) != object.revision());
+        own.into_iter().for_each(|revision| self.echoes.wrote(revision));
         Ok(())
     }
 

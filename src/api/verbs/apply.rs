@@ -29,12 +29,16 @@ pub(super) async fn apply(
 ) -> Result<Answer<Object>, ApiError> {
     let manager = Manager::new(options.applier()?);
     let dropped = options.unknown.drop_from(&mut config, key.kind);
-    let change = Change::new(key, caller, "apply", options, manager);
-    let to_present =
-        |old: &Object| applied(Some(old), key, &config, &change.manager, options).map(Step::Apply);
+    let change = Change {
+        key,
+        caller,
+        reason: "apply",
+        dry_run: options.dry_run,
+    };
+    let to_present = |old: &Object| applied(Some(old), key, &config, &manager, options).map(Step::Apply);
     // Another one may create it, or delete it, in between: each is met once.
     let mut answer = match change.carry_out(api, to_present).await {
-        Err(ApiError::NotFound { .. }) => match create(api, &change, &config, options).await {
+        Err(ApiError::NotFound { .. }) => match create(api, &change, &config, &manager, options).await {
             Err(ApiError::AlreadyExists(_)) => change.carry_out(api, to_present).await?.into(),
             created => created?,
         },
@@ -48,10 +52,21 @@ async fn create(
     api: &Api,
     change: &Change<'_>,
     config: &Value,
+    manager: &Manager,
     options: &WriteOptions,
 ) -> Result<Answer<Object>, ApiError> {
     let key = change.key;
-    let Applied { object: raw, owners } = applied(None, key, config, &change.manager, options)?;
+    if let Some(uid) = config
+        .pointer("/metadata/uid")
+        .and_then(Value::as_str)
+        .filter(|uid| !uid.is_empty())
+    {
+        return Err(ApiError::Conflict {
+            key: key.clone(),
+            why: format!("Precondition failed: UID in precondition: {uid}, UID in object meta: "),
+        });
+    }
+    let Applied { object: raw, owners } = applied(None, key, config, manager, options)?;
     let Admitted { mut object, warnings } = admit_new(api, &raw, key.kind, &key.namespace, &[]).await?;
     if object.name() != key.name {
         return Err(ApiError::BadRequest(format!(

@@ -11,7 +11,6 @@ use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::api::write_options::{UnknownFields, WriteOptions};
 use crate::resource::managed::{self, Applied, Manager};
 use crate::resource::{Key, Object, lifecycle};
 use crate::store::{Op, StoreError, Write};
@@ -25,13 +24,24 @@ pub(in crate::api) enum Step {
     /// It is as it should be.
     Keep,
     /// It is replaced by what a client sent, if that is admitted.
-    Admit(Value),
+    Admit(Sent),
     /// It is replaced by what came of applying fields to it, if that is admitted.
     Apply(Applied),
     /// It is replaced.
     Store(Box<Object>),
     /// It goes.
     Remove,
+}
+
+/// What a client sent.
+#[derive(Debug)]
+pub(in crate::api) struct Sent {
+    /// The whole object.
+    pub(in crate::api) raw: Value,
+    /// Who owns what it sets.
+    pub(in crate::api) manager: Manager,
+    /// Warnings of fields that were taken out.
+    pub(in crate::api) dropped: Vec<String>,
 }
 
 /// What became of an object, or, in a dry run, would become of it.
@@ -64,31 +74,9 @@ pub(in crate::api) struct Change<'a> {
     pub(in crate::api) reason: &'static str,
     /// Whether nothing is stored.
     pub(in crate::api) dry_run: bool,
-    /// What becomes of fields that nobody knows.
-    pub(in crate::api) unknown: UnknownFields,
-    /// Who owns what is set.
-    pub(in crate::api) manager: Manager,
 }
 
-impl<'a> Change<'a> {
-    /// A change that a client asks for.
-    pub(in crate::api) fn new(
-        key: &'a Key,
-        caller: &'a Caller,
-        reason: &'static str,
-        options: &WriteOptions,
-        manager: Manager,
-    ) -> Self {
-        Self {
-            key,
-            caller,
-            reason,
-            dry_run: options.dry_run,
-            unknown: options.unknown,
-            manager,
-        }
-    }
-
+impl Change<'_> {
     /// Stores what `decide` makes of the present object. When the object changes in between, `decide` is asked
     /// anew, so it is also the place to refuse a state that the client has not seen.
     ///
@@ -103,14 +91,22 @@ impl<'a> Change<'a> {
             let old = api.object(self.key).await?;
             let (new, warnings) = match decide(&old)? {
                 Step::Keep => (Some(old.clone()), Vec::new()),
-                Step::Admit(raw) => {
-                    let Admitted { mut object, warnings } = self.admit(api, raw, &old).await?;
+                Step::Admit(Sent {
+                    raw,
+                    manager,
+                    dropped,
+                }) => {
+                    let Admitted {
+                        mut object,
+                        mut warnings,
+                    } = admit(api, &raw, &old, &[]).await?;
                     object.metadata.managed_fields =
-                        managed::update(Some(&old), &object, &self.manager, Timestamp::now());
+                        managed::update(Some(&old), &object, &manager, Timestamp::now());
+                    warnings.extend(dropped);
                     (Some(object), warnings)
                 }
                 Step::Apply(Applied { object: raw, owners }) => {
-                    let Admitted { mut object, warnings } = self.admit(api, raw, &old).await?;
+                    let Admitted { mut object, warnings } = admit(api, &raw, &old, &[]).await?;
                     object.metadata.managed_fields = owners;
                     (Some(object), warnings)
                 }
@@ -130,13 +126,6 @@ impl<'a> Change<'a> {
             }
         }
         Err(ApiError::modified(self.key.clone()))
-    }
-
-    async fn admit(&self, api: &Api, mut raw: Value, old: &Object) -> Result<Admitted, ApiError> {
-        let dropped = self.unknown.drop_from(&mut raw, old.kind);
-        let mut admitted = admit(api, &raw, old, &[]).await?;
-        admitted.warnings.extend(dropped);
-        Ok(admitted)
     }
 
     /// Brings the store from `old` to `new`; an object that nothing holds any more goes.

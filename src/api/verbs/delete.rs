@@ -16,9 +16,7 @@ use crate::api::paths::{Collection, Target};
 use crate::api::payload::MaybeDocument;
 use crate::api::state::Api;
 use crate::api::status::{ApiError, deleted};
-use crate::api::write_options::UnknownFields;
 use crate::resource::lifecycle::{self, Deletion};
-use crate::resource::managed::Manager;
 use crate::resource::{Key, Kind, Object};
 
 /// `DELETE …/{plural}/{name}`: answers with the marked object while finalizers hold it, with a Status once it is gone.
@@ -78,8 +76,6 @@ async fn remove(api: &Api, key: &Key, caller: &Caller, request: &DeleteRequest) 
         caller,
         reason: "delete",
         dry_run: request.dry_run,
-        unknown: UnknownFields::default(),
-        manager: Manager::new(""),
     };
     let seen = &request.preconditions;
     let step = |old: &Object| {

@@ -44,12 +44,18 @@ pub(in crate::api) async fn change(
         name: options.manager(),
         subresource: "scale",
     };
-    let change = Change::new(&key, &caller, "scale", &options, manager);
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "scale",
+        dry_run: options.dry_run,
+    };
     let scaled = |old: &Object| {
         let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
         with_scale(write::json(old)?, &edit.of(scale)?)
     };
-    let Answer { code, body, warnings } = write::replace(&api, change, scaled).await?;
+    let Answer { code, body, warnings } =
+        write::replace(&api, change, &manager, options.unknown, scaled).await?;
     Ok(Answer {
         code,
         body: scale_of(&body),

@@ -42,21 +42,26 @@ pub(in crate::api) async fn change(
         name,
         subresource: "status",
     };
-    let now = Timestamp::now();
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: "status",
+        dry_run: options.dry_run,
+    };
     let changed = match &modification {
         Modification::Edit(edit) => {
-            let change = Change::new(&key, &caller, "status", &options, manager(options.manager()));
+            let manager = manager(options.manager());
             let edited = |old: &Object| {
                 let new = with_status(old, edit.of(json(old)?)?)?;
-                let owners = managed::update(Some(old), &new, &change.manager, now);
+                let owners = managed::update(Some(old), &new, &manager, Timestamp::now());
                 Ok(Step::Store(Box::new(owned(new, owners))))
             };
             change.carry_out(&api, edited).await?
         }
         Modification::Apply(config) => {
-            let change = Change::new(&key, &caller, "status", &options, manager(options.applier()?));
+            let manager = manager(options.applier()?);
             let applied = |old: &Object| {
-                let Applied { object, owners } = applied(Some(old), &key, config, &change.manager, &options)?;
+                let Applied { object, owners } = applied(Some(old), &key, config, &manager, &options)?;
                 Ok(Step::Store(Box::new(owned(with_status(old, object)?, owners))))
             };
             change.carry_out(&api, applied).await?
@@ -74,7 +79,8 @@ pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
 fn with_status(old: &Object, mut raw: Value) -> Result<Object, ApiError> {
     let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
     unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
-    let status = checked(old, raw["status"].take())?;
+    let status = raw.pointer_mut("/status").map(Value::take).unwrap_or_default();
+    let status = checked(old, status)?;
     Ok(lifecycle::update_status(old, status))
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::apply::apply;
-use super::change::{Change, Step, store};
+use super::change::{Change, Sent, Step, store};
 use crate::api::admission::{Admitted, admit_new};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
@@ -15,7 +15,7 @@ use crate::api::paths::{Collection, Target};
 use crate::api::payload::{Document, Edit, Modification};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::api::write_options::WriteOptions;
+use crate::api::write_options::{UnknownFields, WriteOptions};
 use crate::resource::managed::{self, Manager};
 use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::{Key, Object};
@@ -103,29 +103,39 @@ pub(in crate::api) async fn change(
 ) -> Result<Answer<Object>, ApiError> {
     let edit = match modification {
         Modification::Apply(config) => return apply(&api, &key, &caller, &options, config).await,
-        Modification::Edit(_) if options.force.is_some() => {
-            return Err(ApiError::BadRequest(
-                "the parameter force is for an apply".to_owned(),
-            ));
-        }
         Modification::Edit(edit) => edit,
     };
-    let reason = match edit {
-        Edit::Replace(_) => "update",
-        Edit::Merge(_) | Edit::Operations(_) => "patch",
+    let change = Change {
+        key: &key,
+        caller: &caller,
+        reason: match edit {
+            Edit::Replace(_) => "update",
+            Edit::Merge(_) | Edit::Operations(_) => "patch",
+        },
+        dry_run: options.dry_run,
     };
-    let change = Change::new(&key, &caller, reason, &options, Manager::new(options.manager()));
-    replace(&api, change, |old| edit.of(json(old)?)).await
+    let manager = Manager::new(options.manager());
+    replace(&api, change, &manager, options.unknown, |old| edit.of(json(old)?)).await
 }
 
-/// Replaces an object by what `make` turns its present state into, after admission.
+/// Replaces an object by what `make` turns its present state into, after admission, in the name of `manager`.
 pub(super) async fn replace(
     api: &Api,
     change: Change<'_>,
+    manager: &Manager,
+    unknown: UnknownFields,
     make: impl Fn(&Object) -> Result<Value, ApiError>,
 ) -> Result<Answer<Object>, ApiError> {
-    let changed = change.carry_out(api, |old| make(old).map(Step::Admit)).await?;
-    Ok(changed.into())
+    let sent = |old: &Object| {
+        let mut raw = make(old)?;
+        let dropped = unknown.drop_from(&mut raw, old.kind);
+        Ok(Step::Admit(Sent {
+            raw,
+            manager: manager.clone(),
+            dropped,
+        }))
+    };
+    Ok(change.carry_out(api, sent).await?.into())
 }
 
 /// An object as JSON.

@@ -102,7 +102,9 @@ impl Client {
             Endpoint::Server(Server { authority, token, .. }) => {
                 let http = http.https_only(true).default_headers(bearer(token));
                 match authority {
-                    Some(pem) => http.tls_certs_only(Certificate::from_pem_bundle(pem).map_err(ClientError::SetUp)?),
+                    Some(pem) => {
+                        http.tls_certs_only(Certificate::from_pem_bundle(pem).map_err(ClientError::SetUp)?)
+                    }
                     None => http,
                 }
             }
@@ -376,7 +378,8 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/{path}", self.endpoint.base()))
+        self.http
+            .request(method, format!("{}/{path}", self.endpoint.base()))
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {

@@ -122,7 +122,7 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     Ok(Outcome::Done)
 }
 
-/// Has the operator apply every object: each is tried before any is stored.
+/// Has the operator apply every object: each that can be is tried before any is stored.
 async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
     if args.dry_run == DryRun::Client {
         return Err(CliError::Usage(
@@ -138,17 +138,29 @@ async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<()
         DryRun::None => ctx.client.without_warnings(),
         DryRun::Client | DryRun::Server => ctx.client.clone(),
     };
-    for item in items {
+    // What uses a template of the same run cannot be tried before that is stored.
+    let templates: Vec<&Key> = items
+        .iter()
+        .map(|item| &item.key)
+        .filter(|key| !key.kind.owns_agents())
+        .collect();
+    let mut is_contested = false;
+    for item in items
+        .iter()
+        .filter(|item| !templates.iter().any(|template| item.uses(template)))
+    {
         match trial.apply(&item.key, item.manifest(), &owner, true).await {
             Ok(_) => {}
             Err(error) if error.code().is_some_and(|code| code < 500) => {
-                if error.is_conflict() {
-                    talk::say("what others own is taken with --force-conflicts alone");
-                }
+                let reasons = error.causes().iter().filter_map(|cause| cause.reason.as_deref());
+                is_contested |= reasons.into_iter().any(|reason| reason == "FieldManagerConflict");
                 problems.extend(files::refused(&item.source, &error));
             }
             Err(error) => return Err(error.into()),
         }
+    }
+    if is_contested {
+        talk::say("what others own is taken with --force-conflicts alone");
     }
     if !problems.is_empty() {
         return Err(files::say_problems(&problems));

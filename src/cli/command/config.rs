@@ -63,7 +63,8 @@ enum ConfigCommand {
 
 pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Outcome, CliError> {
     let path = global.config.clone().or_else(paths::default_config);
-    let path = path.ok_or_else(|| CliError::Usage("there is no home folder: name the file with --config".to_owned()))?;
+    let path = path
+        .ok_or_else(|| CliError::Usage("there is no home folder: name the file with --config".to_owned()))?;
     let contexts = Contexts::read(&path)?;
     match &args.command {
         ConfigCommand::GetContexts => list(&contexts)?,
@@ -82,9 +83,9 @@ pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Outcome, Cli
         }
         ConfigCommand::Add { name, file } => {
             let given = Contexts::read(file)?;
-            let current = given.current().ok_or_else(|| {
-                CliError::Failed(format!("{} has no current context", file.display()))
-            })?;
+            let current = given
+                .current()
+                .ok_or_else(|| CliError::Failed(format!("{} has no current context", file.display())))?;
             let entry = given.portable(current)?;
             save(&path, with_entry(contexts.raw, name, &entry))?;
             print(&format!("context {name} added\n"))?;
@@ -126,7 +127,11 @@ fn list(contexts: &Contexts) -> Result<(), CliError> {
 }
 
 /// The parts of a kubeconfig that name things.
-const LISTS: [(&str, &str); 3] = [("clusters", "cluster"), ("users", "user"), ("contexts", "context")];
+const LISTS: [(&str, &str); 3] = [
+    ("clusters", "cluster"),
+    ("users", "user"),
+    ("contexts", "context"),
+];
 
 fn with_current(mut raw: Value, name: &str) -> Value {
     raw["current-context"] = name.into();
@@ -148,7 +153,10 @@ fn with_entry(raw: Value, name: &str, entry: &Value) -> Value {
             body["user"] = name.into();
         }
         let named = json!({"name": name, what: body});
-        raw[list].as_array_mut().into_iter().for_each(|list| list.push(named.clone()));
+        raw[list]
+            .as_array_mut()
+            .into_iter()
+            .for_each(|list| list.push(named.clone()));
     }
     raw
 }
@@ -156,7 +164,8 @@ fn with_entry(raw: Value, name: &str, entry: &Value) -> Value {
 fn without(mut raw: Value, name: &str) -> Value {
     for (list, _) in LISTS {
         let list = raw.get_mut(list).and_then(Value::as_array_mut);
-        list.into_iter().for_each(|list| list.retain(|named| named["name"] != name));
+        list.into_iter()
+            .for_each(|list| list.retain(|named| named["name"] != name));
     }
     raw
 }
@@ -169,14 +178,21 @@ fn save(path: &Path, raw: Value) -> Result<(), CliError> {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     let new = path.with_extension(format!("{}.new", std::process::id()));
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.and_then(|()| fs::rename(&new, path)).map_err(failed)
 }
 
 fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(CliError::Output)
 }
 
 #[cfg(test)]
@@ -185,9 +201,11 @@ mod tests {
 
     #[test]
     fn a_context_takes_the_place_of_the_one_of_its_name() {
-        let entry = |server: &str| json!({
-            "cluster": {"server": server}, "user": {"token": "t"}, "context": {"cluster": "x", "user": "y", "namespace": "shop"},
-        });
+        let entry = |server: &str| {
+            json!({
+                "cluster": {"server": server}, "user": {"token": "t"}, "context": {"cluster": "x", "user": "y", "namespace": "shop"},
+            })
+        };
         let raw = with_entry(json!({"preferences": {}}), "prod", &entry("https://a"));
         let raw = with_entry(raw, "prod", &entry("https://b"));
         assert_eq!(

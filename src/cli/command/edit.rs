@@ -40,54 +40,72 @@ pub struct EditArgs {
 pub(crate) async fn run(ctx: &Context, args: &EditArgs) -> Result<Outcome, CliError> {
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
-    let name = object::slashed(&key);
     let live = ctx.client.get(&key).await?;
     let before: Object = serde_json::from_value(live.clone()).map_err(ClientError::Unreadable)?;
     let before = declared(&before);
-    let file = Draft::new(&key)?;
-    let mut text = yaml::to_yaml(&before).map_err(|error| CliError::Failed(error.to_string()))?;
-    let mut notes = String::new();
-    loop {
-        file.write(&format!("{HELP}{notes}{text}"))?;
-        editor(&file.path)?;
-        let edited = without_notes(&file.read()?);
-        if edited.trim().is_empty() || edited == text {
-            if notes.is_empty() {
-                talk::say("nothing was changed");
-                return Ok(Outcome::Done);
+    let original = yaml::to_yaml(&before).map_err(|error| CliError::Failed(error.to_string()))?;
+    let draft = Draft::new(&key)?;
+    let edited = until_taken(ctx, &key, &live, &before, &original, &draft).await;
+    let is_untouched = || draft.read().is_ok_and(|text| without_notes(&text) == original);
+    match edited {
+        Err(error) if !is_untouched() => {
+            talk::say(&format!("what you wrote is in {}", draft.path.display()));
+            return Err(error);
+        }
+        Err(error) => {
+            draft.remove();
+            return Err(error);
+        }
+        Ok(is_changed) => {
+            draft.remove();
+            match is_changed {
+                true => ctx.print(&format!("{} edited\n", object::slashed(&key)))?,
+                false => talk::say("nothing was changed"),
             }
-            file.keep();
-            return Err(CliError::Failed(format!(
-                "nothing was changed; what you wrote is in {}",
-                file.path.display()
-            )));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Opens the editor again and again, until the operator takes what was written; `false` when nothing is to be changed.
+async fn until_taken(
+    ctx: &Context,
+    key: &Key,
+    live: &Value,
+    before: &Value,
+    original: &str,
+    draft: &Draft,
+) -> Result<bool, CliError> {
+    let (mut text, mut notes) = (original.to_owned(), String::new());
+    loop {
+        draft.write(&format!("{HELP}{notes}{text}"))?;
+        editor(&draft.path)?;
+        let edited = without_notes(&draft.read()?);
+        if edited.trim().is_empty() || edited == text {
+            return match notes.is_empty() {
+                true => Ok(false),
+                false => Err(CliError::Failed("nothing was changed".to_owned())),
+            };
         }
         text = edited;
-        let problems = match parse(&key, &text) {
+        let problems = match parse(key, &text) {
             Err(problems) => problems,
             Ok(wanted) => {
-                let mut patch = merge::patch(&before, &declared(&wanted.value));
+                let mut patch = merge::patch(before, &declared(&wanted.value));
                 if patch == json!({}) {
-                    talk::say("nothing was changed");
-                    return Ok(Outcome::Done);
+                    return Ok(false);
                 }
-                patch["metadata"]["resourceVersion"] = object::revision(&live).into();
-                match send(ctx, &key, &patch, &wanted).await {
-                    Ok(()) => break,
+                patch["metadata"]["resourceVersion"] = object::revision(live).into();
+                match send(ctx, key, &patch, &wanted).await {
+                    Ok(()) => return Ok(true),
                     Err(Refusal::Mendable(problems)) => problems,
-                    Err(Refusal::Final(error)) => {
-                        file.keep();
-                        talk::say(&format!("what you wrote is in {}", file.path.display()));
-                        return Err(error);
-                    }
+                    Err(Refusal::Final(error)) => return Err(error),
                 }
             }
         };
         notes = problems.iter().map(|problem| format!("# {problem}\n")).collect();
         notes.push_str("#\n");
     }
-    ctx.print(&format!("{name} edited\n"))?;
-    Ok(Outcome::Done)
 }
 
 /// Why an edit was not taken.
@@ -157,19 +175,18 @@ fn editor(file: &Path) -> Result<(), CliError> {
     }
 }
 
-/// A file that only its owner can read, and that goes when it is not kept.
+/// A file that only its owner can read.
 struct Draft {
     path: PathBuf,
-    is_kept: std::cell::Cell<bool>,
 }
 
 impl Draft {
     fn new(key: &Key) -> Result<Self, CliError> {
         let name = format!(
-            "whoosh-edit-{}-{}-{}.yaml",
+            "whoosh-edit-{}-{}-{:08x}.yaml",
             key.kind.singular(),
             key.name,
-            std::process::id()
+            rand::random::<u32>()
         );
         let path = std::env::temp_dir().join(name);
         let created = OpenOptions::new()
@@ -178,10 +195,7 @@ impl Draft {
             .mode(0o600)
             .open(&path);
         created.map_err(|error| failed(&path, &error))?;
-        Ok(Self {
-            path,
-            is_kept: std::cell::Cell::new(false),
-        })
+        Ok(Self { path })
     }
 
     fn write(&self, text: &str) -> Result<(), CliError> {
@@ -194,17 +208,9 @@ impl Draft {
         fs::read_to_string(&self.path).map_err(|error| failed(&self.path, &error))
     }
 
-    fn keep(&self) {
-        self.is_kept.set(true);
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.is_kept.get() {
-            // What is left is in a folder that is cleared at times.
-            let _left = fs::remove_file(&self.path);
-        }
+    fn remove(&self) {
+        // What is left is in a folder that is cleared at times.
+        let _left = fs::remove_file(&self.path);
     }
 }
 

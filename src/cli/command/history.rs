@@ -62,9 +62,10 @@ pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, Cl
         let after = declared(&entry.object);
         let is_told = args.all || entry.change != "MODIFIED" || before.as_ref() != Some(&after);
         if is_told {
-            told.push((entry, before.clone(), after.clone()));
+            let compared = args.diff.then(|| (before.take(), after.clone()));
+            told.push((entry, compared));
         }
-        before = Some(after);
+        before = (entry.change != "DELETED").then_some(after);
     }
     if !args.diff {
         let mut table = Table::default();
@@ -76,7 +77,10 @@ pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, Cl
         ctx.print(&table.take(ctx.paint))?;
         return Ok(Outcome::Done);
     }
-    for (entry, before, after) in told {
+    for (entry, (before, after)) in told
+        .into_iter()
+        .filter_map(|(entry, compared)| Some((entry, compared?)))
+    {
         let Entry {
             revision,
             actor,

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+/// Paths that are told: whoever reads them needs no more, and each may be long.
+const PATHS_MAX: usize = 100;
+/// Bytes of a step that are told.
+const STEP_MAX: usize = 256;
+
 /// Some fields of a value: perhaps the value itself, and fields below it.
 ///
 /// Steps are written as in Kubernetes' `fieldsV1`: `f:replicas` to a member, `k:{"name":"lead"}` to the item of a list
@@ -84,7 +89,8 @@ impl FieldSet {
         }
     }
 
-    /// The path of each field, as Kubernetes writes it in conflicts: `.spec.roles[name="lead"].replicas`.
+    /// The path of each field, as Kubernetes writes it in conflicts: `.spec.roles[name="lead"].replicas`; of very many,
+    /// the first.
     pub(super) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.collect_paths("", &mut paths);
@@ -92,6 +98,9 @@ impl FieldSet {
     }
 
     fn collect_paths(&self, here: &str, paths: &mut Vec<String>) {
+        if paths.len() == PATHS_MAX {
+            return;
+        }
         if self.itself {
             paths.push(here.to_owned());
         }
@@ -127,6 +136,7 @@ impl FieldSet {
 }
 
 fn readable(step: &str) -> String {
+    let step = step.get(..STEP_MAX).unwrap_or(step);
     match step.split_once(':') {
         Some(("f", name)) => format!(".{name}"),
         Some(("v", value)) => format!("[={value}]"),

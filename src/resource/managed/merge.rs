@@ -70,7 +70,7 @@ pub(super) fn prune(value: &Value, gone: &FieldSet, kept: &FieldSet, shape: Shap
             .iter()
             .filter_map(|(name, part)| Some((name.clone(), rest(&member(name), part, members.shape(name))?)));
         let left: Map<String, Value> = left.collect();
-        return (!left.is_empty() || map.is_empty()).then_some(Value::Object(left));
+        return (!left.is_empty() || map.is_empty() || kept.has_itself()).then_some(Value::Object(left));
     }
     match shape.items(value) {
         Some(items) => {
@@ -83,7 +83,7 @@ pub(super) fn prune(value: &Value, gone: &FieldSet, kept: &FieldSet, shape: Shap
                 Some(left)
             });
             let left: Vec<Value> = left.collect();
-            (!left.is_empty() || items.is_empty()).then_some(Value::Array(left))
+            (!left.is_empty() || items.is_empty() || kept.has_itself()).then_some(Value::Array(left))
         }
         None => Some(value.clone()),
     }

@@ -20,6 +20,7 @@ use super::lifecycle::whole_seconds;
 use super::object::Object;
 use super::validate;
 use compare::{Difference, compare, fields_of};
+use fields::FieldSet;
 use record::Record;
 use shape::{METADATA, Shape};
 
@@ -84,11 +85,8 @@ pub fn apply(
     let mut config = config.clone();
     validate::drop_nulls(&mut config);
     let (old, wanted) = (tracked(&before, manager), tracked(&config, manager));
-    let mut record = Record::of(live.and_then(|live| live.metadata.managed_fields.as_deref()));
-    if record.is_empty() && live.is_some() {
-        record.set(&Manager::new(BEFORE), false, fields_of(&old, shape), now);
-    }
-    let applied = fields_of(&wanted, shape);
+    let mut record = known(live, now);
+    let applied = owned_in(&wanted, shape);
     let (mine, others) = record.of_applier(manager);
     let mut kept = others;
     kept.unite(applied.clone());
@@ -100,7 +98,8 @@ pub fn apply(
         return Err(contested);
     }
     record.take_from_others(manager, true, &set, &gone);
-    record.set(manager, true, applied, now);
+    let moved = !set.is_empty() || !gone.is_empty();
+    record.set(manager, true, applied, moved, now);
     Ok(Applied {
         object: laid_over(before, config, merged, manager),
         owners: record.entries(),
@@ -119,18 +118,37 @@ pub fn update(
     let (shape, now) = (Shape::object(new.kind), whole_seconds(now));
     let json = |object: &Object| tracked(&serde_json::to_value(object).unwrap_or_default(), manager);
     let Difference { set, gone } = compare(&old.map(json).unwrap_or_default(), &json(new), shape);
-    let said = new.metadata.managed_fields.as_deref();
-    let known = old.and_then(|old| old.metadata.managed_fields.as_deref());
-    let mut record = match said {
+    let mut record = match new.metadata.managed_fields.as_deref() {
         Some([only]) if *only == ManagedFieldsEntry::default() => Record::default(),
         Some(said) if !Record::of(Some(said)).is_empty() => Record::of(Some(said)),
-        _ => Record::of(known),
+        _ => known(old, now),
     };
     record.take_from_others(manager, false, &set, &gone);
     let mut mine = record.of_updater(manager).without(&gone);
+    let moved = !set.is_empty() || !gone.is_empty();
     mine.unite(set);
-    record.set(manager, false, mine, now);
+    record.set(manager, false, mine, moved, now);
     record.entries()
+}
+
+/// Who owns what of an object, as far as that is recorded; of one without a record, all is of before.
+fn known(object: Option<&Object>, now: Timestamp) -> Record {
+    let mut record = Record::of(object.and_then(|object| object.metadata.managed_fields.as_deref()));
+    if let Some(object) = object.filter(|_| record.is_empty()) {
+        let before = Manager::new(BEFORE);
+        let json = serde_json::to_value(object).unwrap_or_default();
+        let fields = owned_in(&tracked(&json, &before), Shape::object(object.kind));
+        record.set(&before, false, fields, true, now);
+    }
+    record
+}
+
+/// The fields of what is tracked; nobody owns anything of nothing.
+fn owned_in(tracked: &Value, shape: Shape) -> FieldSet {
+    match tracked.as_object().is_some_and(Map::is_empty) {
+        true => FieldSet::default(),
+        false => fields_of(tracked, shape),
+    }
 }
 
 /// What of an object has owners, as far as the manager can set it.
@@ -160,7 +178,7 @@ fn tracked(object: &Value, manager: &Manager) -> Value {
     Value::Object(tracked)
 }
 
-/// The live object with what came of its tracked fields, and with what the config says of its identity.
+/// The live object with what came of its tracked fields, and with what the config says beside them.
 fn laid_over(live: Value, config: Value, merged: Value, manager: &Manager) -> Value {
     let object = |value| match value {
         Value::Object(members) => members,
@@ -175,8 +193,9 @@ fn laid_over(live: Value, config: Value, merged: Value, manager: &Manager) -> Va
     }
     let said = object(config.remove("metadata").unwrap_or_default()).into_iter();
     metadata.extend(said.filter(|(name, _)| !METADATA.contains(&name.as_str())));
-    let kind = ["apiVersion", "kind"];
-    live.extend(kind.iter().filter_map(|name| config.remove_entry(*name)));
+    // What else the config says is for admission to judge.
+    config.retain(|name, _| name != "spec" && name != "status");
+    live.extend(config);
     live.insert("metadata".to_owned(), Value::Object(metadata));
     live.extend(merged);
     Value::Object(live)

@@ -119,10 +119,18 @@ impl Record {
         }
     }
 
-    /// From now on somebody owns these fields. The time is that of the last change of what they own.
-    pub(super) fn set(&mut self, manager: &Manager, applies: bool, fields: FieldSet, now: Timestamp) {
+    /// From now on somebody owns these fields. The time is that of the last change of what they own, or of its values
+    /// (`moved`).
+    pub(super) fn set(
+        &mut self,
+        manager: &Manager,
+        applies: bool,
+        fields: FieldSet,
+        moved: bool,
+        now: Timestamp,
+    ) {
         match self.entries.iter_mut().find(|entry| entry.is(manager, applies)) {
-            Some(entry) if entry.fields == fields => {}
+            Some(entry) if entry.fields == fields && !moved => {}
             Some(entry) => {
                 entry.fields = fields;
                 entry.time = Some(now);

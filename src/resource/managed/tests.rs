@@ -205,3 +205,85 @@ fn the_status_is_applied_apart() {
     let owner = &applied.owners.unwrap()[1];
     assert_eq!(owner.subresource.as_deref(), Some("status"));
 }
+
+#[test]
+fn an_empty_field_that_is_applied_stays() {
+    let image = config(json!({"roles": [{"name": "a", "agent": {"image": "x", "env": [{"name": "A"}]}}]}));
+    let object = stored(None, &image, "ci", false).unwrap();
+    for empty in [json!({}), json!({"env": []})] {
+        let empty = config(json!({"roles": [{"name": "a", "agent": empty}]}));
+        let once = stored(Some(&object), &empty, "ci", false).unwrap();
+        assert_eq!(once.spec, empty["spec"]);
+        assert_eq!(stored(Some(&once), &empty, "ci", false).unwrap(), once);
+    }
+}
+
+#[test]
+fn what_is_no_part_of_an_object_is_left_to_admission() {
+    let object = stored(None, &config(json!({"roles": [{"name": "a"}]})), "ci", false).unwrap();
+    let mut slip = config(json!({}));
+    slip["sepc"] = json!({"replicas": 2});
+    let applied = apply(
+        Some(&object),
+        &slip,
+        Kind::Team,
+        &Manager::new("ops"),
+        false,
+        now(),
+    )
+    .unwrap();
+    assert_eq!(applied.object["sepc"], slip["sepc"]);
+}
+
+#[test]
+fn who_applies_nothing_owns_nothing() {
+    let object = stored(None, &config(json!({"roles": [{"name": "a"}]})), "ci", false).unwrap();
+    let mut nothing = config(Value::Null);
+    nothing.as_object_mut().unwrap().remove("spec");
+    let same = stored(Some(&object), &nothing, "ops", false).unwrap();
+    assert_eq!(same, object);
+}
+
+#[test]
+fn the_time_of_an_owner_moves_with_what_they_do() {
+    let later = "2026-03-02T10:00:00Z".parse().unwrap();
+    let object = stored(
+        None,
+        &config(json!({"replicas": 2, "roles": [{"name": "a"}]})),
+        "ci",
+        false,
+    )
+    .unwrap();
+    let more = config(json!({"replicas": 3, "roles": [{"name": "a"}]}));
+    let applied = apply(
+        Some(&object),
+        &more,
+        Kind::Team,
+        &Manager::new("ci"),
+        false,
+        later,
+    )
+    .unwrap();
+    let times = applied.owners.unwrap();
+    assert_eq!(times[0].time.as_ref().unwrap().0, later);
+}
+
+#[test]
+fn paths_of_very_many_fields_are_cut() {
+    let many: serde_json::Map<String, Value> = (0..1_000)
+        .map(|number| (format!("{number}{}", "x".repeat(1_000)), json!("v")))
+        .collect();
+    let labelled = |value: &str| {
+        let mut config = config(json!({"roles": [{"name": "a"}]}));
+        config["metadata"]["labels"] = many.keys().map(|key| (key.clone(), json!(value))).collect();
+        config
+    };
+    let object = stored(None, &labelled("v"), "ci", false).unwrap();
+    let refused = stored(Some(&object), &labelled("w"), "ops", false).unwrap_err();
+    let told = &refused[0].fields;
+    assert!(
+        told.len() == 100 && told.iter().all(|path| path.len() < 300),
+        "{}",
+        told.len()
+    );
+}

@@ -151,7 +151,18 @@ async fn an_apply_is_judged_as_everything_else_is() {
         .await
         .refused(400, "BadRequest");
 
+    let mut other = team("payments");
+    other["metadata"]["uid"] = json!("u");
+    refused("fieldManager=ci", other).await.refused(409, "Conflict");
     server.create("payments").await;
+    let mut slip = team("payments");
+    slip["sepc"] = slip["spec"].take();
+    let slip = refused("fieldManager=ci", slip).await.refused(422, "Invalid");
+    assert!(slip.contains("sepc: unknown field"), "{slip}");
+    let status = server
+        .put(&format!("{}/status", at("payments")), &json!([]))
+        .await;
+    assert!(status.code < 500, "{}", status.text);
     let mut old = team("payments");
     old["metadata"]["resourceVersion"] = json!("7");
     refused("fieldManager=ci", old).await.refused(409, "Conflict");

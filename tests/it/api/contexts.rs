@@ -26,9 +26,15 @@ async fn whoosh(somebody: &Kubectl, arguments: &str) -> Printed {
 async fn a_context_leads_to_an_operator_elsewhere() {
     let ada = Kubectl::as_role("view").await;
     ada.server.create("payments").await;
-    assert_eq!(whoosh(&ada, "config add prod -f config").await.ok(), "context prod added\n");
+    assert_eq!(
+        whoosh(&ada, "config add prod -f config").await.ok(),
+        "context prod added\n"
+    );
     let file = ada.home.path().join(".config/whoosh/config");
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let named = whoosh(&ada, "--context prod get teams -o name").await;
     assert_eq!(named.ok(), "team/payments\n");
 
@@ -36,24 +42,47 @@ async fn a_context_leads_to_an_operator_elsewhere() {
     assert_eq!(whoosh(&ada, "config current-context").await.ok(), "prod\n");
     assert!(whoosh(&ada, "auth whoami").await.ok().contains("token:ada"));
     let refused = whoosh(&ada, "delete team/payments").await;
-    assert!(refused.code == 1 && refused.err.contains("cannot delete"), "{}", refused.err);
+    assert!(
+        refused.code == 1 && refused.err.contains("cannot delete"),
+        "{}",
+        refused.err
+    );
     let listed = whoosh(&ada, "config get-contexts").await.ok();
-    assert!(listed.contains("*         prod") && !listed.contains("whoosh_"), "{listed}");
+    assert!(
+        listed.contains("*         prod") && !listed.contains("whoosh_"),
+        "{listed}"
+    );
 
     for (arguments, part) in [
         ("--context prdo get teams", "there is no context \"prdo\""),
-        ("--config nowhere --context prod get teams", "there is no context \"prod\" in nowhere"),
+        (
+            "--config nowhere --context prod get teams",
+            "there is no context \"prod\" in nowhere",
+        ),
         ("config use-context prdo", "there is no context \"prdo\""),
     ] {
         let refused = whoosh(&ada, arguments).await;
-        assert!(refused.code == 1 && refused.err.contains(part), "{arguments}: {}", refused.err);
+        assert!(
+            refused.code == 1 && refused.err.contains(part),
+            "{arguments}: {}",
+            refused.err
+        );
     }
     let text = std::fs::read_to_string(&file).unwrap();
-    let lines = text.lines().filter(|line| !line.contains("certificate-authority-data"));
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains("certificate-authority-data"));
     std::fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
     let untrusted = whoosh(&ada, "get teams").await;
-    assert!(untrusted.code == 1 && untrusted.err.contains("certificate"), "{}", untrusted.err);
+    assert!(
+        untrusted.code == 1 && untrusted.err.contains("certificate"),
+        "{}",
+        untrusted.err
+    );
 
-    assert_eq!(whoosh(&ada, "config remove prod").await.ok(), "context prod removed\n");
+    assert_eq!(
+        whoosh(&ada, "config remove prod").await.ok(),
+        "context prod removed\n"
+    );
     assert_eq!(whoosh(&ada, "config current-context").await.code, 1);
 }

@@ -133,7 +133,15 @@ async fn an_object_is_edited_until_it_is_right() {
     );
     let other = edit(&office, "sed -i 's/name: payments/name: other/; 1i# x'").await;
     assert_eq!(other.code, 1);
-    let kept = other.err.rsplit(' ').next().unwrap().trim().to_owned();
+    let kept = other
+        .err
+        .lines()
+        .next()
+        .unwrap()
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .to_owned();
     assert!(
         std::fs::read_to_string(&kept)
             .unwrap()
@@ -178,6 +186,11 @@ async fn who_changed_what_is_told() {
         diff.contains("+    replicas: 2") && !diff.contains("managedFields"),
         "{diff}"
     );
+    office.remove("payments").await;
+    office.apply(&team("payments", ""), &[]).await.ok();
+    let diff = office.whoosh(&["history", "team/payments", "--diff"]).await.ok();
+    let last = diff.rsplit("create by ").next().unwrap();
+    assert!(last.contains("+  name: payments"), "it is made anew: {diff}");
     let nobody = office.whoosh(&["history", "team/nobody"]).await;
     assert_eq!(nobody.code, 1);
 }
