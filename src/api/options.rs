@@ -257,6 +257,12 @@ impl Part {
         let read = || {
             let mut parts = text.split('.');
             let (at, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
+            let is_name = |text: &&str| {
+                text.bytes()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+            };
+            let (namespace, name) =
+                Some((namespace, name)).filter(|(one, other)| is_name(one) && is_name(other))?;
             let after = (namespace.to_owned(), name.to_owned());
             let at = Revision::parse(at)?;
             parts.next().is_none().then_some(Self { at, after })
@@ -356,6 +362,7 @@ mod tests {
             ("timeoutSeconds=-3", "must be a number"),
             ("continue=abc", "is not what this server hands out"),
             ("continue=7.default.a.b", "is not what this server hands out"),
+            ("continue=7.default.a%00", "is not what this server hands out"),
             (
                 "continue=7.default.a&resourceVersion=7",
                 "says itself which revision",

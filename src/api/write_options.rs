@@ -10,10 +10,8 @@ use serde_json::Value;
 use super::options::{Params, dry_run};
 use super::payload::APPLY_PATCH;
 use super::status::ApiError;
+use crate::resource::managed::{self, NAME_MAX};
 use crate::resource::{Kind, validate};
-
-/// The longest name of a field manager, as in Kubernetes.
-const MANAGER_MAX: usize = 128;
 
 /// How something is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +70,9 @@ impl WriteOptions {
             }
         };
         let manager = params.text("fieldManager");
-        if manager
-            .is_some_and(|name| name.chars().count() > MANAGER_MAX || name.chars().any(char::is_control))
-        {
+        if manager.is_some_and(|name| !managed::is_name(name)) {
             return Err(ApiError::BadRequest(format!(
-                "the parameter fieldManager must have at most {MANAGER_MAX} characters, all of them printable"
+                "the parameter fieldManager must have at most {NAME_MAX} characters, all of them printable"
             )));
         }
         let force = params.text("force").map(|_| params.flag("force")).transpose()?;
@@ -106,7 +102,7 @@ impl WriteOptions {
 /// `kubectl` out of `kubectl/v1.32.0 (linux/amd64)`.
 fn program(agent: &HeaderValue) -> Option<String> {
     let name = agent.to_str().ok()?.split('/').next()?.trim();
-    let name: String = name.chars().take(MANAGER_MAX).collect();
+    let name: String = name.chars().take(NAME_MAX).collect();
     (!name.is_empty()).then_some(name)
 }
 
@@ -161,7 +157,7 @@ mod tests {
             refused.to_string().contains("needs the parameter fieldManager"),
             "{refused}"
         );
-        let long = "x".repeat(MANAGER_MAX + 1);
+        let long = "x".repeat(NAME_MAX + 1);
         assert!(options(&format!("fieldManager={long}"), None).is_err());
         assert!(options("fieldManager=a%0Ab", None).is_err());
     }

@@ -101,7 +101,7 @@ impl Context {
     /// The objects that a target of a command means: the named one, or those that a selector or `all` picks.
     ///
     /// # Errors
-    /// When neither a name nor a selector says which, and when the operator cannot be asked.
+    /// When neither a name nor a selector says which, or both do, and when the operator cannot be asked.
     pub(super) async fn keys(
         &self,
         Target { kind, name }: Target,
@@ -109,6 +109,9 @@ impl Context {
         all: bool,
     ) -> Result<Vec<Key>, CliError> {
         match name {
+            Some(_) if all || labels.is_some() => Err(CliError::Usage(
+                "objects are named or selected, not both: leave out the names, or -l and --all".to_owned(),
+            )),
             Some(name) => Ok(vec![self.key(kind, &name)?]),
             None if all || labels.is_some() => {
                 let listed = self.client.list(&self.selection(kind, labels)).await?;

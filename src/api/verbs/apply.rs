@@ -100,6 +100,12 @@ pub(super) fn applied(
             "metadata.managedFields must not be set in what is applied".to_owned(),
         ));
     }
+    if config
+        .get("metadata")
+        .is_some_and(|metadata| !metadata.is_object() && !metadata.is_null())
+    {
+        return Err(ApiError::BadRequest("metadata must be an object".to_owned()));
+    }
     let force = options.force.unwrap_or(false);
     managed::apply(old, config, key.kind, manager, force, Timestamp::now())
         .map_err(|by| ApiError::Contested { key: key.clone(), by })

@@ -49,6 +49,18 @@ pub(in crate::api) async fn delete_all(
     caller: Caller,
     MaybeDocument(body): MaybeDocument,
 ) -> Result<Response, ApiError> {
+    let of_lists = [
+        "limit",
+        "continue",
+        "watch",
+        "resourceVersion",
+        "resourceVersionMatch",
+    ];
+    if let Some(name) = of_lists.into_iter().find(|name| params.text(name).is_some()) {
+        return Err(ApiError::BadRequest(format!(
+            "the parameter {name} is for lists: a collection is deleted whole, or as far as selectors pick"
+        )));
+    }
     let selection = ListOptions::try_from(&params)?.selection;
     selection.fits(collection.kind)?;
     let request = DeleteRequest::from(&params, body.map(options).transpose()?)?;

@@ -63,6 +63,9 @@ async fn part(
     let current = api.store.revision().await?;
     options.not_older_than_asked(current)?;
     let (at, mut after) = match &options.part {
+        Some(Part { at, .. }) if *at > current => {
+            return Err(ApiError::TooLargeRevision { asked: *at, current });
+        }
         Some(Part { at, after }) => (*at, after.clone()),
         None if options.exact => (options.from.unwrap_or(current), Default::default()),
         None => (current, Default::default()),

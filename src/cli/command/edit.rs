@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::cli::apply::declared;
+use crate::cli::change::change;
 use crate::cli::client::ClientError;
 use crate::cli::complete;
 use crate::cli::context::Context;
@@ -84,7 +85,10 @@ async fn until_taken(
         if edited.trim().is_empty() || edited == text {
             return match notes.is_empty() {
                 true => Ok(false),
-                false => Err(CliError::Failed("nothing was changed".to_owned())),
+                false => Err(CliError::Failed(format!(
+                    "nothing was changed:\n{}",
+                    notes.trim_end()
+                ))),
             };
         }
         text = edited;
@@ -95,8 +99,8 @@ async fn until_taken(
                 if patch == json!({}) {
                     return Ok(false);
                 }
-                patch["metadata"]["resourceVersion"] = object::revision(live).into();
-                match send(ctx, key, &patch, &wanted).await {
+                patch["metadata"]["uid"] = live["metadata"]["uid"].clone();
+                match send(ctx, key, before, patch, &wanted).await {
                     Ok(()) => return Ok(true),
                     Err(Refusal::Mendable(problems)) => problems,
                     Err(Refusal::Final(error)) => return Err(error),
@@ -116,14 +120,40 @@ enum Refusal {
     Final(CliError),
 }
 
-async fn send(ctx: &Context, key: &Key, patch: &Value, wanted: &Located<Object>) -> Result<(), Refusal> {
-    match ctx.client.patch(key, patch, false).await {
+async fn send(
+    ctx: &Context,
+    key: &Key,
+    before: &Value,
+    patch: Value,
+    wanted: &Located<Object>,
+) -> Result<(), Refusal> {
+    let made_of = |live: &Value| {
+        let live: Object = serde_json::from_value(live.clone()).map_err(ClientError::Unreadable)?;
+        match is_touched(before, &declared(&live), &patch) {
+            true => Err(CliError::Failed(
+                "somebody else changed the same fields meanwhile; edit it again".to_owned(),
+            )),
+            false => Ok(Some(patch.clone())),
+        }
+    };
+    match change(ctx, key, false, made_of).await {
         Ok(_) => Ok(()),
-        Err(error) if !error.causes().is_empty() => {
+        Err(CliError::Client(error)) if !error.causes().is_empty() => {
             let problems = files::refused(wanted, &error);
             Err(Refusal::Mendable(told(&problems)))
         }
-        Err(error) => Err(Refusal::Final(error.into())),
+        Err(error) => Err(Refusal::Final(error)),
+    }
+}
+
+/// Whether anything that a merge patch changes is no longer what it was before.
+fn is_touched(before: &Value, live: &Value, patch: &Value) -> bool {
+    match patch {
+        Value::Object(members) => members.iter().any(|(name, patch)| {
+            // The patch names whom it means.
+            name != "uid" && is_touched(&before[name], &live[name], patch)
+        }),
+        _ => before != live,
     }
 }
 
@@ -216,4 +246,26 @@ impl Draft {
 
 fn failed(path: &Path, error: &std::io::Error) -> CliError {
     CliError::Failed(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_change_matters_where_it_is_changed_too() {
+        let before = json!({"metadata": {"labels": {"a": "1"}}, "spec": {"replicas": 1, "roles": [1]}});
+        let live =
+            json!({"metadata": {"labels": {"a": "1", "b": "2"}}, "spec": {"replicas": 2, "roles": [1]}});
+        for (patch, touched) in [
+            (
+                json!({"spec": {"roles": []}, "metadata": {"uid": "u", "labels": {"a": null}}}),
+                false,
+            ),
+            (json!({"spec": {"replicas": 3}}), true),
+            (json!({"metadata": {"labels": {"b": "3"}}}), true),
+        ] {
+            assert_eq!(is_touched(&before, &live, &patch), touched, "{patch}");
+        }
+    }
 }

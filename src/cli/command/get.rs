@@ -10,7 +10,7 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::follow::Follower;
-use crate::cli::output::Output;
+use crate::cli::output::{Document, Output};
 use crate::cli::print::columns::Extras;
 use crate::cli::print::listing::{self, Listing, Look};
 use crate::cli::target::{self, Target};
@@ -216,7 +216,12 @@ async fn read(
 }
 
 fn shown(args: &GetArgs, object: Value) -> Value {
-    match args.show_managed_fields {
+    // Templates and columns name what they want.
+    let is_whole = matches!(
+        args.output,
+        Some(Output::Document(Document::Json | Document::Yaml))
+    );
+    match args.show_managed_fields || !is_whole {
         true => object,
         false => object::without_owners(object),
     }

@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 
 /// Paths that are told: whoever reads them needs no more, and each may be long.
 const PATHS_MAX: usize = 100;
+/// Steps from the top to a field, at most: more than any schema of ours has.
+const DEPTH_MAX: usize = 40;
+/// What steps begin with; Kubernetes knows items by their place, too.
+const STEPS: [&str; 4] = ["f:", "k:", "v:", "i:"];
 /// Bytes of a step that are told.
 const STEP_MAX: usize = 256;
 
@@ -125,9 +129,17 @@ impl FieldSet {
 
     /// Reads `fieldsV1`; `None` when it is none.
     pub(super) fn from_json(json: &Value) -> Option<Self> {
+        Self::read(json, DEPTH_MAX)
+    }
+
+    fn read(json: &Value, depth: usize) -> Option<Self> {
         let members = json.as_object()?;
         let below = members.iter().filter(|(step, _)| *step != ".");
-        let below = below.map(|(step, fields)| Some((step.clone(), Self::from_json(fields)?)));
+        let below = below.map(|(step, fields)| {
+            let is_step = STEPS.iter().any(|start| step.starts_with(start));
+            let fields = is_step.then_some(fields)?;
+            Some((step.clone(), Self::read(fields, depth.checked_sub(1)?)?))
+        });
         Some(Self {
             itself: members.is_empty() || members.contains_key("."),
             below: below.collect::<Option<_>>()?,
@@ -173,7 +185,8 @@ mod tests {
                 r#".spec.tags[="a"]"#
             ]
         );
-        for bad in [json!([]), json!({"f:spec": 1})] {
+        let deep = (0..100).fold(json!({}), |below, _| json!({"f:a": below}));
+        for bad in [json!([]), json!({"f:spec": 1}), json!({"spec": {}}), deep] {
             assert_eq!(FieldSet::from_json(&bad), None, "{bad}");
         }
     }

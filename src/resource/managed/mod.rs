@@ -11,6 +11,8 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use record::{NAME_MAX, is_name};
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value};

@@ -14,6 +14,14 @@ const UPDATERS_MAX: usize = 10;
 /// What those are called.
 const ANCIENT: &str = "ancient-changes";
 
+/// The longest name of a manager, in characters, as in Kubernetes.
+pub const NAME_MAX: usize = 128;
+
+/// Whether a manager may be called this.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control)
+}
+
 /// Who owns which fields.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -30,6 +38,24 @@ struct Entry {
 }
 
 impl Entry {
+    /// What an entry says; `None` when it is none that this server or another would write.
+    fn read(entry: &ManagedFieldsEntry) -> Option<Self> {
+        let applies = match entry.operation.as_deref()? {
+            "Apply" => true,
+            "Update" => false,
+            _ => return None,
+        };
+        let subresource = entry.subresource.clone().unwrap_or_default();
+        let is_known = ["", "scale", "status"].contains(&subresource.as_str());
+        Some(Self {
+            name: entry.manager.clone().filter(|name| is_name(name) && is_known)?,
+            subresource,
+            applies,
+            time: entry.time.as_ref().map(|time| time.0),
+            fields: FieldSet::from_json(&entry.fields_v1.as_ref()?.0)?,
+        })
+    }
+
     fn is(&self, manager: &Manager, applies: bool) -> bool {
         self.applies == applies && self.name == manager.name && self.subresource == manager.subresource
     }
@@ -52,18 +78,18 @@ impl fmt::Display for Entry {
 impl Record {
     /// What entries say, as far as they can be read.
     pub(super) fn of(entries: Option<&[ManagedFieldsEntry]>) -> Self {
-        let entry = |entry: &ManagedFieldsEntry| {
-            Some(Entry {
-                name: entry.manager.clone()?,
-                subresource: entry.subresource.clone().unwrap_or_default(),
-                applies: entry.operation.as_deref() == Some("Apply"),
-                time: entry.time.as_ref().map(|time| time.0),
-                fields: FieldSet::from_json(&entry.fields_v1.as_ref()?.0)?,
-            })
-        };
-        Self {
-            entries: entries.into_iter().flatten().filter_map(entry).collect(),
+        let mut record = Self::default();
+        for entry in entries.into_iter().flatten().filter_map(Entry::read) {
+            // Of two of one manager, the first counts.
+            let is_same = |other: &Entry| {
+                (&other.name, &other.subresource, other.applies)
+                    == (&entry.name, &entry.subresource, entry.applies)
+            };
+            if !record.entries.iter().any(is_same) {
+                record.entries.push(entry);
+            }
         }
+        record
     }
 
     pub(super) fn is_empty(&self) -> bool {

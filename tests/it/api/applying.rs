@@ -159,6 +159,9 @@ async fn an_apply_is_judged_as_everything_else_is() {
     slip["sepc"] = slip["spec"].take();
     let slip = refused("fieldManager=ci", slip).await.refused(422, "Invalid");
     assert!(slip.contains("sepc: unknown field"), "{slip}");
+    let mut bare = team("payments");
+    bare["metadata"] = json!([]);
+    refused("fieldManager=ci", bare).await.refused(400, "BadRequest");
     let status = server
         .put(&format!("{}/status", at("payments")), &json!([]))
         .await;

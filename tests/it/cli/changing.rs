@@ -52,6 +52,17 @@ async fn labels_and_annotations_are_set_and_taken_away() {
         .annotations
         .unwrap();
     assert_eq!(notes["note"], "a b=c");
+    for both in [
+        &["label", "team/payments", "--all", "x=1"][..],
+        &["delete", "team", "payments", "-l", "x=y"],
+    ] {
+        let refused = office.whoosh(both).await;
+        assert!(
+            refused.code == 2 && refused.err.contains("named or selected, not both"),
+            "{}",
+            refused.err
+        );
+    }
     let wrong = office.whoosh(&["label", "team/payments"]).await;
     assert_eq!(wrong.code, 2, "{}", wrong.err);
     let bad = office.whoosh(&["label", "team/payments", "-x-=1"]).await;
@@ -150,6 +161,29 @@ async fn an_object_is_edited_until_it_is_right() {
         other.err
     );
     std::fs::remove_file(kept).unwrap();
+}
+
+#[tokio::test]
+async fn an_edit_stands_what_others_change_beside_it() {
+    let office = with_team().await;
+    let whoosh = env!("CARGO_BIN_EXE_whoosh");
+    let beside =
+        format!("sh -c '{whoosh} label team/payments tier=web >&2; sed -i s/coordinator/lead/ \"$0\"'");
+    assert_eq!(edit(&office, &beside).await.ok(), "team/payments edited\n");
+    let stored = office.stored("payments").await.unwrap();
+    assert_eq!(stored.spec["roles"][0]["name"], "lead");
+    assert_eq!(stored.metadata.labels.unwrap()["tier"], "web");
+
+    let same = format!(
+        "sh -c '{whoosh} scale team/payments --role lead --replicas 3 >&2; sed -i s/lead/chief/ \"$0\"'"
+    );
+    let refused = edit(&office, &same).await;
+    assert!(
+        refused.code == 1 && refused.err.contains("changed the same fields meanwhile"),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("what you wrote is in "), "{}", refused.err);
 }
 
 #[tokio::test]
