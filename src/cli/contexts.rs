@@ -364,7 +364,10 @@ contexts:
         let contexts = Contexts::read(&folder.path().join("none")).unwrap();
         assert_eq!((contexts.current(), contexts.all().count()), (None, 0));
         let path = folder.path().join("bad");
-        for (text, part) in [("a: [", "is not valid YAML"), ("clusters: 7", "this is no kubeconfig: ")] {
+        for (text, part) in [
+            ("a: [", "is not valid YAML"),
+            ("clusters: 7", "this is no kubeconfig: "),
+        ] {
             fs::write(&path, text).unwrap();
             let refused = Contexts::read(&path).unwrap_err().to_string();
             assert!(refused.contains(part), "{refused}");

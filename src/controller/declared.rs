@@ -11,16 +11,15 @@ use crate::resource::{Key, Kind, Revision};
 use crate::store::{Change, ChangeKind, Store, StoreError, WatchError};
 use crate::telemetry::Chain;
 
-use super::echoes::Echoes;
 use super::index::References;
 
-/// Asks for every object, then for each that changes, but by our own hand. Never ends: some time after an error it lists again.
-pub(super) async fn follow(store: &Store, echoes: &Echoes, queue: &Queue<Key>, list_again: Duration) {
+/// Asks for every object, then for each that changes. Never ends: some time after an error it lists again.
+pub(super) async fn follow(store: &Store, queue: &Queue<Key>, list_again: Duration) {
     loop {
         let mut references = References::default();
         match list(store, &mut references, queue).await {
             Ok(revision) => {
-                if let Err(error) = watch(store, revision, &mut references, echoes, queue).await {
+                if let Err(error) = watch(store, revision, &mut references, queue).await {
                     tracing::warn!(error = %Chain(&error), "the watch of what is declared ended; listing again");
                 }
             }
@@ -48,20 +47,16 @@ async fn watch(
     store: &Store,
     from: Revision,
     references: &mut References,
-    echoes: &Echoes,
     queue: &Queue<Key>,
 ) -> Result<(), WatchError> {
     let changes = store.watch(from);
     pin_mut!(changes);
     while let Some(change) = changes.next().await {
         let Change {
-            revision,
+            revision: _,
             kind,
             object,
         } = change?;
-        if echoes.is_own(revision) {
-            continue;
-        }
         ask(
             queue,
             match kind {

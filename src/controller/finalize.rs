@@ -94,7 +94,7 @@ impl Reconciler {
                 expected,
             },
         };
-        self.write(op, "finalized").await.map(drop)
+        self.write(op, "finalized").await
     }
 }
 

@@ -8,7 +8,6 @@
 
 mod act;
 mod declared;
-mod echoes;
 mod error;
 mod finalize;
 mod index;

@@ -12,7 +12,6 @@ use crate::swarm::{ActError, SwarmError, Want};
 use crate::telemetry::Chain;
 
 use super::act;
-use super::echoes::Echoes;
 use super::leader::Term;
 use super::next::{self, Ended};
 use super::prepare::{self, Prepared};
@@ -26,8 +25,6 @@ pub(super) struct Reconciler {
     pub(super) epoch: Epoch,
     /// The engine checks no epoch: each action asks here first.
     pub(super) term: Term,
-    /// The statuses that it writes.
-    pub(super) echoes: Echoes,
 }
 
 impl Reconciler {

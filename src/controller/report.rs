@@ -82,26 +82,26 @@ impl Reconciler {
         }
         let json = serde_json::to_value(status).unwrap_or_default();
         let next = lifecycle::update_status(object, json);
-        let op = Op::Update {
-            object: next,
-            expected: object.revision().unwrap_or_default(),
-        };
-        let written = self.write(op, "status").await?;
-        // What changes nothing has no revision of its own.
-        let own = written.revision().filter(|own| Some(*own) != object.revision());
-        own.into_iter().for_each(|revision| self.echoes.wrote(revision));
-        Ok(())
+        self.write(
+            Op::Update {
+                object: next,
+                expected: object.revision().unwrap_or_default(),
+            },
+            "status",
+        )
+        .await
     }
 
     /// Writes under this leader's epoch: a leader that lost its lease writes nothing more.
-    pub(super) async fn write(&self, op: Op, reason: &'static str) -> Result<Object, StoreError> {
+    pub(super) async fn write(&self, op: Op, reason: &'static str) -> Result<(), StoreError> {
         let write = Write {
             op,
             actor: ACTOR.to_owned(),
             reason: reason.to_owned(),
             epoch: Some(self.epoch),
         };
-        self.controller.store.write(write).await
+        self.controller.store.write(write).await?;
+        Ok(())
     }
 
     /// Records what is worth telling. That it could not be recorded stops nothing.

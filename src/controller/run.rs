@@ -12,7 +12,6 @@ use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
 
-use super::echoes::Echoes;
 use super::leader::{self, Term};
 use super::{Reconciler, Tuning, declared};
 
@@ -87,12 +86,11 @@ async fn lead(controller: &Controller, epoch: Epoch, term: Term, queue: &Queue<K
         controller: controller.clone(),
         epoch,
         term,
-        echoes: Echoes::default(),
     };
     // Nothing is decided before the first full list, an empty observation is not an empty Swarm: a look waits for it, or
     // fails when the engine is away, and then the status says so.
     tokio::select! {
-        () = declared::follow(&controller.store, &reconciler.echoes, queue, controller.tuning.list_again) => {}
+        () = declared::follow(&controller.store, queue, controller.tuning.list_again) => {}
         () = hear(&controller.cache, queue) => {}
         () = keep_house(&controller.store) => {}
         () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}
