@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use super::docker::Engine;
 use super::eventually::eventually;
@@ -14,6 +15,8 @@ use super::switch::Switch;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// An engine that was demoted and is promoted again may take minutes to show itself as a node.
 const RETURN: Duration = Duration::from_secs(300);
+/// How long a worker may take by itself.
+const LINGER: Duration = Duration::from_secs(120);
 
 /// So many clusters are in use at once: tests mostly wait for nodes to be missed, and for managers to be elected.
 static TURNS: Semaphore = Semaphore::const_new(2);
@@ -182,6 +185,23 @@ impl Cluster {
     pub(crate) async fn until_whole(&self) {
         for node in self.nodes.iter().filter(|node| node.name.starts_with("manager")) {
             self.until_whole_to(&node.engine).await;
+        }
+    }
+
+    /// Restarts workers that are down after a while although the managers are well: Docker's may look for a manager that
+    /// they lost for longer than anybody waits.
+    pub(crate) async fn restart_stuck_workers(&mut self) {
+        let manager = &self.nodes[0].engine;
+        if timeout(LINGER, self.until_whole_to(manager)).await.is_ok() {
+            return;
+        }
+        let list = ["node", "ls", "--format", "{{.Hostname}} {{.Status}}"];
+        let nodes = manager.try_docker(&list).await.unwrap_or_default();
+        let down = nodes.lines().filter_map(|node| node.strip_suffix(" Down"));
+        for worker in down.filter(|name| name.starts_with("worker")) {
+            let engine = self.engine_mut(worker);
+            engine.kill().await;
+            engine.start_daemon().await;
         }
     }
 

@@ -35,6 +35,7 @@ async fn a_leader_that_is_cut_off_is_told_and_loses_nothing() {
     scene.until("Ready", "True", &["5 agents"]).await;
     scene.engine_mut(own).kill().await;
     scene.engine_mut(own).start_daemon().await;
+    scene.restart_stuck_workers().await;
     scene.until_whole().await;
     scene.until_true(others[0], 5, &[]).await;
     assert_unchanged(&declared, &services(scene.engine(others[0]), "cutoff").await);
