@@ -212,17 +212,25 @@ async fn a_clock_jumps_and_two_believe_that_they_lead() {
     };
     let script = script(&[Step::Apply, Step::Rollout, Step::ScaleUp]);
     let expected = rehearsed(&script).await;
-    let mut play = Play::new(&script, QUICK, LEASE, Vec::new()).await;
-    play.ground.start();
-    assert!(play.take(Step::Apply, None).await, "{:?}", play.seen.steps);
-    play.ground.depose().await;
-    for step in [Step::Rollout, Step::ScaleUp] {
-        assert!(play.take(step, None).await, "{:?}", play.seen.steps);
+    // The first one may be too slow each time: then the object has changed, and its epoch is not what it fails by.
+    let mut said = String::new();
+    for _ in 0..5 {
+        let mut play = Play::new(&script, QUICK, LEASE, Vec::new()).await;
+        play.ground.start();
+        assert!(play.take(Step::Apply, None).await, "{:?}", play.seen.steps);
+        play.ground.depose().await;
+        for step in [Step::Rollout, Step::ScaleUp] {
+            assert!(play.take(step, None).await, "{:?}", play.seen.steps);
+        }
+        play.idle().await;
+        let seen = play.finish().await;
+        let lives: BTreeSet<&str> = seen.written.iter().map(|(_, life)| life.as_str()).collect();
+        assert_eq!(lives, BTreeSet::from(["life-1", "life-2"]));
+        check(&seen, &expected);
+        if seen.said.contains("no longer the leader") {
+            return;
+        }
+        said = seen.said;
     }
-    play.idle().await;
-    let seen = play.finish().await;
-    let lives: BTreeSet<&str> = seen.written.iter().map(|(_, life)| life.as_str()).collect();
-    assert_eq!(lives, BTreeSet::from(["life-1", "life-2"]));
-    assert!(seen.said.contains("no longer the leader"), "{}", seen.said);
-    check(&seen, &expected);
+    panic!("{said}");
 }
