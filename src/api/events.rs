@@ -1,7 +1,10 @@
 //! Events, as Kubernetes' core API has them and as its newer `events.k8s.io` does: of all namespaces, or of one.
 
+use std::convert::Infallible;
+
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::events::v1;
@@ -16,71 +19,78 @@ use super::state::Api;
 use super::status::ApiError;
 use super::table::Columns;
 
-/// `/api/v1/events`: lists events, the newest [`MAX_EVENTS`](crate::store::MAX_EVENTS) with the newest last, or watches them.
+/// Which of the two APIs is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `/api/v1`
+    Core,
+    /// `/apis/events.k8s.io/v1`: other names of the same fields.
+    Newer,
+}
+
+impl Dialect {
+    fn resource(self) -> Resource {
+        let (api_version, columns) = match self {
+            Self::Core => ("v1", Columns::Events),
+            Self::Newer => ("events.k8s.io/v1", Columns::NewerEvents),
+        };
+        Resource {
+            api_version,
+            kind: "Event",
+            columns,
+        }
+    }
+
+    fn json(self, event: &Event) -> serde_json::Result<Value> {
+        match self {
+            Self::Core => serde_json::to_value(event),
+            Self::Newer => serde_json::to_value(newer(event.clone())),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Dialect {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(match parts.uri.path().starts_with("/apis/") {
+            true => Self::Newer,
+            false => Self::Core,
+        })
+    }
+}
+
+/// Lists events, the newest [`MAX_EVENTS`](crate::store::MAX_EVENTS) with the newest last, or watches them.
 ///
 /// `fieldSelector` compares plain fields of an event, such as `involvedObject.name=payments,type!=Normal`.
 pub(super) async fn list(
     State(api): State<Api>,
     Extension(recent): Extension<Recent<Option<String>, Event>>,
     Scope(namespace): Scope,
+    dialect: Dialect,
     form: Form,
     params: Params,
 ) -> Result<Response, ApiError> {
-    let resource = Resource {
-        api_version: "v1",
-        kind: "Event",
-        columns: Columns::Events,
-    };
-    let presenter = Presenter { form, resource };
-    let json = |event: &Event| serde_json::to_value(event);
-    answer(&api, recent, namespace, presenter, &params, json).await
-}
-
-/// `/apis/events.k8s.io/v1/events`: the same events, with other names of their fields.
-pub(super) async fn list_newer(
-    State(api): State<Api>,
-    Extension(recent): Extension<Recent<Option<String>, Event>>,
-    Scope(namespace): Scope,
-    form: Form,
-    params: Params,
-) -> Result<Response, ApiError> {
-    let resource = Resource {
-        api_version: "events.k8s.io/v1",
-        kind: "Event",
-        columns: Columns::NewerEvents,
-    };
-    let presenter = Presenter { form, resource };
-    let json = |event: &Event| serde_json::to_value(newer(event.clone()));
-    answer(&api, recent, namespace, presenter, &params, json).await
-}
-
-async fn answer(
-    api: &Api,
-    recent: Recent<Option<String>, Event>,
-    namespace: Option<String>,
-    presenter: Presenter,
-    params: &Params,
-    json: impl Fn(&Event) -> serde_json::Result<Value> + Clone + Send + 'static,
-) -> Result<Response, ApiError> {
-    let options = ListOptions::try_from(params)?;
+    let options = ListOptions::try_from(&params)?;
     let selection = options.selection.clone();
     let store = api.store.clone();
     let look = move |look| {
         let (store, namespace, selection) = (store.clone(), namespace.clone(), selection.clone());
-        let (recent, json) = (recent.clone(), json.clone());
+        let recent = recent.clone();
         async move {
             let read = async { Ok(store.list_events(namespace.as_deref()).await?) };
             let events = recent.get(look, namespace.clone(), read).await?;
             let rows = events
                 .iter()
-                .map(json)
+                .map(|event| dialect.json(event))
                 .collect::<Result<Vec<Value>, _>>()
                 .map_err(|error| ApiError::Internal(error.to_string()))?;
             let chosen = rows.into_iter().filter(|row| selection.matches_json(row));
             Ok(Rows::new(chosen.collect()))
         }
     };
-    polled::answer(api, presenter, &options, look).await
+    let resource = dialect.resource();
+    polled::answer(&api, Presenter { form, resource }, &options, look).await
 }
 
 /// A core event in its newer form.

@@ -63,10 +63,10 @@ fn json() -> Router<Api> {
         .route("/api/v1/namespaces/{namespace}", get(namespaces::get))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
-        .route("/apis/events.k8s.io/v1/events", get(events::list_newer))
+        .route("/apis/events.k8s.io/v1/events", get(events::list))
         .route(
             "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
-            get(events::list_newer),
+            get(events::list),
         )
         .route("/apis", get(discovery::groups))
         .route("/apis/{group}", get(discovery::group))

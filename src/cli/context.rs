@@ -1,6 +1,5 @@
 //! What every command is given: the client, the namespace, and where its output goes.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::endpoint::Endpoint;
 use super::error::CliError;
 use super::print::paint::Paint;
 use super::target::Target;
-use super::{object, paths};
+use super::{object, paths, print};
 use crate::resource::object::DEFAULT_NAMESPACE;
 use crate::resource::{Key, Kind};
 
@@ -137,10 +136,7 @@ impl Context {
     /// # Errors
     /// When standard output is closed or full.
     pub(super) fn print(&self, text: &str) -> Result<(), CliError> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(CliError::Output)
+        print::out(text)
     }
 }
 

@@ -105,6 +105,19 @@ async fn read(args: &FileArgs) -> (Vec<Source>, bool) {
     (sources, failed)
 }
 
+/// The text of one file, or with `-` of standard input.
+///
+/// # Errors
+/// When it cannot be read, or is no text.
+pub(crate) fn read_text(name: &str) -> Result<String, CliError> {
+    let read = match name {
+        "-" => read_all(io::stdin().lock()),
+        file => File::open(file).and_then(read_all),
+    };
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    text.map_err(|error| CliError::Failed(format!("cannot read {name}: {}", plain(&error))))
+}
+
 /// What the system said, without its number for it.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();

@@ -15,7 +15,7 @@ pub(crate) fn merge(last: &Value, live: &Value, new: &Value, schema: Option<&JSO
         (Value::Object(live), Value::Object(new)) => {
             Value::Object(merge_objects(last.as_object(), live, new, schema))
         }
-        (Value::Array(live), Value::Array(new)) => match keys_of(schema) {
+        (Value::Array(live), Value::Array(new)) => match schema.map(schema::keys).unwrap_or_default() {
             [] => Value::Array(new.clone()),
             keys => Value::Array(merge_lists(
                 last.as_array(),
@@ -64,7 +64,15 @@ fn merge_objects(
         match new.get(key) {
             Some(new) => {
                 let last = last.and_then(|last| last.get(key)).unwrap_or(&Value::Null);
-                merged.insert(key.clone(), merge(last, live, new, member_of(schema, key)));
+                merged.insert(
+                    key.clone(),
+                    merge(
+                        last,
+                        live,
+                        new,
+                        schema.and_then(|schema| schema::described(schema, key)),
+                    ),
+                );
             }
             None if was_applied(key) => {}
             None => {
@@ -103,22 +111,6 @@ fn merge_lists(
         .filter(|item| find(new, item).is_none() && find(last, item).is_none());
     merged.extend(others.cloned());
     merged
-}
-
-fn keys_of(schema: Option<&JSONSchemaProps>) -> &[String] {
-    schema
-        .filter(|schema| schema.x_kubernetes_list_type.as_deref() == Some("map"))
-        .and_then(|schema| schema.x_kubernetes_list_map_keys.as_deref())
-        .unwrap_or_default()
-}
-
-fn member_of<'a>(schema: Option<&'a JSONSchemaProps>, key: &str) -> Option<&'a JSONSchemaProps> {
-    let schema = schema?;
-    let named = schema
-        .properties
-        .as_ref()
-        .and_then(|properties| properties.get(key));
-    named.or_else(|| schema::values(schema))
 }
 
 #[cfg(test)]

@@ -44,12 +44,7 @@ fn is_plain(kind: Kind, path: &str) -> bool {
     let mut names = path.split('.');
     let mut found = root(kind, names.next().unwrap_or_default());
     for name in names {
-        found = found.and_then(|schema| {
-            let properties = schema.properties.as_ref();
-            properties
-                .and_then(|properties| properties.get(name))
-                .or_else(|| schema::values(schema))
-        });
+        found = found.and_then(|schema| schema::described(schema, name));
     }
     found.is_some_and(|schema| !is_nested(schema))
 }

@@ -43,12 +43,29 @@ pub fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     }
 }
 
+/// The members that tell the items of a list apart; none of a list that is no map.
+pub fn keys(schema: &JSONSchemaProps) -> &[String] {
+    match schema.x_kubernetes_list_type.as_deref() {
+        Some("map") => schema.x_kubernetes_list_map_keys.as_deref().unwrap_or_default(),
+        _ => &[],
+    }
+}
+
 /// The schema of the values of a map with free keys.
 pub fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.additional_properties.as_ref()? {
         JSONSchemaPropsOrBool::Schema(values) => Some(values),
         JSONSchemaPropsOrBool::Bool(_) => None,
     }
+}
+
+/// The schema of a member of an object: a property, or any value of a map with free keys.
+pub fn described<'a>(schema: &'a JSONSchemaProps, name: &str) -> Option<&'a JSONSchemaProps> {
+    let named = schema
+        .properties
+        .as_ref()
+        .and_then(|properties| properties.get(name));
+    named.or_else(|| values(schema))
 }
 
 /// What a schema says of the member of an object.
@@ -65,7 +82,7 @@ pub(super) enum Member<'a> {
 /// What the schema of an object says of a member.
 pub(super) fn of_member<'a>(schema: &'a JSONSchemaProps, name: &str) -> Member<'a> {
     let known = schema.properties.as_ref().filter(|known| !known.is_empty());
-    match known.and_then(|known| known.get(name)).or_else(|| values(schema)) {
+    match described(schema, name) {
         Some(schema) => Member::Described(schema),
         None if known.is_none() || schema.x_kubernetes_preserve_unknown_fields == Some(true) => Member::Free,
         None => Member::Unknown,
@@ -192,7 +209,7 @@ impl Walk<'_> {
         }
         match schema.x_kubernetes_list_type.as_deref() {
             Some("map") => {
-                for key in schema.x_kubernetes_list_map_keys.iter().flatten() {
+                for key in keys(schema) {
                     let keys = list.iter().map(|item| item.get(key));
                     self.unique(keys, |index| path::field(&path::item(path, index), key));
                 }

@@ -9,7 +9,8 @@ use crate::resource::Kind;
 use crate::resource::object::{GROUP, VERSION};
 
 const READ: [&str; 3] = ["get", "list", "watch"];
-const READ_AND_WRITE: [&str; 8] = [
+/// What can be done with an object that is declared.
+pub(in crate::api) const READ_AND_WRITE: [&str; 8] = [
     "create",
     "delete",
     "deletecollection",

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use super::caller::Caller;
-use super::discovery::Group;
+use super::discovery::{Group, READ_AND_WRITE};
 use super::payload;
 use super::status::ApiError;
 use crate::resource::access::{Deed, Grant};
@@ -36,17 +36,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
         serde_json::from_value(review).map(Self).map_err(unknown)
     }
 }
-
-const VERBS: [&str; 8] = [
-    "create",
-    "delete",
-    "deletecollection",
-    "get",
-    "list",
-    "patch",
-    "update",
-    "watch",
-];
 
 /// `POST …/selfsubjectreviews`: who somebody is.
 pub(super) async fn who(caller: Caller, Asked(asked): Asked<SelfSubjectReview>) -> Answer<SelfSubjectReview> {
@@ -80,7 +69,7 @@ pub(super) async fn may(
             };
             // A star stands for all of them, so that it is allowed only if each is.
             let verbs: &[&str] = match deed.verb.as_str() {
-                "*" => &VERBS,
+                "*" => &READ_AND_WRITE,
                 verb => &[verb],
             };
             verbs.iter().all(|verb| {

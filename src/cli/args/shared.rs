@@ -20,6 +20,43 @@ pub(crate) struct FileArgs {
     pub recursive: bool,
 }
 
+/// Whether a change is only tried, as an argument.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct DryRunArgs {
+    /// Only tell what would be done: client asks nobody to check it, server has the operator check it
+    #[arg(
+        long = "dry-run",
+        value_name = "MODE",
+        default_value = "none",
+        default_missing_value = "client",
+        num_args = 0..=1,
+        require_equals = true
+    )]
+    pub mode: DryRun,
+}
+
+/// Whether a change is only tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DryRun {
+    /// It is made.
+    None,
+    /// It is only told.
+    Client,
+    /// The operator checks it and stores nothing.
+    Server,
+}
+
+impl DryRun {
+    /// What is added to each line of the result.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            DryRun::None => "",
+            DryRun::Client => " (dry run)",
+            DryRun::Server => " (server dry run)",
+        }
+    }
+}
+
 /// Refuses a label selector that cannot be read, before anything is asked.
 pub(crate) fn check_labels(text: &str) -> Result<String, String> {
     let parsed: Result<LabelSelector, _> = text.parse();

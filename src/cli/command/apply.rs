@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::cli::apply::{Item, Step, next_step, proposed, step};
-use crate::cli::args::{FileArgs, check_labels};
+use crate::cli::args::{DryRun, DryRunArgs, FileArgs, check_labels};
 use crate::cli::client::{Client, Owner, Propagation, Selection};
 use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
@@ -46,16 +46,8 @@ Examples:
 pub struct ApplyArgs {
     #[command(flatten)]
     files: FileArgs,
-    /// Only tell what would be done: client asks nobody to check it, server has the operator check it
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "none",
-        default_missing_value = "client",
-        num_args = 0..=1,
-        require_equals = true
-    )]
-    dry_run: DryRun,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
     /// Have the operator merge, and own the fields in the files: what another field manager owns is left to it
     #[arg(long, conflicts_with = "prune")]
     server_side: bool,
@@ -85,28 +77,6 @@ pub struct ApplyArgs {
     timeout: Patience,
 }
 
-/// Whether a change is only tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum DryRun {
-    /// It is made.
-    None,
-    /// It is only told.
-    Client,
-    /// The operator checks it and stores nothing.
-    Server,
-}
-
-impl DryRun {
-    /// What is added to each line of the result.
-    pub(crate) fn suffix(self) -> &'static str {
-        match self {
-            DryRun::None => "",
-            DryRun::Client => " (dry run)",
-            DryRun::Server => " (server dry run)",
-        }
-    }
-}
-
 pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliError> {
     let items = items(ctx, args).await?;
     match args.server_side {
@@ -116,7 +86,7 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
     if args.prune {
         prune(ctx, args, &items).await?;
     }
-    if args.wait && args.dry_run == DryRun::None {
+    if args.wait && args.dry_run.mode == DryRun::None {
         wait(ctx, args, &items).await?;
     }
     Ok(Outcome::Done)
@@ -124,7 +94,7 @@ pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliE
 
 /// Has the operator apply every object: each that can be is tried before any is stored.
 async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
-    if args.dry_run == DryRun::Client {
+    if args.dry_run.mode == DryRun::Client {
         return Err(CliError::Usage(
             "--server-side is the operator's work: try it with --dry-run=server".to_owned(),
         ));
@@ -134,7 +104,7 @@ async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<()
         force: args.force_conflicts,
     };
     let mut problems = Vec::new();
-    let trial = match args.dry_run {
+    let trial = match args.dry_run.mode {
         DryRun::None => ctx.client.without_warnings(),
         DryRun::Client | DryRun::Server => ctx.client.clone(),
     };
@@ -167,11 +137,11 @@ async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<()
     }
     let mut printed = Ok(());
     for item in items {
-        if args.dry_run == DryRun::None {
+        if args.dry_run.mode == DryRun::None {
             let applied = ctx.client.apply(&item.key, item.manifest(), &owner, false).await;
             applied.map_err(|error| half_done(item, &error.to_string()))?;
         }
-        let (name, suffix) = (object::slashed(&item.key), args.dry_run.suffix());
+        let (name, suffix) = (object::slashed(&item.key), args.dry_run.mode.suffix());
         printed = printed.and_then(|()| ctx.print(&format!("{name} serverside-applied{suffix}\n")));
     }
     printed
@@ -179,13 +149,13 @@ async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<()
 
 /// Merges each object with what is live, by what was applied last, and sends the difference.
 async fn merged_here(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
-    let client = match args.dry_run {
+    let client = match args.dry_run.mode {
         DryRun::Server => ctx.client.clone(),
         // The real run says the warnings, when templates that come with the teams exist.
         DryRun::None | DryRun::Client => ctx.client.without_warnings(),
     };
-    let steps = rehearse(&client, items, args.dry_run).await?;
-    match args.dry_run {
+    let steps = rehearse(&client, items, args.dry_run.mode).await?;
+    match args.dry_run.mode {
         DryRun::None => {
             let mut printed = Ok(());
             for item in items {
@@ -198,7 +168,7 @@ async fn merged_here(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<
         }
         DryRun::Client | DryRun::Server => {
             for (item, step) in items.iter().zip(&steps) {
-                let (name, suffix) = (object::slashed(&item.key), args.dry_run.suffix());
+                let (name, suffix) = (object::slashed(&item.key), args.dry_run.mode.suffix());
                 ctx.print(&format!("{name} {}{suffix}\n", step.done()))?;
             }
         }
@@ -376,14 +346,14 @@ async fn prune(ctx: &Context, args: &ApplyArgs, applied: &[Item]) -> Result<(), 
                 if !object::annotations(&live).contains_key(LAST_APPLIED) {
                     continue;
                 }
-                if args.dry_run != DryRun::Client {
-                    let trial = args.dry_run == DryRun::Server;
+                if args.dry_run.mode != DryRun::Client {
+                    let trial = args.dry_run.mode == DryRun::Server;
                     ctx.client.delete(&key, Propagation::Background, trial).await?;
                 }
                 ctx.print(&format!(
                     "{} pruned{}\n",
                     object::slashed(&key),
-                    args.dry_run.suffix()
+                    args.dry_run.mode.suffix()
                 ))?;
             }
         }

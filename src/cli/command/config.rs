@@ -12,7 +12,7 @@ use crate::cli::contexts::Contexts;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::paint::Paint;
 use crate::cli::print::table::{Cell, Table};
-use crate::cli::{paths, talk};
+use crate::cli::{paths, print, talk};
 use crate::resource::yaml;
 
 /// Arguments of `config`.
@@ -69,17 +69,17 @@ pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Outcome, Cli
     match &args.command {
         ConfigCommand::GetContexts => list(&contexts)?,
         ConfigCommand::CurrentContext => match contexts.current() {
-            Some(name) => print(&format!("{name}\n"))?,
+            Some(name) => print::out(&format!("{name}\n"))?,
             None => return Err(CliError::Failed("there is no current context".to_owned())),
         },
         ConfigCommand::UseContext { name } => {
             contexts.choose(name)?;
             save(&path, with_current(contexts.raw, name))?;
-            print(&format!("the current context is {name}\n"))?;
+            print::out(&format!("the current context is {name}\n"))?;
         }
         ConfigCommand::Unset => {
             save(&path, with_current(contexts.raw, ""))?;
-            print("there is no current context; this machine's own operator is meant\n")?;
+            print::out("there is no current context; this machine's own operator is meant\n")?;
         }
         ConfigCommand::Add { name, file } => {
             let given = Contexts::read(file)?;
@@ -88,7 +88,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Outcome, Cli
                 .ok_or_else(|| CliError::Failed(format!("{} has no current context", file.display())))?;
             let entry = given.portable(current)?;
             save(&path, with_entry(contexts.raw, name, &entry))?;
-            print(&format!("context {name} added\n"))?;
+            print::out(&format!("context {name} added\n"))?;
         }
         ConfigCommand::Remove { name } => {
             contexts.choose(name)?;
@@ -98,7 +98,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Outcome, Cli
                 raw = with_current(raw, "");
             }
             save(&path, raw)?;
-            print(&format!("context {name} removed\n"))?;
+            print::out(&format!("context {name} removed\n"))?;
         }
     }
     Ok(Outcome::Done)
@@ -123,7 +123,7 @@ fn list(contexts: &Contexts) -> Result<(), CliError> {
         ];
         table.row(cells);
     }
-    print(&table.take(Paint::for_stdout()))
+    print::out(&table.take(Paint::for_stdout()))
 }
 
 /// The parts of a kubeconfig that name things.
@@ -186,13 +186,6 @@ fn save(path: &Path, raw: Value) -> Result<(), CliError> {
         .open(&new);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.and_then(|()| fs::rename(&new, path)).map_err(failed)
-}
-
-fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(CliError::Output)
 }
 
 #[cfg(test)]

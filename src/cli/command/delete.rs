@@ -2,9 +2,8 @@
 
 use clap::ArgAction;
 
-use crate::cli::args::{FileArgs, check_labels};
+use crate::cli::args::{DryRun, DryRunArgs, FileArgs, check_labels};
 use crate::cli::client::Propagation;
-use crate::cli::command::apply::DryRun;
 use crate::cli::complete;
 use crate::cli::condition::Wanted;
 use crate::cli::context::Context;
@@ -70,16 +69,8 @@ pub struct DeleteArgs {
     /// Say nothing of objects that do not exist, and exit with 0
     #[arg(long)]
     ignore_not_found: bool,
-    /// Only tell what would be deleted: client asks nobody, server has the operator check it
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "none",
-        default_missing_value = "client",
-        num_args = 0..=1,
-        require_equals = true
-    )]
-    dry_run: DryRun,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &DeleteArgs) -> Result<Outcome, CliError> {
@@ -98,9 +89,9 @@ pub(crate) async fn run(ctx: &Context, args: &DeleteArgs) -> Result<Outcome, Cli
     }
     let line = |key: &Key| {
         let (kind, name) = (key.kind.singular(), &key.name);
-        format!("{kind} \"{name}\" deleted{}\n", args.dry_run.suffix())
+        format!("{kind} \"{name}\" deleted{}\n", args.dry_run.mode.suffix())
     };
-    if args.wait && args.dry_run == DryRun::None {
+    if args.wait && args.dry_run.mode == DryRun::None {
         waiting::until(ctx, &deleted, &[Wanted::Deleted], args.timeout, line).await?;
     } else {
         ctx.print(&deleted.iter().map(line).collect::<String>())?;
@@ -113,7 +104,7 @@ pub(crate) async fn run(ctx: &Context, args: &DeleteArgs) -> Result<Outcome, Cli
 
 /// Asks for one deletion; `false` when there is no such object.
 async fn ask(ctx: &Context, args: &DeleteArgs, key: &Key) -> Result<bool, CliError> {
-    let asked = match args.dry_run {
+    let asked = match args.dry_run.mode {
         DryRun::Client => ctx.client.get(key).await.map(drop),
         mode => ctx.client.delete(key, args.cascade, mode == DryRun::Server).await,
     };

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::check_labels;
+use crate::cli::args::{DryRun, DryRunArgs, check_labels};
 use crate::cli::change::change;
-use crate::cli::command::apply::DryRun;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
@@ -62,16 +61,8 @@ pub struct MarkArgs {
     /// Give another value to what has one
     #[arg(long)]
     overwrite: bool,
-    /// Only tell what would be done: client asks nobody to check it, server has the operator check it
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "none",
-        default_missing_value = "client",
-        num_args = 0..=1,
-        require_equals = true
-    )]
-    dry_run: DryRun,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &MarkArgs, mark: Mark) -> Result<Outcome, CliError> {
@@ -86,13 +77,13 @@ pub(crate) async fn run(ctx: &Context, args: &MarkArgs, mark: Mark) -> Result<Ou
     for key in keys {
         let name = object::slashed(&key);
         let patch = |live: &Value| patch(live, &changes, mark, args.overwrite).map_err(CliError::Failed);
-        let is_changed = match args.dry_run {
+        let is_changed = match args.dry_run.mode {
             DryRun::Client => patch(&ctx.client.get(&key).await?)?.is_some(),
             mode => change(ctx, &key, mode == DryRun::Server, patch).await?,
         };
         let (done, suffix) = (
             if is_changed { mark.done() } else { "unchanged" },
-            args.dry_run.suffix(),
+            args.dry_run.mode.suffix(),
         );
         ctx.print(&format!("{name} {done}{suffix}\n"))?;
     }

@@ -1,15 +1,12 @@
 //! `whoosh patch`: changes some fields of an object.
 
-use std::fs;
-use std::io::Read;
-
 use serde_json::Value;
 
-use crate::cli::command::apply::DryRun;
+use crate::cli::args::{DryRun, DryRunArgs};
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::{object, target};
+use crate::cli::{files, object, target};
 use crate::resource::yaml;
 
 /// Arguments of `patch`.
@@ -37,16 +34,8 @@ pub struct PatchArgs {
     /// What the patch is: the fields that change, or a list of operations (RFC 6902)
     #[arg(long = "type", value_name = "TYPE", default_value = "merge")]
     form: Form,
-    /// Only tell what would be done: server has the operator check it
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "none",
-        default_missing_value = "client",
-        num_args = 0..=1,
-        require_equals = true
-    )]
-    dry_run: DryRun,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -67,7 +56,7 @@ impl Form {
 pub(crate) async fn run(ctx: &Context, args: &PatchArgs) -> Result<Outcome, CliError> {
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
-    if args.dry_run == DryRun::Client {
+    if args.dry_run.mode == DryRun::Client {
         return Err(CliError::Usage(
             "to patch is the operator's work: try it with --dry-run=server".to_owned(),
         ));
@@ -76,7 +65,12 @@ pub(crate) async fn run(ctx: &Context, args: &PatchArgs) -> Result<Outcome, CliE
     let before = ctx.client.get(&key).await?;
     let after = ctx
         .client
-        .patch_by(&key, args.form.media(), &patch, args.dry_run == DryRun::Server)
+        .patch_by(
+            &key,
+            args.form.media(),
+            &patch,
+            args.dry_run.mode == DryRun::Server,
+        )
         .await?;
     let done = match object::without_owners(before) == object::without_owners(after) {
         true => "patched (no change)",
@@ -85,23 +79,16 @@ pub(crate) async fn run(ctx: &Context, args: &PatchArgs) -> Result<Outcome, CliE
     ctx.print(&format!(
         "{} {done}{}\n",
         object::slashed(&key),
-        args.dry_run.suffix()
+        args.dry_run.mode.suffix()
     ))?;
     Ok(Outcome::Done)
 }
 
 fn text(args: &PatchArgs) -> Result<String, CliError> {
-    let Some(file) = &args.patch_file else {
-        return Ok(args.patch.clone().unwrap_or_default());
-    };
-    let read = match file.as_str() {
-        "-" => {
-            let mut text = String::new();
-            std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
-        }
-        file => fs::read_to_string(file),
-    };
-    read.map_err(|error| CliError::Failed(format!("cannot read {file}: {error}")))
+    match &args.patch_file {
+        Some(file) => files::read_text(file),
+        None => Ok(args.patch.clone().unwrap_or_default()),
+    }
 }
 
 fn parse(text: &str) -> Result<Value, CliError> {

@@ -8,6 +8,10 @@ pub(super) mod outlook;
 pub(super) mod paint;
 pub(super) mod table;
 
+use std::io::Write;
+
+use super::error::CliError;
+
 /// The text with every line moved to the right; empty lines stay empty.
 pub(super) fn indent(text: &str) -> String {
     let moved = text.lines().map(|line| match line {
@@ -37,4 +41,15 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
         wrapped.push('\n');
     }
     wrapped
+}
+
+/// Writes text to standard output, all of it, now.
+///
+/// # Errors
+/// When standard output is closed or full.
+pub(crate) fn out(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(CliError::Output)
 }

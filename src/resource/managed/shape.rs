@@ -87,8 +87,8 @@ impl Shape {
             Self::Items(schema) => Some(schema),
             Self::Whole | Self::Members(_) | Self::Scalars => None,
         };
-        let keys = schema.and_then(|schema| schema.x_kubernetes_list_map_keys.as_ref());
-        keys.into_iter().flatten().map(String::as_str)
+        let keys = schema.map(schema::keys).unwrap_or_default();
+        keys.iter().map(String::as_str)
     }
 
     /// How an item is put together.
@@ -112,13 +112,7 @@ impl Members {
             (Self::Metadata, "labels" | "annotations") => Shape::Members(Self::Schema(None)),
             (Self::Metadata, _) => Shape::Whole,
             (Self::Schema(None), _) => Shape::Members(Self::Schema(None)),
-            (Self::Schema(Some(schema)), _) => {
-                let named = schema
-                    .properties
-                    .as_ref()
-                    .and_then(|properties| properties.get(name));
-                Shape::of(named.or_else(|| schema::values(schema)))
-            }
+            (Self::Schema(Some(schema)), _) => Shape::of(schema::described(schema, name)),
         }
     }
 }
