@@ -1,27 +1,16 @@
 //! The one door: what a client sent is judged, completed and warned about here, whichever verb it came by.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::lowering::{self, Shelf};
+use super::judge::judge;
 use super::state::Api;
 use super::status::ApiError;
-use crate::plan;
-use crate::plan::action::Blocked;
-use crate::resource::condition::Reason;
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::object::API_VERSION;
 use crate::resource::validate::{self, Cause, CauseReason};
-use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
-use crate::swarm::Want;
-
-/// How long the Swarm may take to be asked for a warning; without an answer there is none.
-const GLANCE: Duration = Duration::from_secs(2);
 
 /// An object as it would be stored, and what its author should know.
 #[derive(Debug)]
@@ -30,7 +19,7 @@ pub(super) struct Admitted {
     pub(super) warnings: Vec<String>,
 }
 
-/// Judges a new object, sent to the collection of `kind` in `namespace`, as if the templates `beside` it were stored.
+/// Judges a new object, sent to the collection of `kind` in `namespace`, as if the templates and Policies `beside` it were stored.
 ///
 /// # Errors
 /// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
@@ -63,7 +52,7 @@ pub(super) async fn admit_new(
     Ok(Admitted { object, warnings })
 }
 
-/// Judges what is to replace `old`, as if the templates `beside` it were stored.
+/// Judges what is to replace `old`, as if the templates and Policies `beside` it were stored.
 ///
 /// # Errors
 /// 400 and 422 as for a new object, and 422 for finalizers that come too late; 409 when it names a uid or a
@@ -156,65 +145,6 @@ pub(super) fn validated(raw: &Value, kind: Kind) -> Result<Object, ApiError> {
             causes: invalid.causes,
         }
     })
-}
-
-/// What only shows beside other objects: problems of the merged spec, and warnings.
-///
-/// A spec that does not change is not judged again: its template may have become bad since, and its labels
-/// can still be edited.
-async fn judge(
-    api: &Api,
-    object: &Object,
-    old: Option<&Object>,
-    beside: &[Object],
-) -> Result<Vec<String>, ApiError> {
-    let mut warnings = validate::warnings(object);
-    if beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
-        return Ok(warnings);
-    }
-    let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
-    beside.iter().for_each(|template| shelf.put(template));
-    if object.kind == Kind::AgentTemplate {
-        shelf.put(object);
-        for user in lowering::users(api, object.namespace(), object.name()).await? {
-            if let Err(invalid) = shelf.lower(api, &user) {
-                warnings.push(format!("{} would not be valid any more: {invalid}", user.key()));
-            }
-        }
-    }
-    if object.kind.owns_agents() {
-        match shelf.lower(api, object) {
-            Ok(workload) => warnings.extend(obstacles(api, &workload).await),
-            Err(invalid) => {
-                return Err(ApiError::Invalid {
-                    kind: object.kind,
-                    name: object.name().to_owned(),
-                    causes: invalid.causes,
-                });
-            }
-        }
-    }
-    Ok(warnings)
-}
-
-/// What is already known to stand in the way: a missing template or secret, a full network, a name that is taken.
-async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
-    let mut want = Want::of(workload);
-    want.tasks = false;
-    // A registry may take its time, and what it says hinders nothing.
-    want.images.clear();
-    match tokio::time::timeout(GLANCE, api.cache.observe(&want)).await {
-        Ok(Ok(observed)) => {
-            let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
-            let obstacle = |one: &Blocked| format!("{}: {}", one.reason, one.message);
-            blocked.iter().map(obstacle).collect()
-        }
-        Ok(Err(_)) | Err(_) => {
-            let missing = workload.missing_templates();
-            let obstacle = |missing| format!("{}: {missing}", Reason::TemplateNotFound);
-            missing.map(obstacle).collect()
-        }
-    }
 }
 
 #[cfg(test)]

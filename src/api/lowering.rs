@@ -1,8 +1,9 @@
-//! From stored objects to workloads: which templates there are, and who uses them.
+//! From stored objects to workloads: which templates and Policies there are, and whom they concern.
 
 use std::collections::BTreeMap;
 
 use crate::resource::lower::{self, Templates};
+use crate::resource::policy::Rules;
 use crate::resource::validate::Invalid;
 use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
@@ -10,30 +11,49 @@ use crate::store::StoreError;
 
 use super::state::Api;
 
-/// The templates of every namespace that was asked for, by namespace.
+/// The templates and Policies of every namespace that was asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shelf(BTreeMap<String, Templates>);
+pub(super) struct Shelf(BTreeMap<String, Namespace>);
+
+/// What a namespace has beside its owners.
+#[derive(Clone, Debug, Default)]
+struct Namespace {
+    templates: Templates,
+    rules: Rules,
+}
 
 impl Shelf {
-    /// Reads the templates of a namespace, or of all.
+    /// Reads the templates and Policies of a namespace, or of all.
     pub(super) async fn read(api: &Api, namespace: Option<&str>) -> Result<Self, StoreError> {
-        let listed = api.store.list(Kind::AgentTemplate, namespace).await?;
         let mut shelf = Self::default();
-        listed.items.iter().for_each(|template| shelf.put(template));
+        for kind in [Kind::AgentTemplate, Kind::Policy] {
+            let listed = api.store.list(kind, namespace).await?;
+            listed.items.iter().for_each(|object| shelf.put(object));
+        }
         Ok(shelf)
     }
 
-    /// Adds a template, or replaces it.
-    pub(super) fn put(&mut self, template: &Object) {
-        let templates = self.0.entry(template.namespace().to_owned()).or_default();
-        templates.extend(lower::template(template));
+    /// Adds a template or Policy, or replaces it.
+    pub(super) fn put(&mut self, object: &Object) {
+        let namespace = self.0.entry(object.namespace().to_owned()).or_default();
+        match object.kind {
+            Kind::AgentTemplate => namespace.templates.extend(lower::template(object)),
+            Kind::Policy => namespace.rules.put(object),
+            Kind::Team | Kind::Council | Kind::Agent => {}
+        }
     }
 
     /// Lowers an object that owns agents.
     pub(super) fn lower(&self, api: &Api, object: &Object) -> Result<Workload, Invalid> {
-        let none = Templates::new();
-        let templates = self.0.get(object.namespace()).unwrap_or(&none);
-        lower::lower(object, templates, &api.endpoints)
+        let none = Namespace::default();
+        let Namespace { templates, rules } = self.0.get(object.namespace()).unwrap_or(&none);
+        lower::lower(object, templates, &api.endpoints, rules)
+    }
+
+    /// What the Policies of a namespace allow.
+    pub(super) fn rules(&self, namespace: &str) -> Rules {
+        let found = self.0.get(namespace);
+        found.map(|namespace| namespace.rules.clone()).unwrap_or_default()
     }
 }
 

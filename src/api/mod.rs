@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate -> limits -> router -> paths, options, payload
-//!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission -> store
+//!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge -> store
 //!    -> agents, logs, events, namespaces, definitions (views) · discovery, openapi · reviews, tokens · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```
@@ -18,6 +18,7 @@ mod discovery;
 mod events;
 mod form;
 mod health;
+mod judge;
 mod limits;
 mod logs;
 mod lowering;

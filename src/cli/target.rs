@@ -192,7 +192,7 @@ mod tests {
         let why = |words: &str| read(words).unwrap_err();
         assert_eq!(
             why("taem"),
-            "there is no kind \"taem\" (did you mean \"team\"?); the kinds are teams, councils, agenttemplates, \
+            "there is no kind \"taem\" (did you mean \"team\"?); the kinds are teams, councils, agenttemplates, policies, \
              agents"
         );
         assert!(why("").starts_with("name what is meant"));

@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::plan::{self, Observed};
     use crate::resource::lower::{Endpoints, lower};
+    use crate::resource::policy::Rules;
     use crate::resource::{Key, Kind, Object};
     use crate::swarm::SwarmError;
 
@@ -123,7 +124,13 @@ mod tests {
             "defaults": {"image": "agent:dev"},
             "roles": [{"name": "writer", "agent": agent}, {"name": "reviewer"}],
         });
-        let workload = lower(&Object::new(&key, spec), &BTreeMap::new(), &Endpoints::default()).unwrap();
+        let workload = lower(
+            &Object::new(&key, spec),
+            &BTreeMap::new(),
+            &Endpoints::default(),
+            &Rules::default(),
+        )
+        .unwrap();
         let observed = Observed {
             secret_sources: BTreeMap::from([("token".to_owned(), "1".to_owned())]),
             ..Observed::default()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::plan::{self, Report, Subject, Teardown};
 use crate::queue::Next;
 use crate::resource::names::{AGENTS_FINALIZER, ORPHAN_FINALIZER};
+use crate::resource::policy::Rules;
 use crate::resource::workload::Owner;
 use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
@@ -32,7 +33,7 @@ impl Reconciler {
             Ok(observed) => plan::teardown(&key, &want.networks, orphan, observed, &self.controller.instance),
             Err(_) => Teardown::default(),
         };
-        let outcome = self.act(&key, teardown.plan.clone()).await;
+        let outcome = self.act(&key, teardown.plan.clone(), &Rules::default()).await;
         let finished = observed.is_ok() && teardown.finished(&outcome);
         if !finished || is_held_by_others(object) {
             let subject = Subject::Deleting {
@@ -59,7 +60,7 @@ impl Reconciler {
     pub(super) async fn sweep(&self, key: &Key) -> Result<Next, StepError> {
         let observed = self.observe(&Want::own(key)).await.map_err(StepError::Observe)?;
         let teardown = plan::teardown(key, &BTreeSet::new(), false, &observed, &self.controller.instance);
-        let outcome = self.act(key, teardown.plan.clone()).await;
+        let outcome = self.act(key, teardown.plan.clone(), &Rules::default()).await;
         let ended = if teardown.finished(&outcome) {
             Ended::Gone
         } else {

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::{Key, Kind, Object, lower};
 
-/// Who uses which template. Pure memory; its size is the number of references.
+/// Who uses which template, and whom the Policies of a namespace bind. Pure memory; its size is the number of
+/// references and of owners.
 #[derive(Debug, Default)]
 pub(super) struct References {
+    owners_in: BTreeMap<String, BTreeSet<Key>>,
     templates_of: BTreeMap<Key, BTreeSet<Key>>,
     users_of: BTreeMap<Key, BTreeSet<Key>>,
 }
@@ -16,6 +18,8 @@ impl References {
     pub(super) fn upsert(&mut self, object: &Object) -> BTreeSet<Key> {
         let key = object.key();
         if key.kind.owns_agents() {
+            let owners = self.owners_in.entry(key.namespace.clone()).or_default();
+            owners.insert(key.clone());
             let templates = lower::template_names(&object.spec);
             self.replace(
                 &key,
@@ -31,12 +35,18 @@ impl References {
     /// Takes note that an object is gone and returns every key to reconcile because of it.
     pub(super) fn remove(&mut self, key: &Key) -> BTreeSet<Key> {
         self.replace(key, BTreeSet::new());
+        if let Some(owners) = self.owners_in.get_mut(&key.namespace) {
+            owners.remove(key);
+        }
         self.concerned(key)
     }
 
     fn concerned(&self, key: &Key) -> BTreeSet<Key> {
         if key.kind.owns_agents() {
             return BTreeSet::from([key.clone()]);
+        }
+        if key.kind == Kind::Policy {
+            return self.owners_in.get(&key.namespace).cloned().unwrap_or_default();
         }
         self.users_of.get(key).cloned().unwrap_or_default()
     }
@@ -97,5 +107,17 @@ mod tests {
         assert_eq!(names(references.remove(&template("y").key())), ["a"]);
         assert_eq!(names(references.remove(&team("b", None).key())), ["b"]);
         assert_eq!(names(references.upsert(&template("x"))), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_policy_concerns_all_of_its_namespace() {
+        let mut references = References::default();
+        let policy = |namespace: &str| Object::new(&Key::new(Kind::Policy, namespace, "p"), json!({}));
+        references.upsert(&team("a", None));
+        references.upsert(&team("b", Some("x")));
+        assert_eq!(names(references.upsert(&policy("default"))), ["a", "b"]);
+        assert_eq!(names(references.upsert(&policy("prod"))), Vec::<String>::new());
+        references.remove(&team("a", None).key());
+        assert_eq!(names(references.remove(&policy("default").key())), ["b"]);
     }
 }

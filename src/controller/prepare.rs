@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::plan::Subject;
 use crate::resource::lower::{self, Endpoints, Templates};
+use crate::resource::policy::Rules;
 use crate::resource::workload::{Owner, Workload};
 use crate::resource::{Key, Kind, Object};
 use crate::store::{Store, StoreError};
@@ -32,6 +33,14 @@ impl Prepared {
         }
     }
 
+    /// What the Policies of its namespace allow; nothing while it cannot be brought about.
+    pub(super) fn rules(&self) -> Rules {
+        match self {
+            Self::Workload(workload) => workload.rules.clone(),
+            Self::Invalid { .. } => Rules::default(),
+        }
+    }
+
     /// What has to be observed for it.
     pub(super) fn want(&self) -> Want<'_> {
         match self {
@@ -44,7 +53,7 @@ impl Prepared {
     }
 }
 
-/// Lowers `object` with the templates that it names.
+/// Lowers `object` with the templates that it names and the Policies of its namespace.
 ///
 /// # Errors
 /// Only those of the store: a missing template or an invalid spec is an answer, not an error.
@@ -54,7 +63,9 @@ pub(super) async fn prepare(
     object: &Object,
 ) -> Result<Prepared, StoreError> {
     let templates = templates(store, object).await?;
-    Ok(match lower::lower(object, &templates, endpoints) {
+    let policies = store.list(Kind::Policy, Some(object.namespace())).await?;
+    let rules = Rules::of(&policies.items);
+    Ok(match lower::lower(object, &templates, endpoints, &rules) {
         Ok(workload) => Prepared::Workload(workload),
         Err(invalid) => Prepared::Invalid {
             owner: Owner::of(object),

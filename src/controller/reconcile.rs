@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::plan::{self, Observed, Outcome, Plan};
 use crate::queue::Next;
+use crate::resource::policy::Rules;
 use crate::resource::{Key, Object};
 use crate::store::{Epoch, StoreError};
 use crate::swarm::{ActError, SwarmError, Want};
@@ -63,7 +64,7 @@ impl Reconciler {
         let observed = self.observe(&prepared.want()).await;
         let plan = self.decide(&prepared, &observed);
         let report = plan.report.clone();
-        let outcome = self.act(&key, plan).await;
+        let outcome = self.act(&key, plan, &prepared.rules()).await;
         let status = self
             .report(object, prepared.subject(), &observed, &report, &outcome)
             .await
@@ -107,8 +108,8 @@ impl Reconciler {
         }
     }
 
-    /// Carries `plan` out; what was observed before is then no longer true.
-    pub(super) async fn act(&self, key: &Key, plan: Plan) -> Outcome {
+    /// Carries `plan` out, as far as `rules` allow; what was observed before is then no longer true.
+    pub(super) async fn act(&self, key: &Key, plan: Plan, rules: &Rules) -> Outcome {
         if plan.is_empty() {
             return Outcome::default();
         }
@@ -122,7 +123,7 @@ impl Reconciler {
                 let Controller {
                     instance, secrets, ..
                 } = &self.controller;
-                let result = swarm.act(&action, instance, secrets).await;
+                let result = swarm.act(&action, instance, secrets, rules).await;
                 match &result {
                     Ok(_) => cache.acted_on(key, &action.target()),
                     Err(ActError::Indeterminate { .. }) => cache.invalidate(key),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::resource::agent_spec::{Mount, MountType};
+use crate::resource::agent_spec::{HostPort, Mount, MountType, Protocol};
 use crate::resource::env;
 use crate::resource::labels;
 use crate::resource::names::{self, label};
@@ -14,7 +14,7 @@ use crate::resource::workload::{DesiredAgent, DesiredFile, DesiredRole, Owner, W
 use super::action::SecretSource;
 use super::image::Images;
 use super::observed::Observed;
-use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
+use super::service::{ContainerSpec, FileRef, MountSpec, PortSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 
 /// Every ended container is started again, after 2 s and without end. A pause as short as this brings a
 /// hiccup back fast, and one as long as this keeps a crash loop from eating a node. There is no bound on
@@ -124,6 +124,9 @@ impl<'a> Desired<'a> {
             limits,
             reservations,
             mounts,
+            capabilities,
+            sysctls,
+            ports,
             secrets,
             configs,
             health_check,
@@ -149,6 +152,8 @@ impl<'a> Desired<'a> {
             env,
             user: user.clone().unwrap_or_default(),
             mounts,
+            capabilities: capabilities.iter().cloned().collect(),
+            sysctls: sysctls.clone(),
             secrets: self.secret_files(secrets)?,
             configs: self.config_files(configs),
             health_check: health_check.clone(),
@@ -173,6 +178,7 @@ impl<'a> Desired<'a> {
             restart: RESTART,
             update: UPDATE,
             dnsrr: true,
+            ports: ports.iter().map(port).collect(),
         };
         spec.labels = labels(slot, image, &hash(&spec), self.instance);
         Ok(spec)
@@ -300,9 +306,28 @@ fn mount(mount: &Mount) -> MountSpec {
         mount_type: match mount_type {
             MountType::Volume => "volume",
             MountType::Tmpfs => "tmpfs",
+            MountType::Bind => "bind",
         }
         .to_owned(),
         source: source.clone().unwrap_or_default(),
         read_only: *read_only,
+    }
+}
+
+fn port(port: &HostPort) -> PortSpec {
+    let HostPort {
+        port,
+        target,
+        protocol,
+    } = *port;
+    PortSpec {
+        port,
+        target: target.unwrap_or(port),
+        protocol: match protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        }
+        .to_owned(),
+        of_node: true,
     }
 }

@@ -9,7 +9,7 @@ use crate::resource::workload::{Amount, DesiredHealthCheck};
 
 use super::action::FieldChange;
 use super::mask;
-use super::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
+use super::service::{ContainerSpec, FileRef, MountSpec, PortSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 use super::words;
 
 /// Labels that are bookkeeping: they are written along with a change and are none by themselves, so that an
@@ -98,6 +98,7 @@ pub(super) fn diff(live: &ServiceSpec, desired: &ServiceSpec) -> Difference {
         restart,
         update,
         dnsrr,
+        ports,
     } = live;
     let mut found = Difference::default();
     self::container(&mut found, container, &desired.container);
@@ -118,6 +119,9 @@ pub(super) fn diff(live: &ServiceSpec, desired: &ServiceSpec) -> Difference {
     found.task("networks", networks, &desired.networks, |all| joined(all));
     restart_policy(&mut found, *restart, desired.restart);
     found.task("endpoint.dnsrr", dnsrr, &desired.dnsrr, shown);
+    found.task("host.ports", ports, &desired.ports, |all| {
+        joined(all.iter().map(describe_port))
+    });
     found.service(
         "placement.preferences",
         preferences,
@@ -140,6 +144,8 @@ fn container(found: &mut Difference, live: &ContainerSpec, desired: &ContainerSp
         env,
         user,
         mounts,
+        capabilities,
+        sysctls,
         secrets,
         configs,
         health_check,
@@ -166,6 +172,15 @@ fn container(found: &mut Difference, live: &ContainerSpec, desired: &ContainerSp
         &targets(mounts),
         &targets(&desired.mounts),
         |_, all| joined(all.iter().map(|mount| describe_mount(mount))),
+    );
+    found.task("host.capabilities", capabilities, &desired.capabilities, |all| {
+        joined(all)
+    });
+    found.replaces |= found.entries(
+        "host.sysctls",
+        &by_name(sysctls),
+        &by_name(&desired.sysctls),
+        |_, value| (*value).clone(),
     );
     for (field, old, new) in [
         ("container.secrets", secrets, &desired.secrets),
@@ -274,6 +289,17 @@ fn describe_mount(mount: &MountSpec) -> String {
     } = mount;
     let mode = if *read_only { " (read-only)" } else { "" };
     format!("{mount_type} {source}").trim_end().to_owned() + mode
+}
+
+fn describe_port(port: &PortSpec) -> String {
+    let PortSpec {
+        port,
+        target,
+        protocol,
+        of_node,
+    } = port;
+    let whose = if *of_node { "" } else { " of every node" };
+    format!("{port}:{target}/{protocol}{whose}")
 }
 
 fn describe_check(check: &DesiredHealthCheck) -> String {

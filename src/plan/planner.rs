@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::resource::condition::Reason;
 use crate::resource::labels;
 use crate::resource::names::label;
-use crate::resource::workload::{DesiredAgent, MissingTemplate, Owner, Workload};
+use crate::resource::workload::{DesiredAgent, Owner, Withheld, Workload};
 
 use super::action::{Action, Blocked, Change, ChangeKind, Plan, Report, Target};
 use super::addresses::Addresses;
@@ -105,12 +105,13 @@ impl<'a> Planner<'a> {
     fn try_settle(&mut self, slot: Slot<'_>) -> Result<(), Obstacle> {
         let live = self.live(slot)?;
         self.live.extend(live);
-        let agent = slot.role.agent.as_ref().map_err(template_missing)?;
+        let agent = slot.role.agent.as_ref().map_err(withheld)?;
         let spec = self
             .desired
             .service(slot, agent)
             .map_err(|missing| secrets_missing(slot, &missing))?;
         self.addresses.admit(&spec.name, &spec.networks)?;
+        self.admit_foreign(&spec.networks)?;
         self.need(slot, agent, &spec);
         let spec = Box::new(spec);
         let Some(live) = live else {
@@ -143,6 +144,19 @@ impl<'a> Planner<'a> {
             Ownership::Own => Ok(Some(live)),
             Ownership::Predecessor => Ok(None),
             Ownership::Foreign => Err((Reason::NameConflict, name_taken(&name, slot.owner))),
+        }
+    }
+
+    /// Fails for a network that others made and no Policy lets agents join.
+    fn admit_foreign(&self, networks: &BTreeSet<String>) -> Result<(), Obstacle> {
+        let foreign = networks.iter().find(|name| {
+            let network = self.observed.networks.get(*name);
+            network.is_some_and(|network| !labels::is_ours(&network.labels, self.instance))
+                && !self.workload.rules.allows_foreign_network(name)
+        });
+        match foreign {
+            Some(name) => Err((Reason::PolicyDenied, foreign_network(name))),
+            None => Ok(()),
         }
     }
 
@@ -285,8 +299,12 @@ pub(super) fn describe(action: &Action, edit: Option<&Edit>) -> Change {
     }
 }
 
-fn template_missing(missing: &MissingTemplate) -> Obstacle {
-    (Reason::TemplateNotFound, missing.to_string())
+fn withheld(withheld: &Withheld) -> Obstacle {
+    let reason = match withheld {
+        Withheld::MissingTemplate(_) => Reason::TemplateNotFound,
+        Withheld::Denied(_) => Reason::PolicyDenied,
+    };
+    (reason, withheld.to_string())
 }
 
 fn name_taken(service: &str, owner: &Owner) -> String {
@@ -294,6 +312,13 @@ fn name_taken(service: &str, owner: &Owner) -> String {
     format!(
         "service {service} exists and does not belong to this {kind}: remove it with `docker service rm {service}`, \
          or give the {kind} another name"
+    )
+}
+
+fn foreign_network(name: &str) -> String {
+    format!(
+        "network {name} was not made by this WHOOSH, and no Policy of the namespace allows to join it \
+         (spec.allow.foreignNetworks): name another one in `network`, or have it allowed"
     )
 }
 

@@ -36,6 +36,21 @@ pub struct ServiceSpec {
     /// Whether the endpoint mode is DNS round robin; ours always is (a VIP costs an address and may not
     /// route).
     pub dnsrr: bool,
+    /// Published ports.
+    pub ports: BTreeSet<PortSpec>,
+}
+
+/// A published port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PortSpec {
+    /// The node's port.
+    pub port: u32,
+    /// The container's port.
+    pub target: u32,
+    /// The engine's word for what is spoken there: `tcp` or `udp` (a live service may have others).
+    pub protocol: String,
+    /// Whether it is the port of the agent's node alone (`host`); otherwise every node's, made by hand.
+    pub of_node: bool,
 }
 
 /// The owned fields of the container.
@@ -51,8 +66,12 @@ pub struct ContainerSpec {
     pub env: BTreeMap<String, String>,
     /// User; empty for the image's own.
     pub user: String,
-    /// Volumes and in-memory file systems.
+    /// Volumes, in-memory file systems and paths of the node.
     pub mounts: Vec<MountSpec>,
+    /// Linux capabilities that are added, without `CAP_`.
+    pub capabilities: BTreeSet<String>,
+    /// Kernel parameters, by name.
+    pub sysctls: BTreeMap<String, String>,
     /// Secret files.
     pub secrets: Vec<FileRef>,
     /// Config files.
@@ -67,14 +86,14 @@ pub struct ContainerSpec {
     pub init: Option<bool>,
 }
 
-/// A mount of a volume or an in-memory file system.
+/// A mount.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MountSpec {
     /// Path in the container.
     pub target: String,
-    /// The engine's word: `volume` or `tmpfs` (a live service may have others).
+    /// The engine's word: `volume`, `tmpfs` or `bind` (a live service may have others).
     pub mount_type: String,
-    /// Volume name; empty for `tmpfs`.
+    /// Volume name, or path of the node; empty for `tmpfs`.
     pub source: String,
     /// Whether it is read-only.
     pub read_only: bool,

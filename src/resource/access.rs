@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything; with all namespaces, also what belongs to none, such as tokens.
+    /// Everything; with all namespaces, also what belongs to none, such as tokens, and Policies, which are about nodes.
     Admin,
-    /// Reads everything and changes what people declare, but no status, which is the operator's.
+    /// Reads everything and changes what people declare, but no Policy, and no status, which is the operator's.
     Edit,
     /// Reads everything but tokens.
     View,
@@ -100,6 +100,8 @@ const READS: [&str; 3] = ["get", "list", "watch"];
 const OF_AGENTS: [&str; 3] = ["teams", "councils", "agents"];
 /// Who may come in is for those to say who may do everything.
 const TOKENS: &str = "tokens";
+/// What agents may ask of nodes is for those to say who rule all of them.
+const POLICIES: &str = "policies";
 
 impl Grant {
     /// Everything, everywhere: what the owner of the socket may do.
@@ -127,7 +129,9 @@ impl Grant {
                 .as_ref()
                 .is_some_and(|namespace| namespaces.contains(namespace)),
         };
-        place && self.role.allows(deed)
+        let everywhere = self.namespaces.is_none() && self.role == Role::Admin;
+        let binds_nodes = deed.resource == POLICIES && !READS.contains(&deed.verb.as_str());
+        place && self.role.allows(deed) && (everywhere || !binds_nodes)
     }
 }
 
@@ -182,6 +186,8 @@ mod tests {
             ("create teams/plan prod", "admin edit"),
             ("patch teams/status prod", "admin"),
             ("list tokens prod", "admin"),
+            ("get policies prod", "admin edit view"),
+            ("create policies prod", ""),
         ] {
             let allowed: Vec<&str> = Role::ALL
                 .into_iter()
@@ -203,6 +209,9 @@ mod tests {
         for (namespaces, text, expected) in [
             (None, "list teams", true),
             (None, "create tokens", true),
+            (None, "create policies prod", true),
+            (Some("prod"), "delete policies prod", false),
+            (Some("prod"), "list policies prod", true),
             (Some("prod"), "list teams", false),
             (Some("prod"), "list teams test", false),
             (Some("prod"), "create tokens", false),

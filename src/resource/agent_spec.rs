@@ -41,7 +41,7 @@ pub struct AgentSpec {
     /// What the agent may use at most, and what is reserved for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Volumes and in-memory file systems, merged by target.
+    /// Volumes, in-memory file systems and, where a Policy allows it, paths of the node; merged by target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["target"]))]
     pub mounts: Option<Vec<Mount>>,
@@ -68,6 +68,10 @@ pub struct AgentSpec {
     /// Further overlay networks to attach, beside the spec's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub networks: Option<Vec<String>>,
+    /// What the agent asks of its node beyond what every container has. Refused, unless a Policy of the namespace
+    /// allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostAccess>,
 }
 
 /// One environment variable.
@@ -112,7 +116,7 @@ impl ResourceList {
     }
 }
 
-/// A mounted volume. Bind mounts are not offered: they reach into the host.
+/// A mounted volume, in-memory file system or path of the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Mount {
@@ -121,7 +125,7 @@ pub struct Mount {
     /// What is mounted.
     #[serde(rename = "type", default)]
     pub mount_type: MountType,
-    /// The volume's name; only for `volume`.
+    /// The volume's name for `volume`, the node's absolute path for `bind`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// Whether the container may only read it.
@@ -138,6 +142,62 @@ pub enum MountType {
     Volume,
     /// An in-memory file system.
     Tmpfs,
+    /// A file or folder of the node. Refused, unless a Policy of the namespace allows it.
+    Bind,
+}
+
+/// What an agent asks of its node beyond what every container has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostAccess {
+    /// Linux capabilities that are added, for example `NET_BIND_SERVICE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Vec<String>>,
+    /// Kernel parameters, merged by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub sysctls: Option<Vec<Sysctl>>,
+    /// Ports of the node that lead to the agent, merged by port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
+    pub ports: Option<Vec<HostPort>>,
+}
+
+/// A kernel parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sysctl {
+    /// Its name, for example `net.core.somaxconn`.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A port of the node that leads to the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostPort {
+    /// The node's port.
+    #[schemars(range(min = 1, max = 65_535))]
+    pub port: u32,
+    /// The agent's port. Default: the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub target: Option<u32>,
+    /// What is spoken there.
+    #[serde(default)]
+    pub protocol: Protocol,
+}
+
+/// The protocol of a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
 }
 
 /// A file with secret content. The content itself is never part of a spec.

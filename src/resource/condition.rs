@@ -70,6 +70,8 @@ pub enum Reason {
     SecretNotFound,
     /// A secret cannot be used as it is: it is too large, empty, or cannot be read.
     SecretUnusable,
+    /// A Policy of the namespace refuses what an agent asks for, or none allows it.
+    PolicyDenied,
     /// The Docker engine does not answer.
     EngineUnavailable,
     /// The Docker engine refused a change.

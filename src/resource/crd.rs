@@ -10,6 +10,7 @@ use kube::CustomResourceExt;
 
 use super::kind::Kind;
 use super::kinds::{Agent, AgentTemplate, Council, Team};
+use super::policy_spec::Policy;
 use super::yaml;
 
 /// Makes a kind's definition. [`Kind::definition`] keeps it.
@@ -18,6 +19,7 @@ pub(super) fn define(kind: Kind) -> CustomResourceDefinition {
         Kind::Team => Team::crd(),
         Kind::Council => Council::crd(),
         Kind::AgentTemplate => AgentTemplate::crd(),
+        Kind::Policy => Policy::crd(),
         Kind::Agent => Agent::crd(),
     };
     for version in &mut definition.spec.versions {

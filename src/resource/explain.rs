@@ -255,7 +255,7 @@ mod tests {
         for (path, message) in [
             (
                 "taem",
-                "there is no kind \"taem\" (did you mean \"team\"?): one of team, council, agenttemplate, agent",
+                "there is no kind \"taem\" (did you mean \"team\"?): one of team, council, agenttemplate, policy, agent",
             ),
             (
                 "team.spec.roels",

@@ -56,6 +56,18 @@ impl<'a> ImageRef<'a> {
         self.tag.is_none() && self.digest.is_none()
     }
 
+    /// The names of its repository that people write: as it is, and with all that Docker Hub's names leave out.
+    pub fn names(&self) -> [String; 2] {
+        let (head, _) = self.repository.split_once('/').unwrap_or_default();
+        let has_registry = head.contains(['.', ':']) || head == "localhost";
+        let whole = match (has_registry, self.short_repository()) {
+            (true, _) if !self.repository.starts_with("docker.io/") => self.repository.to_owned(),
+            (_, short) if short.contains('/') => format!("docker.io/{short}"),
+            (_, short) => format!("docker.io/library/{short}"),
+        };
+        [self.repository.to_owned(), whole]
+    }
+
     /// Whether both are of one repository: `docker.io/library/nginx` is `nginx`.
     pub fn is_of_repository(&self, other: &ImageRef<'_>) -> bool {
         self.short_repository() == other.short_repository()

@@ -19,13 +19,21 @@ pub enum Kind {
     Council,
     /// A reusable agent definition.
     AgentTemplate,
+    /// What the agents of a namespace may ask of their nodes.
+    Policy,
     /// Read-only view of one agent slot.
     Agent,
 }
 
 impl Kind {
     /// Every kind, in the order that help texts and `get all` use.
-    pub const ALL: [Kind; 4] = [Kind::Team, Kind::Council, Kind::AgentTemplate, Kind::Agent];
+    pub const ALL: [Kind; 5] = [
+        Kind::Team,
+        Kind::Council,
+        Kind::AgentTemplate,
+        Kind::Policy,
+        Kind::Agent,
+    ];
 
     /// The kinds that the store keeps: all but the views.
     pub fn stored() -> impl Iterator<Item = Kind> {
@@ -39,7 +47,7 @@ impl Kind {
 
     /// The kind's CustomResourceDefinition, from which names, columns and the schema are read.
     pub fn definition(self) -> &'static CustomResourceDefinition {
-        static ALL: LazyLock<[CustomResourceDefinition; 4]> = LazyLock::new(|| Kind::ALL.map(crd::define));
+        static ALL: LazyLock<[CustomResourceDefinition; 5]> = LazyLock::new(|| Kind::ALL.map(crd::define));
         &ALL[self as usize]
     }
 
@@ -121,6 +129,11 @@ impl Kind {
         matches!(self, Kind::Team | Kind::Council)
     }
 
+    /// Whether objects of this kind decide what owners' agents are and may be: they are stored before owners.
+    pub fn shapes_owners(self) -> bool {
+        matches!(self, Kind::AgentTemplate | Kind::Policy)
+    }
+
     /// Finds a kind by its kind, singular, plural or short name, in any case.
     pub fn find(word: &str) -> Option<Kind> {
         let word = word.to_ascii_lowercase();
@@ -160,6 +173,7 @@ mod tests {
             ("cn", Kind::Council),
             ("agenttemplates", Kind::AgentTemplate),
             ("AGENT", Kind::Agent),
+            ("policies", Kind::Policy),
         ] {
             assert_eq!(Kind::find(word), Some(kind), "{word}");
         }
@@ -169,7 +183,10 @@ mod tests {
     #[test]
     fn each_kind_has_its_article() {
         let all = Kind::ALL.map(Kind::with_article);
-        assert_eq!(all, ["a Team", "a Council", "an AgentTemplate", "an Agent"]);
+        assert_eq!(
+            all,
+            ["a Team", "a Council", "an AgentTemplate", "a Policy", "an Agent"]
+        );
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Agent blocks over one another: template, then the spec's defaults, then the role's own.
 
 use super::agent_spec::{
-    AgentSpec, ConfigFile, EnvVar, HealthCheck, Mount, Placement, ResourceList, Resources, SecretFile,
+    AgentSpec, ConfigFile, EnvVar, HealthCheck, HostAccess, HostPort, Mount, Placement, ResourceList,
+    Resources, SecretFile, Sysctl,
 };
 
 /// Merges blocks, the strongest last.
 ///
 /// Plain values and lists replace. `env`, `secrets`, `configs` (by name) and `mounts` (by target) merge by
-/// their key: a later entry takes the place of the earlier one. `resources`, `healthCheck` and `placement`
+/// their key: a later entry takes the place of the earlier one. `resources`, `healthCheck`, `placement` and `host`
 /// merge field by field.
 pub fn all(layers: &[&AgentSpec]) -> AgentSpec {
     layers
@@ -34,6 +35,7 @@ fn agent(under: AgentSpec, over: AgentSpec) -> AgentSpec {
         stop_grace_period,
         user,
         networks,
+        host,
     } = over;
     AgentSpec {
         image: image.or(under.image),
@@ -53,6 +55,7 @@ fn agent(under: AgentSpec, over: AgentSpec) -> AgentSpec {
         stop_grace_period: stop_grace_period.or(under.stop_grace_period),
         user: user.or(under.user),
         networks: networks.or(under.networks),
+        host: both(under.host, host, merge_host),
     }
 }
 
@@ -63,7 +66,7 @@ fn both<T>(under: Option<T>, over: Option<T>, merge: impl FnOnce(T, T) -> T) -> 
     }
 }
 
-fn by_key<T>(under: Option<Vec<T>>, over: Option<Vec<T>>, key: fn(&T) -> &String) -> Option<Vec<T>> {
+fn by_key<T, K: PartialEq>(under: Option<Vec<T>>, over: Option<Vec<T>>, key: fn(&T) -> &K) -> Option<Vec<T>> {
     both(under, over, |mut merged, over| {
         for item in over {
             match merged.iter_mut().find(|old| key(old) == key(&item)) {
@@ -116,6 +119,19 @@ fn merge_placement(under: Placement, over: Placement) -> Placement {
     Placement {
         constraints: constraints.or(under.constraints),
         preferences: preferences.or(under.preferences),
+    }
+}
+
+fn merge_host(under: HostAccess, over: HostAccess) -> HostAccess {
+    let HostAccess {
+        capabilities,
+        sysctls,
+        ports,
+    } = over;
+    HostAccess {
+        capabilities: capabilities.or(under.capabilities),
+        sysctls: by_key(under.sysctls, sysctls, |sysctl: &Sysctl| &sysctl.name),
+        ports: by_key(under.ports, ports, |port: &HostPort| &port.port),
     }
 }
 
@@ -198,6 +214,19 @@ mod tests {
                 "healthCheck": {"command": ["check"], "interval": "1s", "retries": 2},
                 "placement": {"constraints": [], "preferences": ["node.labels.zone"]}
             }),
+        );
+        check(
+            &[
+                json!({"host": {"capabilities": ["NET_RAW"], "ports": [{"port": 80}, {"port": 81}]}}),
+                json!({"host": {"sysctls": [{"name": "a.b", "value": "1"}], "ports": [{"port": 80, "target": 8080}]}}),
+            ],
+            json!({"host": {
+                "capabilities": ["NET_RAW"],
+                "sysctls": [{"name": "a.b", "value": "1"}],
+                "ports": [
+                    {"port": 80, "target": 8080, "protocol": "tcp"}, {"port": 81, "protocol": "tcp"}
+                ]
+            }}),
         );
     }
 }

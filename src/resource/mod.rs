@@ -30,6 +30,8 @@ pub mod object;
 pub mod outlook;
 pub mod path;
 pub mod places;
+pub mod policy;
+pub mod policy_spec;
 pub mod preview;
 pub mod proposal;
 pub mod quantity;

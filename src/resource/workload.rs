@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::agent_spec::Mount;
+use super::agent_spec::{HostPort, Mount};
 use super::kinds::TemplateStatus;
 use super::nearest;
 use super::object::{Key, Object};
+use super::policy::Rules;
+use super::validate::{Cause, Invalid};
 
 /// A validated Team or Council with its templates merged in, as far as they exist.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,15 +26,33 @@ pub struct Workload {
     pub templates: Vec<TemplateStatus>,
     /// The roles, in the spec's order.
     pub roles: Vec<DesiredRole>,
+    /// What the Policies of its namespace make of it.
+    pub rules: Rules,
 }
 
 impl Workload {
-    /// What its roles wait for.
+    /// The templates that its roles wait for.
     pub fn missing_templates(&self) -> impl Iterator<Item = &MissingTemplate> {
+        self.withheld().filter_map(|withheld| match withheld {
+            Withheld::MissingTemplate(missing) => Some(missing),
+            Withheld::Denied(_) => None,
+        })
+    }
+
+    /// What Policies refuse of it.
+    pub fn denied(&self) -> impl Iterator<Item = &Cause> {
+        let denied = self.withheld().filter_map(|withheld| match withheld {
+            Withheld::MissingTemplate(_) => None,
+            Withheld::Denied(denied) => Some(&denied.causes),
+        });
+        denied.flatten()
+    }
+
+    fn withheld(&self) -> impl Iterator<Item = &Withheld> {
         self.roles.iter().filter_map(|role| role.agent.as_ref().err())
     }
 
-    /// How the agents run of those roles that wait for no template.
+    /// How the agents run of those roles that nothing is withheld from.
     pub fn agents(&self) -> impl Iterator<Item = &DesiredAgent> {
         self.roles.iter().filter_map(|role| role.agent.as_ref().ok())
     }
@@ -69,8 +89,26 @@ pub struct DesiredRole {
     pub replicas: u32,
     /// Whether the whole is not ready before it is.
     pub required: bool,
-    /// How each of its agents runs, once its template is there.
-    pub agent: Result<DesiredAgent, MissingTemplate>,
+    /// How each of its agents runs, unless something has to come first.
+    pub agent: Result<DesiredAgent, Withheld>,
+}
+
+/// Why the agents of a role are left as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// Their template does not exist (yet).
+    MissingTemplate(MissingTemplate),
+    /// Policies refuse what they ask for.
+    Denied(Invalid),
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingTemplate(missing) => missing.fmt(f),
+            Self::Denied(denied) => denied.fmt(f),
+        }
+    }
 }
 
 /// A role's template that does not exist (yet).
@@ -114,8 +152,14 @@ pub struct DesiredAgent {
     pub limits: Amount,
     /// Reservations.
     pub reservations: Amount,
-    /// Volumes and in-memory file systems, by target.
+    /// Volumes, in-memory file systems and paths of the node, by target.
     pub mounts: Vec<Mount>,
+    /// Linux capabilities that are added, without `CAP_`.
+    pub capabilities: Vec<String>,
+    /// Kernel parameters, by name.
+    pub sysctls: BTreeMap<String, String>,
+    /// Ports of the node that lead to it.
+    pub ports: Vec<HostPort>,
     /// Secret files.
     pub secrets: Vec<DesiredFile>,
     /// Config files; their content is in [`DesiredFile::data`].

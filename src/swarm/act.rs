@@ -15,6 +15,7 @@ use super::{Swarm, networks, policy, wire};
 use crate::plan::Action;
 use crate::plan::service::{FileRef, ServiceSpec};
 use crate::resource::labels::{self, Labels};
+use crate::resource::policy::Rules;
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,18 +37,24 @@ pub enum Done {
 impl Swarm {
     /// Does one action of the installation `instance`, once. It decides nothing and repeats nothing, but for
     /// looking up what became of a request that was not answered. What `instance` did not make, and a service
-    /// that carries another uid than the action, it leaves alone.
+    /// that carries another uid than the action, it leaves alone; what `rules` do not allow, it refuses.
     ///
     /// # Errors
     /// See [`ActError`]. After [`ActError::Indeterminate`], observe before planning again.
-    pub async fn act(&self, action: &Action, instance: &str, secrets: &SecretsDir) -> Result<Done, ActError> {
+    pub async fn act(
+        &self,
+        action: &Action,
+        instance: &str,
+        secrets: &SecretsDir,
+        rules: &Rules,
+    ) -> Result<Done, ActError> {
         let what = action.target().to_string();
         let act = Act {
             engine: &self.engine,
             instance,
             what: &what,
         };
-        policy::allows(action).map_err(|why| act.refused(&why))?;
+        policy::allows(action, rules).map_err(|why| act.refused(&why))?;
         match action {
             Action::CreateNetwork { name, labels } => networks::create(&act, name, labels).await,
             Action::CreateSecret { name, source, labels } => {

@@ -1,16 +1,17 @@
-//! What is never sent to the engine, whatever a plan says. The API's admission says the same earlier and better.
+//! What is not sent to the engine, whatever a plan says. The API's admission says the same earlier and better.
 
 use crate::plan::Action;
-use crate::plan::service::ServiceSpec;
+use crate::plan::service::{MountSpec, ServiceSpec};
+use crate::resource::policy::{Asked, AskedPath, Rules};
 
 /// Networks of the engine itself: `host` is the node's own.
 const RESERVED_NETWORKS: [&str; 4] = ["host", "bridge", "none", "ingress"];
 
-/// Whether an action may be sent; if not, why.
-pub(super) fn allows(action: &Action) -> Result<(), String> {
+/// Whether an action may be sent by the rules of its owner's namespace; if not, why.
+pub(super) fn allows(action: &Action, rules: &Rules) -> Result<(), String> {
     match action {
-        Action::CreateService { spec } => allows_service(spec),
-        Action::UpdateService { id, spec, .. } => is_id(id).and_then(|()| allows_service(spec)),
+        Action::CreateService { spec } => allows_service(spec, rules),
+        Action::UpdateService { id, spec, .. } => is_id(id).and_then(|()| allows_service(spec, rules)),
         Action::ReleaseService { id, .. }
         | Action::RemoveService { id, .. }
         | Action::RemoveNetwork { id, .. }
@@ -20,24 +21,63 @@ pub(super) fn allows(action: &Action) -> Result<(), String> {
     }
 }
 
-fn allows_service(spec: &ServiceSpec) -> Result<(), String> {
-    for mount in &spec.container.mounts {
-        if !matches!(mount.mount_type.as_str(), "volume" | "tmpfs") || mount.source.contains('/') {
+fn allows_service(spec: &ServiceSpec, rules: &Rules) -> Result<(), String> {
+    for MountSpec {
+        mount_type,
+        source,
+        target,
+        read_only: _,
+    } in &spec.container.mounts
+    {
+        let is_known = match mount_type.as_str() {
+            "volume" => !source.contains('/'),
+            "tmpfs" => source.is_empty(),
+            "bind" => true,
+            _ => false,
+        };
+        if !is_known {
             return Err(format!(
-                "{} mounts what is the host's; agents have named volumes and tmpfs alone",
-                mount.target
+                "{target} mounts {source} as {mount_type}, which no agent may"
             ));
         }
     }
-    match spec
-        .networks
-        .iter()
-        .find(|name| RESERVED_NETWORKS.contains(&name.as_str()))
-    {
-        Some(name) => Err(format!(
+    let reserved = |name: &&String| RESERVED_NETWORKS.contains(&name.as_str());
+    if let Some(name) = spec.networks.iter().find(reserved) {
+        return Err(format!(
             "the network {name} is the engine's own; use an overlay network"
-        )),
-        None => Ok(()),
+        ));
+    }
+    let refused = rules.judge(&asked(spec), "");
+    match refused.as_slice() {
+        [] => Ok(()),
+        causes => Err(causes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")),
+    }
+}
+
+/// What a service asks for. Its secrets are its own namespace's by their folder.
+fn asked(spec: &ServiceSpec) -> Asked<'_> {
+    let container = &spec.container;
+    let binds = container.mounts.iter().filter(|mount| mount.mount_type == "bind");
+    Asked {
+        image: Some(&container.image),
+        user: Some(container.user.as_str()).filter(|user| !user.is_empty()),
+        paths: binds
+            .map(|mount| AskedPath {
+                source: &mount.source,
+                read_only: mount.read_only,
+            })
+            .collect(),
+        capabilities: container.capabilities.iter().map(String::as_str).collect(),
+        sysctls: container.sysctls.keys().map(String::as_str).collect(),
+        ports: spec.ports.iter().map(|port| port.port).collect(),
+        networks: spec.networks.iter().map(String::as_str).collect(),
+        secrets: Vec::new(),
+        constraints: spec.constraints.iter().map(String::as_str).collect(),
+        is_whole: true,
     }
 }
 
@@ -68,7 +108,7 @@ mod tests {
                 name: "s".to_owned(),
                 users: Default::default(),
             };
-            assert_eq!(allows(&remove).is_ok(), expect, "{id:?}");
+            assert_eq!(allows(&remove, &Rules::default()).is_ok(), expect, "{id:?}");
         }
     }
 }

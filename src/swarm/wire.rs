@@ -65,7 +65,13 @@ wire! {
         "FailureAction" => failure_action: String,
         "Order" => order: String,
     }
-    struct EndpointSpec { "Mode" => mode: String }
+    struct EndpointSpec { "Mode" => mode: String, "Ports" => ports: Vec<Port> }
+    struct Port {
+        "Protocol" => protocol: String,
+        "TargetPort" => target: u32,
+        "PublishedPort" => published: u32,
+        "PublishMode" => mode: String,
+    }
     struct TaskTemplate {
         "ContainerSpec" => container: Container,
         "Resources" => resources: Resources,
@@ -87,6 +93,8 @@ wire! {
         "StopGracePeriod" => stop_grace_period: Option<i64>,
         "ReadOnly" => read_only: bool,
         "Init" => init: Option<bool>,
+        "CapabilityAdd" => capabilities: Vec<String>,
+        "Sysctls" => sysctls: BTreeMap<String, String>,
     }
     struct Mount {
         "Type" => mount_type: String,

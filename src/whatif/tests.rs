@@ -9,6 +9,7 @@ use super::*;
 use crate::plan::observed::Image;
 use crate::resource::lower::{Endpoints, Templates, lower};
 use crate::resource::outlook::{NewNode, Stranded};
+use crate::resource::policy::Rules;
 use crate::resource::{Key, Kind, Object};
 
 const FOREVER: Audience<'_> = Audience(&|| true);
@@ -25,7 +26,13 @@ fn team(name: &str, replicas: u32, memory: &str) -> Owner {
     object.metadata.uid = Some(format!("uid-of-{name}"));
     object.metadata.generation = Some(1);
     Owner {
-        workload: lower(&object, &Templates::new(), &Endpoints::default()).unwrap(),
+        workload: lower(
+            &object,
+            &Templates::new(),
+            &Endpoints::default(),
+            &Rules::default(),
+        )
+        .unwrap(),
         sources: Observed {
             images: [("agent:1".to_owned(), Image::Local)].into(),
             ..Observed::default()

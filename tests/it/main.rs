@@ -21,6 +21,7 @@ mod leaders;
 mod limits;
 mod manifests;
 mod nodes;
+mod policy;
 mod sim;
 mod simulate;
 mod store;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use whoosh::resource::lower::{Endpoints, Templates, lower, template};
 use whoosh::resource::manifest::{Source, load};
+use whoosh::resource::policy::Rules;
 use whoosh::resource::workload::Workload;
 use whoosh::resource::{Kind, Object, validate};
 
@@ -36,7 +37,7 @@ fn workloads() -> BTreeMap<String, Workload> {
         .iter()
         .filter(|object| object.kind.owns_agents())
         .map(|object| {
-            let workload = lower(object, &templates, &Endpoints::default()).unwrap();
+            let workload = lower(object, &templates, &Endpoints::default(), &Rules::default()).unwrap();
             (object.key().to_string(), workload)
         })
         .collect()
@@ -51,6 +52,7 @@ fn examples_are_valid_and_raise_no_warning() {
         [
             "council/default/kickoff",
             "team/default/fleet",
+            "policy/build/build-agents",
             "team/default/payments",
             "agenttemplate/default/code-reviewer"
         ]

@@ -231,6 +231,9 @@ mod tests {
                 "agenttemplates",
                 "agenttemplates/plan",
                 "agenttemplates/history",
+                "policies",
+                "policies/plan",
+                "policies/history",
                 "agents",
                 "agents/log",
             ]

@@ -32,7 +32,7 @@ pub(in crate::api) async fn get(
 
 /// `POST …/{name}/plan`: what would be done if the object in the body were stored. Nothing is.
 ///
-/// The body may be a `List` of the object and the AgentTemplates that would be stored before it. With
+/// The body may be a `List` of the object and the AgentTemplates and Policies that would be stored before it. With
 /// `preview=false` the object is only judged, and the Swarm is not asked.
 pub(in crate::api) async fn propose_change(
     State(api): State<Api>,
@@ -68,7 +68,7 @@ pub(in crate::api) async fn propose_change(
     })
 }
 
-/// The object that a plan is wanted for, and the templates that come with it.
+/// The object that a plan is wanted for, and the templates and Policies that come with it.
 fn unpack(mut body: Value) -> Result<(Value, Vec<Object>), ApiError> {
     let is_list = body.get("kind").and_then(Value::as_str) == Some("List");
     let Some(items) = body
@@ -82,13 +82,13 @@ fn unpack(mut body: Value) -> Result<(Value, Vec<Object>), ApiError> {
     let object = items
         .next()
         .ok_or_else(|| ApiError::BadRequest("the list is empty; its first item is planned".to_owned()))?;
-    let templates: Vec<Object> = items
+    let beside: Vec<Object> = items
         .map(|raw| validated(&raw, Kind::AgentTemplate))
         .collect::<Result<_, _>>()?;
-    match templates.iter().find(|item| item.kind != Kind::AgentTemplate) {
-        None => Ok((object, templates)),
+    match beside.iter().find(|item| !item.kind.shapes_owners()) {
+        None => Ok((object, beside)),
         Some(other) => Err(ApiError::BadRequest(format!(
-            "the list has {} after its first item; only AgentTemplates may stand there",
+            "the list has {} after its first item; only AgentTemplates and Policies may stand there",
             other.kind.with_article()
         ))),
     }
@@ -98,15 +98,22 @@ async fn propose(
     api: &Api,
     live: Option<Object>,
     proposed: Object,
-    templates: &[Object],
+    beside: &[Object],
 ) -> Result<Proposal, ApiError> {
-    let mut shelf = Shelf::read(api, Some(proposed.namespace())).await?;
-    templates.iter().for_each(|template| shelf.put(template));
-    let preview = if proposed.kind == Kind::AgentTemplate {
-        shelf.put(&proposed);
-        of_users(api, &shelf, &proposed).await?
-    } else {
-        preview_of(api, &shelf, &proposed).await?
+    let namespace = proposed.namespace();
+    let mut shelf = Shelf::read(api, Some(namespace)).await?;
+    beside.iter().for_each(|other| shelf.put(other));
+    shelf.put(&proposed);
+    let preview = match proposed.kind {
+        Kind::AgentTemplate => {
+            let users = lowering::users(api, namespace, proposed.name()).await?;
+            preview_of_all(api, &shelf, &users).await?
+        }
+        Kind::Policy => {
+            let owners = lowering::owners(api, Some(namespace)).await?;
+            preview_of_all(api, &shelf, &owners).await?
+        }
+        Kind::Team | Kind::Council | Kind::Agent => preview_of(api, &shelf, &proposed).await?,
     };
     Ok(Proposal {
         live,
@@ -115,21 +122,21 @@ async fn propose(
     })
 }
 
-/// What a template would do to all who use it, as one preview.
-async fn of_users(api: &Api, shelf: &Shelf, template: &Object) -> Result<Preview, ApiError> {
+/// What a template or Policy would do to all whom it concerns, as one preview.
+async fn preview_of_all(api: &Api, shelf: &Shelf, owners: &[Object]) -> Result<Preview, ApiError> {
     let mut all = Preview::default();
-    for user in lowering::users(api, template.namespace(), template.name()).await? {
+    for owner in owners {
         let Preview {
             changes,
             blocked,
             interrupted,
             suspended: _,
-        } = preview_of(api, shelf, &user).await?;
+        } = preview_of(api, shelf, owner).await?;
         all.changes.extend(changes);
         all.interrupted += interrupted;
         all.blocked
             .extend(blocked.into_iter().map(|blocked| PreviewBlocked {
-                agent: format!("{}/{} {}", user.kind.singular(), user.name(), blocked.agent),
+                agent: format!("{}/{} {}", owner.kind.singular(), owner.name(), blocked.agent),
                 ..blocked
             }));
     }

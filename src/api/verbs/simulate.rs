@@ -108,16 +108,16 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
         .map(|object| (object.key(), object))
         .collect();
     let mut replaced: BTreeMap<Key, Option<Object>> = BTreeMap::new();
-    let mut templates: Vec<Object> = Vec::new();
+    let mut shaping: Vec<Object> = Vec::new();
     for raw in &scenario.objects {
         let Admitted {
             object,
             warnings: more,
-        } = proposed(api, raw, &templates).await?;
+        } = proposed(api, raw, &shaping).await?;
         warnings.extend(more);
-        if object.kind == Kind::AgentTemplate {
+        if object.kind.shapes_owners() {
             shelf.put(&object);
-            templates.push(object);
+            shaping.push(object);
         } else {
             let key = object.key();
             replaced.insert(key.clone(), objects.insert(key, object));
@@ -130,11 +130,13 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
             continue;
         };
         let names = lower::template_names(&object.spec);
-        let uses =
-            |template: &Object| template.namespace() == object.namespace() && names.contains(template.name());
+        let is_shaped_by = |other: &Object| {
+            other.namespace() == object.namespace()
+                && (other.kind == Kind::Policy || names.contains(other.name()))
+        };
         let (status, is_changed) = match replaced.remove(&key) {
             Some(before) => (before.and_then(|before| before.status), true),
-            None => (object.status.clone(), templates.iter().any(uses)),
+            None => (object.status.clone(), shaping.iter().any(is_shaped_by)),
         };
         owners.push(Owner {
             sources: api.cache.observe_sources(&Want::of(&workload)).await,
@@ -153,11 +155,11 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
 }
 
 /// An object of the scenario as it would be stored.
-async fn proposed(api: &Api, raw: &Value, templates: &[Object]) -> Result<Admitted, ApiError> {
+async fn proposed(api: &Api, raw: &Value, beside: &[Object]) -> Result<Admitted, ApiError> {
     let key = validated(raw, Kind::Team)?.key();
     match api.store.get(&key).await? {
-        Some(live) => admit(api, raw, &live, templates).await,
-        None => admit_new(api, raw, key.kind, &key.namespace, templates).await,
+        Some(live) => admit(api, raw, &live, beside).await,
+        None => admit_new(api, raw, key.kind, &key.namespace, beside).await,
     }
 }
 

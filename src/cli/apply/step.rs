@@ -7,7 +7,7 @@ use crate::cli::client::{Client, ClientError};
 use crate::cli::{merge, object};
 use crate::resource::manifest::Located;
 use crate::resource::names::LAST_APPLIED;
-use crate::resource::{Key, Object, lower};
+use crate::resource::{Key, Kind, Object, lower};
 
 /// One object that is to be applied.
 pub(crate) struct Item {
@@ -33,10 +33,10 @@ pub(crate) enum Step {
 }
 
 impl Item {
-    /// From checked manifests, in the order in which nothing waits for what comes later: templates first.
+    /// From checked manifests, in the order in which nothing waits for what comes later: Policies, templates, owners.
     pub(crate) fn all(objects: Vec<Located<Object>>) -> Vec<Self> {
         let mut items: Vec<Self> = objects.into_iter().map(Self::new).collect();
-        items.sort_by_key(|item| item.key.kind.owns_agents());
+        items.sort_by_key(|item| (item.key.kind.owns_agents(), item.key.kind != Kind::Policy));
         items
     }
 
@@ -45,10 +45,10 @@ impl Item {
         &self.manifest
     }
 
-    /// Whether roles of the object start from a template.
-    pub(crate) fn uses(&self, template: &Key) -> bool {
-        self.key.namespace == template.namespace
-            && lower::template_names(&self.source.value.spec).contains(&template.name)
+    /// Whether the object is judged by another: by a template that its roles start from, or by a Policy.
+    pub(crate) fn uses(&self, other: &Key) -> bool {
+        let is_named = || lower::template_names(&self.source.value.spec).contains(&other.name);
+        self.key.namespace == other.namespace && (other.kind == Kind::Policy || is_named())
     }
 
     fn new(source: Located<Object>) -> Self {

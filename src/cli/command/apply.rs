@@ -241,7 +241,7 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
                 Err(error) => return Err(error.into()),
             }
         }
-        if item.key.kind == Kind::AgentTemplate {
+        if item.key.kind.shapes_owners() {
             templates.push((item.key.clone(), proposed));
         }
         steps.push(step);

@@ -11,7 +11,7 @@ use crate::cli::{files, object};
 use crate::resource::escape;
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
-use crate::resource::{Kind, yaml};
+use crate::resource::yaml;
 
 /// Arguments of `diff`.
 #[derive(Clone, Debug, clap::Args)]
@@ -63,7 +63,7 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
         let proposed = proposed(&item, live.as_ref());
         differences.push(difference(ctx, &item, &proposed, &templates).await?);
         // What comes after it would find it stored.
-        if item.key.kind == Kind::AgentTemplate {
+        if item.key.kind.shapes_owners() {
             templates.push(proposed);
         }
     }

@@ -9,6 +9,7 @@ use crate::plan::action::{Action, Plan};
 use crate::plan::observed::{Image, Observed, Service, TaskState};
 use crate::plan::plan;
 use crate::resource::names::label;
+use crate::resource::policy::Rules;
 use crate::resource::workload::{DesiredRole, Workload};
 
 /// Numbers that look arbitrary and are the same in every run.
@@ -53,6 +54,7 @@ fn any_workload(dice: &mut Dice) -> Workload {
         progress_deadline: Duration::from_secs(600),
         templates: Vec::new(),
         roles,
+        rules: Rules::default(),
     }
 }
 

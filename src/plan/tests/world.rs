@@ -10,8 +10,9 @@ use crate::plan::observed::{Attached, Image, Network, Node, Observed, Service, T
 use crate::plan::service::ServiceSpec;
 use crate::plan::{plan, tests::model};
 use crate::resource::names::{MANAGER, label};
+use crate::resource::policy::Rules;
 use crate::resource::workload::{
-    Amount, DesiredAgent, DesiredFile, DesiredRole, MissingTemplate, Owner, Workload,
+    Amount, DesiredAgent, DesiredFile, DesiredRole, MissingTemplate, Owner, Withheld, Workload,
 };
 use crate::resource::{Key, Kind};
 
@@ -34,6 +35,7 @@ impl World {
             progress_deadline: Duration::from_secs(600),
             templates: Vec::new(),
             roles: roles.split_whitespace().map(role).collect(),
+            rules: Rules::default(),
         };
         let mut observed = Observed::default();
         observed.nodes.insert("n1".to_owned(), node("alpha"));
@@ -202,6 +204,9 @@ pub(super) fn agent() -> DesiredAgent {
         },
         reservations: Amount::default(),
         mounts: Vec::new(),
+        capabilities: Vec::new(),
+        sysctls: BTreeMap::new(),
+        ports: Vec::new(),
         secrets: Vec::new(),
         configs: Vec::new(),
         health_check: None,
@@ -214,12 +219,12 @@ pub(super) fn agent() -> DesiredAgent {
     }
 }
 
-pub(super) fn missing_template(role: &str) -> MissingTemplate {
-    MissingTemplate {
+pub(super) fn missing_template(role: &str) -> Withheld {
+    Withheld::MissingTemplate(MissingTemplate {
         role: role.to_owned(),
         template: "code-reviewer".to_owned(),
         nearest: None,
-    }
+    })
 }
 
 pub(super) fn file(name: &str, data: Option<&str>) -> DesiredFile {

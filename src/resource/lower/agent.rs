@@ -5,9 +5,10 @@ use std::time;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::agent_spec::{AgentSpec, ConfigFile, HealthCheck, Resources, SecretFile};
+use super::super::agent_spec::{AgentSpec, ConfigFile, HealthCheck, HostAccess, Resources, SecretFile};
 use super::super::duration::Duration;
 use super::super::path;
+use super::super::policy::bare_capability;
 use super::super::quantity::{Measure, QuantityError};
 use super::super::validate::{Cause, CauseReason};
 use super::super::workload::{Amount, DesiredAgent, DesiredFile, DesiredHealthCheck};
@@ -57,7 +58,13 @@ pub(super) fn lower(
         stop_grace_period: _,
         user,
         networks,
+        host,
     } = agent;
+    let HostAccess {
+        capabilities,
+        sysctls,
+        ports,
+    } = host.unwrap_or_default();
     let (limits, reservations) = amounts(&resources.unwrap_or_default()).map_err(|error| {
         let field = path::field(at, "resources");
         vec![Cause::new(field, CauseReason::Invalid, error.to_string())]
@@ -71,6 +78,17 @@ pub(super) fn lower(
         limits,
         reservations,
         mounts: mounts.unwrap_or_default(),
+        capabilities: capabilities
+            .iter()
+            .flatten()
+            .map(|name| bare_capability(name))
+            .collect(),
+        sysctls: sysctls
+            .into_iter()
+            .flatten()
+            .map(|sysctl| (sysctl.name, sysctl.value))
+            .collect(),
+        ports: ports.unwrap_or_default(),
         secrets: secrets.into_iter().flatten().map(secret).collect(),
         configs: configs.into_iter().flatten().map(config).collect(),
         health_check: health_check.and_then(check),
@@ -102,12 +120,15 @@ fn text_length(agent: &DesiredAgent) -> usize {
         image,
         user,
         networks,
+        capabilities,
+        sysctls,
+        ports: _,
         limits: _,
         reservations: _,
         stop_grace_period: _,
         model: _,
     } = agent;
-    let variables = env.iter().flat_map(|(name, value)| [name, value]);
+    let variables = env.iter().chain(sysctls).flat_map(|(name, value)| [name, value]);
     let files = secrets
         .iter()
         .chain(configs)
@@ -115,7 +136,7 @@ fn text_length(agent: &DesiredAgent) -> usize {
     let mounts = mounts
         .iter()
         .flat_map(|mount| [Some(&mount.target), mount.source.as_ref()]);
-    let lists = [command, args, constraints, preferences, networks];
+    let lists = [command, args, capabilities, constraints, preferences, networks];
     let check = health_check.iter().flat_map(|check| &check.command);
     let others = [image]
         .into_iter()

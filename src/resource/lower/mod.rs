@@ -18,8 +18,9 @@ use super::kinds::TemplateStatus;
 use super::names::DEFAULT_NETWORK;
 use super::nearest;
 use super::object::Object;
+use super::policy::{Asked, Rules};
 use super::validate::{Cause, CauseReason, Invalid, merged};
-use super::workload::{DesiredAgent, DesiredRole, MissingTemplate, Owner, Workload};
+use super::workload::{DesiredAgent, DesiredRole, MissingTemplate, Owner, Withheld, Workload};
 use declared::{Declared, DeclaredRole};
 
 /// How long agents may take to be ready, when a Council's formation names no deadline.
@@ -73,11 +74,16 @@ pub fn template_names(spec: &Value) -> BTreeSet<String> {
 }
 
 /// Lowers a valid Team or Council: every default filled in, every quantity in the engine's units. A role whose
-/// template is not among `templates` says so.
+/// template is not among `templates` says so, and so does one that asks for more than `rules` allow.
 ///
 /// # Errors
 /// Every problem that only shows after merging. It stays until somebody edits the object or one of its templates.
-pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> Result<Workload, Invalid> {
+pub fn lower(
+    object: &Object,
+    templates: &Templates,
+    endpoints: &Endpoints,
+    rules: &Rules,
+) -> Result<Workload, Invalid> {
     let declared = declared::read(object)?;
     let lowering = Lowering {
         owner: Owner::of(object),
@@ -85,6 +91,7 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
         declared: &declared,
         templates,
         endpoints,
+        rules,
     };
     let mut roles = Vec::new();
     let mut causes = Vec::new();
@@ -103,6 +110,7 @@ pub fn lower(object: &Object, templates: &Templates, endpoints: &Endpoints) -> R
         progress_deadline: declared.deadline.map_or(PROGRESS_DEADLINE, |deadline| deadline.0),
         templates: lowering.used_templates(),
         roles,
+        rules: rules.clone(),
         owner: lowering.owner,
     })
 }
@@ -114,6 +122,7 @@ struct Lowering<'a> {
     declared: &'a Declared,
     templates: &'a Templates,
     endpoints: &'a Endpoints,
+    rules: &'a Rules,
 }
 
 impl Lowering<'_> {
@@ -123,10 +132,10 @@ impl Lowering<'_> {
             vec![Cause::new("spec.roles", CauseReason::Invalid, message)]
         })?;
         let agent = match &role.template {
-            None => Ok(self.agent(role, None)?),
+            None => self.agent(role, None)?,
             Some(name) => match self.templates.get(name) {
-                Some(template) => Ok(self.agent(role, Some(&template.agent))?),
-                None => Err(self.missing(role, name)),
+                Some(template) => self.agent(role, Some(&template.agent))?,
+                None => Err(Withheld::MissingTemplate(self.missing(role, name))),
             },
         };
         Ok(DesiredRole {
@@ -138,14 +147,31 @@ impl Lowering<'_> {
     }
 
     /// The agent of a role: the template's block, under the object's, under the role's own.
-    fn agent(&self, role: &DeclaredRole, template: Option<&AgentSpec>) -> Result<DesiredAgent, Vec<Cause>> {
+    fn agent(
+        &self,
+        role: &DeclaredRole,
+        template: Option<&AgentSpec>,
+    ) -> Result<Result<DesiredAgent, Withheld>, Vec<Cause>> {
         let own = [&self.declared.defaults, &role.agent];
         let layers: Vec<&AgentSpec> = template.into_iter().chain(own).collect();
         let agent = merged::check(&layers, false, &role.path)?;
         let grace = agent::stop_grace_period(&agent);
+        let denied = self.denied(&agent, &role.path);
         let work = &self.declared.work;
         let env = identity::environment(&self.owner, &role.name, &agent, work, self.endpoints, grace);
-        agent::lower(agent, env, self.network, &role.path)
+        let agent = agent::lower(agent, env, self.network, &role.path)?;
+        Ok(match denied {
+            causes if causes.is_empty() => Ok(agent),
+            causes => Err(Withheld::Denied(Invalid { causes })),
+        })
+    }
+
+    /// What Policies refuse of a merged block, on the object's own network.
+    fn denied(&self, agent: &AgentSpec, at: &str) -> Vec<Cause> {
+        let mut asked = Asked::of(agent);
+        asked.networks.push(self.network);
+        asked.is_whole = true;
+        self.rules.judge(&asked, at)
     }
 
     fn missing(&self, role: &DeclaredRole, template: &str) -> MissingTemplate {

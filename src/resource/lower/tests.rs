@@ -28,7 +28,7 @@ fn lowered(kind: Kind, spec: Value, templates: Value) -> Result<Workload, Invali
     let templates = templates.as_object().unwrap().iter();
     let templates = templates.filter_map(|(name, spec)| template(&stored_template(name, spec.clone())));
     let templates = templates.collect();
-    lower(&object(kind, spec), &templates, &endpoints())
+    lower(&object(kind, spec), &templates, &endpoints(), &Rules::default())
 }
 
 fn stored_template(name: &str, spec: Value) -> Object {
@@ -93,6 +93,9 @@ fn a_bare_team_gets_every_default() {
             memory_bytes: 512 << 20,
         },
         mounts: Vec::new(),
+        capabilities: Vec::new(),
+        sysctls: BTreeMap::new(),
+        ports: Vec::new(),
         secrets: Vec::new(),
         configs: Vec::new(),
         health_check: None,
@@ -410,4 +413,27 @@ fn an_agent_that_the_swarm_could_not_carry_is_refused() {
           Swarm takes 700 KiB: move what is large into configs"
         ]
     );
+}
+
+#[test]
+fn what_no_policy_allows_is_withheld_from_its_role_alone() {
+    let bind = json!([{"target": "/host", "type": "bind", "source": "/srv"}]);
+    for (template, defaults, role) in [
+        (json!({"mounts": bind.clone()}), json!({}), json!({})),
+        (json!({}), json!({"mounts": bind.clone()}), json!({})),
+        (json!({}), json!({}), json!({"mounts": bind.clone()})),
+    ] {
+        let mut defaults = defaults;
+        defaults["image"] = json!("agent:1");
+        let spec = json!({
+            "defaults": defaults,
+            "roles": [{"name": "a", "template": "t", "agent": role}, {"name": "b"}],
+        });
+        let workload = lowered(Kind::Team, spec, json!({"t": template})).unwrap();
+        let denied: Vec<_> = workload.denied().map(|cause| cause.field.as_str()).collect();
+        assert_eq!(denied[0], "spec.roles[0].agent.mounts");
+        let in_defaults = workload.roles[1].agent.is_err();
+        assert_eq!(in_defaults, defaults.get("mounts").is_some());
+        assert_eq!(workload.missing_templates().count(), 0);
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Located, Problem};
 use crate::resource::Object;
 use crate::resource::lower::{self, Endpoints, Templates};
+use crate::resource::policy::Rules;
 
 /// Every problem of a merged spec. Templates that are not among the objects are not missed here.
 pub(super) fn problems(objects: &[Located<Object>]) -> Vec<Problem> {
@@ -20,7 +21,7 @@ pub(super) fn problems(objects: &[Located<Object>]) -> Vec<Problem> {
     owners
         .flat_map(|owner| {
             let templates = templates.get(owner.value.namespace()).unwrap_or(&none);
-            let lowered = lower::lower(&owner.value, templates, &Endpoints::default());
+            let lowered = lower::lower(&owner.value, templates, &Endpoints::default(), &Rules::unknown());
             let causes = lowered.err().map(|invalid| invalid.causes).unwrap_or_default();
             causes.into_iter().map(|cause| owner.problem(cause))
         })

@@ -37,6 +37,15 @@ pub(super) fn check(block: &Node<'_>, causes: &mut Causes) {
     files(block, causes);
     health_check(&block.field("healthCheck"), causes);
     networks(&block.field("networks"), causes);
+    host(&block.field("host"), causes);
+}
+
+fn host(host: &Node<'_>, causes: &mut Causes) {
+    causes.texts(&host.field("capabilities"), syntax::capability);
+    for sysctl in host.field("sysctls").items() {
+        causes.text(&sysctl.field("name"), syntax::sysctl);
+        causes.text(&sysctl.field("value"), syntax::line);
+    }
 }
 
 fn env(list: &Node<'_>, causes: &mut Causes) {
@@ -102,6 +111,11 @@ fn mounts(list: &Node<'_>, causes: &mut Causes) {
                 causes.add(&source, CauseReason::Required, message);
             }
             ("volume", true) => causes.text(&source, syntax::volume),
+            ("bind", false) => {
+                let message = "is required: the node's path, like \"/srv/models\"";
+                causes.add(&source, CauseReason::Required, message);
+            }
+            ("bind", true) => causes.text(&source, syntax::absolute_path),
             ("tmpfs", true) => {
                 let message = "must not be set for a tmpfs, which comes from nowhere";
                 causes.add(&source, CauseReason::Forbidden, message);

@@ -6,6 +6,7 @@ mod agent;
 mod cause;
 pub(super) mod merged;
 mod metadata;
+mod policy;
 mod spec;
 mod syntax;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use super::kind::Kind;
 use super::kinds::{AgentTemplateSpec, CouncilSpec, TeamSpec};
 use super::nearest;
 use super::object::{API_VERSION, Object};
+use super::policy_spec::PolicySpec;
 use super::schema::{self, quoted};
 use view::{Causes, Node};
 
@@ -181,6 +183,7 @@ fn typed(raw: Value) -> Result<Object, Invalid> {
         Kind::Team => serde_json::from_value::<TeamSpec>(spec).map(drop),
         Kind::Council => serde_json::from_value::<CouncilSpec>(spec).map(drop),
         Kind::AgentTemplate => serde_json::from_value::<AgentTemplateSpec>(spec).map(drop),
+        Kind::Policy => serde_json::from_value::<PolicySpec>(spec).map(drop),
         Kind::Agent => Ok(()),
     }
     .map_err(|error| refused("spec", error))?;

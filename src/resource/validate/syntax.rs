@@ -2,8 +2,53 @@
 
 use super::super::image::ImageRef;
 use super::super::nearest;
+use super::super::policy::bare_capability;
 use super::super::schema::quoted;
 
+/// Linux' capabilities (`capabilities(7)`), without `CAP_`.
+const CAPABILITIES: [&str; 41] = [
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
 /// The longest DNS-1123 label, and the longest name in a label key or value.
 const LABEL_MAX: usize = 63;
 /// What one environment variable may hold on Linux, a little less than `MAX_ARG_STRLEN`.
@@ -224,13 +269,34 @@ pub(super) fn secret_path(text: &str) -> Checked {
 pub(super) fn volume(text: &str) -> Checked {
     if text.starts_with(['/', '.', '~']) {
         return Err(format!(
-            "must be the name of a volume, got the path {}: folders of the host cannot be mounted",
+            "must be the name of a volume, got the path {}: a path of the node is mounted with `type: bind`, where a \
+             Policy allows it",
             quoted(text)
         ));
     }
     check(text.len() >= 2 && is_word(text, is_alphanumeric, is_name), || {
         format!(
             "must be the name of a volume, like \"agent-cache\", got {}",
+            quoted(text)
+        )
+    })
+}
+
+/// A Linux capability, with or without `CAP_`.
+pub(super) fn capability(text: &str) -> Checked {
+    let bare = bare_capability(text);
+    check(CAPABILITIES.contains(&bare.as_str()), || {
+        let hint = nearest::hint(&bare, CAPABILITIES);
+        format!("{} is no Linux capability{hint}", quoted(text))
+    })
+}
+
+/// A kernel parameter's name.
+pub(super) fn sysctl(text: &str) -> Checked {
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| is_name(c) && c != '.');
+    check(text.contains('.') && text.split('.').all(is_part), || {
+        format!(
+            "must be a kernel parameter's name, like \"net.core.somaxconn\", got {}",
             quoted(text)
         )
     })

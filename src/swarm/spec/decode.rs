@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{DEFAULT_RESTART_DELAY_NANOS, DEFAULT_STOP_GRACE_NANOS, is_ours};
-use crate::plan::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
+use crate::plan::service::{
+    ContainerSpec, FileRef, MountSpec, PortSpec, RestartPolicy, ServiceSpec, UpdatePolicy,
+};
+use crate::resource::policy::bare_capability;
 use crate::resource::workload::{Amount, DesiredHealthCheck};
 use crate::swarm::wire;
 
@@ -41,6 +44,7 @@ pub(in crate::swarm) fn decode(spec: &wire::Spec) -> ServiceSpec {
         restart: restart(task.restart),
         update: update(spec.update.as_ref()),
         dnsrr: spec.endpoint.mode == "dnsrr",
+        ports: spec.endpoint.ports.iter().map(port).collect(),
         container: container(task.container),
     }
 }
@@ -68,6 +72,12 @@ fn container(from: wire::Container) -> ContainerSpec {
         env: from.env.iter().map(|line| variable(line)).collect(),
         user: from.user,
         mounts: from.mounts.into_iter().map(mount).collect(),
+        capabilities: from
+            .capabilities
+            .iter()
+            .map(|name| bare_capability(name))
+            .collect(),
+        sysctls: from.sysctls,
         secrets: from
             .secrets
             .into_iter()
@@ -106,6 +116,15 @@ fn mount(from: wire::Mount) -> MountSpec {
         mount_type: from.mount_type,
         source: from.source,
         read_only: from.read_only,
+    }
+}
+
+fn port(from: &wire::Port) -> PortSpec {
+    PortSpec {
+        port: from.published,
+        target: from.target,
+        protocol: from.protocol.clone(),
+        of_node: from.mode == "host",
     }
 }
 

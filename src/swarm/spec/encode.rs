@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Ids, decode, is_ours};
-use crate::plan::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
+use crate::plan::service::{
+    ContainerSpec, FileRef, MountSpec, PortSpec, RestartPolicy, ServiceSpec, UpdatePolicy,
+};
 use crate::resource::workload::{Amount, DesiredHealthCheck};
 use crate::swarm::wire;
 
@@ -36,6 +38,7 @@ pub(in crate::swarm) fn encode(want: &ServiceSpec, base: Option<&Value>, ids: &I
         restart,
         update,
         dnsrr,
+        ports,
     } = want;
     draft.put("/Name", json!(name));
     if draft.differs(labels, |have| &have.labels) {
@@ -76,6 +79,14 @@ pub(in crate::swarm) fn encode(want: &ServiceSpec, base: Option<&Value>, ids: &I
     }
     if draft.differs(dnsrr, |have| &have.dnsrr) {
         draft.put("/EndpointSpec/Mode", json!(if *dnsrr { "dnsrr" } else { "vip" }));
+    }
+    if draft.differs(ports, |have| &have.ports) {
+        let ports: Vec<Value> = ports.iter().map(port_json).collect();
+        draft.put_or_remove(
+            "/EndpointSpec",
+            "Ports",
+            (!ports.is_empty()).then(|| json!(ports)),
+        );
     }
     draft.container(container, ids);
     draft.json
@@ -126,6 +137,8 @@ impl Draft {
             env,
             user,
             mounts,
+            capabilities,
+            sysctls,
             secrets,
             configs,
             health_check,
@@ -164,6 +177,21 @@ impl Draft {
             self.list("/TaskTemplate/ContainerSpec/Mounts", entries, |entry| {
                 text(entry, "/Target")
             });
+        }
+        if self.differs(capabilities, |have| &have.container.capabilities) {
+            let names: Vec<String> = capabilities.iter().map(|name| capability(name)).collect();
+            self.put_or_remove(
+                CONTAINER,
+                "CapabilityAdd",
+                (!names.is_empty()).then(|| json!(names)),
+            );
+        }
+        if self.differs(sysctls, |have| &have.container.sysctls) {
+            self.put_or_remove(
+                CONTAINER,
+                "Sysctls",
+                (!sysctls.is_empty()).then(|| json!(sysctls)),
+            );
         }
         if self.differs(secrets, |have| &have.container.secrets) {
             let entries = secrets
@@ -350,6 +378,25 @@ fn mount_json(mount: &MountSpec) -> Value {
         read_only,
     } = mount;
     json!({"Type": mount_type, "Source": source, "Target": target, "ReadOnly": read_only})
+}
+
+/// As the engine writes it: `ALL` is no capability by itself.
+fn capability(name: &str) -> String {
+    match name {
+        "ALL" => name.to_owned(),
+        name => format!("CAP_{name}"),
+    }
+}
+
+fn port_json(port: &PortSpec) -> Value {
+    let PortSpec {
+        port,
+        target,
+        protocol,
+        of_node,
+    } = port;
+    let mode = if *of_node { "host" } else { "ingress" };
+    json!({"Protocol": protocol, "TargetPort": target, "PublishedPort": port, "PublishMode": mode})
 }
 
 /// A file that everybody in the container may read and nobody may write, as `docker service create` makes it.

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::service::{ContainerSpec, FileRef, MountSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
+use crate::plan::service::{
+    ContainerSpec, FileRef, MountSpec, PortSpec, RestartPolicy, ServiceSpec, UpdatePolicy,
+};
 use crate::resource::workload::{Amount, DesiredHealthCheck};
 use crate::swarm::wire;
 
@@ -76,6 +78,14 @@ impl Draw {
                     source: draw.word(),
                     read_only: draw.flag(),
                 }),
+                capabilities: self
+                    .many(|draw| format!("CAP{}", draw.number()))
+                    .into_iter()
+                    .collect(),
+                sysctls: self
+                    .many(|draw| (format!("net.s{}", draw.number()), draw.word()))
+                    .into_iter()
+                    .collect(),
                 secrets: self.many(|draw| draw.file("secret")),
                 configs: self.many(|draw| draw.file("config")),
                 health_check: self.maybe(|draw| DesiredHealthCheck {
@@ -109,6 +119,15 @@ impl Draw {
                 parallelism: u64::from(self.number()),
             },
             dnsrr: self.flag(),
+            ports: self
+                .many(|draw| PortSpec {
+                    port: draw.number(),
+                    target: draw.number(),
+                    protocol: "tcp".into(),
+                    of_node: draw.flag(),
+                })
+                .into_iter()
+                .collect(),
         }
     }
 }
@@ -154,7 +173,7 @@ fn foreign() -> Value {
         "Mode": {"Replicated": {"Replicas": 1}},
         "UpdateConfig": {"Parallelism": 1, "Monitor": 9},
         "RollbackConfig": {"Parallelism": 2},
-        "EndpointSpec": {"Mode": "dnsrr", "Ports": [{"TargetPort": 1}]},
+        "EndpointSpec": {"Mode": "dnsrr"},
     })
 }
 
@@ -193,7 +212,6 @@ fn what_is_not_ours_stays() {
         "/TaskTemplate/ForceUpdate",
         "/UpdateConfig/Monitor",
         "/RollbackConfig",
-        "/EndpointSpec/Ports",
     ];
     let mut draw = Draw(SmallRng::seed_from_u64(2));
     for round in 0..200 {

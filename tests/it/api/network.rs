@@ -53,8 +53,12 @@ impl Door {
         }
     }
 
-    async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
         answer(self.request(Method::GET, path, token)).await
+    }
+
+    pub(super) async fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
+        answer(self.request(Method::POST, path, token).json(body)).await
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use whoosh::plan;
 use whoosh::resource::lower::{self, Endpoints, Templates};
+use whoosh::resource::policy::Rules;
 use whoosh::resource::{Key, Kind};
 use whoosh::swarm::{SecretsDir, Want};
 
@@ -50,7 +51,7 @@ async fn bring_about(server: &Server, name: &str) {
     let small = Key::new(Kind::AgentTemplate, "default", "small");
     let small = server.store.get(&small).await.unwrap().unwrap();
     let templates = Templates::from_iter(lower::template(&small));
-    let workload = lower::lower(&object, &templates, &Endpoints::default()).unwrap();
+    let workload = lower::lower(&object, &templates, &Endpoints::default(), &Rules::default()).unwrap();
     let observed = server.cache.observe(&Want::of(&workload)).await.unwrap();
     let instance = server.store.instance_id().await.unwrap();
     for action in plan::plan(&workload, &observed, &instance)
@@ -60,7 +61,7 @@ async fn bring_about(server: &Server, name: &str) {
     {
         let swarm = server.cache.swarm();
         swarm
-            .act(&action, &instance, &SecretsDir::default())
+            .act(&action, &instance, &SecretsDir::default(), &Rules::default())
             .await
             .unwrap();
     }

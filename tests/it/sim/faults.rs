@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use whoosh::plan::Action;
 use whoosh::plan::action::Target;
+use whoosh::resource::policy::Rules;
 use whoosh::sim::Settings;
 use whoosh::sim::faults::{Class, Fault, Point};
 use whoosh::swarm::{ActError, Done, Tuning, Want};
@@ -207,6 +208,7 @@ async fn events_get_lost_and_the_list_finds_out() {
                 &Action::RemoveService { id, name, uid },
                 &stage.instance,
                 &stage.secrets,
+                &Rules::default(),
             )
             .await
             .unwrap();

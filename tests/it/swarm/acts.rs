@@ -7,6 +7,7 @@ use whoosh::plan::Action;
 use whoosh::plan::observed::Blob;
 use whoosh::plan::service::{FileRef, MountSpec};
 use whoosh::resource::names::label;
+use whoosh::resource::policy::Rules;
 use whoosh::swarm::{ActError, Done, LogLine, LogOptions, LogSource, SecretsDir, Swarm, Want};
 
 use super::proxy::{Fault, Proxy};
@@ -330,6 +331,8 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         source: "/".into(),
         read_only: true,
     });
+    let mut capability = base.clone();
+    capability.container.capabilities.insert("SYS_ADMIN".into());
     let mut host_network = base.clone();
     host_network.networks.insert("host".into());
     let mut constraint = base.clone();
@@ -341,7 +344,14 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         path: "x".into(),
     });
     for (spec, expect) in [
-        (bind, "refused: /host mounts what is the host's"),
+        (
+            bind,
+            "refused: mounts: mounts / of its node, which leads to the Docker socket",
+        ),
+        (
+            capability,
+            "refused: host.capabilities: adds the capability SYS_ADMIN",
+        ),
         (host_network, "refused: the network host is the engine's own"),
         (constraint, "refused: constraint expected one operator"),
         (secret, "no-such-secret is not in the Swarm"),
@@ -372,10 +382,15 @@ async fn networks_made_at_the_same_time_all_get_addresses() {
     let operators: Vec<Swarm> = (0..4).map(|_| Swarm::connect(&host(engine)).unwrap()).collect();
     let create = |(number, swarm): (usize, Swarm)| {
         let (name, labels) = (format!("{}_{number}", stage.network), stage.labels());
-        let (instance, secrets) = (&stage.instance, &stage.secrets);
+        let (instance, secrets, &Rules::default()) = (&stage.instance, &stage.secrets, &Rules::default());
         async move {
             swarm
-                .act(&Action::CreateNetwork { name, labels }, instance, secrets)
+                .act(
+                    &Action::CreateNetwork { name, labels },
+                    instance,
+                    secrets,
+                    &Rules::default(),
+                )
                 .await
         }
     };
@@ -420,7 +435,10 @@ async fn a_create_whose_answer_is_lost_is_found_and_not_repeated() {
     let create = Action::CreateService {
         spec: Box::new(stage.spec(1)),
     };
-    let done = swarm.act(&create, &stage.instance, &stage.secrets).await.unwrap();
+    let done = swarm
+        .act(&create, &stage.instance, &stage.secrets, &Rules::default())
+        .await
+        .unwrap();
     assert!(matches!(done, Done::AlreadyThere(_)), "{done:?}");
     assert_eq!(swarm.calls().by_route["POST /services/create"], 1);
 
@@ -438,7 +456,10 @@ async fn a_create_whose_answer_is_lost_is_found_and_not_repeated() {
         spec: Box::new(spec),
     };
     assert_eq!(
-        swarm.act(&update, &stage.instance, &stage.secrets).await.unwrap(),
+        swarm
+            .act(&update, &stage.instance, &stage.secrets, &Rules::default())
+            .await
+            .unwrap(),
         Done::Updated
     );
     assert_eq!(swarm.calls().by_route["POST /services/{id}/update"], 1);
@@ -447,7 +468,7 @@ async fn a_create_whose_answer_is_lost_is_found_and_not_repeated() {
     let name = stage.spec(1).name;
     let remove = Action::RemoveService { id, name, uid };
     let error = swarm
-        .act(&remove, &stage.instance, &stage.secrets)
+        .act(&remove, &stage.instance, &stage.secrets, &Rules::default())
         .await
         .unwrap_err();
     assert!(matches!(error, ActError::Unavailable { .. }), "{error:?}");

@@ -12,6 +12,7 @@ use whoosh::plan::observed::{Observed, Service, TaskState};
 use whoosh::plan::service::{ContainerSpec, RestartPolicy, ServiceSpec, UpdatePolicy};
 use whoosh::plan::{Action, SecretSource};
 use whoosh::resource::names::{MANAGER, label};
+use whoosh::resource::policy::Rules;
 use whoosh::resource::workload::{Amount, DesiredHealthCheck};
 use whoosh::resource::{Key, Kind};
 use whoosh::swarm::{ActError, Cache, Done, SecretsDir, Swarm, Trigger, Tuning, Want};
@@ -139,6 +140,8 @@ impl Stage {
                 env: BTreeMap::new(),
                 user: String::new(),
                 mounts: Vec::new(),
+                capabilities: BTreeSet::new(),
+                sysctls: BTreeMap::new(),
                 secrets: Vec::new(),
                 configs: Vec::new(),
                 // The image comes with the agent's, which bash does not meet.
@@ -158,6 +161,7 @@ impl Stage {
             constraints: Vec::new(),
             preferences: Vec::new(),
             networks: BTreeSet::from([self.network.clone()]),
+            ports: BTreeSet::new(),
             restart: RestartPolicy {
                 always: true,
                 delay: Duration::from_secs(1),
@@ -174,7 +178,10 @@ impl Stage {
     }
 
     pub(crate) async fn act(&self, action: &Action) -> Result<Done, ActError> {
-        let done = self.swarm.act(action, &self.instance, &self.secrets).await;
+        let done = self
+            .swarm
+            .act(action, &self.instance, &self.secrets, &Rules::default())
+            .await;
         self.cache.invalidate(&self.owner);
         done
     }

@@ -113,8 +113,8 @@ fn mounts_and_files_have_their_places() {
              \"..\", doubled or trailing \"/\", got \"/a/../b\"",
             "spec.roles[0].agent.mounts[2].source: is required: the name of the volume, like \"agent-cache\"",
             "spec.roles[0].agent.mounts[3].source: must not be set for a tmpfs, which comes from nowhere",
-            "spec.roles[0].agent.mounts[4].source: must be the name of a volume, got the path \"/var/run\": folders of \
-             the host cannot be mounted",
+            "spec.roles[0].agent.mounts[4].source: must be the name of a volume, got the path \"/var/run\": a path of \
+             the node is mounted with `type: bind`, where a Policy allows it",
             "spec.roles[0].agent.mounts: two of the agent's files are at \"/a\" (in mounts and mounts); move one of them",
         ],
     );

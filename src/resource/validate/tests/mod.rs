@@ -66,7 +66,7 @@ fn what_an_object_is_must_be_known() {
         &json!({}),
         &[
             "apiVersion: is required: \"chorus.services/v1\"",
-            "kind: is required: one of Team, Council, AgentTemplate",
+            "kind: is required: one of Team, Council, AgentTemplate, Policy",
             "metadata.name: is required",
         ],
     );
@@ -74,7 +74,7 @@ fn what_an_object_is_must_be_known() {
         &json!({"apiVersion": "v1", "kind": "Taem", "metadata": {"name": "a"}, "specs": {}}),
         &[
             "apiVersion: must be \"chorus.services/v1\", got \"v1\"",
-            "kind: must be one of Team, Council, AgentTemplate, got \"Taem\" (did you mean \"Team\"?)",
+            "kind: must be one of Team, Council, AgentTemplate, Policy, got \"Taem\" (did you mean \"Team\"?)",
             "specs: unknown field (did you mean \"spec\"?)",
         ],
     );
@@ -191,7 +191,7 @@ fn fields_must_fit_the_schema() {
         &agent(json!({"volumes": [], "imgae": "x"})),
         &[
             "spec.roles[0].agent.volumes: unknown field; known here: args, capabilities, command, configs, env, \
-             expertise, healthCheck, image, model, mounts, networks, placement, resources, secrets, stopGracePeriod, \
+             expertise, healthCheck, host, image, model, mounts, networks, placement, resources, secrets, stopGracePeriod, \
              systemPrompt, user",
             "spec.roles[0].agent.imgae: unknown field (did you mean \"image\"?)",
         ],
@@ -338,7 +338,7 @@ fn one_problem_hides_no_other() {
             "spec.defaults.imgae: unknown field (did you mean \"image\"?)",
             "spec.roles[0].replicas: must be between 0 and 10000, got -1",
             "spec.roles[0].agent.x: unknown field; known here: args, capabilities, command, configs, env, expertise, \
-             healthCheck, image, model, mounts, networks, placement, resources, secrets, stopGracePeriod, systemPrompt, \
+             healthCheck, host, image, model, mounts, networks, placement, resources, secrets, stopGracePeriod, systemPrompt, \
              user",
             "spec.roles[0].agent.image: is required: an agent's image is set in the role's agent block, in its \
              template or in spec.defaults",

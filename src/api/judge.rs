@@ -1,0 +1,148 @@
+//! What only shows beside other objects: problems of the merged spec, what Policies refuse, and warnings.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::lowering::{self, Shelf};
+use super::state::Api;
+use super::status::ApiError;
+use crate::plan;
+use crate::plan::action::Blocked;
+use crate::resource::agent_spec::AgentSpec;
+use crate::resource::condition::Reason;
+use crate::resource::policy::{Asked, Usage};
+use crate::resource::validate::{self, Cause};
+use crate::resource::workload::Workload;
+use crate::resource::{Kind, Object};
+use crate::swarm::Want;
+
+/// How long the Swarm may take to be asked for a warning; without an answer there is none.
+const GLANCE: Duration = Duration::from_secs(2);
+
+/// Judges an object that is valid by itself, as if what is `beside` it were stored; what comes back are warnings.
+///
+/// A spec that does not change is not judged again: its template may have become bad since, or a Policy stricter, and
+/// its labels can still be edited.
+///
+/// # Errors
+/// 422 with every cause.
+pub(super) async fn judge(
+    api: &Api,
+    object: &Object,
+    old: Option<&Object>,
+    beside: &[Object],
+) -> Result<Vec<String>, ApiError> {
+    let mut warnings = validate::warnings(object);
+    if beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
+        return Ok(warnings);
+    }
+    let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
+    beside.iter().for_each(|other| shelf.put(other));
+    shelf.put(object);
+    let causes = match object.kind {
+        Kind::AgentTemplate => {
+            let users = lowering::users(api, object.namespace(), object.name()).await?;
+            warnings.extend(bad_from_now_on(api, &shelf, &users));
+            of_template(&shelf, object)
+        }
+        Kind::Policy => {
+            let owners = lowering::owners(api, Some(object.namespace())).await?;
+            warnings.extend(bad_from_now_on(api, &shelf, &owners));
+            Vec::new()
+        }
+        Kind::Team | Kind::Council => match shelf.lower(api, object) {
+            Ok(workload) => {
+                let mut causes: Vec<Cause> = workload.denied().cloned().collect();
+                causes.extend(over_quota(api, &shelf, object, old, &workload).await?);
+                if causes.is_empty() {
+                    warnings.extend(obstacles(api, &workload).await);
+                }
+                causes
+            }
+            Err(invalid) => invalid.causes,
+        },
+        Kind::Agent => Vec::new(),
+    };
+    match causes.as_slice() {
+        [] => Ok(warnings),
+        _ => Err(ApiError::Invalid {
+            kind: object.kind,
+            name: object.name().to_owned(),
+            causes,
+        }),
+    }
+}
+
+/// What Policies refuse of a template by itself, whoever uses it.
+fn of_template(shelf: &Shelf, template: &Object) -> Vec<Cause> {
+    // A spec that is no agent block was refused before.
+    let agent: AgentSpec = serde_json::from_value(template.spec.clone()).unwrap_or_default();
+    shelf
+        .rules(template.namespace())
+        .judge(&Asked::of(&agent), "spec")
+}
+
+/// What owners are told whose agents are left as they are from now on.
+fn bad_from_now_on(api: &Api, shelf: &Shelf, owners: &[Object]) -> Vec<String> {
+    let mut told = Vec::new();
+    for owner in owners {
+        let why = match shelf.lower(api, owner) {
+            Ok(workload) => {
+                let causes: Vec<Cause> = workload.denied().cloned().collect();
+                if causes.is_empty() {
+                    continue;
+                }
+                let invalid = validate::Invalid { causes };
+                format!("asks for what is not allowed: {invalid}")
+            }
+            Err(invalid) => format!("would not be valid any more: {invalid}"),
+        };
+        told.push(format!("{} {why}", owner.key()));
+    }
+    told
+}
+
+/// What the namespace would declare too much with `object` in the place of `old`.
+async fn over_quota(
+    api: &Api,
+    shelf: &Shelf,
+    object: &Object,
+    old: Option<&Object>,
+    workload: &Workload,
+) -> Result<Vec<Cause>, ApiError> {
+    let rules = shelf.rules(object.namespace());
+    if !rules.has_quota() {
+        return Ok(Vec::new());
+    }
+    let usage = |object: &Object| shelf.lower(api, object).map(|workload| Usage::of(&workload));
+    let mut others = Usage::default();
+    for owner in lowering::owners(api, Some(object.namespace())).await? {
+        if owner.key() != object.key() {
+            others += usage(&owner).unwrap_or_default();
+        }
+    }
+    let (mut before, mut after) = (others, others);
+    before += old.and_then(|old| usage(old).ok()).unwrap_or_default();
+    after += Usage::of(workload);
+    Ok(rules.over_quota(&before, &after))
+}
+
+/// What is already known to stand in the way: a missing template or secret, a full network, a name that is taken.
+async fn obstacles(api: &Api, workload: &Workload) -> BTreeSet<String> {
+    let mut want = Want::of(workload);
+    want.tasks = false;
+    // A registry may take its time, and what it says hinders nothing.
+    want.images.clear();
+    match tokio::time::timeout(GLANCE, api.cache.observe(&want)).await {
+        Ok(Ok(observed)) => {
+            let blocked = plan::plan(workload, &observed, &api.instance).report.blocked;
+            let obstacle = |one: &Blocked| format!("{}: {}", one.reason, one.message);
+            blocked.iter().map(obstacle).collect()
+        }
+        Ok(Err(_)) | Err(_) => {
+            let missing = workload.missing_templates();
+            let obstacle = |missing| format!("{}: {missing}", Reason::TemplateNotFound);
+            missing.map(obstacle).collect()
+        }
+    }
+}

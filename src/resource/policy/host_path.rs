@@ -1,0 +1,54 @@
+//! Paths of a node.
+
+/// Where the Docker engine listens; `/var/run` is a link to `/run`.
+const SOCKETS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
+
+/// Whether `path` is `folder`, or lies below it.
+pub(super) fn holds(folder: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(folder.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether it is the Docker socket itself.
+pub(super) fn is_docker_socket(path: &str) -> bool {
+    SOCKETS.contains(&path)
+}
+
+/// Whether it is the Docker socket, or a folder that holds it.
+pub(super) fn reaches_docker(path: &str) -> bool {
+    SOCKETS.iter().any(|socket| holds(path, socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_holds_what_is_below_it() {
+        for (folder, path, expected) in [
+            ("/srv", "/srv", true),
+            ("/srv", "/srv/models", true),
+            ("/srv/", "/srv/models", true),
+            ("/srv", "/srvs", false),
+            ("/srv/models", "/srv", false),
+            ("/", "/etc", true),
+        ] {
+            assert_eq!(holds(folder, path), expected, "{folder} {path}");
+        }
+    }
+
+    #[test]
+    fn the_socket_is_reached_through_each_folder_above_it() {
+        for (path, expected) in [
+            ("/var/run/docker.sock", true),
+            ("/run/docker.sock", true),
+            ("/run", true),
+            ("/var", true),
+            ("/", true),
+            ("/run/docker", false),
+            ("/srv", false),
+        ] {
+            assert_eq!(reaches_docker(path), expected, "{path}");
+        }
+    }
+}

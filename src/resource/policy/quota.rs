@@ -1,0 +1,93 @@
+//! How much the Teams and Councils of a namespace declare, and how much they may.
+
+use std::ops::AddAssign;
+
+use super::Rules;
+use crate::resource::policy_spec::Quota;
+use crate::resource::quantity::Measure;
+use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::workload::Workload;
+
+/// How much is declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Number of agents.
+    pub agents: i64,
+    /// Sum of their processor limits, in billionths of a core.
+    pub nano_cpus: i64,
+    /// Sum of their memory limits, in bytes.
+    pub memory_bytes: i64,
+}
+
+impl Usage {
+    /// Of one object. Agents that wait for their template count by their number alone.
+    pub fn of(workload: &Workload) -> Self {
+        let mut usage = Self::default();
+        for role in &workload.roles {
+            let agents = i64::from(role.replicas);
+            let limits = role.agent.as_ref().map(|agent| agent.limits).unwrap_or_default();
+            usage += Self {
+                agents,
+                nano_cpus: limits.nano_cpus.saturating_mul(agents),
+                memory_bytes: limits.memory_bytes.saturating_mul(agents),
+            };
+        }
+        usage
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, more: Self) {
+        self.agents = self.agents.saturating_add(more.agents);
+        self.nano_cpus = self.nano_cpus.saturating_add(more.nano_cpus);
+        self.memory_bytes = self.memory_bytes.saturating_add(more.memory_bytes);
+    }
+}
+
+impl Rules {
+    /// Whether a Policy limits how much is declared.
+    pub fn has_quota(&self) -> bool {
+        self.limits().any(|(_, limits)| limits.quota.is_some())
+    }
+
+    /// What is too much when a change of an object brings the namespace from `before` to `after`. A change that makes
+    /// nothing more is not refused: a namespace that is over its quota already can be made smaller step by step.
+    pub fn over_quota(&self, before: &Usage, after: &Usage) -> Vec<Cause> {
+        let quotas = self
+            .limits()
+            .filter_map(|(name, limits)| Some((name, limits.quota.as_ref()?)));
+        quotas
+            .flat_map(|(name, quota)| over(name, quota, before, after))
+            .collect()
+    }
+}
+
+fn over(policy: &str, quota: &Quota, before: &Usage, after: &Usage) -> Vec<Cause> {
+    let Quota { agents, cpu, memory } = quota;
+    // A quantity that is none was refused when the Policy was stored; what cannot be read allows nothing.
+    let read = |measure: Measure, text: &str| measure.parse(text).unwrap_or_default();
+    let cpu = cpu.as_ref().map(|cpu| read(Measure::Cpu, &cpu.0));
+    let memory = memory.as_ref().map(|memory| read(Measure::Memory, &memory.0));
+    let cores = |nano: i64| format!("{}m of processor limits", nano / 1_000_000);
+    let mebibytes = |bytes: i64| format!("{}Mi of memory limits", bytes >> 20);
+    type Shown<'a> = &'a dyn Fn(i64) -> String;
+    let rows: [(Option<i64>, i64, i64, Shown<'_>); 3] = [
+        (*agents, before.agents, after.agents, &|agents| {
+            format!("{agents} agents")
+        }),
+        (cpu, before.nano_cpus, after.nano_cpus, &cores),
+        (memory, before.memory_bytes, after.memory_bytes, &mebibytes),
+    ];
+    rows.into_iter()
+        .filter_map(|(most, before, after, shown)| {
+            let most = most.filter(|most| after > *most && after > before)?;
+            let message = format!(
+                "the namespace would have {}, and the quota of the Policy \"{policy}\" is {}: declare fewer or smaller \
+                 agents, or have the quota raised",
+                shown(after),
+                shown(most)
+            );
+            Some(Cause::new("spec", CauseReason::Forbidden, message))
+        })
+        .collect()
+}

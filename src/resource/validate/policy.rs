@@ -1,0 +1,40 @@
+//! What schemas cannot say of a Policy.
+
+use super::super::quantity::Measure;
+use super::cause::CauseReason;
+use super::syntax;
+use super::view::{Causes, Node};
+
+pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
+    let (allow, limits) = (spec.field("allow"), spec.field("limits"));
+    for path in allow.field("hostPaths").items() {
+        causes.text(&path.field("path"), syntax::absolute_path);
+    }
+    causes.texts(&allow.field("capabilities"), syntax::capability);
+    for range in allow.field("hostPorts").items() {
+        let (from, to) = (range.field("from"), range.field("to"));
+        if let (Some(first), Some(last)) = (from.number(), to.number())
+            && last < first
+        {
+            let message = format!("must not be below the first, {first}, got {last}");
+            causes.add(&to, CauseReason::Invalid, message);
+        }
+    }
+    for (block, lists) in [
+        (&allow, &["sysctls", "foreignNetworks"][..]),
+        (&limits, &["images", "networks", "secrets"]),
+    ] {
+        for list in lists {
+            causes.texts(&block.field(list), syntax::line);
+        }
+    }
+    let quota = limits.field("quota");
+    for (name, measure) in [("cpu", Measure::Cpu), ("memory", Measure::Memory)] {
+        let amount = quota.field(name);
+        if let Some(text) = amount.text()
+            && let Err(error) = measure.parse(text)
+        {
+            causes.add(&amount, CauseReason::Invalid, error.to_string());
+        }
+    }
+}

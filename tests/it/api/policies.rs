@@ -1,0 +1,160 @@
+//! Policies at the door: what a spec hides a power in, who may lift a rule, and what is told beforehand.
+
+use serde_json::{Value, json};
+
+use super::network::{Door, token};
+use super::{TEAMS, TEMPLATES, at, server, team, template};
+
+const POLICIES: &str = "/apis/chorus.services/v1/namespaces/default/policies";
+
+fn policy(name: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": "chorus.services/v1",
+        "kind": "Policy",
+        "metadata": {"name": name},
+        "spec": spec,
+    })
+}
+
+/// An agent block that mounts a path of its node.
+fn bind(source: &str) -> Value {
+    json!({"mounts": [{"target": "/host", "type": "bind", "source": source, "readOnly": true}]})
+}
+
+#[tokio::test]
+async fn a_bind_mount_is_refused_wherever_it_hides() {
+    let server = server().await;
+    let says =
+        "mounts /srv/models of its node, which no Policy of the namespace allows (spec.allow.hostPaths)";
+
+    let mut in_role = team("x");
+    in_role["spec"]["roles"][0]["agent"] = bind("/srv/models");
+    let refused = server.post(TEAMS, &in_role).await;
+    let causes = refused.body["details"]["causes"].clone();
+    assert_eq!(causes[0]["field"], "spec.roles[0].agent.mounts", "{causes}");
+    assert_eq!(causes[0]["reason"], "FieldValueForbidden", "{causes}");
+    assert!(refused.refused(422, "Invalid").contains(says));
+    let rehearsed = server.post(&format!("{TEAMS}?dryRun=All"), &in_role).await;
+    assert!(rehearsed.refused(422, "Invalid").contains(says));
+    let planned = server.post(&format!("{}/plan", at("x")), &in_role).await;
+    assert!(planned.refused(422, "Invalid").contains(says));
+
+    let mut in_defaults = team("x");
+    in_defaults["spec"]["defaults"]["mounts"] = bind("/srv/models")["mounts"].clone();
+    let refused = server.post(TEAMS, &in_defaults).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+
+    let mut in_template = template("models");
+    in_template["spec"]["mounts"] = bind("/srv/models")["mounts"].clone();
+    let refused = server.post(TEMPLATES, &in_template).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+
+    server.create("x").await;
+    let update = json!({"spec": {"roles": [{"name": "coordinator", "agent": bind("/srv/models")}]}});
+    let refused = server.patch(&at("x"), &update).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+
+    // A template that was allowed, and then is no longer: its users are judged by what they come to.
+    let allow = json!({"allow": {"hostPaths": [{"path": "/srv"}]}});
+    server.post(POLICIES, &policy("models", allow)).await.ok(201);
+    server.post(TEMPLATES, &in_template).await.ok(201);
+    server.delete(&format!("{POLICIES}/models")).await.ok(200);
+    let by_template = json!({"spec": {"roles": [{"name": "coordinator", "template": "models"}]}});
+    let refused = server.patch(&at("x"), &by_template).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+}
+
+#[tokio::test]
+async fn a_policy_allows_and_a_stricter_one_names_whom_it_hits() {
+    let server = server().await;
+    let allow = json!({"allow": {"hostPaths": [{"path": "/srv"}]}});
+    server.post(POLICIES, &policy("models", allow)).await.ok(201);
+    let mut reader = team("reader");
+    reader["spec"]["roles"][0]["agent"] = bind("/srv/models");
+    server.post(TEAMS, &reader).await.ok(201);
+
+    let strict = json!({"limits": {"nonRoot": true}});
+    let stored = server.post(POLICIES, &policy("strict", strict)).await;
+    assert_eq!(stored.code, 201, "{}", stored.text);
+    let warned = stored.warnings.join("\n");
+    assert!(
+        warned.contains("team/default/reader asks for what is not allowed") && warned.contains("nonRoot"),
+        "{warned}"
+    );
+    // What does not change the spec still passes, what does is judged.
+    let labelled = server
+        .patch(&at("reader"), &json!({"metadata": {"labels": {"a": "b"}}}))
+        .await;
+    labelled.ok(200);
+    let scaled = server
+        .patch(&at("reader"), &json!({"spec": {"replicas": 2}}))
+        .await;
+    assert!(scaled.refused(422, "Invalid").contains("nonRoot"));
+}
+
+#[tokio::test]
+async fn a_quota_counts_all_of_a_namespace() {
+    let server = server().await;
+    let quota = json!({"limits": {"quota": {"agents": 3}}});
+    server.post(POLICIES, &policy("small", quota)).await.ok(201);
+    server.create("a").await;
+    let mut pair = team("b");
+    pair["spec"]["replicas"] = json!(2);
+    server.post(TEAMS, &pair).await.ok(201);
+    let refused = server.post(TEAMS, &team("c")).await.refused(422, "Invalid");
+    assert!(
+        refused
+            .contains("the namespace would have 4 agents, and the quota of the Policy \"small\" is 3 agents"),
+        "{refused}"
+    );
+    let elsewhere = TEAMS.replace("default", "prod");
+    server.post(&elsewhere, &team("c")).await.ok(201);
+    server.delete(&at("a")).await.ok(200);
+    server
+        .patch(&at("b"), &json!({"spec": {"replicas": 1}}))
+        .await
+        .ok(200);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_wrong_is_refused_with_all_that_is() {
+    let server = server().await;
+    let wrong = json!({
+        "allow": {
+            "hostPaths": [{"path": "srv"}],
+            "capabilities": ["NET_ADMINN"],
+            "hostPorts": [{"from": 90, "to": 80}],
+        },
+        "limits": {"quota": {"cpu": "lots"}},
+    });
+    let refused = server
+        .post(POLICIES, &policy("wrong", wrong))
+        .await
+        .refused(422, "Invalid");
+    for part in [
+        "spec.allow.hostPaths[0].path",
+        "did you mean \"NET_ADMIN\"",
+        "spec.allow.hostPorts[0].to: must not be below the first, 90, got 80",
+        "spec.limits.quota.cpu",
+    ] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn only_who_rules_all_nodes_writes_policies() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let open = policy("open", json!({"allow": {"dockerSocket": true}}));
+    for (name, role, namespaces, code) in [
+        ("edit", "edit", Value::Null, 403),
+        ("here", "admin", json!(["default"]), 403),
+        ("all", "admin", Value::Null, 201),
+    ] {
+        let wanted = json!({"name": name, "role": role, "namespaces": namespaces});
+        let token = token(&server, &wanted).await;
+        let created = door.post(POLICIES, &token, &open).await;
+        assert_eq!(created.code, code, "{name}: {}", created.text);
+        assert_eq!(door.get(POLICIES, &token).await.code, 200, "{name}");
+    }
+}
