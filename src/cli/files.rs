@@ -5,13 +5,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::args::FileArgs;
 use super::client::{ClientError, install_crypto};
 use super::context::Context;
 use super::error::CliError;
-use super::talk;
+use super::{object, talk};
 use crate::resource::Object;
-use crate::resource::manifest::{self, Located, Problem, Source};
+use crate::resource::manifest::{self, Located, Problem, Problems, Source};
 use crate::resource::validate::{Cause, CauseReason};
 
 /// More than any file that is accepted; what is larger is not read to its end.
@@ -24,17 +26,36 @@ const DOWNLOAD: Duration = Duration::from_secs(30);
 /// # Errors
 /// [`CliError::Said`] after every problem of every file was said.
 pub(crate) async fn load(ctx: &Context, args: &FileArgs) -> Result<Vec<Located<Object>>, CliError> {
+    let objects = read_by(ctx, args, manifest::load).await?;
+    check_namespaces(ctx, &objects, Object::namespace)?;
+    Ok(objects)
+}
+
+/// Reads every object of every file, and checks no more of it than which one it is.
+///
+/// # Errors
+/// As of [`load`].
+pub(crate) async fn load_parts(ctx: &Context, args: &FileArgs) -> Result<Vec<Located<Value>>, CliError> {
+    let objects = read_by(ctx, args, manifest::load_parts).await?;
+    check_namespaces(ctx, &objects, object::namespace)?;
+    Ok(objects)
+}
+
+/// What a reader makes of all files.
+async fn read_by<T>(
+    ctx: &Context,
+    args: &FileArgs,
+    reader: impl Fn(&[Source], &str) -> Result<Vec<Located<T>>, Problems>,
+) -> Result<Vec<Located<T>>, CliError> {
     let (sources, unread) = read(args).await;
     if unread && sources.is_empty() {
         return Err(CliError::Said);
     }
-    let objects = match manifest::load(&sources, ctx.default_namespace()) {
-        Ok(_) if unread => return Err(CliError::Said),
-        Ok(objects) => objects,
-        Err(problems) => return Err(say_problems(&problems.all)),
-    };
-    check_namespaces(ctx, &objects)?;
-    Ok(objects)
+    match reader(&sources, ctx.default_namespace()) {
+        Ok(_) if unread => Err(CliError::Said),
+        Ok(objects) => Ok(objects),
+        Err(problems) => Err(say_problems(&problems.all)),
+    }
 }
 
 /// Says each problem, and how many there are.
@@ -52,8 +73,13 @@ pub(crate) fn say_problems(problems: &[Problem]) -> CliError {
 
 /// The operator's refusal of an object, each cause at the line that it is about.
 pub(crate) fn refused(object: &Located<Object>, error: &ClientError) -> Vec<Problem> {
-    let at_line =
-        |field: &str, message: &str| object.problem(Cause::new(field, CauseReason::Invalid, message));
+    problems(error, |field, message| {
+        object.problem(Cause::new(field, CauseReason::Invalid, message))
+    })
+}
+
+/// What `at_line` makes of the field and the message of each cause of a refusal.
+pub(crate) fn problems(error: &ClientError, at_line: impl Fn(&str, &str) -> Problem) -> Vec<Problem> {
     match error.causes() {
         [] => vec![at_line("", &error.to_string())],
         causes => causes
@@ -67,17 +93,21 @@ pub(crate) fn refused(object: &Located<Object>, error: &ClientError) -> Vec<Prob
 }
 
 /// A namespace on the command line must agree with the files.
-fn check_namespaces(ctx: &Context, objects: &[Located<Object>]) -> Result<(), CliError> {
+fn check_namespaces<T>(
+    ctx: &Context,
+    objects: &[Located<T>],
+    namespace: impl Fn(&T) -> &str,
+) -> Result<(), CliError> {
     let Some(asked) = &ctx.named_namespace else {
         return Ok(());
     };
-    match objects.iter().find(|object| object.value.namespace() != asked) {
+    match objects.iter().find(|object| namespace(&object.value) != asked) {
         None => Ok(()),
         Some(object) => Err(CliError::Failed(format!(
             "{}:{}: the namespace is {}, and -n says {asked}; leave out one of them",
             object.file,
             object.places.of("metadata.namespace").line,
-            object.value.namespace(),
+            namespace(&object.value),
         ))),
     }
 }

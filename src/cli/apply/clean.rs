@@ -26,7 +26,8 @@ pub(crate) fn declared(object: &Object) -> Value {
     value
 }
 
-fn strip(value: &mut Value) {
+/// Takes away what only the operator writes.
+pub(super) fn strip(value: &mut Value) {
     let Some(fields) = value.as_object_mut() else {
         return;
     };

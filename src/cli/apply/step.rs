@@ -40,11 +40,6 @@ impl Item {
         items
     }
 
-    /// What is declared, as JSON.
-    pub(crate) fn manifest(&self) -> &Value {
-        &self.manifest
-    }
-
     /// Whether the object is judged by another: by a template that its roles start from, or by a Policy.
     pub(crate) fn uses(&self, other: &Key) -> bool {
         let is_named = || lower::template_names(&self.source.value.spec).contains(&other.name);

@@ -1,10 +1,10 @@
 //! `whoosh apply`: makes the operator's objects match files, all of them or none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::cli::apply::{Item, Step, next_step, proposed, step};
+use crate::cli::apply::{Config, Item, Step, half_done, next_step, on_server, proposed, step};
 use crate::cli::args::{DryRun, DryRunArgs, FileArgs, check_labels};
 use crate::cli::client::{Client, Owner, Propagation, Selection};
 use crate::cli::condition::Wanted;
@@ -78,73 +78,59 @@ pub struct ApplyArgs {
 }
 
 pub(crate) async fn run(ctx: &Context, args: &ApplyArgs) -> Result<Outcome, CliError> {
-    let items = items(ctx, args).await?;
-    match args.server_side {
-        true => on_server(ctx, args, &items).await?,
-        false => merged_here(ctx, args, &items).await?,
-    }
-    if args.prune {
-        prune(ctx, args, &items).await?;
-    }
+    let applied = match args.server_side {
+        true => on_the_server(ctx, args).await?,
+        false => {
+            let items = items(ctx, args).await?;
+            merged_here(ctx, args, &items).await?;
+            if args.prune {
+                prune(ctx, args, &items).await?;
+            }
+            items.into_iter().map(Applied::from).collect()
+        }
+    };
     if args.wait && args.dry_run.mode == DryRun::None {
-        wait(ctx, args, &items).await?;
+        wait(ctx, args, &applied).await?;
     }
     Ok(Outcome::Done)
 }
 
-/// Has the operator apply every object: each that can be is tried before any is stored.
-async fn on_server(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
+/// An object as it was applied.
+struct Applied {
+    key: Key,
+    is_suspended: bool,
+}
+
+impl From<Item> for Applied {
+    fn from(item: Item) -> Self {
+        Self {
+            is_suspended: is_suspended(&item.source.value.spec),
+            key: item.key,
+        }
+    }
+}
+
+/// Has the operator merge the objects. What they say need not be all of them: it judges what comes of it.
+async fn on_the_server(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Applied>, CliError> {
     if args.dry_run.mode == DryRun::Client {
         return Err(CliError::Usage(
             "--server-side is the operator's work: try it with --dry-run=server".to_owned(),
         ));
     }
+    let mut parts = files::load_parts(ctx, &args.files).await?;
+    select(args, &mut parts, |part| object::labels(&part.value))?;
     let owner = Owner {
         manager: args.field_manager.clone(),
         force: args.force_conflicts,
     };
-    let mut problems = Vec::new();
-    let trial = match args.dry_run.mode {
-        DryRun::None => ctx.client.without_warnings(),
-        DryRun::Client | DryRun::Server => ctx.client.clone(),
-    };
-    // What uses a template of the same run cannot be tried before that is stored.
-    let templates: Vec<&Key> = items
-        .iter()
-        .map(|item| &item.key)
-        .filter(|key| !key.kind.owns_agents())
-        .collect();
-    let mut is_contested = false;
-    for item in items
-        .iter()
-        .filter(|item| !templates.iter().any(|template| item.uses(template)))
-    {
-        match trial.apply(&item.key, item.manifest(), &owner, true).await {
-            Ok(_) => {}
-            Err(error) if error.code().is_some_and(|code| code < 500) => {
-                let reasons = error.causes().iter().filter_map(|cause| cause.reason.as_deref());
-                is_contested |= reasons.into_iter().any(|reason| reason == "FieldManagerConflict");
-                problems.extend(files::refused(&item.source, &error));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if is_contested {
-        talk::say("what others own is taken with --force-conflicts alone");
-    }
-    if !problems.is_empty() {
-        return Err(files::say_problems(&problems));
-    }
-    let mut printed = Ok(());
-    for item in items {
-        if args.dry_run.mode == DryRun::None {
-            let applied = ctx.client.apply(&item.key, item.manifest(), &owner, false).await;
-            applied.map_err(|error| half_done(item, &error.to_string()))?;
-        }
-        let (name, suffix) = (object::slashed(&item.key), args.dry_run.mode.suffix());
-        printed = printed.and_then(|()| ctx.print(&format!("{name} serverside-applied{suffix}\n")));
-    }
-    printed
+    let objects = on_server(ctx, &Config::all(parts), &owner, args.dry_run.mode).await?;
+    let applied = objects.iter().filter_map(|object| {
+        Some(Applied {
+            key: object::key(object)?,
+            is_suspended: is_suspended(&object["spec"]),
+        })
+    });
+    Ok(applied.collect())
 }
 
 /// Merges each object with what is live, by what was applied last, and sends the difference.
@@ -177,16 +163,18 @@ async fn merged_here(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<
 }
 
 /// Waits for the agents of what was applied, and of those who use an applied template.
-async fn wait(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), CliError> {
+async fn wait(ctx: &Context, args: &ApplyArgs, applied: &[Applied]) -> Result<(), CliError> {
     let met = |key: &Key| format!("{} condition met\n", object::slashed(key));
-    for key in suspended(items) {
-        let name = object::slashed(key);
+    let owners = || applied.iter().filter(|applied| applied.key.kind.owns_agents());
+    for suspended in owners().filter(|owner| owner.is_suspended) {
+        let name = object::slashed(&suspended.key);
         talk::say(&format!(
             "{name} is suspended: its agents are left as they are, and not waited for"
         ));
     }
-    let templates = templates(ctx, items).await?;
-    let mut keys = awaited(items);
+    let templates = templates(ctx, applied).await?;
+    let awaited = owners().filter(|owner| !owner.is_suspended);
+    let mut keys: BTreeSet<Key> = awaited.map(|owner| owner.key.clone()).collect();
     keys.extend(users(ctx, &templates).await?);
     let keys: Vec<Key> = keys.into_iter().collect();
     let wanted = [Wanted::ready(), Wanted::Templates(templates)];
@@ -196,18 +184,31 @@ async fn wait(ctx: &Context, args: &ApplyArgs, items: &[Item]) -> Result<(), Cli
 /// What is to be applied.
 async fn items(ctx: &Context, args: &ApplyArgs) -> Result<Vec<Item>, CliError> {
     let mut objects = files::load(ctx, &args.files).await?;
-    if let Some(selector) = &args.selector {
-        let selector: LabelSelector = selector
-            .parse()
-            .map_err(|error: SelectorError| CliError::Usage(error.to_string()))?;
-        objects.retain(|object| selector.matches(object.value.metadata.labels.as_ref()));
-        if objects.is_empty() {
-            return Err(CliError::Failed(
-                "no object in the files has the labels; nothing was changed".to_owned(),
-            ));
-        }
-    }
+    select(args, &mut objects, |object| {
+        object.value.metadata.labels.clone().unwrap_or_default()
+    })?;
     Ok(Item::all(objects))
+}
+
+/// Leaves those with the labels that are asked for.
+fn select<T>(
+    args: &ApplyArgs,
+    objects: &mut Vec<T>,
+    labels: impl Fn(&T) -> BTreeMap<String, String>,
+) -> Result<(), CliError> {
+    let Some(selector) = &args.selector else {
+        return Ok(());
+    };
+    let selector: LabelSelector = selector
+        .parse()
+        .map_err(|error: SelectorError| CliError::Usage(error.to_string()))?;
+    objects.retain(|object| selector.matches(Some(&labels(object))));
+    match objects.is_empty() {
+        false => Ok(()),
+        true => Err(CliError::Failed(
+            "no object in the files has the labels; nothing was changed".to_owned(),
+        )),
+    }
 }
 
 /// Has the operator check every object before any is stored, each as if the templates before it were.
@@ -258,35 +259,14 @@ async fn apply(client: &Client, item: &Item) -> Result<&'static str, CliError> {
     loop {
         let step = next_step(client, item).await?;
         if let Step::Refuse(why) = step {
-            return Err(half_done(item, why));
+            return Err(half_done(&item.key, why));
         }
         match step.send(client, &item.key, false).await {
             Ok(()) => return Ok(step.done()),
             Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
-            Err(error) => return Err(half_done(item, &error.to_string())),
+            Err(error) => return Err(half_done(&item.key, &error.to_string())),
         }
     }
-}
-
-fn half_done(item: &Item, why: &str) -> CliError {
-    let name = object::slashed(&item.key);
-    CliError::Failed(format!("{name}: {why}; the objects after it were not applied"))
-}
-
-/// What was applied. Suspended objects are left as they are, so there is nothing to wait for.
-fn awaited(items: &[Item]) -> BTreeSet<Key> {
-    items
-        .iter()
-        .filter(|item| item.key.kind.owns_agents() && !is_suspended(&item.source.value.spec))
-        .map(|item| item.key.clone())
-        .collect()
-}
-
-/// What was applied and has agents that nobody changes.
-fn suspended(items: &[Item]) -> impl Iterator<Item = &Key> {
-    let owners = items.iter().filter(|item| item.key.kind.owns_agents());
-    let suspended = owners.filter(|item| is_suspended(&item.source.value.spec));
-    suspended.map(|item| &item.key)
 }
 
 fn is_suspended(spec: &Value) -> bool {
@@ -294,10 +274,13 @@ fn is_suspended(spec: &Value) -> bool {
 }
 
 /// The applied templates as they are now: whoever uses them has to see this state.
-async fn templates(ctx: &Context, items: &[Item]) -> Result<Vec<SeenTemplate>, CliError> {
+async fn templates(ctx: &Context, applied: &[Applied]) -> Result<Vec<SeenTemplate>, CliError> {
     let mut seen = Vec::new();
-    for item in items.iter().filter(|item| item.key.kind == Kind::AgentTemplate) {
-        let live = ctx.client.find(&item.key).await?;
+    for applied in applied
+        .iter()
+        .filter(|applied| applied.key.kind == Kind::AgentTemplate)
+    {
+        let live = ctx.client.find(&applied.key).await?;
         seen.extend(live.as_ref().map(SeenTemplate::of));
     }
     Ok(seen)

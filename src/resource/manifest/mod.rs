@@ -17,7 +17,7 @@ use super::object::{DEFAULT_NAMESPACE, Key, Object};
 use super::path;
 use super::places::{Place, Places};
 use super::scan::Fault;
-use super::validate::{self, Cause, CauseReason};
+use super::validate::{self, Cause, CauseReason, Invalid};
 use super::yaml::{self, Document};
 
 /// The largest file that is read.
@@ -47,23 +47,35 @@ pub struct Located<T> {
     pub places: Places,
 }
 
-impl Located<Object> {
-    /// A problem of this object that was found elsewhere, by the server for example, at its own line.
+/// What says which object it is.
+pub trait Titled {
+    /// `team/payments`, as far as it says so.
+    fn title(&self) -> Option<String>;
+}
+
+impl Titled for Object {
+    fn title(&self) -> Option<String> {
+        Some(short(&self.key()))
+    }
+}
+
+impl Titled for Value {
+    fn title(&self) -> Option<String> {
+        identity(self, DEFAULT_NAMESPACE).map(|key| short(&key))
+    }
+}
+
+impl<T: Titled> Located<T> {
+    /// A problem of this object, at the line that it is about; it may have been found elsewhere, by the server for example.
     pub fn problem(&self, cause: Cause) -> Problem {
-        let Located {
-            value,
-            file,
-            document,
-            places,
-            ..
-        } = self;
-        Problem::at(
-            file,
-            *document,
-            places.of(&cause.field),
-            Some(title(value)),
-            cause,
-        )
+        let path = cause.field.clone();
+        self.problem_at(&path, cause)
+    }
+
+    /// A problem whose field stands at another path here than where it was found.
+    pub fn problem_at(&self, path: &str, cause: Cause) -> Problem {
+        let place = self.places.of(path);
+        Problem::at(&self.file, self.document, place, self.value.title(), cause)
     }
 }
 
@@ -157,6 +169,47 @@ impl fmt::Display for Problems {
 /// Every problem of every file: unreadable bytes, YAML, schema, semantics, two objects with one identity, and
 /// roles that do not go together with a template that comes along.
 pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, Problems> {
+    let (objects, mut problems) = judged(files, namespace, |raw| {
+        let mut object = validate::object(raw)?;
+        let named = &mut object.metadata.namespace;
+        named.get_or_insert_with(|| namespace.to_owned());
+        Ok(object)
+    });
+    problems.extend(together::problems(&objects));
+    if problems.is_empty() {
+        Ok(objects)
+    } else {
+        Err(Problems { all: problems })
+    }
+}
+
+/// Reads every object of every file as [`load`] does, and checks no more of it than which object it is: what else it says
+/// may be a part of the whole.
+///
+/// # Errors
+/// Every problem of every file: unreadable bytes, YAML, what names no object, and two that name the same one.
+pub fn load_parts(files: &[Source], namespace: &str) -> Result<Vec<Located<Value>>, Problems> {
+    let (objects, problems) = judged(files, namespace, |raw| {
+        validate::identity(raw)?;
+        let mut object = raw.clone();
+        if object["metadata"]["namespace"].is_null() {
+            object["metadata"]["namespace"] = namespace.into();
+        }
+        Ok(object)
+    });
+    if problems.is_empty() {
+        Ok(objects)
+    } else {
+        Err(Problems { all: problems })
+    }
+}
+
+/// What `judge` makes of every object of every file, and every problem.
+fn judged<T>(
+    files: &[Source],
+    namespace: &str,
+    judge: impl Fn(&Value) -> Result<T, Invalid>,
+) -> (Vec<Located<T>>, Vec<Problem>) {
     let mut objects = Vec::new();
     let mut problems = Vec::new();
     let mut seen = BTreeMap::new();
@@ -166,27 +219,18 @@ pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, P
             found.push(Problem::of_file(&file.name, "has no objects"));
         }
         for document in documents {
-            let raw = &document.value;
             found.extend(twice(&document, namespace, &mut seen));
-            match validate::object(raw) {
-                Ok(object) => objects.push(located(document, object, namespace)),
-                Err(invalid) => found.extend(
-                    invalid
-                        .causes
-                        .into_iter()
-                        .map(|cause| of_document(&document, cause)),
-                ),
+            match judge(&document.value) {
+                Ok(object) => objects.push(located(document, object)),
+                Err(Invalid { causes }) => {
+                    found.extend(causes.into_iter().map(|cause| document.problem(cause)));
+                }
             }
         }
         found.sort_by_key(|problem| problem.at);
         problems.extend(found);
     }
-    problems.extend(together::problems(&objects));
-    if problems.is_empty() {
-        Ok(objects)
-    } else {
-        Err(Problems { all: problems })
-    }
+    (objects, problems)
 }
 
 /// The raw objects of a file.
@@ -269,7 +313,7 @@ fn is_kind(word: &str) -> bool {
     Kind::ALL.iter().any(|kind| kind.name() == word)
 }
 
-fn located(document: Located<Value>, mut object: Object, namespace: &str) -> Located<Object> {
+fn located<T>(document: Located<Value>, value: T) -> Located<T> {
     let Located {
         value: _,
         file,
@@ -277,23 +321,13 @@ fn located(document: Located<Value>, mut object: Object, namespace: &str) -> Loc
         line,
         places,
     } = document;
-    object
-        .metadata
-        .namespace
-        .get_or_insert_with(|| namespace.to_owned());
     Located {
-        value: object,
+        value,
         file,
         document,
         line,
         places,
     }
-}
-
-fn of_document(document: &Located<Value>, cause: Cause) -> Problem {
-    let place = document.places.of(&cause.field);
-    let object = identity(&document.value, DEFAULT_NAMESPACE).map(|key| short(&key));
-    Problem::at(&document.file, document.document, place, object, cause)
 }
 
 /// A problem when an earlier document has the same identity.
@@ -308,10 +342,8 @@ fn twice(document: &Located<Value>, namespace: &str, seen: &mut BTreeMap<Key, St
         return None;
     };
     let message = format!("{} is declared twice, first in {first}", short(&key));
-    Some(of_document(
-        document,
-        Cause::new("metadata.name", CauseReason::Duplicate, message),
-    ))
+    let cause = Cause::new("metadata.name", CauseReason::Duplicate, message);
+    Some(document.problem(cause))
 }
 
 /// Which object a raw document speaks of, if it says so.
@@ -325,10 +357,6 @@ fn identity(raw: &Value, namespace: &str) -> Option<Key> {
         .and_then(Value::as_str)
         .unwrap_or(namespace);
     Some(Key::new(kind, namespace, name))
-}
-
-fn title(object: &Object) -> String {
-    short(&object.key())
 }
 
 /// `team/payments`; a name that is far too long is cut.

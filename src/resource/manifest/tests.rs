@@ -405,3 +405,30 @@ fn a_problem_is_one_line_whatever_the_keys_hold() {
         assert!(said.lines().any(|line| line.starts_with(told)), "{said}");
     }
 }
+
+#[test]
+fn a_part_of_an_object_has_to_say_only_whose_it_is() {
+    let text =
+        "apiVersion: chorus.services/v1\nkind: Team\nmetadata: {name: x}\nspec: {replicas: many, sepc: 1}\n";
+    let parts = load_parts(&[source("part.yaml", text)], "prod").unwrap();
+    assert_eq!(parts[0].value["spec"]["replicas"], "many");
+    assert_eq!(parts[0].value["metadata"]["namespace"], "prod");
+    let text =
+        "apiVersion: chorus.services/v1\nkind: Agent\nmetadata: {name: 7, namespace: X}\n---\njust text\n";
+    let said = load_parts(&[source("part.yaml", text)], "prod")
+        .unwrap_err()
+        .to_string();
+    let lines: Vec<&str> = said.lines().collect();
+    for (line, (place, part)) in lines.iter().zip([
+        ("part.yaml:2 (document 1): kind: ", "Agent is read-only"),
+        ("part.yaml:3 (document 1): metadata.name: ", "must be a string"),
+        (
+            "part.yaml:3 (document 1): metadata.namespace: ",
+            "must be a DNS label",
+        ),
+        ("part.yaml:5 (document 2): ", "must be an object with apiVersion"),
+    ]) {
+        assert!(line.starts_with(place) && line.contains(part), "{said}");
+    }
+    assert_eq!(lines.len(), 4, "{said}");
+}

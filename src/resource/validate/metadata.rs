@@ -8,16 +8,7 @@ use super::view::{Causes, Node};
 const ANNOTATIONS_MAX: usize = 256 * 1024;
 
 pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
-    let name = metadata.field("name");
-    if !name.exists() {
-        let message = match metadata.field("generateName").exists() {
-            true => "is required: of a generateName, a name is made only where an object is created",
-            false => "is required",
-        };
-        causes.add(&name, CauseReason::Required, message);
-    }
-    causes.text(&name, syntax::dns_label);
-    causes.text(&metadata.field("namespace"), syntax::dns_label);
+    name(metadata, causes);
     for (key, value) in metadata.field("labels").members() {
         label_key(key, &value, causes);
         causes.text(&value, syntax::label_value);
@@ -33,6 +24,33 @@ pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
         causes.add(&annotations, CauseReason::TooLong, message);
     }
     causes.texts(&metadata.field("finalizers"), syntax::label_key);
+}
+
+/// What names the object, where no schema has been asked: it may be of any type.
+pub(super) fn identity(metadata: &Node<'_>, causes: &mut Causes) {
+    if metadata.value.is_some_and(|value| !value.is_object()) {
+        causes.add(metadata, CauseReason::TypeInvalid, "must be an object");
+        return;
+    }
+    for node in [metadata.field("name"), metadata.field("namespace")] {
+        if node.exists() && node.text().is_none() {
+            causes.add(&node, CauseReason::TypeInvalid, "must be a string");
+        }
+    }
+    name(metadata, causes);
+}
+
+fn name(metadata: &Node<'_>, causes: &mut Causes) {
+    let name = metadata.field("name");
+    if !name.exists() {
+        let message = match metadata.field("generateName").exists() {
+            true => "is required: of a generateName, a name is made only where an object is created",
+            false => "is required",
+        };
+        causes.add(&name, CauseReason::Required, message);
+    }
+    causes.text(&name, syntax::dns_label);
+    causes.text(&metadata.field("namespace"), syntax::dns_label);
 }
 
 fn label_key(key: &str, at: &Node<'_>, causes: &mut Causes) {

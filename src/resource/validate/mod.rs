@@ -36,6 +36,9 @@ const OBJECT_MAX: usize = 1 << 20;
 /// How many problems of one object are told.
 const CAUSES_MAX: usize = 100;
 
+/// What is said of what is no object at all.
+const NO_OBJECT: &str = "must be an object with apiVersion, kind, metadata and spec";
+
 /// The members of an object.
 const MEMBERS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
@@ -56,8 +59,7 @@ pub fn object(raw: &Value) -> Result<Object, Invalid> {
             check(&Node::root(&raw), &mut causes);
         }
         None => {
-            let message = "must be an object with apiVersion, kind, metadata and spec";
-            causes.add(&Node::root(&raw), CauseReason::TypeInvalid, message);
+            causes.add(&Node::root(&raw), CauseReason::TypeInvalid, NO_OBJECT);
         }
     }
     if causes.found.is_empty() {
@@ -66,6 +68,26 @@ pub fn object(raw: &Value) -> Result<Object, Invalid> {
     Err(Invalid {
         causes: shortened(causes.found),
     })
+}
+
+/// Checks no more of a raw object than which one it is: its `apiVersion` and `kind`, and the name and namespace in its
+/// `metadata`.
+///
+/// # Errors
+/// Every problem of those.
+pub fn identity(raw: &Value) -> Result<(), Invalid> {
+    let (root, mut causes) = (Node::root(raw), Causes::default());
+    if raw.is_object() {
+        api_version(&root.field("apiVersion"), &mut causes);
+        kind(&root.field("kind"), &mut causes);
+        metadata::identity(&root.field("metadata"), &mut causes);
+    } else {
+        causes.add(&root, CauseReason::TypeInvalid, NO_OBJECT);
+    }
+    match causes.found.is_empty() {
+        true => Ok(()),
+        false => Err(Invalid { causes: causes.found }),
+    }
 }
 
 /// Not more causes than help anybody.

@@ -24,7 +24,7 @@ async fn who_applies_on_the_server_owns_what_they_name() {
         .await;
     assert_eq!((refused.out.as_str(), refused.code), ("", 1));
     for part in [
-        "standard input:6 (document 1, team/payments): .spec.roles[name=\"coordinator\"].replicas: conflict with \"ci\"",
+        "standard input:8 (document 1, team/payments): .spec.roles[name=\"coordinator\"].replicas: conflict with \"ci\"",
         "--force-conflicts",
         "1 problem; nothing was changed",
     ] {
@@ -56,5 +56,58 @@ async fn who_applies_on_the_server_owns_what_they_name() {
     ] {
         let printed = office.apply(&two, wrong).await;
         assert_eq!(printed.code, 2, "{wrong:?}: {}", printed.err);
+    }
+}
+
+/// A part of a team: what stands in its spec.
+fn part(spec: &str) -> String {
+    format!("apiVersion: chorus.services/v1\nkind: Team\nmetadata: {{name: payments}}\nspec:\n{spec}")
+}
+
+#[tokio::test]
+async fn a_file_may_hold_a_part_of_an_object() {
+    let office = Office::open().await;
+    let as_ops = ["--server-side", "--field-manager=ops"];
+    let nothing_yet = office.apply(&part("  replicas: 2\n"), &as_ops).await;
+    assert_eq!(nothing_yet.code, 1);
+    assert!(
+        nothing_yet
+            .err
+            .contains("standard input:4 (document 1, team/payments): spec.roles: is required"),
+        "{}",
+        nothing_yet.err
+    );
+    let whole = team("payments", "    - name: aide\n");
+    office
+        .apply(&whole, &["--server-side", "--field-manager=ci"])
+        .await
+        .ok();
+    let more = part("  roles:\n    - name: aide\n      replicas: 3\n");
+    let applied = office.apply(&more, &as_ops).await.ok();
+    assert_eq!(applied, "team/payments serverside-applied\n");
+    let spec = office.stored("payments").await.unwrap().spec;
+    assert_eq!(
+        (&spec["roles"][1]["replicas"], &spec["defaults"]["image"]),
+        (&3.into(), &"chorus-agent:dev".into())
+    );
+
+    // The operator speaks of the second role of the whole; in the file it is the first.
+    let slip = part("  roles:\n    - name: aide\n      replicas: many\n      rpelicas: 1\n");
+    let refused = office.apply(&slip, &as_ops).await;
+    for line in [
+        "standard input:7 (document 1, team/payments): spec.roles[0].replicas: must be a whole number, got a string\n",
+        "standard input:8 (document 1, team/payments): spec.roles[0].rpelicas: unknown field (did you mean \"replicas\"?)\n",
+        "error: 2 problems; nothing was changed\n",
+    ] {
+        assert!(refused.err.contains(line), "{line}{}", refused.err);
+    }
+    let nameless = office
+        .apply("apiVersion: v1\nkind: Team\nmetadata: {}\n", &as_ops)
+        .await;
+    for line in [
+        "standard input:1 (document 1): apiVersion: must be \"chorus.services/v1\", got \"v1\"\n",
+        "standard input:3 (document 1): metadata.name: is required\n",
+    ] {
+        assert!(nameless.err.contains(line), "{line}{}", nameless.err);
     }
 }
