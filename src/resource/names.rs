@@ -12,6 +12,8 @@ pub const AGENTS_FINALIZER: &str = "chorus.services/agents";
 pub const ORPHAN_FINALIZER: &str = "orphan";
 /// Holds the manifest that `whoosh apply` sent last, for its three-way merge.
 pub const LAST_APPLIED: &str = "chorus.services/last-applied";
+/// Who owns the fields that `whoosh` sets, where it is not told another name.
+pub const FIELD_MANAGER: &str = "whoosh";
 /// The longest service name that Swarm accepts, in bytes.
 pub const SERVICE_NAME_MAX: usize = 63;
 /// The network of a Team or Council that names none.

@@ -14,7 +14,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::files;
 use crate::cli::templates::SeenTemplate;
 use crate::cli::{object, talk, waiting};
-use crate::resource::names::LAST_APPLIED;
+use crate::resource::names::{FIELD_MANAGER, LAST_APPLIED};
 use crate::resource::selector::{LabelSelector, SelectorError};
 use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
@@ -54,8 +54,8 @@ pub struct ApplyArgs {
     /// Take the fields that other field managers own
     #[arg(long, requires = "server_side")]
     force_conflicts: bool,
-    /// Who owns the fields
-    #[arg(long, value_name = "NAME", default_value = "whoosh", requires = "server_side")]
+    /// Who owns the fields: what the same one applied before, and the files do not say now, goes
+    #[arg(long, value_name = "NAME", default_value = FIELD_MANAGER, requires = "server_side")]
     field_manager: String,
     /// Only objects with these labels
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = check_labels)]

@@ -15,13 +15,14 @@ pub use record::{NAME_MAX, is_name};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
 use super::lifecycle::whole_seconds;
+use super::names::{FIELD_MANAGER, LAST_APPLIED};
 use super::object::Object;
 use super::validate;
-use compare::{Difference, compare, fields_of};
+use compare::{Difference, compare, fields_of, member};
 use fields::FieldSet;
 use record::Record;
 use shape::{METADATA, Shape};
@@ -88,6 +89,10 @@ pub fn apply(
     validate::drop_nulls(&mut config);
     let (old, wanted) = (tracked(&before, manager), tracked(&config, manager));
     let mut record = known(live, now);
+    if let Some(fields) = merged_by_client(&before, kind, manager) {
+        let note = ["metadata", "annotations", LAST_APPLIED].map(member);
+        record.hand_over(manager, &note, &fields, now);
+    }
     let applied = owned_in(&wanted, shape);
     let (mine, others) = record.of_applier(manager);
     let mut kept = others;
@@ -106,6 +111,25 @@ pub fn apply(
         object: laid_over(before, config, merged, manager),
         owners: record.entries(),
     })
+}
+
+/// What `whoosh apply` has set while it merged by itself, by the note that it left of what it applied last (which is one of
+/// the fields); `None` when it left none, or when somebody else applies.
+///
+/// It recorded that as an update. Once it has the operator merge, all this is what it applied before, as in Kubernetes:
+/// otherwise what a file does not say any more would stay for ever.
+fn merged_by_client(live: &Value, kind: Kind, manager: &Manager) -> Option<FieldSet> {
+    let note = live.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?;
+    if *manager != Manager::new(FIELD_MANAGER) {
+        return None;
+    }
+    let mut last: Value = serde_json::from_str(note.as_str()?).ok()?;
+    let metadata = last.get_mut("metadata")?.as_object_mut()?;
+    let notes = metadata.entry("annotations").or_insert_with(|| json!({}));
+    notes
+        .as_object_mut()?
+        .insert(LAST_APPLIED.to_owned(), note.clone());
+    Some(owned_in(&tracked(&last, manager), Shape::object(kind)))
 }
 
 /// Who owns what after `manager` has made `new` of `old`, or has created it: what it set is its own now.

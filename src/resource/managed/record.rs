@@ -145,6 +145,32 @@ impl Record {
         }
     }
 
+    /// Makes what those who own the field at `mark` have set of these fields, without applying, what `manager` has applied.
+    pub(super) fn hand_over(
+        &mut self,
+        manager: &Manager,
+        mark: &[String],
+        fields: &FieldSet,
+        now: Timestamp,
+    ) {
+        let owns_mark = |entry: &Entry| {
+            let mut steps = mark.iter();
+            steps
+                .try_fold(&entry.fields, |fields, step| fields.at(step))
+                .is_some()
+        };
+        let (mut taken, _) = self.of_applier(manager);
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| !entry.applies && owns_mark(entry))
+        {
+            taken.unite(entry.fields.in_both(fields));
+            entry.fields = entry.fields.without(fields);
+        }
+        self.set(manager, true, taken, false, now);
+    }
+
     /// From now on somebody owns these fields. The time is that of the last change of what they own, or of its values
     /// (`moved`).
     pub(super) fn set(

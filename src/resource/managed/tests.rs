@@ -287,3 +287,70 @@ fn paths_of_very_many_fields_are_cut() {
         told.len()
     );
 }
+
+/// What `whoosh apply` makes when it merges by itself: it leaves a note of what it applied.
+fn applied_by_client(config: &Value) -> Object {
+    let mut object: Object = serde_json::from_value(config.clone()).unwrap();
+    let note = (LAST_APPLIED.to_owned(), config.to_string());
+    object.metadata.annotations = Some([note].into());
+    object.metadata.managed_fields = update(None, &object, &Manager::new(FIELD_MANAGER), now());
+    object
+}
+
+#[test]
+fn what_our_own_client_merged_is_what_it_applied_before() {
+    let first = config(json!({"replicas": 2, "defaults": {"image": "a:1"}, "roles": [{"name": "a"}]}));
+    let object = applied_by_client(&first);
+    let object = edited(&object, FIELD_MANAGER, |object| {
+        object.metadata.labels = Some([("tier".to_owned(), "web".to_owned())].into());
+    });
+    let object = edited(&object, "kubectl", |object| object.spec["replicas"] = json!(5));
+    let second = config(json!({"roles": [{"name": "a"}]}));
+
+    let theirs = stored(Some(&object), &second, "ops", false).unwrap();
+    assert_eq!(
+        theirs.spec["defaults"], first["spec"]["defaults"],
+        "another one takes nothing over"
+    );
+    let refused = stored(
+        Some(&object),
+        &config(json!({"defaults": {"image": "b:1"}})),
+        "ops",
+        false,
+    );
+    assert_eq!(
+        refused.unwrap_err()[0].manager,
+        "\"whoosh\" using chorus.services/v1"
+    );
+
+    let ours = stored(Some(&object), &second, FIELD_MANAGER, false).unwrap();
+    assert_eq!(
+        ours.spec,
+        json!({"replicas": 5, "roles": [{"name": "a"}]}),
+        "what the file does not say any more is gone, and what others set since is theirs"
+    );
+    assert_eq!(ours.metadata.annotations, None, "the note is of no use any more");
+    assert_eq!(
+        owners(&ours),
+        [
+            r#"whoosh Apply: .spec.roles[name="a"] .spec.roles[name="a"].name"#,
+            "whoosh Update: .metadata.labels.tier",
+            "kubectl Update: .spec.replicas",
+        ]
+    );
+    let changed = config(json!({"defaults": {"image": "b:1"}, "roles": [{"name": "a"}]}));
+    let changed = stored(Some(&object), &changed, FIELD_MANAGER, false).unwrap();
+    assert_eq!(
+        changed.spec["defaults"]["image"], "b:1",
+        "nobody is in conflict with themselves"
+    );
+}
+
+#[test]
+fn what_our_own_client_merged_before_owners_were_recorded_is_taken_over_too() {
+    let mut object = applied_by_client(&config(json!({"replicas": 2, "roles": [{"name": "a"}]})));
+    object.metadata.managed_fields = None;
+    let second = config(json!({"roles": [{"name": "a"}]}));
+    let ours = stored(Some(&object), &second, FIELD_MANAGER, false).unwrap();
+    assert_eq!((&ours.spec, &ours.metadata.annotations), (&second["spec"], &None));
+}

@@ -111,3 +111,33 @@ async fn a_file_may_hold_a_part_of_an_object() {
         assert!(nameless.err.contains(line), "{line}{}", nameless.err);
     }
 }
+
+#[tokio::test]
+async fn what_was_merged_here_before_is_taken_over() {
+    let office = Office::open().await;
+    let two = team("payments", "      replicas: 2\n");
+    office.apply(&two, &[]).await.ok();
+    office.whoosh(&["label", "team/payments", "tier=web"]).await.ok();
+    let less = team("payments", "");
+    let tried = office.apply(&less, &["--server-side", "--dry-run=server"]).await;
+    assert_eq!((tried.code, tried.err.as_str()), (0, ""));
+    assert_eq!(
+        office.stored("payments").await.unwrap().spec["roles"][0]["replicas"],
+        2
+    );
+    office.apply(&less, &["--server-side"]).await.ok();
+    let stored = office.stored("payments").await.unwrap();
+    assert_eq!(stored.spec["roles"][0].get("replicas"), None);
+    assert_eq!(
+        stored.metadata.labels.unwrap()["tier"],
+        "web",
+        "the file never said so"
+    );
+    assert_eq!(stored.metadata.annotations, None);
+    let generation = stored.metadata.generation;
+    office.apply(&less, &["--server-side"]).await.ok();
+    assert_eq!(
+        office.stored("payments").await.unwrap().metadata.generation,
+        generation
+    );
+}
