@@ -40,6 +40,14 @@ pub(super) enum Modification {
     Apply(Value),
 }
 
+/// What somebody thinks of storing: the body of a proposal.
+pub(super) enum Proposed {
+    /// A whole object.
+    Whole(Value),
+    /// These fields, applied to an object.
+    Part(Value),
+}
+
 /// How an object is edited.
 pub(super) enum Edit {
     /// It is replaced by this.
@@ -136,6 +144,18 @@ impl<S: Send + Sync> FromRequest<S> for Modification {
             _ => Err(ApiError::BadRequest(
                 "an apply patch must be an object".to_owned(),
             )),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Proposed {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (media, bytes) = read(request).await?;
+        match media.as_str() {
+            APPLY_PATCH => yaml(&bytes).map(Self::Part),
+            _ => document(media, &bytes).map(Self::Whole),
         }
     }
 }

@@ -56,16 +56,6 @@ async fn create(
     options: &WriteOptions,
 ) -> Result<Answer<Object>, ApiError> {
     let key = change.key;
-    if let Some(uid) = config
-        .pointer("/metadata/uid")
-        .and_then(Value::as_str)
-        .filter(|uid| !uid.is_empty())
-    {
-        return Err(ApiError::Conflict {
-            key: key.clone(),
-            why: format!("Precondition failed: UID in precondition: {uid}, UID in object meta: "),
-        });
-    }
     let Applied { object: raw, owners } = applied(None, key, config, manager, options)?;
     let Admitted { mut object, warnings } = admit_new(api, &raw, key.kind, &key.namespace, &[]).await?;
     if object.name() != key.name {
@@ -84,7 +74,10 @@ async fn create(
     })
 }
 
-/// What comes of applying `config` to `old`.
+/// What comes of applying `config` to `old`, or to nothing.
+///
+/// # Errors
+/// 409 for what others own, unless by force, and for a uid where there is nothing; 400 for what an apply cannot say.
 pub(super) fn applied(
     old: Option<&Object>,
     key: &Key,
@@ -92,6 +85,13 @@ pub(super) fn applied(
     manager: &Manager,
     options: &WriteOptions,
 ) -> Result<Applied, ApiError> {
+    let uid = config.pointer("/metadata/uid").and_then(Value::as_str);
+    if let (None, Some(uid)) = (old, uid.filter(|uid| !uid.is_empty())) {
+        return Err(ApiError::Conflict {
+            key: key.clone(),
+            why: format!("Precondition failed: UID in precondition: {uid}, UID in object meta: "),
+        });
+    }
     if config
         .pointer("/metadata/managedFields")
         .is_some_and(|fields| !fields.is_null())

@@ -3,16 +3,19 @@
 use axum::extract::State;
 use serde_json::Value;
 
+use super::apply::applied;
 use crate::api::admission::{Admitted, admit, admit_new, validated};
 use crate::api::answer::Answer;
 use crate::api::lowering::{self, Shelf};
 use crate::api::options::Params;
 use crate::api::paths::Target;
-use crate::api::payload::Document;
+use crate::api::payload::Proposed;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
+use crate::api::write_options::WriteOptions;
 use crate::plan;
 use crate::resource::condition::Reason;
+use crate::resource::managed::{Applied, Manager};
 use crate::resource::preview::{Preview, PreviewBlocked};
 use crate::resource::proposal::Proposal;
 use crate::resource::validate::{Cause, Invalid};
@@ -32,20 +35,36 @@ pub(in crate::api) async fn get(
 
 /// `POST …/{name}/plan`: what would be done if the object in the body were stored. Nothing is.
 ///
-/// The body may be a `List` of the object and the AgentTemplates and Policies that would be stored before it. With
+/// The body may be a `List` of the object and the AgentTemplates and Policies that would be stored before it. As an
+/// apply patch, its object is a part that would be applied, and the parameters are those of an apply. With
 /// `preview=false` the object is only judged, and the Swarm is not asked.
 pub(in crate::api) async fn propose_change(
     State(api): State<Api>,
     Target(key): Target,
     params: Params,
-    Document(body): Document,
+    options: WriteOptions,
+    body: Proposed,
 ) -> Result<Answer<Proposal>, ApiError> {
-    let (raw, templates) = unpack(body)?;
     let live = api.store.get(&key).await?;
-    let Admitted { object, warnings } = match &live {
+    let (raw, owners, templates) = match body {
+        Proposed::Whole(body) => {
+            let (raw, templates) = unpack(body)?;
+            (raw, None, templates)
+        }
+        Proposed::Part(body) => {
+            let (config, templates) = unpack(body)?;
+            let manager = Manager::new(options.applier()?);
+            let Applied { object, owners } = applied(live.as_ref(), &key, &config, &manager, &options)?;
+            (object, owners, templates)
+        }
+    };
+    let Admitted { mut object, warnings } = match &live {
         Some(live) => admit(&api, &raw, live, &templates).await?,
         None => admit_new(&api, &raw, key.kind, &key.namespace, &templates).await?,
     };
+    if owners.is_some() {
+        object.metadata.managed_fields = owners;
+    }
     if object.name() != key.name {
         return Err(ApiError::BadRequest(format!(
             "the object's metadata.name is \"{}\", the request's path says \"{}\"",

@@ -36,10 +36,10 @@ impl Config {
         &self.source.value
     }
 
-    /// Whether roles of the object start from a template.
-    pub(crate) fn uses(&self, template: &Key) -> bool {
-        let names = lower::template_names(&self.fields()["spec"]);
-        self.key.namespace == template.namespace && names.contains(&template.name)
+    /// Whether roles of the object start from a template: those that the fields name, or those that are live.
+    pub(crate) fn uses(&self, template: &Key, live: Option<&Value>) -> bool {
+        let names = |object: &Value| lower::template_names(&object["spec"]).contains(&template.name);
+        self.key.namespace == template.namespace && (names(self.fields()) || live.is_some_and(names))
     }
 
     /// The operator's refusal of what would come of the fields, each cause at the line of the file that it is about.

@@ -8,9 +8,9 @@ use crate::cli::client::{Client, Owner};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::{files, object, talk};
-use crate::resource::Key;
+use crate::resource::{Key, Kind};
 
-/// Has the operator apply everything, after each that can be was tried; the objects as they are then. In a dry run nothing
+/// Has the operator apply everything, after all of it was tried; the objects as they are then. In a dry run nothing
 /// is stored, and there are none.
 ///
 /// # Errors
@@ -41,26 +41,31 @@ pub(crate) async fn on_server(
     printed.map(|()| applied)
 }
 
-/// Has the operator judge what would come of every object before any is stored.
+/// Has the operator judge what would come of every object before any is stored, each as if the templates before it were.
 async fn rehearse(client: &Client, configs: &[Config], owner: &Owner) -> Result<(), CliError> {
     let mut problems = Vec::new();
     let mut is_contested = false;
-    // What uses a template of the same run cannot be tried before that is stored.
-    let templates: Vec<&Key> = configs
-        .iter()
-        .map(|config| &config.key)
-        .filter(|key| !key.kind.owns_agents())
-        .collect();
-    for config in configs
-        .iter()
-        .filter(|config| !templates.iter().any(|template| config.uses(template)))
-    {
-        match client.apply(&config.key, config.fields(), owner, true).await {
+    let mut templates: Vec<(&Key, Value)> = Vec::new();
+    for config in configs {
+        let (key, fields) = (&config.key, config.fields());
+        let live = client.find(key).await?;
+        let beside = templates
+            .iter()
+            .filter(|(template, _)| config.uses(template, live.as_ref()));
+        let beside: Vec<Value> = beside.map(|(_, template)| template.clone()).collect();
+        let tried = match beside.is_empty() {
+            true => client.apply(key, fields, owner, true).await.map(Some),
+            false => client
+                .judge_part(key, fields, owner, &beside)
+                .await
+                .map(|()| None),
+        };
+        match tried {
+            Ok(Some(template)) if key.kind == Kind::AgentTemplate => templates.push((key, template)),
             Ok(_) => {}
             Err(error) if error.code().is_some_and(|code| code < 500) => {
                 let reasons = error.causes().iter().filter_map(|cause| cause.reason.as_deref());
                 is_contested |= reasons.into_iter().any(|reason| reason == "FieldManagerConflict");
-                let live = client.find(&config.key).await?;
                 problems.extend(config.refused(&error, live, owner));
             }
             Err(error) => return Err(error.into()),

@@ -3,6 +3,7 @@
 mod access;
 mod error;
 mod lines;
+mod owner;
 mod selection;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use tokio::time::sleep;
 
 pub(super) use error::ClientError;
 pub(super) use lines::LineStream;
+pub(super) use owner::Owner;
 pub(super) use selection::{Collection, Listed, Selection};
 
 use super::endpoint::{Endpoint, Server};
@@ -47,15 +49,6 @@ impl fmt::Display for Propagation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
-}
-
-/// Who applies fields, and whether they take those that others own.
-#[derive(Clone, Debug)]
-pub(super) struct Owner {
-    /// What they call themselves.
-    pub manager: String,
-    /// Whether others lose what they own.
-    pub force: bool,
 }
 
 /// What to read of an agent's log.
@@ -242,18 +235,30 @@ impl Client {
         &self,
         key: &Key,
         config: &Value,
-        Owner { manager, force }: &Owner,
+        owner: &Owner,
         dry_run: bool,
     ) -> Result<Value, ClientError> {
-        let request = self
-            .request(Method::PATCH, &object_path(key))
-            .query(&[
-                ("fieldManager", manager.as_str()),
-                ("force", if *force { "true" } else { "false" }),
-            ])
-            .header("content-type", "application/apply-patch+yaml")
-            .body(config.to_string());
-        self.json(with_dry_run(request, dry_run)).await
+        let request = self.request(Method::PATCH, &object_path(key));
+        self.json(with_dry_run(owner.applies(request, config), dry_run))
+            .await
+    }
+
+    /// Has judged what would come of applying fields to an object, or of creating it by them, after the templates; the Swarm
+    /// is left alone, and nothing is stored.
+    ///
+    /// # Errors
+    /// As of [`Client::apply`].
+    pub(super) async fn judge_part(
+        &self,
+        key: &Key,
+        config: &Value,
+        owner: &Owner,
+        templates: &[Value],
+    ) -> Result<(), ClientError> {
+        let path = format!("{}/plan?preview=false", object_path(key));
+        let request = owner.applies(self.request(Method::POST, &path), &together(config, templates));
+        let judged: Result<Proposal, _> = self.json(request).await;
+        judged.map(drop)
     }
 
     /// Asks for an object's deletion.

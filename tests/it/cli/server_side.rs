@@ -141,3 +141,57 @@ async fn what_was_merged_here_before_is_taken_over() {
         generation
     );
 }
+
+#[tokio::test]
+async fn templates_that_come_along_are_rehearsed_with_their_users() {
+    let office = Office::open().await;
+    let template = |limit: &str| {
+        format!(
+            "apiVersion: chorus.services/v1\nkind: AgentTemplate\nmetadata: {{name: small}}\nspec: {{resources: {{limits: \
+             {{memory: {limit}}}}}}}\n---\n"
+        )
+    };
+    let user = team(
+        "pay",
+        "      template: small\n      agent:\n        resources: {requests: {memory: 128Mi}}\n",
+    );
+    let tried = ["--server-side", "--dry-run=server"];
+    let rehearsed = office.apply(&(user.clone() + &template("256Mi")), &tried).await;
+    assert_eq!(
+        (rehearsed.out.as_str(), rehearsed.err.as_str()),
+        (
+            "agenttemplate/small serverside-applied (server dry run)\nteam/pay serverside-applied (server dry run)\n",
+            ""
+        )
+    );
+    assert_eq!(office.stored("pay").await, None);
+
+    let refused = office
+        .apply(&(user.clone() + &template("64Mi")), &["--server-side"])
+        .await;
+    assert_eq!((refused.out.as_str(), refused.code), ("", 1));
+    assert!(
+        refused.err.contains(
+            "standard input:10 (document 1, team/pay): spec.roles[0].agent.resources.requests.memory: must not be above"
+        ),
+        "{}",
+        refused.err
+    );
+    let stored = office.whoosh(&["get", "agenttemplates", "-o", "name"]).await.ok();
+    assert_eq!(stored, "", "nothing was stored");
+
+    // A part that does not name the template: the live team does.
+    office
+        .apply(&(template("256Mi") + &user), &["--server-side"])
+        .await
+        .ok();
+    let part = "apiVersion: chorus.services/v1\nkind: Team\nmetadata: {name: pay}\nspec: {project: a/b}\n";
+    let as_ops = ["--server-side", "--field-manager=ops", "--force-conflicts"];
+    let refused = office.apply(&(template("64Mi") + part), &as_ops).await;
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.err.contains("team/pay): spec.roles[0].agent.resources"),
+        "{}",
+        refused.err
+    );
+}
