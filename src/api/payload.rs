@@ -7,7 +7,10 @@ use json_patch::{Patch, PatchOperation};
 use serde_json::Value;
 
 use super::limits::MAX_BODY;
+use super::options::Params;
 use super::status::ApiError;
+use super::write_options::UnknownFields;
+use crate::resource::json;
 use crate::resource::yaml::{self, Documents};
 
 const JSON: &str = "application/json";
@@ -88,16 +91,37 @@ fn apply(object: &mut Value, Patch(operations): &Patch) -> Result<(), ApiError> 
     Ok(())
 }
 
+/// A body that is written to an object, and what its client is to be warned of in it.
+pub(super) struct Written<T> {
+    pub(super) body: T,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What can be read of what a client sent.
+pub(super) trait Body: Sized {
+    /// Reads it, by the method that it came by.
+    fn read(method: &Method, sent: &mut Sent) -> Result<Self, ApiError>;
+}
+
+impl<S: Send + Sync, T: Body> FromRequest<S> for Written<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let unknown = UnknownFields::asked_for(&Params::of(request.uri()))?;
+        let method = request.method().clone();
+        let mut sent = Sent::of(request).await?;
+        let body = T::read(&method, &mut sent)?;
+        let warnings = unknown.of_repeated(&sent.repeated)?;
+        Ok(Self { body, warnings })
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Document {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match MaybeDocument::from_request(request, state).await? {
-            MaybeDocument(Some(document)) => Ok(Self(document)),
-            MaybeDocument(None) => Err(ApiError::BadRequest(
-                "the body is empty; send one object as JSON or YAML".to_owned(),
-            )),
-        }
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let method = request.method().clone();
+        Self::read(&method, &mut Sent::of(request).await?)
     }
 }
 
@@ -105,41 +129,33 @@ impl<S: Send + Sync> FromRequest<S> for MaybeDocument {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (media, bytes) = read(request).await?;
-        if bytes.is_empty() {
+        let mut sent = Sent::of(request).await?;
+        if sent.bytes.is_empty() {
             return Ok(Self(None));
         }
-        document(media, &bytes).map(Some).map(Self)
+        sent.document().map(Some).map(Self)
     }
 }
 
-/// One JSON or YAML document.
-pub(super) fn document(media: String, bytes: &[u8]) -> Result<Value, ApiError> {
-    match media.as_str() {
-        "" | JSON => json(bytes),
-        media if YAML.contains(&media) => yaml(bytes),
-        _ => Err(ApiError::UnsupportedMediaType {
-            got: media,
-            supported: "application/json, application/yaml",
-        }),
-    }
-}
-
-impl<S: Send + Sync> FromRequest<S> for Modification {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        if request.method() != Method::PATCH {
-            let Document(new) = Document::from_request(request, state).await?;
-            return Ok(Self::Edit(Edit::Replace(new)));
+impl Body for Document {
+    fn read(_: &Method, sent: &mut Sent) -> Result<Self, ApiError> {
+        if sent.bytes.is_empty() {
+            return Err(ApiError::BadRequest(
+                "the body is empty; send one object as JSON or YAML".to_owned(),
+            ));
         }
-        let (media, bytes) = read(request).await?;
-        if media != APPLY_PATCH {
+        sent.document().map(Self)
+    }
+}
+
+impl Body for Modification {
+    fn read(method: &Method, sent: &mut Sent) -> Result<Self, ApiError> {
+        if method != Method::PATCH || sent.media != APPLY_PATCH {
             let supported =
                 "application/apply-patch+yaml, application/json-patch+json, application/merge-patch+json";
-            return patch(media, &bytes, supported).map(Self::Edit);
+            return edit(method, sent, supported).map(Self::Edit);
         }
-        match yaml(&bytes)? {
+        match sent.yaml()? {
             config @ Value::Object(_) => Ok(Self::Apply(config)),
             _ => Err(ApiError::BadRequest(
                 "an apply patch must be an object".to_owned(),
@@ -148,44 +164,38 @@ impl<S: Send + Sync> FromRequest<S> for Modification {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Proposed {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (media, bytes) = read(request).await?;
-        match media.as_str() {
-            APPLY_PATCH => yaml(&bytes).map(Self::Part),
-            _ => document(media, &bytes).map(Self::Whole),
+impl Body for Proposed {
+    fn read(method: &Method, sent: &mut Sent) -> Result<Self, ApiError> {
+        match sent.media == APPLY_PATCH {
+            true => sent.yaml().map(Self::Part),
+            false => Document::read(method, sent).map(|Document(object)| Self::Whole(object)),
         }
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Edit {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        if request.method() != Method::PATCH {
-            let Document(new) = Document::from_request(request, state).await?;
-            return Ok(Self::Replace(new));
-        }
-        let (media, bytes) = read(request).await?;
-        patch(
-            media,
-            &bytes,
+impl Body for Edit {
+    fn read(method: &Method, sent: &mut Sent) -> Result<Self, ApiError> {
+        edit(
+            method,
+            sent,
             "application/json-patch+json, application/merge-patch+json",
         )
     }
 }
 
-fn patch(media: String, bytes: &[u8], supported: &'static str) -> Result<Edit, ApiError> {
+fn edit(method: &Method, sent: &mut Sent, supported: &'static str) -> Result<Edit, ApiError> {
     let refused = |why: String| Err(ApiError::BadRequest(why));
-    match media.as_str() {
-        MERGE_PATCH => match json(bytes)? {
+    if method != Method::PATCH {
+        let Document(new) = Document::read(method, sent)?;
+        return Ok(Edit::Replace(new));
+    }
+    match sent.media.as_str() {
+        MERGE_PATCH => match sent.json()? {
             patch @ Value::Object(_) => Ok(Edit::Merge(patch)),
             _ => refused("a merge patch must be a JSON object".to_owned()),
         },
         JSON_PATCH => {
-            let patch: Patch = serde_json::from_value(json(bytes)?)
+            let patch: Patch = serde_json::from_value(sent.json()?)
                 .map_err(|error| ApiError::BadRequest(format!("the body is not a JSON patch: {error}")))?;
             let copies = patch.iter().filter(|one| matches!(one, PatchOperation::Copy(_)));
             match (patch.len(), copies.count()) {
@@ -199,28 +209,62 @@ fn patch(media: String, bytes: &[u8], supported: &'static str) -> Result<Edit, A
             }
         }
         _ => Err(ApiError::UnsupportedMediaType {
-            got: media,
+            got: sent.media.clone(),
             supported,
         }),
     }
 }
 
-/// The media type that a request names, and its body.
-pub(super) async fn read(request: Request) -> Result<(String, Bytes), ApiError> {
-    let media = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .map(|value| media_type(&String::from_utf8_lossy(value.as_bytes())))
-        .unwrap_or_default();
-    let bytes = body::to_bytes(request.into_body(), MAX_BODY)
-        .await
-        .map_err(|_| ApiError::TooLarge(MAX_BODY))?;
-    Ok((media, bytes))
+/// What a client sent.
+pub(super) struct Sent {
+    /// The media type that it names; empty when it names none.
+    pub(super) media: String,
+    /// The body.
+    pub(super) bytes: Bytes,
+    /// The paths of members that a JSON body has twice.
+    repeated: Vec<String>,
 }
 
-fn json(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| ApiError::BadRequest(format!("the body is not valid JSON: {error}")))
+impl Sent {
+    /// Reads a request to its end.
+    pub(super) async fn of(request: Request) -> Result<Self, ApiError> {
+        let media = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .map(|value| media_type(&String::from_utf8_lossy(value.as_bytes())))
+            .unwrap_or_default();
+        let bytes = body::to_bytes(request.into_body(), MAX_BODY)
+            .await
+            .map_err(|_| ApiError::TooLarge(MAX_BODY))?;
+        Ok(Self {
+            media,
+            bytes,
+            repeated: Vec::new(),
+        })
+    }
+
+    /// One JSON or YAML document.
+    pub(super) fn document(&mut self) -> Result<Value, ApiError> {
+        match self.media.as_str() {
+            "" | JSON => self.json(),
+            media if YAML.contains(&media) => self.yaml(),
+            _ => Err(ApiError::UnsupportedMediaType {
+                got: self.media.clone(),
+                supported: "application/json, application/yaml",
+            }),
+        }
+    }
+
+    fn json(&mut self) -> Result<Value, ApiError> {
+        let json::Document { value, repeated } = json::parse(&self.bytes)
+            .map_err(|error| ApiError::BadRequest(format!("the body is not valid JSON: {error}")))?;
+        self.repeated = repeated;
+        Ok(value)
+    }
+
+    fn yaml(&self) -> Result<Value, ApiError> {
+        yaml(&self.bytes)
+    }
 }
 
 fn yaml(bytes: &[u8]) -> Result<Value, ApiError> {

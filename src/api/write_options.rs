@@ -28,7 +28,7 @@ pub(super) struct WriteOptions {
     pub(super) force: Option<bool>,
 }
 
-/// What becomes of fields that are not in the schema (`fieldValidation`).
+/// What becomes of fields that are not in the schema, and of those that are there twice (`fieldValidation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum UnknownFields {
     /// They are refused, with everything else that is wrong.
@@ -41,6 +41,40 @@ pub(super) enum UnknownFields {
 }
 
 impl UnknownFields {
+    /// What a client asks for.
+    ///
+    /// # Errors
+    /// 400 for a word that means nothing.
+    pub(super) fn asked_for(params: &Params) -> Result<Self, ApiError> {
+        match params.text("fieldValidation") {
+            None | Some("Strict") => Ok(Self::Refused),
+            Some("Warn") => Ok(Self::Warned),
+            Some("Ignore") => Ok(Self::Ignored),
+            Some(other) => Err(ApiError::BadRequest(format!(
+                "the parameter fieldValidation is \"{other}\"; it must be Strict, Warn or Ignore"
+            ))),
+        }
+    }
+
+    /// The warnings of members that are there twice, of which the last counts, in Kubernetes' words.
+    ///
+    /// # Errors
+    /// 400 with all of them, when they are to be refused.
+    pub(super) fn of_repeated(self, paths: &[String]) -> Result<Vec<String>, ApiError> {
+        let told = paths
+            .iter()
+            .map(|path| format!("json: duplicate field \"{path}\""));
+        let told: Vec<String> = told.collect();
+        match self {
+            Self::Refused if !told.is_empty() => Err(ApiError::BadRequest(format!(
+                "strict decoding error: {}",
+                told.join(", ")
+            ))),
+            Self::Refused | Self::Ignored => Ok(Vec::new()),
+            Self::Warned => Ok(told),
+        }
+    }
+
     /// Takes them out of what a client sent, unless they are to be refused; the warnings.
     pub(super) fn drop_from(self, raw: &mut Value, kind: Kind) -> Vec<String> {
         if self == Self::Refused {
@@ -59,16 +93,7 @@ impl UnknownFields {
 
 impl WriteOptions {
     fn new(params: &Params, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let unknown = match params.text("fieldValidation") {
-            None | Some("Strict") => UnknownFields::Refused,
-            Some("Warn") => UnknownFields::Warned,
-            Some("Ignore") => UnknownFields::Ignored,
-            Some(other) => {
-                return Err(ApiError::BadRequest(format!(
-                    "the parameter fieldValidation is \"{other}\"; it must be Strict, Warn or Ignore"
-                )));
-            }
-        };
+        let unknown = UnknownFields::asked_for(params)?;
         let manager = params.text("fieldManager");
         if manager.is_some_and(|name| !managed::is_name(name)) {
             return Err(ApiError::BadRequest(format!(

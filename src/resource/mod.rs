@@ -15,6 +15,7 @@ pub mod event;
 pub mod explain;
 pub mod fields;
 pub mod image;
+pub mod json;
 pub mod jsonpath;
 pub mod kind;
 pub mod kinds;

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::answer::Answer;
 use super::caller::Caller;
 use super::discovery::{Group, READ_AND_WRITE};
-use super::payload;
+use super::payload::Sent;
 use super::status::ApiError;
 use crate::resource::access::{Deed, Grant};
 
@@ -25,12 +25,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (media, bytes) = payload::read(request).await?;
-        let review = match media.as_str() {
+        let mut sent = Sent::of(request).await?;
+        let review = match sent.media.as_str() {
             "application/vnd.kubernetes.protobuf" => {
-                protobuf::review(&bytes).map_err(ApiError::BadRequest)?
+                protobuf::review(&sent.bytes).map_err(ApiError::BadRequest)?
             }
-            _ => payload::document(media, &bytes)?,
+            _ => sent.document()?,
         };
         let unknown = |error| ApiError::BadRequest(format!("this is no such review: {error}"));
         serde_json::from_value(review).map(Self).map_err(unknown)

@@ -9,7 +9,7 @@ use crate::api::answer::Answer;
 use crate::api::lowering::{self, Shelf};
 use crate::api::options::Params;
 use crate::api::paths::Target;
-use crate::api::payload::Proposed;
+use crate::api::payload::{Proposed, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::WriteOptions;
@@ -43,7 +43,10 @@ pub(in crate::api) async fn propose_change(
     Target(key): Target,
     params: Params,
     options: WriteOptions,
-    body: Proposed,
+    Written {
+        body,
+        warnings: repeated,
+    }: Written<Proposed>,
 ) -> Result<Answer<Proposal>, ApiError> {
     let live = api.store.get(&key).await?;
     let (raw, owners, templates) = match body {
@@ -58,10 +61,14 @@ pub(in crate::api) async fn propose_change(
             (object, owners, templates)
         }
     };
-    let Admitted { mut object, warnings } = match &live {
+    let Admitted {
+        mut object,
+        mut warnings,
+    } = match &live {
         Some(live) => admit(&api, &raw, live, &templates).await?,
         None => admit_new(&api, &raw, key.kind, &key.namespace, &templates).await?,
     };
+    warnings.extend(repeated);
     if owners.is_some() {
         object.metadata.managed_fields = owners;
     }

@@ -12,7 +12,7 @@ use crate::api::admission::{Admitted, admit_new};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::paths::{Collection, Target};
-use crate::api::payload::{Document, Edit, Modification};
+use crate::api::payload::{Document, Edit, Modification, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::{UnknownFields, WriteOptions};
@@ -30,7 +30,10 @@ pub(in crate::api) async fn create(
     collection: Collection,
     options: WriteOptions,
     caller: Caller,
-    Document(mut raw): Document,
+    Written {
+        body: Document(mut raw),
+        warnings: repeated,
+    }: Written<Document>,
 ) -> Result<(Extension<Key>, Answer<Object>), ApiError> {
     let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let dropped = options.unknown.drop_from(&mut raw, collection.kind);
@@ -40,6 +43,7 @@ pub(in crate::api) async fn create(
         mut warnings,
     } = admit_new(&api, &raw, collection.kind, namespace, &[]).await?;
     warnings.extend(dropped);
+    warnings.extend(repeated);
     let manager = Manager::new(options.manager());
     object.metadata.managed_fields = managed::update(None, &object, &manager, Timestamp::now());
     let key = object.key();
@@ -99,15 +103,29 @@ pub(in crate::api) async fn change(
     Target(key): Target,
     options: WriteOptions,
     caller: Caller,
-    modification: Modification,
+    Written {
+        body: modification,
+        warnings: repeated,
+    }: Written<Modification>,
 ) -> Result<Answer<Object>, ApiError> {
-    let edit = match modification {
-        Modification::Apply(config) => return apply(&api, &key, &caller, &options, config).await,
-        Modification::Edit(edit) => edit,
+    let mut answer = match modification {
+        Modification::Apply(config) => apply(&api, &key, &caller, &options, config).await?,
+        Modification::Edit(edit) => edited(&api, &key, &caller, &options, edit).await?,
     };
+    answer.warnings.extend(repeated);
+    Ok(answer)
+}
+
+async fn edited(
+    api: &Api,
+    key: &Key,
+    caller: &Caller,
+    options: &WriteOptions,
+    edit: Edit,
+) -> Result<Answer<Object>, ApiError> {
     let change = Change {
-        key: &key,
-        caller: &caller,
+        key,
+        caller,
         reason: match edit {
             Edit::Replace(_) => "update",
             Edit::Merge(_) | Edit::Operations(_) => "patch",
@@ -115,7 +133,7 @@ pub(in crate::api) async fn change(
         dry_run: options.dry_run,
     };
     let manager = Manager::new(options.manager());
-    replace(&api, change, &manager, options.unknown, |old| edit.of(json(old)?)).await
+    replace(api, change, &manager, options.unknown, |old| edit.of(json(old)?)).await
 }
 
 /// Replaces an object by what `make` turns its present state into, after admission, in the name of `manager`.

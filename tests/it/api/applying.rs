@@ -225,6 +225,44 @@ async fn unknown_fields_are_dropped_for_who_asks_for_it() {
 }
 
 #[tokio::test]
+async fn a_field_that_is_there_twice_is_refused_unless_a_client_wants_less() {
+    let server = server().await;
+    let sent = |method: Method, path: String, media: &'static str, body: &'static str| {
+        let request = server
+            .request(method, &path)
+            .header("content-type", media)
+            .body(body);
+        async { answer(request).await }
+    };
+    let twice = r#"{"apiVersion": "chorus.services/v1", "kind": "Team", "metadata": {"name": "payments"}, "spec": {
+        "replicas": 1, "defaults": {"image": "chorus-agent:dev"}, "roles": [{"name": "a"}], "replicas": 2}}"#;
+    let create = |query: &str| sent(Method::POST, format!("{TEAMS}{query}"), "application/json", twice);
+    let refused = create("").await.refused(400, "BadRequest");
+    assert_eq!(
+        refused,
+        r#"strict decoding error: json: duplicate field "spec.replicas""#
+    );
+    let warned = create("?fieldValidation=Warn&dryRun=All").await;
+    assert_eq!(
+        warned.warnings,
+        [r#"299 - "json: duplicate field \"spec.replicas\"""#]
+    );
+    assert_eq!(warned.ok(201)["spec"]["replicas"], 2);
+    let ignored = create("?fieldValidation=Ignore").await;
+    assert!(ignored.warnings.is_empty(), "{:?}", ignored.warnings);
+    ignored.ok(201);
+    let patch = |query: &str| {
+        let path = format!("{}{query}", at("payments"));
+        let body = r#"{"spec": {"replicas": 3, "replicas": 4}}"#;
+        sent(Method::PATCH, path, "application/merge-patch+json", body)
+    };
+    patch("").await.refused(400, "BadRequest");
+    let warned = patch("?fieldValidation=Warn").await;
+    assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
+    assert_eq!(warned.ok(200)["spec"]["replicas"], 4);
+}
+
+#[tokio::test]
 async fn a_name_is_made_for_who_gives_its_beginning() {
     let server = server().await;
     let mut nameless = team("");
