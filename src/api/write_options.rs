@@ -11,7 +11,7 @@ use super::options::{Params, dry_run};
 use super::payload::APPLY_PATCH;
 use super::status::ApiError;
 use crate::resource::managed::{self, NAME_MAX};
-use crate::resource::{Kind, validate};
+use crate::resource::validate::Known;
 
 /// How something is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +76,11 @@ impl UnknownFields {
     }
 
     /// Takes them out of what a client sent, unless they are to be refused; the warnings.
-    pub(super) fn drop_from(self, raw: &mut Value, kind: Kind) -> Vec<String> {
+    pub(super) fn drop_from(self, raw: &mut Value, known: &Known) -> Vec<String> {
         if self == Self::Refused {
             return Vec::new();
         }
-        let dropped = validate::drop_unknown(raw, kind);
+        let dropped = known.drop_unknown(raw);
         match self {
             Self::Warned => dropped
                 .iter()

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
@@ -25,14 +27,22 @@ pub fn member(kind: Kind, name: &str) -> Option<&'static JSONSchemaProps> {
 
 /// The schema of Kubernetes' ObjectMeta, which a definition leaves out.
 pub fn metadata() -> Option<&'static JSONSchemaProps> {
-    static METADATA: LazyLock<Option<JSONSchemaProps>> = LazyLock::new(|| {
-        let settings = SchemaSettings::openapi3().with(|settings| settings.inline_subschemas = true);
-        let schema = settings.into_generator().into_root_schema_for::<ObjectMeta>();
-        let mut schema = serde_json::from_value(schema.to_value()).ok()?;
-        crd::tidy(&mut schema);
-        Some(schema)
-    });
+    static METADATA: LazyLock<Option<JSONSchemaProps>> = LazyLock::new(of_type::<ObjectMeta>);
     METADATA.as_ref()
+}
+
+/// The schema of Kubernetes' Scale, which many kinds have as a subresource.
+pub fn scale() -> Option<&'static JSONSchemaProps> {
+    static SCALE: LazyLock<Option<JSONSchemaProps>> = LazyLock::new(of_type::<Scale>);
+    SCALE.as_ref()
+}
+
+fn of_type<T: JsonSchema>() -> Option<JSONSchemaProps> {
+    let settings = SchemaSettings::openapi3().with(|settings| settings.inline_subschemas = true);
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut schema = serde_json::from_value(schema.to_value()).ok()?;
+    crd::tidy(&mut schema);
+    Some(schema)
 }
 
 /// The schema of the items of a list.

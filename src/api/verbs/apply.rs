@@ -13,6 +13,7 @@ use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::WriteOptions;
 use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::validate::Known;
 use crate::resource::{Key, Object};
 
 /// `PATCH …/{plural}/{name}` of `application/apply-patch+yaml`.
@@ -28,7 +29,7 @@ pub(super) async fn apply(
     mut config: Value,
 ) -> Result<Answer<Object>, ApiError> {
     let manager = Manager::new(options.applier()?);
-    let dropped = options.unknown.drop_from(&mut config, key.kind);
+    let dropped = options.unknown.drop_from(&mut config, &Known::object(key.kind));
     let change = Change {
         key,
         caller,

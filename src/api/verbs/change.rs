@@ -27,8 +27,8 @@ pub(in crate::api) enum Step {
     Admit(Sent),
     /// It is replaced by what came of applying fields to it, if that is admitted.
     Apply(Applied),
-    /// It is replaced.
-    Store(Box<Object>),
+    /// It is replaced, and these are the warnings.
+    Store(Box<Object>, Vec<String>),
     /// It goes.
     Remove,
 }
@@ -110,7 +110,7 @@ impl Change<'_> {
                     object.metadata.managed_fields = owners;
                     (Some(object), warnings)
                 }
-                Step::Store(new) => (Some(*new), Vec::new()),
+                Step::Store(new, warnings) => (Some(*new), warnings),
                 Step::Remove => (None, Vec::new()),
             };
             match self.store(api, old, new).await {

@@ -95,7 +95,7 @@ async fn remove(api: &Api, key: &Key, caller: &Caller, request: &DeleteRequest) 
         let deletion = lifecycle::delete(old, request.propagation, Timestamp::now());
         Ok(match deletion {
             Deletion::Remove => Step::Remove,
-            Deletion::Mark(marked) => Step::Store(marked),
+            Deletion::Mark(marked) => Step::Store(marked, Vec::new()),
             Deletion::AlreadyMarked => Step::Keep,
         })
     };

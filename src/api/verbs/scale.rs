@@ -3,21 +3,22 @@
 use axum::extract::State;
 use k8s_openapi::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::change::Change;
+use super::change::{Change, Changed, Sent, Step};
 use super::status::offered;
-use super::write;
+use super::write::json;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_scale;
 use crate::api::paths::Target;
-use crate::api::payload::Edit;
+use crate::api::payload::{Edit, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::WriteOptions;
 use crate::resource::Object;
 use crate::resource::managed::Manager;
+use crate::resource::validate::Known;
 
 /// What `spec.replicas` means when it is not set.
 const DEFAULT_REPLICAS: i64 = 1;
@@ -37,7 +38,10 @@ pub(in crate::api) async fn change(
     Target(key): Target,
     options: WriteOptions,
     caller: Caller,
-    edit: Edit,
+    Written {
+        body: edit,
+        warnings: told,
+    }: Written<Edit>,
 ) -> Result<Answer<Scale>, ApiError> {
     offered(has_scale(key.kind))?;
     let manager = Manager {
@@ -52,14 +56,31 @@ pub(in crate::api) async fn change(
     };
     let scaled = |old: &Object| {
         let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
-        with_scale(write::json(old)?, &edit.of(scale)?)
+        let mut scale = edit.of(scale)?;
+        let dropped = options.unknown.drop_from(&mut scale, &Known::scale());
+        let causes = Known::scale().unknown(&scale);
+        if !causes.is_empty() {
+            return Err(ApiError::Invalid {
+                kind: old.kind,
+                name: old.name().to_owned(),
+                causes,
+            });
+        }
+        Ok(Step::Admit(Sent {
+            raw: with_scale(json(old)?, &scale)?,
+            manager: manager.clone(),
+            dropped,
+        }))
     };
-    let Answer { code, body, warnings } =
-        write::replace(&api, change, &manager, options.unknown, scaled).await?;
+    let Changed {
+        object,
+        mut warnings,
+        removed: _,
+    } = change.carry_out(&api, scaled).await?;
+    warnings.extend(told);
     Ok(Answer {
-        code,
-        body: scale_of(&body),
         warnings,
+        ..Answer::ok(scale_of(&object))
     })
 }
 
@@ -77,7 +98,7 @@ fn with_scale(mut object: Value, scale: &Value) -> Result<Value, ApiError> {
             .cloned()
             .unwrap_or(Value::Null)
     };
-    let patch = json!({
+    let patch = serde_json::json!({
         "metadata": {"uid": seen("uid"), "resourceVersion": seen("resourceVersion")},
         "spec": {"replicas": replicas},
     });

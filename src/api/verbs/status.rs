@@ -13,11 +13,12 @@ use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
 use crate::api::paths::Target;
-use crate::api::payload::Modification;
+use crate::api::payload::{Modification, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::api::write_options::WriteOptions;
+use crate::api::write_options::{UnknownFields, WriteOptions};
 use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::validate::{Cause, Known};
 use crate::resource::{Object, lifecycle, schema};
 
 /// `GET …/{name}/status`
@@ -29,13 +30,16 @@ pub(in crate::api) async fn get(
     api.object(&key).await.map(Answer::ok)
 }
 
-/// `PUT` and `PATCH …/{name}/status`: everything but the status is ignored.
+/// `PUT` and `PATCH …/{name}/status`: everything but the status is ignored, as far as there is such a thing.
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
     options: WriteOptions,
     caller: Caller,
-    modification: Modification,
+    Written {
+        body: modification,
+        warnings: mut told,
+    }: Written<Modification>,
 ) -> Result<Answer<Object>, ApiError> {
     offered(has_status(key.kind))?;
     let manager = |name| Manager {
@@ -48,26 +52,30 @@ pub(in crate::api) async fn change(
         reason: "status",
         dry_run: options.dry_run,
     };
-    let changed = match &modification {
+    let changed = match modification {
         Modification::Edit(edit) => {
             let manager = manager(options.manager());
             let edited = |old: &Object| {
-                let new = with_status(old, edit.of(json(old)?)?)?;
+                let (new, dropped) = with_status(old, edit.of(json(old)?)?, options.unknown)?;
                 let owners = managed::update(Some(old), &new, &manager, Timestamp::now());
-                Ok(Step::Store(Box::new(owned(new, owners))))
+                Ok(Step::Store(Box::new(owned(new, owners)), dropped))
             };
             change.carry_out(&api, edited).await?
         }
-        Modification::Apply(config) => {
+        Modification::Apply(mut config) => {
+            told.extend(options.unknown.drop_from(&mut config, &Known::status(key.kind)));
             let manager = manager(options.applier()?);
             let applied = |old: &Object| {
-                let Applied { object, owners } = applied(Some(old), &key, config, &manager, &options)?;
-                Ok(Step::Store(Box::new(owned(with_status(old, object)?, owners))))
+                let Applied { object, owners } = applied(Some(old), &key, &config, &manager, &options)?;
+                let (new, dropped) = with_status(old, object, options.unknown)?;
+                Ok(Step::Store(Box::new(owned(new, owners)), dropped))
             };
             change.carry_out(&api, applied).await?
         }
     };
-    Ok(Answer::ok(changed.object))
+    let mut answer = Answer::from(changed);
+    answer.warnings.extend(told);
+    Ok(answer)
 }
 
 /// Fails for a subresource that the kind does not have.
@@ -75,13 +83,25 @@ pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
     has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
 }
 
-/// The object with the status in `raw`, unless that was made from another state.
-fn with_status(old: &Object, mut raw: Value) -> Result<Object, ApiError> {
+/// The object with the status in `raw`, unless that was made from another state; and warnings of what was left out.
+fn with_status(
+    old: &Object,
+    mut raw: Value,
+    unknown: UnknownFields,
+) -> Result<(Object, Vec<String>), ApiError> {
     let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
     unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
+    let dropped = unknown.drop_from(&mut raw, &Known::status(old.kind));
+    let causes = wrong(old, &raw);
+    if !causes.is_empty() {
+        return Err(ApiError::Invalid {
+            kind: old.kind,
+            name: old.name().to_owned(),
+            causes,
+        });
+    }
     let status = raw.pointer_mut("/status").map(Value::take).unwrap_or_default();
-    let status = checked(old, status)?;
-    Ok(lifecycle::update_status(old, status))
+    Ok((lifecycle::update_status(old, status), dropped))
 }
 
 fn owned(mut object: Object, owners: Option<Vec<ManagedFieldsEntry>>) -> Object {
@@ -89,18 +109,12 @@ fn owned(mut object: Object, owners: Option<Vec<ManagedFieldsEntry>>) -> Object 
     object
 }
 
-/// The status, if it is one of the object's kind.
-fn checked(old: &Object, status: Value) -> Result<Value, ApiError> {
-    let mut causes = Vec::new();
+/// What is not as it must be in a status, and what cannot be in an object at all.
+fn wrong(old: &Object, raw: &Value) -> Vec<Cause> {
+    let mut causes = Known::object(old.kind).unknown(raw);
     if let Some(schema) = schema::member(old.kind, "status") {
-        schema::check(&status, schema, "status", &mut causes);
+        let status = raw.get("status").unwrap_or(&Value::Null);
+        schema::check(status, schema, "status", &mut causes);
     }
-    if causes.is_empty() {
-        return Ok(status);
-    }
-    Err(ApiError::Invalid {
-        kind: old.kind,
-        name: old.name().to_owned(),
-        causes,
-    })
+    causes
 }

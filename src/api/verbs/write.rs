@@ -15,9 +15,10 @@ use crate::api::paths::{Collection, Target};
 use crate::api::payload::{Document, Edit, Modification, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
-use crate::api::write_options::{UnknownFields, WriteOptions};
+use crate::api::write_options::WriteOptions;
 use crate::resource::managed::{self, Manager};
 use crate::resource::object::DEFAULT_NAMESPACE;
+use crate::resource::validate::Known;
 use crate::resource::{Key, Object};
 use crate::store::Op;
 
@@ -36,7 +37,9 @@ pub(in crate::api) async fn create(
     }: Written<Document>,
 ) -> Result<(Extension<Key>, Answer<Object>), ApiError> {
     let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let dropped = options.unknown.drop_from(&mut raw, collection.kind);
+    let dropped = options
+        .unknown
+        .drop_from(&mut raw, &Known::object(collection.kind));
     generate_name(&mut raw);
     let Admitted {
         mut object,
@@ -132,24 +135,12 @@ async fn edited(
         },
         dry_run: options.dry_run,
     };
-    let manager = Manager::new(options.manager());
-    replace(api, change, &manager, options.unknown, |old| edit.of(json(old)?)).await
-}
-
-/// Replaces an object by what `make` turns its present state into, after admission, in the name of `manager`.
-pub(super) async fn replace(
-    api: &Api,
-    change: Change<'_>,
-    manager: &Manager,
-    unknown: UnknownFields,
-    make: impl Fn(&Object) -> Result<Value, ApiError>,
-) -> Result<Answer<Object>, ApiError> {
     let sent = |old: &Object| {
-        let mut raw = make(old)?;
-        let dropped = unknown.drop_from(&mut raw, old.kind);
+        let mut raw = edit.of(json(old)?)?;
+        let dropped = options.unknown.drop_from(&mut raw, &Known::object(old.kind));
         Ok(Step::Admit(Sent {
             raw,
-            manager: manager.clone(),
+            manager: Manager::new(options.manager()),
             dropped,
         }))
     };

@@ -17,7 +17,7 @@ mod warnings;
 
 pub use cause::{Cause, CauseReason, Invalid};
 pub use syntax::dns_label as label;
-pub use unknown::drop_unknown;
+pub use unknown::Known;
 pub use warnings::warnings;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -107,13 +107,12 @@ fn shortened(mut causes: Vec<Cause>) -> Vec<Cause> {
 fn check(root: &Node<'_>, causes: &mut Causes) {
     api_version(&root.field("apiVersion"), causes);
     let kind = kind(&root.field("kind"), causes);
-    for (name, member) in root
+    let strange = root
         .members()
-        .filter(|(name, _)| !MEMBERS.contains(&name.as_str()))
-    {
-        let hint = nearest::hint(name, MEMBERS);
-        causes.add(&member, CauseReason::Unknown, format!("unknown field{hint}"));
-    }
+        .filter(|(name, _)| !MEMBERS.contains(&name.as_str()));
+    causes
+        .found
+        .extend(strange.map(|(name, _)| unknown::unknown_member(name)));
     let metadata = root.field("metadata");
     against(&metadata, schema::metadata(), causes);
     metadata::check(&metadata, causes);

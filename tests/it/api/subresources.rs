@@ -106,3 +106,51 @@ async fn a_team_is_scaled() {
     let council = path.replace("teams", "councils");
     server.get(&council).await.refused(404, "NotFound");
 }
+
+#[tokio::test]
+async fn unknown_fields_are_treated_as_those_of_objects_are() {
+    let server = server().await;
+    server.create("payments").await;
+    for (subresource, patch, unknown, good) in [
+        (
+            "scale",
+            json!({"spec": {"replicas": 3, "rpelicas": 1}, "extra": 1}),
+            ["extra", "spec.rpelicas"],
+            ("/spec/replicas", json!(3)),
+        ),
+        (
+            "status",
+            json!({"status": {"state": "Ready", "colour": "red"}, "spec": {"rolls": []}}),
+            ["spec.rolls", "status.colour"],
+            ("/status/state", json!("Ready")),
+        ),
+    ] {
+        let path = format!("{}/{subresource}", at("payments"));
+        let refused = server.patch(&path, &patch).await;
+        let causes = refused.body["details"]["causes"].clone();
+        refused.refused(422, "Invalid");
+        let fields: Vec<&str> = causes
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|cause| cause["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(fields, unknown, "{subresource}");
+        let warned = server
+            .patch(&format!("{path}?fieldValidation=Warn"), &patch)
+            .await;
+        let mut warnings = warned.warnings.clone();
+        warnings.sort();
+        assert_eq!(
+            warnings,
+            unknown.map(|field| format!("299 - \"unknown field \\\"{field}\\\"\"")),
+            "{subresource}"
+        );
+        assert_eq!(warned.ok(200).pointer(good.0), Some(&good.1));
+        let ignored = server
+            .patch(&format!("{path}?fieldValidation=Ignore"), &patch)
+            .await;
+        assert!(ignored.warnings.is_empty(), "{:?}", ignored.warnings);
+        assert_eq!(ignored.ok(200).pointer(good.0), Some(&good.1));
+    }
+}
