@@ -9,7 +9,8 @@ use crate::cli::change::change;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::{object, target};
+use crate::cli::{object, talk, target};
+use crate::resource::Key;
 
 /// What is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,20 +75,39 @@ pub(crate) async fn run(ctx: &Context, args: &MarkArgs, mark: Mark) -> Result<Ou
     for target in target::parse(&objects)? {
         keys.extend(ctx.keys(target, args.selector.as_deref(), args.all).await?);
     }
+    let mut is_refused = false;
     for key in keys {
         let name = object::slashed(&key);
-        let patch = |live: &Value| patch(live, &changes, mark, args.overwrite).map_err(CliError::Failed);
-        let is_changed = match args.dry_run.mode {
-            DryRun::Client => patch(&ctx.client.get(&key).await?)?.is_some(),
-            mode => change(ctx, &key, mode == DryRun::Server, patch).await?,
-        };
-        let (done, suffix) = (
-            if is_changed { mark.done() } else { "unchanged" },
-            args.dry_run.mode.suffix(),
-        );
-        ctx.print(&format!("{name} {done}{suffix}\n"))?;
+        match marked(ctx, args, mark, &key, &changes).await {
+            Ok(done) => ctx.print(&format!("{name} {done}{}\n", args.dry_run.mode.suffix()))?,
+            // Without an operator, the others fare no better.
+            Err(CliError::Client(error)) if error.code().is_none() => return Err(error.into()),
+            Err(error) => {
+                talk::say(&format!("error: {name}: {error}"));
+                is_refused = true;
+            }
+        }
     }
-    Ok(Outcome::Done)
+    match is_refused {
+        true => Err(CliError::Said),
+        false => Ok(Outcome::Done),
+    }
+}
+
+/// Marks one object; what was done.
+async fn marked(
+    ctx: &Context,
+    args: &MarkArgs,
+    mark: Mark,
+    key: &Key,
+    changes: &Changes,
+) -> Result<&'static str, CliError> {
+    let patch = |live: &Value| patch(live, changes, mark, args.overwrite).map_err(CliError::Failed);
+    let is_changed = match args.dry_run.mode {
+        DryRun::Client => patch(&ctx.client.get(key).await?)?.is_some(),
+        mode => change(ctx, key, mode == DryRun::Server, patch).await?,
+    };
+    Ok(if is_changed { mark.done() } else { "unchanged" })
 }
 
 /// What is set to which value; `None` is taken away.
@@ -123,9 +143,8 @@ fn patch(live: &Value, changes: &Changes, mark: Mark, overwrite: bool) -> Result
     for (key, value) in changes {
         match (present[key].as_str(), value) {
             (Some(old), Some(new)) if old != new && !overwrite => {
-                let name = object::name(live);
                 return Err(format!(
-                    "{name} has {key}={old} already; --overwrite gives it another value"
+                    "{key} is {old} already; --overwrite gives it another value"
                 ));
             }
             (old, new) if old == new.as_deref() => {}
@@ -158,7 +177,7 @@ mod tests {
         assert_eq!(made(&["tier=db"], true), labels(json!({"tier": "db"})));
         assert_eq!(
             made(&["tier=db"], false).unwrap_err(),
-            "x has tier=web already; --overwrite gives it another value"
+            "tier is web already; --overwrite gives it another value"
         );
         for wrong in [&["=x"][..], &["a=1", "a-"], &[]] {
             let wrong = words(wrong);

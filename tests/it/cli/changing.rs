@@ -31,7 +31,9 @@ async fn labels_and_annotations_are_set_and_taken_away() {
     let refused = office.whoosh(&["label", "teams", "--all", "tier=db"]).await;
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
     assert!(
-        refused.err.contains("payments has tier=web already; --overwrite"),
+        refused
+            .err
+            .contains("error: team/payments: tier is web already; --overwrite"),
         "{}",
         refused.err
     );
@@ -67,6 +69,45 @@ async fn labels_and_annotations_are_set_and_taken_away() {
     assert_eq!(wrong.code, 2, "{}", wrong.err);
     let bad = office.whoosh(&["label", "team/payments", "-x-=1"]).await;
     assert_ne!(bad.code, 0, "{}", bad.err);
+}
+
+#[tokio::test]
+async fn of_several_objects_those_that_can_be_are_marked() {
+    let office = with_team().await;
+    office
+        .apply(&(team("billing", "") + &team("audit", "")), &[])
+        .await
+        .ok();
+    office.whoosh(&["label", "team/billing", "tier=db"]).await.ok();
+    for command in ["label", "annotate"] {
+        let all = [
+            command, "team", "billing", "nobody", "payments", "audit", "tier=web",
+        ];
+        let marked = office.whoosh(&all).await;
+        let done = if command == "label" {
+            "labeled"
+        } else {
+            "annotated"
+        };
+        let expected = match command {
+            "label" => format!("team/payments {done}\nteam/audit {done}\n"),
+            _ => format!("team/billing {done}\nteam/payments {done}\nteam/audit {done}\n"),
+        };
+        assert_eq!((marked.out, marked.code), (expected, 1), "{}", marked.err);
+        let refused = marked
+            .err
+            .contains("error: team/billing: tier is db already; --overwrite");
+        assert_eq!(refused, command == "label", "{}", marked.err);
+        assert!(
+            marked
+                .err
+                .contains("error: team/nobody: teams.chorus.services \"nobody\" not found"),
+            "{}",
+            marked.err
+        );
+    }
+    let labels = office.stored("billing").await.unwrap().metadata.labels.unwrap();
+    assert_eq!(labels["tier"], "db");
 }
 
 #[tokio::test]
