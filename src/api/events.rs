@@ -11,13 +11,45 @@ use k8s_openapi::api::events::v1;
 use serde_json::Value;
 
 use super::form::{Form, Presenter, Resource};
-use super::options::{ListOptions, Params};
+use super::options::{ListOptions, Params, Selection};
 use super::paths::Scope;
 use super::polled::{self, Rows};
 use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 use super::table::Columns;
+
+/// What a field selector can compare, as in Kubernetes.
+const FIELDS: [&str; 13] = [
+    "metadata.name",
+    "metadata.namespace",
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+    "involvedObject.apiVersion",
+    "involvedObject.resourceVersion",
+    "involvedObject.fieldPath",
+    "reason",
+    "reportingComponent",
+    "source",
+    "type",
+];
+/// The same, by the newer names.
+const NEWER_FIELDS: [&str; 12] = [
+    "metadata.name",
+    "metadata.namespace",
+    "regarding.kind",
+    "regarding.namespace",
+    "regarding.name",
+    "regarding.uid",
+    "regarding.apiVersion",
+    "regarding.resourceVersion",
+    "regarding.fieldPath",
+    "reason",
+    "reportingController",
+    "type",
+];
 
 /// Which of the two APIs is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +73,16 @@ impl Dialect {
         }
     }
 
+    /// The selection, whose fields events must have.
+    fn selection(self, options: &ListOptions) -> Result<Selection, ApiError> {
+        let known = match self {
+            Self::Core => &FIELDS[..],
+            Self::Newer => &NEWER_FIELDS,
+        };
+        options.selection.fits_fields("Event", known)?;
+        Ok(options.selection.clone().renamed("source", "source.component"))
+    }
+
     fn json(self, event: &Event) -> serde_json::Result<Value> {
         match self {
             Self::Core => serde_json::to_value(event),
@@ -62,7 +104,7 @@ impl<S: Sync> FromRequestParts<S> for Dialect {
 
 /// Lists events, the newest [`MAX_EVENTS`](crate::store::MAX_EVENTS) with the newest last, or watches them.
 ///
-/// `fieldSelector` compares plain fields of an event, such as `involvedObject.name=payments,type!=Normal`.
+/// `fieldSelector` compares some fields of an event, such as `involvedObject.name=payments,type!=Normal`.
 pub(super) async fn list(
     State(api): State<Api>,
     Extension(recent): Extension<Recent<Option<String>, Event>>,
@@ -72,7 +114,7 @@ pub(super) async fn list(
     params: Params,
 ) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
-    let selection = options.selection.clone();
+    let selection = dialect.selection(&options)?;
     let store = api.store.clone();
     let look = move |look| {
         let (store, namespace, selection) = (store.clone(), namespace.clone(), selection.clone());

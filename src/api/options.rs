@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::status::ApiError;
+use crate::resource::fields::UnknownField;
 use crate::resource::lifecycle::Propagation;
 use crate::resource::selector::{FieldSelector, LabelSelector};
 use crate::resource::{Kind, Object, Revision, fields};
@@ -116,6 +117,23 @@ impl Selection {
     /// 400, as in Kubernetes.
     pub(super) fn fits(&self, kind: Kind) -> Result<(), ApiError> {
         fields::check(kind, self.fields.paths()).map_err(|error| ApiError::BadRequest(error.to_string()))
+    }
+
+    /// The same of what is no kind of ours and is called `kind`: it has these fields.
+    ///
+    /// # Errors
+    /// 400 as well.
+    pub(super) fn fits_fields(&self, kind: &'static str, known: &[&str]) -> Result<(), ApiError> {
+        UnknownField::check(kind, known, self.fields.paths())
+            .map_err(|error| ApiError::BadRequest(error.to_string()))
+    }
+
+    /// With another name for a field.
+    pub(super) fn renamed(self, from: &str, to: &str) -> Self {
+        Self {
+            fields: self.fields.renamed(from, to),
+            ..self
+        }
     }
 
     /// The one value that it wants a field to have, if any.

@@ -9,9 +9,30 @@ use super::schema;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("field selector: {kind} has no field \"{path}\" with a plain value; these can be compared: {}", known.join(", "))]
 pub struct UnknownField {
-    kind: Kind,
+    kind: &'static str,
     path: String,
     known: Vec<String>,
+}
+
+impl UnknownField {
+    /// Checks that the paths are among those that can be compared of what is called `kind`.
+    ///
+    /// # Errors
+    /// The first that is not, and what there is instead.
+    pub fn check<'a>(
+        kind: &'static str,
+        known: &[&str],
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Self> {
+        let unknown = paths.into_iter().find(|path| !known.contains(path));
+        unknown.map_or(Ok(()), |path| {
+            Err(Self {
+                kind,
+                path: path.to_owned(),
+                known: known.iter().map(|&field| field.to_owned()).collect(),
+            })
+        })
+    }
 }
 
 /// Checks that objects of `kind` can have a plain value at each of `paths`.
@@ -22,7 +43,7 @@ pub fn check<'a>(kind: Kind, paths: impl IntoIterator<Item = &'a str>) -> Result
     let unknown = paths.into_iter().find(|path| !is_plain(kind, path));
     unknown.map_or(Ok(()), |path| {
         Err(UnknownField {
-            kind,
+            kind: kind.name(),
             path: path.to_owned(),
             known: known(kind),
         })

@@ -173,6 +173,14 @@ impl FieldSelector {
         self.terms.iter().map(|term| term.path.as_str())
     }
 
+    /// With another path for those who ask for a field by one of its names.
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        for term in self.terms.iter_mut().filter(|term| term.path == from) {
+            to.clone_into(&mut term.path);
+        }
+        self
+    }
+
     /// The one value that the field at `path` must have, if the selector asks for one.
     pub fn wanted(&self, path: &str) -> Option<&str> {
         let mut terms = self.terms.iter();

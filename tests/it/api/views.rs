@@ -118,12 +118,39 @@ async fn events_are_listed_by_what_they_are_about() {
             vec!["b"],
         ),
         ("/api/v1/events?fieldSelector=reason!%3DCreated", vec!["b"]),
+        ("/api/v1/events?fieldSelector=source%3Dnobody", vec![]),
     ] {
         let list = server.get(path).await.ok(200);
         assert_eq!(about(&list), expected, "{path}");
         assert_eq!(
             (&list["kind"], &list["apiVersion"]),
             (&json!("EventList"), &json!("v1"))
+        );
+    }
+    let component = server.get("/api/v1/events").await.ok(200)["items"][0]["source"]["component"].clone();
+    let from = format!(
+        "/api/v1/events?fieldSelector=source%3D{}",
+        component.as_str().unwrap()
+    );
+    assert_eq!(about(&server.get(&from).await.ok(200)).len(), 3);
+    for (path, known) in [
+        (
+            "/api/v1/events?fieldSelector=regarding.name%3Db",
+            "involvedObject.name",
+        ),
+        (
+            "/apis/events.k8s.io/v1/events?fieldSelector=involvedObject.name%3Db",
+            "regarding.name",
+        ),
+        (
+            "/api/v1/namespaces/default/events?watch=true&fieldSelector=reson%3Db",
+            "reason",
+        ),
+    ] {
+        let told = server.get(path).await.refused(400, "BadRequest");
+        assert!(
+            told.starts_with("field selector: Event has no field") && told.contains(known),
+            "{told}"
         );
     }
 }
