@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
@@ -21,7 +19,7 @@ const INTERRUPTED: u8 = 130;
 /// # Errors
 /// The exit code to end with: 0 after help and version, 2 after a usage error.
 pub fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| {
+    Cli::read().map_err(|error| {
         // A reader that went away needs no help text.
         let _ = error.print();
         if error.use_stderr() {

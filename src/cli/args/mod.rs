@@ -2,12 +2,13 @@
 
 mod server;
 mod shared;
+mod switches;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use server::{
     DownArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs, ServerUrl,
@@ -54,6 +55,16 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// What is to be told instead: help, the version, or how the command line is wrong.
+    pub(super) fn read() -> Result<Self, clap::Error> {
+        Self::try_parse_from(switches::plain(std::env::args_os(), &Self::command()))
+    }
 }
 
 /// Flags of every command.

@@ -195,3 +195,24 @@ async fn templates_that_come_along_are_rehearsed_with_their_users() {
         refused.err
     );
 }
+
+#[tokio::test]
+async fn a_switch_may_have_a_value() {
+    let office = Office::open().await;
+    let off = ["--server-side=false", "--force-conflicts=false", "--wait=false"];
+    assert_eq!(
+        office.apply(&team("payments", ""), &off).await.ok(),
+        "team/payments created\n"
+    );
+    let shown = [
+        "get",
+        "team/payments",
+        "-o",
+        "yaml",
+        "--watch=false",
+        "--show-managed-fields=true",
+    ];
+    assert!(office.whoosh(&shown).await.ok().contains("managedFields"));
+    let wrong = office.whoosh(&["get", "teams", "--watch=perhaps"]).await;
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+}
