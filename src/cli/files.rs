@@ -145,7 +145,16 @@ pub(crate) fn read_text(name: &str) -> Result<String, CliError> {
         file => File::open(file).and_then(read_all),
     };
     let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
-    text.map_err(|error| CliError::Failed(format!("cannot read {name}: {}", plain(&error))))
+    text.map(without_mark)
+        .map_err(|error| CliError::Failed(format!("cannot read {name}: {}", plain(&error))))
+}
+
+/// The text without the byte order mark that some editors put at its start.
+pub(crate) fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
 }
 
 /// What the system said, without its number for it.

@@ -235,7 +235,8 @@ impl Draft {
     }
 
     fn read(&self) -> Result<String, CliError> {
-        fs::read_to_string(&self.path).map_err(|error| failed(&self.path, &error))
+        let text = fs::read_to_string(&self.path).map_err(|error| failed(&self.path, &error))?;
+        Ok(files::without_mark(text))
     }
 
     fn remove(&self) {

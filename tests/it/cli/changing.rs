@@ -132,7 +132,7 @@ async fn fields_are_patched() {
     let file = ["patch", "team/payments", "--patch-file", "-"];
     let printed = office
         .desk
-        .whoosh_with(&file, "{\"spec\": {\"suspend\": null}}")
+        .whoosh_with(&file, "\u{feff}{\"spec\": {\"suspend\": null}}")
         .await;
     assert_eq!(printed.ok(), "team/payments patched\n");
     let refused = office
@@ -176,6 +176,13 @@ async fn an_object_is_edited_until_it_is_right() {
                    else sed -i \"s/^spec:/spec:\\n  colour: red/\" \"$0\"; fi'";
     assert_eq!(edit(&office, mending).await.ok(), "team/payments edited\n");
     assert_eq!(office.stored("payments").await.unwrap().spec["suspend"], true);
+
+    // Some editors begin a file with a byte order mark.
+    let marking = |change: &str| format!(r#"sh -c 'sed -i "1s/^/\xef\xbb\xbf/{change}" "$0"'"#);
+    let marked = edit(&office, &marking("")).await;
+    assert_eq!((marked.code, marked.err.as_str()), (0, "nothing was changed\n"));
+    let marked = edit(&office, &marking("; s/name: lead/name: chief/")).await;
+    assert_eq!(marked.ok(), "team/payments edited\n");
 
     let failed = edit(&office, "false").await;
     assert!(
