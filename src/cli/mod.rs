@@ -22,6 +22,7 @@ mod follow;
 mod merge;
 mod object;
 mod output;
+mod past;
 pub mod paths;
 mod print;
 mod progress;
@@ -30,6 +31,7 @@ mod talk;
 mod target;
 mod templates;
 mod waiting;
+mod why;
 
 pub use args::{
     Cli, ClientCommand, Command, DownArgs, GlobalArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
-    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait,
+    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait, why,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -60,6 +60,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Get(args) => get::run(ctx, args).await,
         ClientCommand::Describe(args) => describe::run(ctx, args).await,
         ClientCommand::Tree(args) => tree::run(ctx, args).await,
+        ClientCommand::Why(args) => why::run(ctx, args).await,
         ClientCommand::Events(args) => events::run(ctx, args).await,
         ClientCommand::Logs(args) => logs::run(ctx, args).await,
         ClientCommand::Wait(args) => wait::run(ctx, args).await,

@@ -18,7 +18,7 @@ pub(crate) use shared::{DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields,
 
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
-    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait,
+    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait, why,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -159,6 +159,8 @@ pub enum ClientCommand {
     Describe(describe::DescribeArgs),
     /// Show teams and councils with their roles, agents, services and nodes
     Tree(tree::TreeArgs),
+    /// Tell why an object is as it is, and what to do about it
+    Why(why::WhyArgs),
     /// Show what happened
     Events(events::EventsArgs),
     /// Read what agents write to their logs

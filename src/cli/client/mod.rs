@@ -291,6 +291,15 @@ impl Client {
         self.json(request.json(&together(object, templates))).await
     }
 
+    /// What the operator's planner still has to do for a stored object, and what stands in the way.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; 404 when it does not exist, 503 when the Swarm cannot be looked at.
+    pub(super) async fn still_to_do(&self, key: &Key) -> Result<Proposal, ClientError> {
+        let path = format!("{}/plan", object_path(key));
+        self.json(self.request(Method::GET, &path)).await
+    }
+
     /// Has an object judged as if it and the templates were stored, and the Swarm left alone.
     ///
     /// # Errors

@@ -1,18 +1,17 @@
 //! `whoosh history`: who changed an object, when, why, and what.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 use similar::TextDiff;
 
-use crate::cli::apply::declared;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::past::{self, Entry, Step};
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::{object, target};
 use crate::resource::age::age;
-use crate::resource::{Object, escape, yaml};
+use crate::resource::{escape, yaml};
 
 /// Arguments of `history`.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,47 +39,22 @@ pub struct HistoryArgs {
     no_headers: bool,
 }
 
-/// One change, as the operator tells it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Entry {
-    revision: i64,
-    change: String,
-    generation: i64,
-    actor: String,
-    reason: String,
-    at: Timestamp,
-    object: Object,
-}
-
 pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, CliError> {
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
     let entries: Vec<Entry> = ctx.client.history(&key).await?;
-    let mut before: Option<Value> = None;
-    let mut told = Vec::new();
-    for entry in &entries {
-        let after = declared(&entry.object);
-        let is_told = args.all || entry.change != "MODIFIED" || before.as_ref() != Some(&after);
-        if is_told {
-            let compared = args.diff.then(|| (before.take(), after.clone()));
-            told.push((entry, compared));
-        }
-        before = (entry.change != "DELETED").then_some(after);
-    }
+    let steps = past::steps(&entries, args.all);
     if !args.diff {
         let mut table = Table::default();
         if !args.no_headers {
             table.row(["REVISION", "GENERATION", "WHO", "WHAT", "AGE"]);
         }
         let now = Timestamp::now();
-        told.iter().for_each(|(entry, ..)| table.row(row(entry, now)));
+        steps.iter().for_each(|step| table.row(row(step.entry, now)));
         ctx.print(&table.take(ctx.paint))?;
         return Ok(Outcome::Done);
     }
-    for (entry, (before, after)) in told
-        .into_iter()
-        .filter_map(|(entry, compared)| Some((entry, compared?)))
-    {
+    for Step { entry, before, after } in steps {
         let Entry {
             revision,
             actor,
@@ -90,7 +64,7 @@ pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, Cl
         } = entry;
         ctx.print(&format!("revision {revision}, {reason} by {actor}, {at}\n"))?;
         let before = before.as_ref().map(text).transpose()?.unwrap_or_default();
-        let after = if entry.change == "DELETED" {
+        let after = if entry.is_end() {
             String::new()
         } else {
             text(&after)?

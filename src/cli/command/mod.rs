@@ -25,3 +25,4 @@ pub(crate) mod tree;
 pub(crate) mod validate;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod why;

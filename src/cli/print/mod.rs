@@ -7,6 +7,7 @@ pub(super) mod listing;
 pub(super) mod outlook;
 pub(super) mod paint;
 pub(super) mod table;
+pub(super) mod why;
 
 use std::io::Write;
 

@@ -8,6 +8,7 @@ mod private;
 mod running;
 mod server_side;
 mod waiting;
+mod why;
 
 use std::fs;
 use std::path::PathBuf;

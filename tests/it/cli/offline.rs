@@ -7,13 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Desk;
 use crate::harness::docker::Engine;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "apply",
     "diff",
     "validate",
     "get",
     "describe",
     "tree",
+    "why",
     "events",
     "logs",
     "wait",

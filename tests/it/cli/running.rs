@@ -83,6 +83,23 @@ async fn a_team_is_seen_from_its_plan_to_its_logs() {
     ] {
         assert!(described.contains(line), "{line}{described}");
     }
+    let why = whoosh(&["why", "agent/team.payments.reviewer.2"]).await.ok();
+    let why: Vec<String> = why
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for start in [
+        "State: Ready: its task is running on node ",
+        "Asked by: role reviewer of team/payments, generation 1: number 2 of 2",
+        "Template: agenttemplate/careful, generation 1",
+        "Last change: team/payments: create by unix:uid=",
+    ] {
+        assert!(why.iter().any(|line| line.starts_with(start)), "{start}: {why:?}");
+    }
+    let why = whoosh(&["why", "team/payments", "-o", "json"]).await.ok();
+    let why: Value = serde_json::from_str(&why).unwrap();
+    assert_eq!(why["chain"][0]["says"], "Ready");
+    assert_eq!(why["chain"][1]["topic"], "lastChange", "all is well: {why}");
     let logs = whoosh(&["logs", "team/payments", "--role", "reviewer", "--tail", "1"])
         .await
         .ok();
