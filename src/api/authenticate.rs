@@ -1,6 +1,6 @@
 //! The door: who somebody is, and whether they may do what they ask for. Nothing else is looked at before.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -9,12 +9,15 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use tracing::debug;
 
-use super::caller::{Caller, Peer};
+use super::caller::{Caller, Peer, Proof};
+use super::jwt::{JwtIssuer, Subject};
 use super::paths;
 use super::rates::Rates;
 use super::state::Api;
 use super::status::ApiError;
+use super::tokens;
 use crate::store::TokenHash;
 
 /// What is known at the door: who has which token, and how often they came.
@@ -63,18 +66,37 @@ async fn admit(door: &Door, request: &Parts) -> Result<Caller, ApiError> {
     }
 }
 
-/// Whose token a request carries.
+/// Whose token or JWT a request carries.
 async fn bearer(door: &Door, headers: &HeaderMap, address: SocketAddr) -> Result<Caller, ApiError> {
     let Door { api, rates } = door;
-    rates.address(address.ip())?;
-    let token = token_of(headers).ok_or(ApiError::Unauthorized)?;
-    let found = api
-        .store
-        .token(&hash(token))
-        .await?
-        .ok_or(ApiError::Unauthorized)?;
-    rates.token(&found.name)?;
-    Ok(Caller::bearer(found.name, address.ip(), found.grant))
+    let address = address.ip();
+    rates.address(address)?;
+    let bearer = token_of(headers).ok_or(ApiError::Unauthorized)?;
+    let caller = match &api.jwt {
+        Some(issuer) if !tokens::is_one(bearer) && JwtIssuer::is_for(bearer) => {
+            of_jwt(issuer, bearer, address)?
+        }
+        _ => of_token(api, bearer, address).await?,
+    };
+    rates.caller(&caller.user_name())?;
+    Ok(caller)
+}
+
+async fn of_token(api: &Api, token: &str, address: IpAddr) -> Result<Caller, ApiError> {
+    let found = api.store.token(&hash(token)).await?;
+    let found = found.ok_or(ApiError::Unauthorized)?;
+    Ok(Caller::bearer(Proof::Token, found.name, address, found.grant))
+}
+
+/// Whoever is refused is not told why: that is for those who run the operator.
+fn of_jwt(issuer: &JwtIssuer, jwt: &str, address: IpAddr) -> Result<Caller, ApiError> {
+    match issuer.judge(jwt) {
+        Ok(Subject { name, grant }) => Ok(Caller::bearer(Proof::Jwt, name, address, grant)),
+        Err(why) => {
+            debug!(%address, %why, "a JWT was refused");
+            Err(ApiError::Unauthorized)
+        }
+    }
 }
 
 /// The token of the one `Authorization: Bearer …` that there is.

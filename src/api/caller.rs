@@ -41,7 +41,8 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Who sent a request. Displays as the actor that the store records: `unix:uid=0`, `token:ci@10.0.0.7`.
+/// Who sent a request. Displays as the actor that the store records: `unix:uid=0`, `token:ci@10.0.0.7`,
+/// `jwt:ada@10.0.0.7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     who: Who,
@@ -51,8 +52,32 @@ pub(super) struct Caller {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Who {
-    Local { uid: Option<u32> },
-    Token { name: String, address: IpAddr },
+    Local {
+        uid: Option<u32>,
+    },
+    Bearer {
+        proof: Proof,
+        name: String,
+        address: IpAddr,
+    },
+}
+
+/// By what somebody on the network is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A token of this operator.
+    Token,
+    /// A JWT of the issuer that it trusts.
+    Jwt,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "token",
+            Self::Jwt => "jwt",
+        })
+    }
 }
 
 impl Caller {
@@ -64,19 +89,19 @@ impl Caller {
         }
     }
 
-    /// The bearer of a token.
-    pub(super) fn bearer(name: String, address: IpAddr, grant: Grant) -> Self {
+    /// The bearer of a token or a JWT.
+    pub(super) fn bearer(proof: Proof, name: String, address: IpAddr, grant: Grant) -> Self {
         Self {
-            who: Who::Token { name, address },
+            who: Who::Bearer { proof, name, address },
             grant,
         }
     }
 
-    /// What they are called, wherever they are: `unix:uid=0`, `token:ci`.
+    /// What they are called, wherever they are: `unix:uid=0`, `token:ci`, `jwt:ada`.
     pub(super) fn user_name(&self) -> String {
         match &self.who {
             Who::Local { uid } => Peer::Local { uid: *uid }.to_string(),
-            Who::Token { name, .. } => format!("token:{name}"),
+            Who::Bearer { proof, name, .. } => format!("{proof}:{name}"),
         }
     }
 }
@@ -86,7 +111,7 @@ impl fmt::Display for Caller {
         f.write_str(&self.user_name())?;
         match &self.who {
             Who::Local { .. } => Ok(()),
-            Who::Token { address, .. } => write!(f, "@{address}"),
+            Who::Bearer { address, .. } => write!(f, "@{address}"),
         }
     }
 }

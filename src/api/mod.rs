@@ -1,7 +1,7 @@
 //! The Kubernetes-conventions API, health and metrics: the only room that knows axum.
 //!
 //! ```text
-//! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate -> limits -> router -> paths, options, payload
+//! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate (tokens, jwt) -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge -> store
 //!    -> agents, logs, events, namespaces, definitions (views) · discovery, openapi · reviews, tokens · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
@@ -19,6 +19,7 @@ mod events;
 mod form;
 mod health;
 mod judge;
+mod jwt;
 mod limits;
 mod logs;
 mod lowering;
@@ -47,6 +48,7 @@ mod way_in;
 mod write_options;
 
 pub use connections::MAX_CONNECTIONS;
+pub use jwt::{JwtIssuer, JwtKeyError};
 pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};
 pub use router::router;
 pub use server::{ServeError, Socket};

@@ -1,5 +1,6 @@
-//! How often somebody may ask: so many requests a second from one address, and with one token.
+//! How often somebody may ask: so many requests a second from one address, and from one caller.
 
+use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -13,8 +14,8 @@ use super::status::ApiError;
 /// Requests a second of one address, whoever they are; twice as many may come at once. A client of Kubernetes sends 50 at
 /// most by itself, and several may share an address.
 const OF_ADDRESS: NonZeroU32 = NonZeroU32::new(500).unwrap();
-/// The same of one token.
-const OF_TOKEN: NonZeroU32 = NonZeroU32::new(200).unwrap();
+/// The same of the bearers of one token, and of one name in JWTs.
+const OF_CALLER: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const TWICE: NonZeroU32 = NonZeroU32::new(2).unwrap();
 /// Keys that are remembered before those are forgotten that were not heard of for a while.
 const KEYS_MAX: usize = 10_000;
@@ -25,7 +26,7 @@ type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
 #[derive(Debug)]
 pub(super) struct Rates {
     of_address: Limiter<IpAddr>,
-    of_token: Limiter<String>,
+    of_caller: Limiter<String>,
 }
 
 impl Default for Rates {
@@ -33,7 +34,7 @@ impl Default for Rates {
         let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_mul(TWICE));
         Self {
             of_address: RateLimiter::hashmap(quota(OF_ADDRESS)),
-            of_token: RateLimiter::hashmap(quota(OF_TOKEN)),
+            of_caller: RateLimiter::hashmap(quota(OF_CALLER)),
         }
     }
 }
@@ -44,17 +45,15 @@ impl Rates {
     /// # Errors
     /// 429 when there were too many.
     pub(super) fn address(&self, address: IpAddr) -> Result<(), ApiError> {
-        count(&self.of_address, &network(address), || format!("from {address}"))
+        count(&self.of_address, &network(address), address)
     }
 
-    /// Counts a request with a token.
+    /// Counts a request of a caller, by what they are called.
     ///
     /// # Errors
     /// 429 when there were too many.
-    pub(super) fn token(&self, name: &str) -> Result<(), ApiError> {
-        count(&self.of_token, &name.to_owned(), || {
-            format!("with the token {name}")
-        })
+    pub(super) fn caller(&self, name: &str) -> Result<(), ApiError> {
+        count(&self.of_caller, &name.to_owned(), name)
     }
 }
 
@@ -69,12 +68,13 @@ fn network(address: IpAddr) -> IpAddr {
 fn count<K: Hash + Eq + Clone>(
     limiter: &Limiter<K>,
     key: &K,
-    who: impl Fn() -> String,
+    who: impl fmt::Display,
 ) -> Result<(), ApiError> {
     if limiter.len() > KEYS_MAX {
         limiter.retain_recent();
     }
-    limiter.check_key(key).map_err(|_| ApiError::TooFast(who()))
+    let refused = limiter.check_key(key);
+    refused.map_err(|_| ApiError::TooFast(who.to_string()))
 }
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_address_and_each_token_is_counted_by_itself() {
+    fn each_address_and_each_caller_is_counted_by_itself() {
         let rates = Rates::default();
         let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let refused = (0..10_000)
@@ -99,10 +99,11 @@ mod tests {
         assert!((0..10_000).any(|last| six(&format!("2001:db8::{last:x}")).is_err()));
         assert!(six("2001:db8:0:1::1").is_ok());
         let refused = (0..10_000)
-            .map(|_| rates.token("ci"))
+            .map(|_| rates.caller("token:ci"))
             .find_map(Result::err)
             .unwrap();
-        assert!(refused.to_string().contains("with the token ci"), "{refused}");
-        assert!(rates.token("dashboard").is_ok());
+        assert!(refused.to_string().contains("from token:ci;"), "{refused}");
+        assert!(rates.caller("token:dashboard").is_ok());
+        assert!(rates.caller("jwt:ci").is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::jwt::JwtIssuer;
 use super::status::ApiError;
 use crate::resource::lower::Endpoints;
 use crate::resource::token::WayIn;
@@ -23,6 +24,8 @@ pub struct Api {
     pub instance: String,
     /// Where clients come in over the network, if they may.
     pub way_in: Option<WayIn>,
+    /// Whose JWTs count there, if anybody's.
+    pub jwt: Option<JwtIssuer>,
     /// Figures.
     pub metrics: Metrics,
     /// Ends watches and logs when the server closes.

@@ -123,7 +123,7 @@ pub(super) enum ApiError {
     )]
     TooManyRequests(usize),
     /// 429: somebody asks too often.
-    #[error("too many requests {0}; try again in a second")]
+    #[error("too many requests from {0}; try again in a second")]
     TooFast(String),
     /// 503: something that the answer needs is away.
     #[error("{what}; {advice}")]

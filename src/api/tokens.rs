@@ -80,6 +80,11 @@ fn read(raw: Value) -> Result<NewToken, ApiError> {
     Ok(wanted)
 }
 
+/// Whether a bearer has the form of a token of ours.
+pub(super) fn is_one(bearer: &str) -> bool {
+    bearer.starts_with(PREFIX)
+}
+
 fn make() -> String {
     let random: [u8; LENGTH] = rand::random();
     let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();

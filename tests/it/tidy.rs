@@ -35,6 +35,7 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("async_nats", "src/bus/"),
     ("axum", "src/api/"),
     ("bollard", "src/swarm/"),
+    ("jsonwebtoken", "src/api/jwt/"),
     ("serde_yaml", "src/resource/yaml.rs"),
     ("sqlx", "src/store/"),
 ];

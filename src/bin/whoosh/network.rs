@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use whoosh::api::{Authority, SecurePort, from_files};
+use whoosh::api::{Authority, JwtIssuer, JwtKeyError, SecurePort, from_files};
 use whoosh::cli::NetworkArgs;
 use whoosh::resource::token::WayIn;
 
@@ -35,6 +35,15 @@ pub(crate) async fn listen(args: &NetworkArgs, host: &str) -> Result<Option<(Sec
             certificate_authority,
         },
     )))
+}
+
+/// Whose JWTs count, if the arguments say so.
+pub(crate) fn jwt_issuer(args: &NetworkArgs) -> Result<Option<JwtIssuer>, JwtKeyError> {
+    match (&args.jwt_key, &args.jwt_issuer, &args.jwt_audience) {
+        (Some(key), Some(issuer), Some(audience)) => JwtIssuer::read(key, issuer, audience).map(Some),
+        // The command line takes all of them or none.
+        _ => Ok(None),
+    }
 }
 
 /// The names that clients may use.

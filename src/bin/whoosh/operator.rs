@@ -34,6 +34,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         nats_url,
         whoosh_endpoint: None,
     };
+    let jwt = network::jwt_issuer(&args.network)?;
     let network = network::listen(&args.network, &host_name()).await?;
     let (metrics, closing) = (Metrics::new(), CancellationToken::new());
     let api = Api {
@@ -42,6 +43,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         endpoints: endpoints.clone(),
         instance: instance.clone(),
         way_in: network.as_ref().map(|(_, way_in)| way_in.clone()),
+        jwt,
         metrics: metrics.clone(),
         closing: closing.clone(),
     };

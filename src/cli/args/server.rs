@@ -81,6 +81,24 @@ pub struct NetworkArgs {
     /// Its key, as PEM
     #[arg(long, value_name = "FILE", env = "WHOOSH_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Public keys, as PEM, of somebody whose JWTs come in as tokens do: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)
+    ///
+    /// A JWT has exp and nbf, which may be off by 30 seconds; iss and aud; sub, a name; role, one of admin, edit, view and
+    /// agent; and namespaces, a list, without which it is for all of them. The file is read once, when the operator
+    /// starts: for a change of keys, put both into it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "WHOOSH_JWT_KEY",
+        requires_all = ["jwt_issuer", "jwt_audience", "listen"]
+    )]
+    pub jwt_key: Option<PathBuf>,
+    /// What such a JWT says of who made it (iss)
+    #[arg(long, value_name = "NAME", env = "WHOOSH_JWT_ISSUER", requires = "jwt_key")]
+    pub jwt_issuer: Option<String>,
+    /// What it says of whom it is for (aud)
+    #[arg(long, value_name = "NAME", env = "WHOOSH_JWT_AUDIENCE", requires = "jwt_key")]
+    pub jwt_audience: Option<String>,
 }
 
 /// What is logged, and how.

@@ -86,6 +86,7 @@ impl Server {
             endpoints: Endpoints::default(),
             instance,
             way_in: None,
+            jwt: None,
             metrics,
             closing: closing.clone(),
         };

@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use whoosh::api::{self, Authority, SecurePort};
 
 use super::{Answer, PATIENCE, Server, TEAMS, answer, at, server, team};
+use crate::harness::jwt::{Issuer, claims};
 
-const TOKENS: &str = "/apis/chorus.services/v1/tokens";
+pub(super) const TOKENS: &str = "/apis/chorus.services/v1/tokens";
 
 /// The network side of a server.
 pub(super) struct Door {
@@ -44,7 +45,7 @@ impl Door {
         }
     }
 
-    fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         let url = format!("https://localhost:{}{path}", self.address.port());
         let request = self.http.request(method, url).timeout(PATIENCE);
         match token {
@@ -204,6 +205,48 @@ async fn what_somebody_changed_is_known_by_their_name() {
         let refused = server.post(TOKENS, &wanted).await.refused(400, "BadRequest");
         assert!(refused.contains(part), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_jwt_of_the_issuer_that_is_trusted_comes_in() {
+    let mut server = server().await;
+    let issuer = Issuer::new();
+    let jwt = issuer.sign(&claims("ada", "edit"));
+    let closed = Door::of(&server).await;
+    closed.get(TEAMS, &jwt).await.refused(401, "Unauthorized");
+
+    server.api.jwt = Some(issuer.trusted());
+    let door = Door::of(&server).await;
+    let request = door.request(Method::POST, TEAMS, &jwt).json(&team("payments"));
+    answer(request).await.ok(201);
+    let history = server.get(&format!("{}/history", at("payments"))).await.ok(200);
+    assert_eq!(history["items"][0]["actor"], "jwt:ada@127.0.0.1", "{history}");
+    let refused = door.get(TOKENS, &jwt).await.refused(403, "Forbidden");
+    assert!(refused.contains("User \"jwt:ada\" cannot list"), "{refused}");
+
+    let elsewhere = TEAMS.replace("default", "prod");
+    let mut narrow = claims("bob", "view");
+    narrow["namespaces"] = json!(["prod"]);
+    let narrow = issuer.sign(&narrow);
+    door.get(&elsewhere, &narrow).await.ok(200);
+    door.get(TEAMS, &narrow).await.refused(403, "Forbidden");
+    let mut nowhere = claims("eve", "admin");
+    nowhere["namespaces"] = json!([]);
+    let nowhere = issuer.sign(&nowhere);
+    door.get("/apis", &nowhere).await.ok(200);
+    for path in [TEAMS, &elsewhere, TOKENS, "/metrics"] {
+        door.get(path, &nowhere).await.refused(403, "Forbidden");
+    }
+
+    // Tokens come in beside it, and what says that it is one is none of the issuer's.
+    let token = token(
+        &server,
+        &json!({"name": "ada", "role": "view", "namespaces": null}),
+    )
+    .await;
+    door.get(TEAMS, &token).await.ok(200);
+    let disguised = format!("whoosh_{jwt}");
+    door.get(TEAMS, &disguised).await.refused(401, "Unauthorized");
 }
 
 #[tokio::test]

@@ -111,6 +111,7 @@ impl Office {
             endpoints: Endpoints::default(),
             instance,
             way_in: None,
+            jwt: None,
             metrics: Metrics::new(),
             closing: CancellationToken::new(),
         };

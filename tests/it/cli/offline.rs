@@ -116,6 +116,10 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
         (&["apply", "-f", "x.yaml", "--prune"], "--selector"),
         (&["diff", "-f", "missing.yaml"], "cannot read missing.yaml"),
         (&["operator"], "--database-url"),
+        (
+            &["operator", "--database-url", "a://b", "--jwt-key", "keys.pem"],
+            "--jwt-issuer",
+        ),
         (&["aply"], "apply"),
     ] {
         let printed = desk.whoosh(arguments).await;

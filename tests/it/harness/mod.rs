@@ -7,6 +7,7 @@ pub(crate) mod docker;
 pub(crate) mod eventually;
 pub(crate) mod home;
 pub(crate) mod hush;
+pub(crate) mod jwt;
 pub(crate) mod keeper;
 mod machine;
 pub(crate) mod nats;
