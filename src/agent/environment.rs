@@ -69,6 +69,33 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same of a variable that may hold a secret, and may stand in the file that `in_file` names instead.
+    pub(super) fn secret<T, E: fmt::Display>(
+        &mut self,
+        variable: &'static str,
+        in_file: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let Some(path) = self.text(in_file) else {
+            return self.parsed(variable, parse);
+        };
+        if self.text(variable).is_some() {
+            self.problem(
+                in_file,
+                format_args!("and {variable} are both set; set one of them"),
+            );
+            return None;
+        }
+        match std::fs::read_to_string(path) {
+            Ok(text) => match parse(text.trim()) {
+                Ok(value) => return Some(value),
+                Err(error) => self.problem(in_file, format_args!("is {path}: what it holds {error}")),
+            },
+            Err(error) => self.problem(in_file, format_args!("is {path}, which cannot be read: {error}")),
+        }
+        None
+    }
+
     pub(super) fn problem(&mut self, variable: &'static str, problem: impl fmt::Display) {
         self.problems.push(Problem {
             variable,

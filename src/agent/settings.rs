@@ -73,7 +73,7 @@ impl Settings {
 impl BusSettings {
     /// `None` without servers, or after a problem that `reader` keeps.
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let servers = reader.parsed(env::NATS_URL, |list| {
+        let servers = reader.secret(env::NATS_URL, env::NATS_URL_FILE, |list| {
             list.parse()
                 .map_err(|problem: ServersError| format!("is refused: {problem}"))
         });
@@ -265,6 +265,38 @@ second line"
             "CHORUS_BACKBEAT_PREFIX",
             "a.>",
             "holds '>'; only letters, digits and '_' and '-' are allowed",
+        );
+    }
+
+    #[test]
+    fn the_address_of_nats_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nats-url");
+        let file = path.to_str().unwrap();
+        let read = |changes: &[(&str, &str)]| {
+            let settings = Settings::from_environment(&environment(changes));
+            settings
+                .map(|settings| settings.bus.unwrap().servers)
+                .map_err(|error| error.to_string())
+        };
+        let missing = read(&[("NATS_URL_FILE", file)]).unwrap_err();
+        assert!(
+            missing.contains("NATS_URL_FILE is ") && missing.contains("which cannot be read"),
+            "{missing}"
+        );
+        std::fs::write(&path, "nats://bob:hunter2@nats:4222\n").unwrap();
+        let url = [("NATS_URL", "nats://bob:hunter2@nats:4222")];
+        assert_eq!(read(&[("NATS_URL_FILE", file)]), read(&url));
+        let both = read(&[("NATS_URL_FILE", file), ("NATS_URL", "nats://nats")]).unwrap_err();
+        assert_eq!(
+            both,
+            "1 problem in the environment: NATS_URL_FILE and NATS_URL are both set; set one of them"
+        );
+        std::fs::write(&path, "http://bob:hunter2@nats").unwrap();
+        let wrong = read(&[("NATS_URL_FILE", file)]).unwrap_err();
+        assert!(
+            wrong.contains("what it holds is refused") && !wrong.contains("hunter2"),
+            "{wrong}"
         );
     }
 

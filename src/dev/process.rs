@@ -88,6 +88,10 @@ impl Process {
             .arg(program)
             .args(*args)
             .envs(environment.iter().map(|(name, value)| (name, value)));
+        for (name, _) in *environment {
+            // What a file said to this program is said already.
+            command.env_remove(format!("{name}_FILE"));
+        }
         command
             .current_dir("/")
             .stdin(Stdio::null())

@@ -46,6 +46,8 @@ pub const STOP_GRACE: &str = "WHOOSH_STOP_GRACE";
 
 /// The NATS servers, parted by commas. Without it the agent runs without a bus.
 pub const NATS_URL: &str = "NATS_URL";
+/// The file that names them instead, a Swarm secret for example, when their address holds a password.
+pub const NATS_URL_FILE: &str = "NATS_URL_FILE";
 /// The BACKBEAT cluster whose beats the agent follows.
 pub const BACKBEAT_CLUSTER_ID: &str = "CHORUS_BACKBEAT_CLUSTER_ID";
 /// The first part of BACKBEAT's subjects.

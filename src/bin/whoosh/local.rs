@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::Command;
-use whoosh::cli::{DownArgs, LogArgs, ServerArgs, UpArgs, paths};
+use whoosh::cli::{DownArgs, LogArgs, UpArgs, paths};
 use whoosh::dev::operator::{Operator, Started};
 use whoosh::dev::{self, DevError, Home, Settings, Turn};
 use whoosh::swarm::Swarm;
@@ -25,7 +25,7 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
     let settings = settings(args, &home)?;
     settings.stay_with_swarm(&home)?;
     let options = dev::Options {
-        database_url: args.database_url.as_ref().map(|url| url.as_str().to_owned()),
+        database_url: args.database_url(),
         gateway: gateway(&settings).await?,
         settings,
         timeout: args.timeout,
@@ -102,20 +102,20 @@ fn nodes_of(home: &Home) -> NonZeroU16 {
 }
 
 fn settings(args: &UpArgs, home: &Home) -> std::io::Result<Settings> {
-    let ServerArgs {
-        nats_url,
-        docker_host,
-        secrets_dir,
-    } = &args.servers;
+    let servers = &args.servers;
     let LogArgs { log, log_format } = &args.log;
     Ok(Settings {
-        nats_url: nats_url.as_ref().map(|url| url.as_str().to_owned()),
-        docker_host: docker_host.clone(),
+        nats_url: servers.nats_url(),
+        docker_host: servers.docker_host.clone(),
         simulated_nodes: args
             .simulate
             .then(|| args.nodes.unwrap_or_else(|| nodes_of(home))),
         // The operator runs in another folder.
-        secrets_dir: secrets_dir.as_ref().map(std::path::absolute).transpose()?,
+        secrets_dir: servers
+            .secrets_dir
+            .as_ref()
+            .map(std::path::absolute)
+            .transpose()?,
         log: log.clone(),
         log_format: log_format.as_str().to_owned(),
     })

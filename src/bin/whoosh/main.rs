@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Client(command) => return cli::run(&cli.global, &command),
         Command::Operator(args) => run(&args.log, operator::run(&cli.global, &args)),
-        Command::Migrate(args) => run(&args.log, migrate(args.database_url.as_str())),
+        Command::Migrate(args) => run(&args.log, migrate(args.database.url())),
         Command::SimulatedSwarm(args) => run(&QUIET, simulated_swarm::run(&args)),
         Command::Up(args) => run(&args.log, local::up(&args)),
         Command::Down(args) => run(&QUIET, local::down(&args)),

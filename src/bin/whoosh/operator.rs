@@ -20,7 +20,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
     let socket_path = global.socket.clone().unwrap_or_else(paths::default_socket);
     let socket = Socket::bind(&socket_path)?;
     allow_many_files();
-    let store = Store::connect(args.database_url.as_str()).await?;
+    let store = Store::connect(args.database.url()).await?;
     store.migrate().await?;
     let instance = store.instance_id().await?;
     let secrets = SecretsDir::new(args.servers.secrets_dir.clone());
@@ -29,9 +29,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         &instance,
         secrets.clone(),
     );
-    let nats_url = args.servers.nats_url.as_ref().map(|url| url.as_str().to_owned());
     let endpoints = Endpoints {
-        nats_url,
+        nats_url: args.servers.nats_url(),
         whoosh_endpoint: None,
     };
     let jwt = network::jwt_issuer(&args.network)?;

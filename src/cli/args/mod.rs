@@ -1,6 +1,7 @@
 //! The command line: global flags, the commands, and what several of them share.
 
 mod server;
+mod server_url;
 mod shared;
 mod switches;
 
@@ -11,7 +12,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use server::{
-    DownArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs, ServerUrl,
+    DatabaseArgs, DownArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs,
     SimulatedSwarmArgs, UpArgs,
 };
 pub(crate) use shared::{DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields, check_labels};

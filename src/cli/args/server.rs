@@ -1,6 +1,5 @@
 //! Arguments of the commands that run servers; the rooms that run them read these.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -8,28 +7,34 @@ use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 
+use super::server_url::{Given, InFile, ServerUrl};
 use crate::cli::duration::parse_duration;
 
-/// A server's address, which may hold a password: `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ServerUrl(String);
-
-impl ServerUrl {
-    /// The address itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// The Postgres that a server works with.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DatabaseArgs {
+    /// Postgres 15 or newer that keeps what is declared
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WHOOSH_DATABASE_URL",
+        hide_env_values = true,
+        value_parser = Given,
+        required_unless_present = "database_url_file",
+        conflicts_with = "database_url_file"
+    )]
+    database_url: Option<ServerUrl>,
+    /// File with that address, in place of --database-url: neither a list of processes nor their environment shows it
+    #[arg(long, value_name = "FILE", env = "WHOOSH_DATABASE_URL_FILE", value_parser = InFile)]
+    database_url_file: Option<ServerUrl>,
 }
 
-impl From<String> for ServerUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Debug for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServerUrl(…)")
+impl DatabaseArgs {
+    /// The database's address.
+    pub fn url(&self) -> &str {
+        // The command line has one of them.
+        let url = self.database_url.as_ref().or(self.database_url_file.as_ref());
+        url.map_or("", ServerUrl::as_str)
     }
 }
 
@@ -37,8 +42,18 @@ impl fmt::Debug for ServerUrl {
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServerArgs {
     /// NATS server that agents and the operator meet on, for example nats://127.0.0.1:4222
-    #[arg(long, value_name = "URL", env = "WHOOSH_NATS_URL", hide_env_values = true, value_parser = url)]
-    pub nats_url: Option<ServerUrl>,
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WHOOSH_NATS_URL",
+        hide_env_values = true,
+        value_parser = Given,
+        conflicts_with = "nats_url_file"
+    )]
+    nats_url: Option<ServerUrl>,
+    /// File with that address, in place of --nats-url
+    #[arg(long, value_name = "FILE", env = "WHOOSH_NATS_URL_FILE", value_parser = InFile)]
+    nats_url_file: Option<ServerUrl>,
     /// Docker Engine that is a manager of the Swarm
     #[arg(
         long,
@@ -50,6 +65,14 @@ pub struct ServerArgs {
     /// Folder with the content of secrets, one file for each: NAMESPACE/NAME
     #[arg(long, value_name = "DIR", env = "WHOOSH_SECRETS_DIR")]
     pub secrets_dir: Option<PathBuf>,
+}
+
+impl ServerArgs {
+    /// The NATS server's address.
+    pub fn nats_url(&self) -> Option<String> {
+        let url = self.nats_url.as_ref().or(self.nats_url_file.as_ref());
+        url.map(|url| url.as_str().to_owned())
+    }
 }
 
 /// Where clients come in over the network.
@@ -149,6 +172,9 @@ Examples:
   # On an existing Postgres, with the local Docker Engine
   whoosh operator --database-url postgres://whoosh@db/whoosh --socket /run/whoosh/whoosh.sock
 
+  # With the database's password in a file, as container engines hand secrets over
+  whoosh operator --database-url-file /run/secrets/database-url
+
   # With a bus, secrets, and a log for machines
   whoosh operator --database-url postgres://whoosh@db/whoosh --nats-url nats://nats:4222 \\
     --secrets-dir /etc/whoosh/secrets --log-format json
@@ -156,9 +182,9 @@ Examples:
   # For kubectl, too (`whoosh kubeconfig` makes its configuration)
   whoosh operator --database-url postgres://whoosh@db/whoosh --listen 0.0.0.0:6443 --tls-name swarm.example")]
 pub struct OperatorArgs {
-    /// Postgres 15 or newer that keeps what is declared
-    #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
-    pub database_url: ServerUrl,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     /// The other servers.
     #[command(flatten)]
     pub servers: ServerArgs,
@@ -191,9 +217,9 @@ pub struct SimulatedSwarmArgs {
 Example:
   whoosh migrate --database-url postgres://whoosh@db/whoosh")]
 pub struct MigrateArgs {
-    /// Postgres 15 or newer that keeps what is declared
-    #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
-    pub database_url: ServerUrl,
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     /// The log.
     #[command(flatten)]
     pub log: LogArgs,
@@ -215,7 +241,7 @@ pub struct UpArgs {
     /// Manage a simulated Swarm: agents are placed, started and stopped on paper, and Docker is not needed
     ///
     /// Whatever runs on it is forgotten when it ends; what is declared is not. --docker-host is not looked at.
-    #[arg(long, conflicts_with = "database_url")]
+    #[arg(long, conflicts_with_all = ["database_url", "database_url_file"])]
     pub simulate: bool,
     /// How many nodes the simulated Swarm has; of three or more, the first three are managers
     ///
@@ -223,8 +249,18 @@ pub struct UpArgs {
     #[arg(long, value_name = "NUMBER", requires = "simulate", value_parser = nodes())]
     pub nodes: Option<NonZeroU16>,
     /// Use this Postgres instead of starting one
-    #[arg(long, value_name = "URL", env = "WHOOSH_DATABASE_URL", hide_env_values = true, value_parser = url)]
-    pub database_url: Option<ServerUrl>,
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WHOOSH_DATABASE_URL",
+        hide_env_values = true,
+        value_parser = Given,
+        conflicts_with = "database_url_file"
+    )]
+    database_url: Option<ServerUrl>,
+    /// File with that address, in place of --database-url
+    #[arg(long, value_name = "FILE", env = "WHOOSH_DATABASE_URL_FILE", value_parser = InFile)]
+    database_url_file: Option<ServerUrl>,
     /// The other servers.
     #[command(flatten)]
     pub servers: ServerArgs,
@@ -234,6 +270,14 @@ pub struct UpArgs {
     /// How long to wait until the operator answers
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub timeout: Duration,
+}
+
+impl UpArgs {
+    /// The address of a Postgres that is there, if one is to be used.
+    pub fn database_url(&self) -> Option<String> {
+        let url = self.database_url.as_ref().or(self.database_url_file.as_ref());
+        url.map(|url| url.as_str().to_owned())
+    }
 }
 
 /// Arguments of `down`.
@@ -262,23 +306,4 @@ fn nodes() -> impl TypedValueParser<Value = NonZeroU16> {
     clap::value_parser!(u16)
         .range(1..=1000)
         .try_map(NonZeroU16::try_from)
-}
-
-fn url(text: &str) -> Result<ServerUrl, String> {
-    if text.contains("://") {
-        Ok(ServerUrl(text.to_owned()))
-    } else {
-        Err("not an address; write it like postgres://user@host/database or nats://host:4222".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        let url = url("postgres://whoosh:hunter2@db/whoosh").unwrap();
-        assert!(!format!("{url:?}").contains("hunter2"));
-    }
 }

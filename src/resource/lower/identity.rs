@@ -34,7 +34,7 @@ pub(in super::super) const RESERVED_ENV: [&str; 19] = [
 
 /// The environment of a role's agents: the spec's own variables, and the identity that all slots share.
 ///
-/// What is not known is not set. A `NATS_URL` of the spec's own stays.
+/// What is not known is not set. A `NATS_URL` of the spec's own stays, and so does a file that it names for it.
 pub(super) fn environment(
     owner: &Owner,
     role: &str,
@@ -43,15 +43,15 @@ pub(super) fn environment(
     endpoints: &Endpoints,
     grace: Duration,
 ) -> BTreeMap<String, String> {
-    let mut all: BTreeMap<String, String> = BTreeMap::new();
-    all.extend(
-        endpoints
-            .nats_url
-            .clone()
-            .map(|url| (env::NATS_URL.to_owned(), url)),
-    );
     let own = agent.env.iter().flatten();
-    all.extend(own.map(|variable| (variable.name.clone(), variable.value.clone())));
+    let mut all: BTreeMap<String, String> = own
+        .map(|variable| (variable.name.clone(), variable.value.clone()))
+        .collect();
+    if let Some(url) = &endpoints.nats_url
+        && !all.contains_key(env::NATS_URL_FILE)
+    {
+        all.entry(env::NATS_URL.to_owned()).or_insert_with(|| url.clone());
+    }
     let Work {
         project,
         task_id,

@@ -252,6 +252,16 @@ fn an_agent_learns_who_it_is() {
 }
 
 #[test]
+fn a_file_that_names_the_servers_of_nats_stands_alone() {
+    let file = json!([{"name": "NATS_URL_FILE", "value": "/run/secrets/nats-url"}]);
+    let env = agent(json!({"image": "a:1"}), json!({"env": file})).env;
+    assert!(
+        env.contains_key("NATS_URL_FILE") && !env.contains_key("NATS_URL"),
+        "{env:?}"
+    );
+}
+
+#[test]
 fn files_checks_and_networks_are_in_the_engines_words() {
     let agent = agent(
         json!({"image": "a:1", "networks": ["chorus_net", "extra", "extra"]}),

@@ -85,6 +85,7 @@ async fn a_socket_of_something_else_is_not_taken_for_an_operator() {
 #[tokio::test]
 async fn wrong_usage_ends_with_2_before_anything_is_asked() {
     let desk = Desk::new();
+    std::fs::write(desk.folder.path().join("url"), "postgres://db/whoosh\n").unwrap();
     for (arguments, told) in [
         (&["get"][..], "<WHAT>"),
         (
@@ -116,6 +117,16 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
         (&["apply", "-f", "x.yaml", "--prune"], "--selector"),
         (&["diff", "-f", "missing.yaml"], "cannot read missing.yaml"),
         (&["operator"], "--database-url"),
+        (
+            &[
+                "operator",
+                "--database-url",
+                "a://b",
+                "--database-url-file",
+                "url",
+            ],
+            "cannot be used with",
+        ),
         (
             &["operator", "--database-url", "a://b", "--jwt-key", "keys.pem"],
             "--jwt-issuer",
