@@ -11,7 +11,7 @@ use super::status::ApiError;
 use crate::resource::access::Deed;
 use crate::resource::nearest::nearest;
 use crate::resource::object::API_VERSION;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, Kind, validate};
 
 /// The longest name that can exist: the Agent view joins five names with dots.
 const NAME_MAX: usize = 253;
@@ -90,7 +90,7 @@ fn kind(segments: &Segments) -> Result<Kind, ApiError> {
 
 fn namespace(segments: &Segments) -> Result<Option<String>, ApiError> {
     match segments.get("namespace") {
-        Some(namespace) if !may_exist(namespace) => Err(ApiError::BadRequest(format!(
+        Some(namespace) if validate::label(namespace).is_err() => Err(ApiError::BadRequest(format!(
             "the namespace \"{}\" cannot exist: a name has lower-case letters, digits and \"-\"",
             namespace.escape_default()
         ))),

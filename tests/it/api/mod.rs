@@ -1,6 +1,7 @@
 //! The API over its Unix socket, in front of a real Postgres.
 
 mod applying;
+mod attacks;
 mod compaction;
 mod contexts;
 mod discovery;
@@ -17,6 +18,7 @@ mod swarm;
 mod tables;
 mod views;
 mod watching;
+mod wire;
 mod writers;
 
 use std::path::{Path, PathBuf};
