@@ -38,11 +38,11 @@ fn table(api: Api) -> Router {
     bounded
         .merge(long)
         .merge(metrics())
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Door::new(api.clone()), authenticate))
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
-        .merge(health())
-        .method_not_allowed_fallback(method_not_allowed)
+        .merge(health().method_not_allowed_fallback(method_not_allowed))
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))

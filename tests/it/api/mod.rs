@@ -2,6 +2,7 @@
 
 mod applying;
 mod attacks;
+mod authorisation;
 mod compaction;
 mod contexts;
 mod discovery;
