@@ -22,6 +22,7 @@ mod limits;
 mod manifests;
 mod nodes;
 mod policy;
+mod secrets;
 mod sim;
 mod simulate;
 mod store;

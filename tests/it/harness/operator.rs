@@ -80,6 +80,8 @@ impl Operator {
             ("DOCKER_HOST", format!("unix://{}", engine.display())),
             ("WHOOSH_LOG", "info,whoosh=debug".to_owned()),
         ];
+        // What a file says is not said twice.
+        settings.retain(|(name, _)| more.iter().all(|(other, _)| *other != format!("{name}_FILE")));
         settings.extend(more.iter().cloned());
         let process = spawn(&room, &settings);
         let mut operator = Self {
