@@ -1,12 +1,13 @@
 //! The definitions of our kinds, as Kubernetes' CustomResourceDefinitions: read-only.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::form::{Form, Presenter, Resource};
 use super::options::{ListOptions, Params};
+use super::paths::Name;
 use super::polled::{self, Rows};
 use super::state::Api;
 use super::status::ApiError;
@@ -29,7 +30,7 @@ pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> 
 }
 
 /// `GET …/customresourcedefinitions/{name}`
-pub(super) async fn get(Path(name): Path<String>, form: Form) -> Result<Response, ApiError> {
+pub(super) async fn get(Name(name): Name, form: Form) -> Result<Response, ApiError> {
     let found = Kind::ALL
         .into_iter()
         .map(definition)

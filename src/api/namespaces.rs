@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, NamespaceSpec, NamespaceStatus};
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::form::{Form, Presenter, Resource};
 use super::options::{ListOptions, Params};
+use super::paths::Name;
 use super::polled::{self, Rows};
 use super::state::Api;
 use super::status::ApiError;
@@ -39,7 +40,7 @@ pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> 
 /// `GET /api/v1/namespaces/{namespace}`
 pub(super) async fn get(
     State(api): State<Api>,
-    Path(name): Path<String>,
+    Name(name): Name,
     form: Form,
 ) -> Result<Response, ApiError> {
     let all = rows(&api).await?;

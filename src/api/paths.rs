@@ -31,6 +31,10 @@ pub(super) struct Scope(pub(super) Option<String>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target(pub(super) Key);
 
+/// The one name that a path holds, of something that is none of our kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name(pub(super) String);
+
 type Segments = BTreeMap<String, String>;
 
 impl<S: Send + Sync> FromRequestParts<S> for Collection {
@@ -68,6 +72,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let name = segments(parts, state).await?.into_values().next();
+        Ok(Self(name.unwrap_or_default()))
+    }
+}
+
 async fn segments<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Segments, ApiError> {
     match Path::<Segments>::from_request_parts(parts, state).await {
         Ok(Path(segments)) => Ok(segments),
@@ -99,7 +112,7 @@ fn namespace(segments: &Segments) -> Result<Option<String>, ApiError> {
 }
 
 /// Whether a name is made of what names are made of. Anything else is not looked up at all.
-fn may_exist(name: &str) -> bool {
+pub(super) fn may_exist(name: &str) -> bool {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.';
     !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(plain)
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 use serde_json::Value;
 
 use super::answer::Answer;
 use super::authenticate::hash;
+use super::paths::{self, Name};
 use super::payload::Document;
 use super::state::Api;
 use super::status::ApiError;
@@ -53,11 +54,8 @@ pub(super) async fn create(
 }
 
 /// `DELETE …/tokens/{name}`
-pub(super) async fn revoke(
-    State(api): State<Api>,
-    Path(name): Path<String>,
-) -> Result<Json<Status>, ApiError> {
-    match api.store.revoke_token(&name).await? {
+pub(super) async fn revoke(State(api): State<Api>, Name(name): Name) -> Result<Json<Status>, ApiError> {
+    match paths::may_exist(&name) && api.store.revoke_token(&name).await? {
         true => Ok(Json(Status {
             status: Some("Success".to_owned()),
             ..Status::default()

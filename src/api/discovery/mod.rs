@@ -6,7 +6,7 @@ mod groups;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIGroupList, APIResourceList, APIVersions};
@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::version::Info;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::paths;
+use super::paths::{self, Name};
 use super::state::Api;
 use super::status::ApiError;
 pub(super) use groups::{Group, READ_AND_WRITE, has_scale, has_status};
@@ -46,7 +46,7 @@ pub(super) async fn groups(headers: HeaderMap) -> Response {
 }
 
 /// `GET /apis/{group}`
-pub(super) async fn group(Path(name): Path<String>, uri: Uri) -> Result<Json<APIGroup>, ApiError> {
+pub(super) async fn group(Name(name): Name, uri: Uri) -> Result<Json<APIGroup>, ApiError> {
     let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
     Ok(Json(group.describe()))
 }
@@ -57,7 +57,7 @@ pub(super) async fn core_resources() -> Json<APIResourceList> {
 }
 
 /// `GET /apis/{group}/v1`
-pub(super) async fn resources(Path(name): Path<String>, uri: Uri) -> Result<Json<APIResourceList>, ApiError> {
+pub(super) async fn resources(Name(name): Name, uri: Uri) -> Result<Json<APIResourceList>, ApiError> {
     let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
     Ok(Json(group.list()))
 }

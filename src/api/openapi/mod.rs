@@ -7,13 +7,13 @@ mod v2;
 use std::sync::LazyLock;
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::discovery::Group;
+use super::paths::Name;
 use super::status::ApiError;
 use crate::resource::names;
 
@@ -60,7 +60,7 @@ pub(super) async fn index() -> Json<Value> {
 }
 
 /// `GET /openapi/v3/{group}`, such as `/openapi/v3/apis/chorus.services/v1`.
-pub(super) async fn of_group(Path(path): Path<String>) -> Result<Json<&'static Value>, ApiError> {
+pub(super) async fn of_group(Name(path): Name) -> Result<Json<&'static Value>, ApiError> {
     let found = DESCRIBED.iter().find(|described| described.group.path() == path);
     let found = found.ok_or(ApiError::NoSuchPath { nearest: None })?;
     Ok(Json(&found.document))

@@ -68,6 +68,28 @@ async fn what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_name_that_cannot_be_read_is_refused_in_words() {
+    let server = server().await;
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let tokens = "/apis/chorus.services/v1/tokens";
+    for path in [
+        at("%FF"),
+        "/api/v1/namespaces/%FF".to_owned(),
+        "/apis/%FF".to_owned(),
+        "/apis/%FF/v1".to_owned(),
+        "/openapi/v3/%FF".to_owned(),
+        format!("{definitions}/%FF"),
+    ] {
+        let refused = server.get(&path).await.refused(400, "BadRequest");
+        assert!(refused.contains("the path cannot be read"), "{path}: {refused}");
+    }
+    let unread = server.delete(&format!("{tokens}/%FF")).await;
+    unread.refused(400, "BadRequest");
+    let none = server.delete(&format!("{tokens}/a%00b")).await;
+    assert_eq!(none.refused(404, "NotFound"), "tokens \"a\0b\" not found");
+}
+
+#[tokio::test]
 async fn a_name_is_taken_once() {
     let server = server().await;
     server.create("payments").await;
