@@ -3,7 +3,7 @@
 use axum::body::{self, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{Method, header};
-use json_patch::{Patch, PatchOperation};
+use json_patch::{Patch, PatchOperation, TestOperation};
 use serde_json::Value;
 
 use super::limits::MAX_BODY;
@@ -79,6 +79,9 @@ impl Edit {
 /// Applies a JSON patch, one operation after another, as long as the object does not outgrow what a request may hold.
 fn apply(object: &mut Value, Patch(operations): &Patch) -> Result<(), ApiError> {
     for (at, operation) in operations.iter().enumerate() {
+        if is_absent(object, operation) {
+            continue;
+        }
         json_patch::patch(object, std::slice::from_ref(operation)).map_err(|error| {
             let (path, why) = (error.path, error.kind);
             ApiError::Unprocessable(format!("operation {at} of the patch, at \"{path}\": {why}"))
@@ -113,6 +116,17 @@ impl<S: Send + Sync, T: Body> FromRequest<S> for Written<T> {
         let body = T::read(&method, &mut sent)?;
         let warnings = unknown.of_repeated(&sent.repeated)?;
         Ok(Self { body, warnings })
+    }
+}
+
+/// Whether an operation asks that there is nothing where there is nothing. As in Kubernetes, that holds: whoever is the
+/// first to set a list says so.
+fn is_absent(object: &Value, operation: &PatchOperation) -> bool {
+    match operation {
+        PatchOperation::Test(TestOperation { path, value }) => {
+            value.is_null() && object.pointer(path.as_str()).is_none()
+        }
+        _ => false,
     }
 }
 
@@ -320,6 +334,12 @@ mod tests {
                 .contains("operation 1 of the patch, at \"/x\": "),
             "{refused}"
         );
+        let first = json!([
+            {"op": "test", "path": "/a/list", "value": null}, {"op": "add", "path": "/a/list", "value": [1]},
+        ]);
+        assert_eq!(edit(first).unwrap(), json!({"a": {"b": 1, "list": [1]}}));
+        let taken = edit(json!([{"op": "test", "path": "/a/b", "value": null}]));
+        assert_eq!(taken.unwrap_err().code(), 422);
         let doubled: Vec<Value> = (0..COPIES_MAX)
             .map(|number| json!({"op": "copy", "from": "", "path": format!("/{number}")}))
             .collect();

@@ -30,6 +30,7 @@ pub fn router(api: Api) -> Router {
 fn table(api: Api) -> Router {
     let places = Places::new(MAX_REQUESTS);
     let bounded = json()
+        .merge(groups())
         .merge(swagger())
         .merge(logs())
         .fallback(unknown)
@@ -57,7 +58,6 @@ fn json() -> Router<Api> {
         .route("/version", get(discovery::version))
         .route("/openapi/v3", get(openapi::index))
         .route("/openapi/v3/{*group}", get(openapi::of_group))
-        .route("/api", get(discovery::core_versions))
         .route("/api/v1", get(discovery::core_resources))
         .route("/api/v1/namespaces", get(namespaces::list))
         .route("/api/v1/namespaces/{namespace}", get(namespaces::get))
@@ -68,7 +68,6 @@ fn json() -> Router<Api> {
             "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
             get(events::list),
         )
-        .route("/apis", get(discovery::groups))
         .route("/apis/{group}", get(discovery::group))
         .route("/apis/{group}/v1", get(discovery::resources))
         .merge(reviews())
@@ -136,6 +135,13 @@ fn reviews() -> Router<Api> {
             "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
             post(reviews::rules),
         )
+}
+
+/// What is answered with JSON, and with all at once for clients that ask for that.
+fn groups() -> Router<Api> {
+    Router::new()
+        .route("/api", get(discovery::core_versions))
+        .route("/apis", get(discovery::groups))
 }
 
 /// What is answered with JSON or protobuf.

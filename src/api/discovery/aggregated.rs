@@ -65,8 +65,9 @@ fn describe(group: Group) -> Value {
                 "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
                 "singularResource": resource.singular_name,
                 "verbs": resource.verbs,
-                "shortNames": resource.short_names,
-                "categories": resource.categories,
+                // Some clients take no null for a list.
+                "shortNames": resource.short_names.as_deref().unwrap_or_default(),
+                "categories": resource.categories.as_deref().unwrap_or_default(),
                 "subresources": own.collect::<Vec<_>>(),
             })
         })
@@ -119,5 +120,7 @@ mod tests {
             .collect();
         assert_eq!(named, ["status", "plan", "history", "scale"]);
         assert_eq!(own[3]["responseKind"]["group"], "autoscaling");
+        let core = describe(Group::Core);
+        assert_eq!(core["versions"][0]["resources"][0]["categories"], json!([]));
     }
 }

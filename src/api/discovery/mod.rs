@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::version::Info;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use super::form::Form;
 use super::paths::{self, Name};
 use super::state::Api;
 use super::status::ApiError;
@@ -23,26 +24,29 @@ pub(super) use groups::{Group, READ_AND_WRITE, has_scale, has_status};
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /api`
-pub(super) async fn core_versions(headers: HeaderMap) -> Response {
+pub(super) async fn core_versions(
+    headers: HeaderMap,
+    form: Result<Form, ApiError>,
+) -> Result<Response, ApiError> {
     if let Some(answer) = aggregated::answer(&headers, &[Group::Core]) {
-        return answer;
+        return Ok(answer);
     }
-    Json(APIVersions {
+    form?;
+    let versions = APIVersions {
         server_address_by_client_cidrs: Vec::new(),
         versions: vec!["v1".to_owned()],
-    })
-    .into_response()
+    };
+    Ok(Json(versions).into_response())
 }
 
 /// `GET /apis`
-pub(super) async fn groups(headers: HeaderMap) -> Response {
+pub(super) async fn groups(headers: HeaderMap, form: Result<Form, ApiError>) -> Result<Response, ApiError> {
     if let Some(answer) = aggregated::answer(&headers, &Group::NAMED) {
-        return answer;
+        return Ok(answer);
     }
-    Json(APIGroupList {
-        groups: Group::NAMED.into_iter().map(Group::describe).collect(),
-    })
-    .into_response()
+    form?;
+    let groups = Group::NAMED.into_iter().map(Group::describe).collect();
+    Ok(Json(APIGroupList { groups }).into_response())
 }
 
 /// `GET /apis/{group}`

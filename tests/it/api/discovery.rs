@@ -48,8 +48,12 @@ async fn kubernetes_clients_discover_what_there_is() {
 async fn all_is_discovered_at_once() {
     let server = server().await;
     let media = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-    for (path, first) in [("/apis", "chorus.services"), ("/api", "")] {
-        let accept = format!("{media},application/json");
+    for (path, first, others) in [
+        ("/apis", "chorus.services", ",application/json"),
+        ("/api", "", ",application/json"),
+        ("/apis", "chorus.services", ""),
+    ] {
+        let accept = format!("{media}{others}");
         let response = server
             .request(Method::GET, path)
             .header("accept", accept)

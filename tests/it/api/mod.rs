@@ -8,6 +8,8 @@ mod contexts;
 mod discovery;
 mod doors;
 mod errors;
+mod kube_rs;
+mod kube_runtime;
 mod kubectl;
 mod limits;
 mod network;
