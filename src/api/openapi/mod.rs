@@ -1,5 +1,6 @@
 //! OpenAPI: v3 with a document for each group, and v2 with one for all, made of the types and the tables that the API itself is made of.
 
+mod failures;
 mod operations;
 mod schemas;
 mod v2;
@@ -94,7 +95,12 @@ fn document(group: Group) -> Value {
         "openapi": "3.0.0",
         "info": {"title": "WHOOSH", "version": format!("v{}", env!("CARGO_PKG_VERSION"))},
         "paths": operations::paths(group),
-        "components": {"schemas": schemas::of(group)},
+        "components": {
+            "schemas": schemas::of(group),
+            "responses": failures::responses(),
+            "securitySchemes": {"BearerToken": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"BearerToken": []}],
     })
 }
 

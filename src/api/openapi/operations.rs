@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
 use serde_json::{Map, Value, json};
 
+use super::failures;
 use super::schemas::{self, reference};
 use crate::api::discovery::Group;
 use crate::resource::object::VERSION;
@@ -93,18 +94,24 @@ impl<'a> Operation<'a> {
         let mut operation = json!({
             "operationId": format!("{}{place}{}", self.verb, self.resource.name.replace('/', "-")),
             "parameters": self.parameters(path),
-            "responses": {
-                "200": content(&answer, "What there is."),
-                "default": content(&schemas::status(), "What went wrong."),
-            },
+            "responses": {},
             "x-kubernetes-action": if self.verb == "update" { "put" } else { self.verb },
             "x-kubernetes-group-version-kind": {"group": group, "version": VERSION, "kind": kind},
         });
+        let responses = &mut operation["responses"];
+        let made = || content(&answer, "What was made.");
         match self.verb {
-            "create" => operation["responses"]["201"] = content(&answer, "What was made."),
+            "create" if !self.is_of_one => responses["201"] = made(),
             // With something that holds it up it is told as it is, else that it is gone.
-            "delete" => operation["responses"]["200"] = either(&answer, &schemas::status()),
-            _ => {}
+            "delete" => responses["200"] = either(&answer, &schemas::status()),
+            _ => responses["200"] = content(&answer, "What there is."),
+        }
+        // What is applied comes to be if it is not there.
+        if self.verb == "patch" && !self.resource.name.contains('/') {
+            responses["201"] = made();
+        }
+        for (code, failure) in failures::references(self.verb, self.is_of_one) {
+            responses[code] = failure;
         }
         if let Some(body) = self.body() {
             operation["requestBody"] = body;
@@ -190,7 +197,8 @@ impl<'a> Operation<'a> {
     }
 }
 
-fn content(schema: &str, description: &str) -> Value {
+/// A response in JSON.
+pub(super) fn content(schema: &str, description: &str) -> Value {
     json!({"description": description, "content": {"application/json": {"schema": reference(schema)}}})
 }
 

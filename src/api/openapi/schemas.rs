@@ -5,7 +5,7 @@ use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRu
 use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::api::core::v1::{Event, Namespace};
 use k8s_openapi::api::events;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, ObjectMeta, Status};
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -70,6 +70,10 @@ pub(super) fn of(group: Group) -> Map<String, Value> {
         Group::ApiExtensions => add::<CustomResourceDefinition>(&mut generator),
     }
     let mut schemas: Map<String, Value> = generator.take_definitions(true);
+    // In a definition, a default and a choice may be any value.
+    if let Some(Value::Object(any)) = schemas.get_mut(&*JSON::schema_name()) {
+        any.remove("type");
+    }
     if group == Group::Chorus {
         for kind in Kind::ALL {
             schemas.insert(name(group, kind.name()), object(kind));

@@ -16,6 +16,7 @@ mod network;
 mod objects;
 mod pages;
 mod policies;
+mod schemathesis;
 mod subresources;
 mod swarm;
 mod tables;

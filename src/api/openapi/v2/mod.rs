@@ -4,6 +4,8 @@ mod protobuf;
 
 use serde_json::{Map, Value, json};
 
+use super::failures;
+
 /// What v2 has no word for.
 const UNKNOWN: [&str; 3] = ["anyOf", "oneOf", "nullable"];
 
@@ -50,6 +52,14 @@ fn operation(mut operation: Value) -> Value {
     }
     operation["parameters"] = Value::Array(parameters);
     let mut produces = json!(["application/json"]);
+    // One failure stands for all of them.
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        let described = responses.len();
+        responses.retain(|_, response| response.get("$ref").is_none());
+        if responses.len() < described {
+            responses.insert("default".to_owned(), failures::any());
+        }
+    }
     for (_, response) in operation["responses"].as_object_mut().into_iter().flatten() {
         let (media, schema) = content(response);
         if media != json!([]) {
@@ -118,11 +128,12 @@ mod tests {
                 "requestBody": {"required": true, "content": {"application/merge-patch+json": {"schema": {"type": "object"}}}},
                 "responses": {"200": {"description": "It.", "content": {"application/json": {"schema": {
                     "anyOf": [{"$ref": "#/components/schemas/Team"}, {"type": "string"}],
-                }}}}},
+                }}}}, "404": {"$ref": "#/components/responses/NotFound"}},
             }}},
             "components": {"schemas": {"Team": {"type": "object", "nullable": true}}},
         });
         let two = document(std::iter::once(&three));
+        let status = super::super::schemas::status();
         assert_eq!(
             two,
             json!({
@@ -133,7 +144,10 @@ mod tests {
                         {"name": "dryRun", "in": "query", "type": "string"},
                         {"name": "body", "in": "body", "required": true, "schema": {"type": "object"}},
                     ],
-                    "responses": {"200": {"description": "It.", "schema": {"$ref": "#/definitions/Team"}}},
+                    "responses": {
+                        "200": {"description": "It.", "schema": {"$ref": "#/definitions/Team"}},
+                        "default": {"description": "What went wrong.", "schema": {"$ref": format!("#/definitions/{status}")}},
+                    },
                     "consumes": ["application/merge-patch+json"],
                     "produces": ["application/json"],
                 }}},
