@@ -56,11 +56,11 @@ async fn watch(
             revision: _,
             kind,
             object,
-        } = change?;
+        } = &*change?;
         ask(
             queue,
             match kind {
-                ChangeKind::Added | ChangeKind::Modified => references.upsert(&object),
+                ChangeKind::Added | ChangeKind::Modified => references.upsert(object),
                 ChangeKind::Deleted => references.remove(&object.key()),
             },
         );

@@ -1,7 +1,7 @@
 //! Connecting to Postgres, and bringing its tables to this version.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::Connection;
@@ -53,6 +53,7 @@ impl Store {
                 pool,
                 leases,
                 wake: listen::start(session),
+                tail: OnceLock::new(),
                 written: Written::default(),
             }),
         })

@@ -20,13 +20,14 @@ mod listen;
 mod page;
 mod read;
 mod row;
+mod tail;
 mod tokens;
 mod watch;
 mod write;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -44,6 +45,7 @@ pub use watch::{Change, ChangeKind};
 pub use write::{MAX_OBJECT_BYTES, Op, Write};
 
 use listen::Wake;
+use tail::Tail;
 use write::Written;
 
 /// The longest wait for an answer, the wait for a connection included. The server gives a statement less.
@@ -63,6 +65,7 @@ struct Shared {
     /// One connection: however busy the others are, a leader stays one.
     leases: PgPool,
     wake: Wake,
+    tail: OnceLock<Tail>,
     written: Written,
 }
 

@@ -3,21 +3,24 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, Stream};
+use sqlx::PgPool;
 use sqlx::types::Json;
 use tokio::time::timeout;
 
 use super::backoff::Backoff;
 use super::listen::Wake;
+use super::tail::Tail;
 use super::{Store, StoreError, WatchError, ask, row};
 use crate::resource::{Object, Revision};
 
 /// How many changes are read at once.
 const PAGE: i64 = 100;
 /// How long a watcher trusts that a notification would have come. One that was lost delays a change by this much.
-const POLL: Duration = Duration::from_secs(5);
+pub(super) const POLL: Duration = Duration::from_secs(5);
 
 /// One change of one object, of any kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +53,13 @@ impl Store {
     ///
     /// # Errors
     /// An error is the last item. [`WatchError::Gone`] comes before any change that it would leave a gap to.
-    pub fn watch(&self, from: Revision) -> impl Stream<Item = Result<Change, WatchError>> + Send + use<> {
+    pub fn watch(
+        &self,
+        from: Revision,
+    ) -> impl Stream<Item = Result<Arc<Change>, WatchError>> + Send + use<> {
         let follower = Follower {
             store: self.clone(),
-            wake: self.shared.wake.clone(),
+            wake: self.tail().wake.clone(),
             cursor: from,
             unread: VecDeque::new(),
             next: Next::Read,
@@ -64,6 +70,13 @@ impl Store {
             Ok(Some((change, follower)))
         })
     }
+
+    /// The newest part of the log; read from the first watch on.
+    fn tail(&self) -> &Tail {
+        let shared = &self.shared;
+        let start = || Tail::start(shared.pool.clone(), shared.wake.clone());
+        shared.tail.get_or_init(start)
+    }
 }
 
 /// A reader of the log and where it stands.
@@ -73,7 +86,7 @@ struct Follower {
     /// The last revision that was read.
     cursor: Revision,
     /// Read, and not delivered yet.
-    unread: VecDeque<Change>,
+    unread: VecDeque<Arc<Change>>,
     next: Next,
     backoff: Backoff,
 }
@@ -81,19 +94,23 @@ struct Follower {
 /// What to do once everything that was read is delivered.
 enum Next {
     Read,
-    /// Read when woken, or after this long.
+    /// Take what is at hand when woken; read after this long, and when it is not at hand.
     Wait(Duration),
 }
 
 impl Follower {
-    async fn next(&mut self) -> Result<Change, WatchError> {
+    async fn next(&mut self) -> Result<Arc<Change>, WatchError> {
         loop {
             if let Some(change) = self.unread.pop_front() {
                 return Ok(change);
             }
-            if let Next::Wait(limit) = self.next {
-                // Woken or not, the log says what there is.
-                let _ = timeout(limit, woken(&mut self.wake)).await;
+            if let Next::Wait(limit) = self.next
+                && timeout(limit, woken(&mut self.wake)).await.is_ok()
+                && let Some(changes) = self.store.tail().after(self.cursor)
+            {
+                self.cursor = changes.last().map_or(self.cursor, |last| last.revision);
+                self.unread = changes.into();
+                continue;
             }
             // Before reading: what wakes us from here on may be newer than what we read.
             self.wake.mark_unchanged();
@@ -102,7 +119,7 @@ impl Follower {
     }
 
     async fn read(&mut self) -> Result<Next, WatchError> {
-        let page = match self.store.page(self.cursor).await {
+        let page = match Page::read(self.store.pool(), self.cursor).await {
             Ok(page) => page,
             Err(error) if error.is_transient() => {
                 tracing::warn!(error = &error as &dyn Error, from = %self.cursor, "cannot read the log; trying again");
@@ -116,13 +133,13 @@ impl Follower {
             self.cursor = last.revision;
         }
         let more = self.cursor < page.head;
-        self.unread = page.changes.into();
+        self.unread = page.changes.into_iter().map(Arc::new).collect();
         Ok(if more { Next::Read } else { Next::Wait(POLL) })
     }
 }
 
 /// Without a listener nothing wakes, and the limit alone counts.
-async fn woken(wake: &mut Wake) {
+pub(super) async fn woken(wake: &mut Wake) {
     if wake.changed().await.is_err() {
         future::pending::<()>().await;
     }
@@ -130,16 +147,56 @@ async fn woken(wake: &mut Wake) {
 
 /// A piece of the log, and the log's bounds, as of one moment.
 #[derive(Debug)]
-struct Page {
-    head: Revision,
+pub(super) struct Page {
+    pub(super) head: Revision,
     /// Revisions up to this one are gone.
     compacted: Revision,
-    changes: Vec<Change>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl Page {
+    /// The piece of the log after `cursor`.
+    pub(super) async fn read(pool: &PgPool, cursor: Revision) -> Result<Self, StoreError> {
+        let query = sqlx::query!(
+            r#"
+            SELECT head.revision AS head, head.compacted,
+                   log.revision AS "revision?", log.change AS "change?", log.object AS "object?: Json<Object>"
+            FROM head
+            LEFT JOIN LATERAL (
+                SELECT revision, change, object
+                FROM revisions
+                WHERE revision > $1
+                ORDER BY revision
+                LIMIT $2
+            ) AS log ON true
+            ORDER BY log.revision
+            "#,
+            cursor.0,
+            PAGE,
+        );
+        let rows = ask(query.fetch_all(pool)).await?;
+        let (head, compacted) = rows
+            .first()
+            .map(|row| (row.head, row.compacted))
+            .unwrap_or_default();
+        let changes = rows.into_iter().filter_map(|row| {
+            // With nothing to read, one row holds the bounds alone.
+            let (revision, change, object) = (Revision(row.revision?), row.change?, row.object?);
+            Some(row::change_kind(&change).map(|kind| Change {
+                revision,
+                kind,
+                object: row::at(object.0, revision),
+            }))
+        });
+        Ok(Self {
+            head: Revision(head),
+            compacted: Revision(compacted),
+            changes: changes.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// Whether this page goes on from `cursor` without a gap.
-    fn check(&self, cursor: Revision) -> Result<(), WatchError> {
+    pub(super) fn check(&self, cursor: Revision) -> Result<(), WatchError> {
         if cursor > self.head {
             return Err(WatchError::Ahead {
                 from: cursor,
@@ -160,47 +217,6 @@ impl Page {
             return Err(WatchError::Gone { from: cursor, oldest });
         }
         Ok(())
-    }
-}
-
-impl Store {
-    async fn page(&self, after: Revision) -> Result<Page, StoreError> {
-        let query = sqlx::query!(
-            r#"
-            SELECT head.revision AS head, head.compacted,
-                   log.revision AS "revision?", log.change AS "change?", log.object AS "object?: Json<Object>"
-            FROM head
-            LEFT JOIN LATERAL (
-                SELECT revision, change, object
-                FROM revisions
-                WHERE revision > $1
-                ORDER BY revision
-                LIMIT $2
-            ) AS log ON true
-            ORDER BY log.revision
-            "#,
-            after.0,
-            PAGE,
-        );
-        let rows = ask(query.fetch_all(self.pool())).await?;
-        let (head, compacted) = rows
-            .first()
-            .map(|row| (row.head, row.compacted))
-            .unwrap_or_default();
-        let changes = rows.into_iter().filter_map(|row| {
-            // With nothing to read, one row holds the bounds alone.
-            let (revision, change, object) = (Revision(row.revision?), row.change?, row.object?);
-            Some(row::change_kind(&change).map(|kind| Change {
-                revision,
-                kind,
-                object: row::at(object.0, revision),
-            }))
-        });
-        Ok(Page {
-            head: Revision(head),
-            compacted: Revision(compacted),
-            changes: changes.collect::<Result<_, _>>()?,
-        })
     }
 }
 

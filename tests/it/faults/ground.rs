@@ -243,6 +243,6 @@ async fn watch(store: Store, watched: Arc<Mutex<Vec<Change>>>) {
     let changes = store.watch(Revision(0));
     futures::pin_mut!(changes);
     while let Some(Ok(change)) = changes.next().await {
-        watched.lock().unwrap().push(change);
+        watched.lock().unwrap().push(Arc::unwrap_or_clone(change));
     }
 }

@@ -10,6 +10,7 @@ mod setting_up;
 mod watching;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -84,7 +85,7 @@ async fn remove(store: &Store, object: &Object) -> Result<Object, StoreError> {
 }
 
 /// A watch that ends the test rather than hang.
-struct Watch(Pin<Box<dyn Stream<Item = Result<Change, WatchError>> + Send>>);
+struct Watch(Pin<Box<dyn Stream<Item = Result<Arc<Change>, WatchError>> + Send>>);
 
 impl Watch {
     fn new(store: &Store, from: i64) -> Self {
@@ -95,6 +96,7 @@ impl Watch {
         let item = timeout(PATIENCE, self.0.next()).await;
         item.expect("a watch that waits for ever")
             .expect("a watch that ended without an error")
+            .map(Arc::unwrap_or_clone)
     }
 
     /// The next `count` changes, which must be consecutive.
