@@ -21,6 +21,7 @@ mod idle;
 mod pending;
 mod repair;
 mod scale;
+mod watchers;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,13 +45,16 @@ async fn main() -> ExitCode {
     }
     let sizes = scale::sizes();
     let has = |part: &str| arguments.iter().any(|argument| argument == part);
-    let is_all = !["real", "pending", "scale"].into_iter().any(has);
+    let is_all = !["real", "pending", "watchers", "scale"].into_iter().any(has);
     let mut figures = Figures::default();
     if is_all || has("real") {
         measure_real(&mut figures).await;
     }
     if is_all || has("real") || has("pending") {
         pending::measure(&Engine::start().await, &mut figures).await;
+    }
+    if is_all || has("watchers") {
+        watchers::measure(&mut figures).await;
     }
     let sizes = if is_all || has("scale") { sizes } else { Vec::new() };
     let table = scale::measure(&sizes).await;

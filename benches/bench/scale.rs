@@ -11,7 +11,8 @@ mod stage;
 mod steady;
 mod watcher;
 
-pub(crate) use engine::{SERVE, serve};
+pub(crate) use engine::{SERVE, SimulatedEngine, serve};
+pub(crate) use watcher::Lines;
 
 use crate::figures::Table;
 use stage::Stage;

@@ -47,7 +47,7 @@ pub(crate) async fn serve(socket: &str) {
 }
 
 /// The engine's process, and what it tells.
-pub(super) struct SimulatedEngine {
+pub(crate) struct SimulatedEngine {
     socket: PathBuf,
     client: Client,
     process: Child,
@@ -64,7 +64,7 @@ struct ServiceEvent {
 }
 
 impl SimulatedEngine {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let socket = run().room("simulation").join("docker.sock");
         let mut process = Command::new(std::env::current_exe().unwrap())
             .arg(SERVE)
@@ -96,7 +96,7 @@ impl SimulatedEngine {
         }
     }
 
-    pub(super) fn socket(&self) -> &Path {
+    pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 

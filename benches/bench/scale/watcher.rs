@@ -99,11 +99,11 @@ impl Watcher {
 
 /// Lines out of the pieces in which they come.
 #[derive(Default)]
-pub(super) struct Lines(Vec<u8>);
+pub(crate) struct Lines(Vec<u8>);
 
 impl Lines {
     /// The lines that `piece` completes.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<Vec<u8>> {
         self.0.extend_from_slice(piece);
         let Some(end) = self.0.iter().rposition(|byte| *byte == b'\n') else {
             return Vec::new();

@@ -1,5 +1,6 @@
 //! Watches: nothing is lost, nothing is repeated, and selectors are kept to.
 
+use futures::future::join_all;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -238,4 +239,28 @@ async fn a_change_reaches_a_hundred_watchers() {
     for watch in &mut watches {
         assert_eq!(watch.told(1).await, ["ADDED a@1"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_watchers_are_told_once_and_in_order_what_fifty_write_at_once() {
+    const TURNS: usize = 4;
+    let server = server().await;
+    let watches = (0..100).map(|_| Watch::start(&server, "resourceVersion=0"));
+    let mut watches = join_all(watches).await;
+    let writers = (0..50).map(async |writer| {
+        let name = format!("t{writer}");
+        server.create(&name).await;
+        for turn in 1..TURNS {
+            label(&server, &name, &turn.to_string()).await;
+        }
+    });
+    let told = watches.iter_mut().map(|watch| watch.told(50 * TURNS));
+    let (_, told) = tokio::join!(join_all(writers), join_all(told));
+    let revisions: Vec<usize> = told[0]
+        .iter()
+        .map(|event| event.rsplit('@').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(revisions, (1..=50 * TURNS).collect::<Vec<_>>());
+    let others = told.iter().filter(|events| **events != told[0]);
+    assert_eq!(others.count(), 0, "all are told the same");
 }
