@@ -3,7 +3,7 @@
 //! ```text
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate (tokens, jwt) -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge -> store
-//!    -> agents, logs, events, namespaces, definitions (views) · discovery, openapi · reviews, tokens · health
+//!    -> agents, logs, events, namespaces, definitions (views), pods (none) · discovery, openapi · reviews, tokens · health
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```
 
@@ -28,6 +28,7 @@ mod openapi;
 mod options;
 mod paths;
 mod payload;
+mod pods;
 mod polled;
 mod rates;
 mod recent;

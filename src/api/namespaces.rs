@@ -38,11 +38,7 @@ pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> 
 }
 
 /// `GET /api/v1/namespaces/{namespace}`
-pub(super) async fn get(
-    State(api): State<Api>,
-    Name(name): Name,
-    form: Form,
-) -> Result<Response, ApiError> {
+pub(super) async fn get(State(api): State<Api>, Name(name): Name, form: Form) -> Result<Response, ApiError> {
     let all = rows(&api).await?;
     let found = all
         .iter()
@@ -52,6 +48,14 @@ pub(super) async fn get(
         name: name.clone(),
     })?;
     Ok(Answer::ok(presenter(form).one(found)?).into_response())
+}
+
+/// Any other method: what is nothing of its own is neither made nor removed, and has nothing that could be changed.
+pub(super) async fn read_only() -> ApiError {
+    ApiError::MethodNotAllowed(
+        "a namespace begins with the first object in it and ends with the last, so create, or delete, what is in it"
+            .to_owned(),
+    )
 }
 
 fn presenter(form: Form) -> Presenter {

@@ -2,7 +2,7 @@
 
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state, map_request, map_response};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
@@ -13,8 +13,8 @@ use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
 use super::{
-    agents, definitions, discovery, events, form, health, limits, logs, namespaces, openapi, paths, reviews,
-    tokens, trace, transfer, way_in,
+    agents, definitions, discovery, events, form, health, limits, logs, namespaces, openapi, paths, pods,
+    reviews, tokens, trace, transfer, way_in,
 };
 use crate::resource::Object;
 
@@ -59,8 +59,17 @@ fn json() -> Router<Api> {
         .route("/openapi/v3", get(openapi::index))
         .route("/openapi/v3/{*group}", get(openapi::of_group))
         .route("/api/v1", get(discovery::core_resources))
-        .route("/api/v1/namespaces", get(namespaces::list))
-        .route("/api/v1/namespaces/{namespace}", get(namespaces::get))
+        .route(
+            "/api/v1/namespaces",
+            get(namespaces::list).fallback(namespaces::read_only),
+        )
+        .route(
+            "/api/v1/namespaces/{namespace}",
+            get(namespaces::get).fallback(namespaces::read_only),
+        )
+        .route("/api/v1/pods", any(pods::none))
+        .route("/api/v1/namespaces/{namespace}/pods", any(pods::none))
+        .route("/api/v1/namespaces/{namespace}/pods/{*rest}", any(pods::none))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
         .route("/apis/events.k8s.io/v1/events", get(events::list))

@@ -54,6 +54,12 @@ pub(super) enum ApiError {
         /// The path that was perhaps meant.
         nearest: Option<String>,
     },
+    /// 404: Kubernetes has pods where a Swarm has agents.
+    #[error(
+        "there are no pods here, but agents: `kubectl get agents` lists them, `whoosh logs agent/NAME` reads what one \
+         wrote, and what is declared is changed in its team or council"
+    )]
+    NoPods,
     /// 405: the path exists, the method does not apply to it.
     #[error("the server does not allow this method on the requested resource: {0}")]
     MethodNotAllowed(String),
@@ -166,7 +172,9 @@ impl ApiError {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
+            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } | Self::NoPods => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -190,7 +198,9 @@ impl ApiError {
             Self::BadRequest(_) => "BadRequest",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden { .. } => "Forbidden",
-            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } => "NotFound",
+            Self::NotFound { .. } | Self::NoSuch { .. } | Self::NoSuchPath { .. } | Self::NoPods => {
+                "NotFound"
+            }
             Self::MethodNotAllowed(_) => "MethodNotAllowed",
             Self::NotAcceptable => "NotAcceptable",
             Self::UnsupportedMediaType { .. } => "UnsupportedMediaType",
@@ -261,6 +271,7 @@ impl ApiError {
             | Self::Unprocessable(_)
             | Self::Unauthorized
             | Self::NoSuchPath { .. }
+            | Self::NoPods
             | Self::MethodNotAllowed(_)
             | Self::NotAcceptable
             | Self::UnsupportedMediaType { .. }

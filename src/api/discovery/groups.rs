@@ -24,7 +24,7 @@ pub(in crate::api) const READ_AND_WRITE: [&str; 8] = [
 /// A group of APIs. Each has one version, `v1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::api) enum Group {
-    /// Events and namespaces: the group without a name.
+    /// Events and namespaces, and the name of pods: the group without a name.
     Core,
     /// Our own kinds.
     Chorus,
@@ -125,6 +125,13 @@ impl Group {
                     short_names: Some(vec!["ns".to_owned()]),
                     namespaced: false,
                     ..resource("namespaces", &READ)
+                },
+                // Clients look for the name when they want logs or a shell. Nothing can be done with it, and asking says why.
+                APIResource {
+                    kind: "Pod".to_owned(),
+                    singular_name: "pod".to_owned(),
+                    short_names: Some(vec!["po".to_owned()]),
+                    ..resource("pods", &[])
                 },
             ],
             Self::Chorus => Kind::ALL.into_iter().flat_map(of_kind).collect(),

@@ -468,11 +468,61 @@ async fn who_may_do_what_is_told_and_kept() {
         "{}",
         refused.err
     );
-    for command in ["logs payments", "exec payments -- ls"] {
+}
+
+#[tokio::test]
+async fn who_looks_for_pods_is_told_of_agents() {
+    let kubectl = Kubectl::as_role("edit").await;
+    kubectl.apply(TEAM, &[]).await.ok();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: payments}\nspec: {containers: []}\n";
+    let applied = kubectl.apply(pod, &[]).await;
+    assert_eq!(applied.code, 1);
+    let mut told = vec![("apply".to_owned(), applied.err)];
+    for command in [
+        "get pods",
+        "get po -A",
+        "get pods --watch",
+        "describe pod payments",
+        "logs payments",
+        "logs -f team.payments.coordinator.1",
+        "exec payments -- ls",
+        "delete pod payments",
+        "run payments --image=agent",
+    ] {
+        told.push((command.to_owned(), kubectl.refused(command).await));
+    }
+    for (command, told) in told {
+        assert!(
+            told.contains("there are no pods here, but agents: `kubectl get agents` lists them"),
+            "{command}: {told}"
+        );
+    }
+    // Whoever does not ask for them is not told of them.
+    let resources = kubectl.run("api-resources").await;
+    assert!(!resources.contains("pods"), "{resources}");
+    let all = kubectl.run_with(&["get", "all", "-o", "name"], "").await;
+    assert_eq!(all.out, "team.chorus.services/payments\n", "{}", all.err);
+    assert!(!all.err.contains("pods"), "{}", all.err);
+}
+
+#[tokio::test]
+async fn a_namespace_is_what_is_in_it() {
+    let kubectl = Kubectl::as_role("edit").await;
+    for command in [
+        "create namespace prod",
+        "delete namespace default",
+        "label namespace default tier=web",
+    ] {
         let refused = kubectl.refused(command).await;
         assert!(
-            refused.contains("doesn't have a resource type \"pods\""),
+            refused.contains("a namespace begins with the first object in it and ends with the last"),
             "{command}: {refused}"
         );
     }
+    let missing = kubectl.refused("get namespace prod").await;
+    assert!(missing.contains("namespaces \"prod\" not found"), "{missing}");
+    kubectl.apply(TEMPLATE, &["--namespace=prod"]).await.ok();
+    assert_eq!(kubectl.run("get namespace prod -o name").await, "namespace/prod");
+    kubectl.run("delete at reviewer --namespace=prod").await;
+    kubectl.refused("get namespace prod").await;
 }
