@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::discovery::Group;
 use crate::resource::Kind;
-use crate::resource::object::{GROUP, VERSION};
+use crate::resource::object::{API_VERSION, GROUP, VERSION};
 
 /// Where the names of our kinds' schemas begin: the group from back to front, as Kubernetes names them.
 const OURS: &str = "services.chorus.v1";
@@ -116,9 +116,9 @@ fn object(kind: Kind) -> Value {
         .schema()
         .and_then(|schema| serde_json::to_value(schema).ok())
         .unwrap_or_else(|| json!({"type": "object"}));
-    let text = json!({"type": "string"});
-    schema["properties"]["apiVersion"] = text.clone();
-    schema["properties"]["kind"] = text;
+    let only = |text: &str| json!({"type": "string", "enum": [text]});
+    schema["properties"]["apiVersion"] = only(API_VERSION);
+    schema["properties"]["kind"] = only(kind.name());
     schema["properties"]["metadata"] = reference(&ObjectMeta::schema_name());
     schema
 }
