@@ -51,7 +51,7 @@ pub(crate) async fn run(ctx: &Context, args: &WhyArgs) -> Result<Outcome, CliErr
     let chain = match kind {
         Kind::Agent => of_agent(ctx, &key, now).await?,
         Kind::Team | Kind::Council => of_owner(ctx, &key, now).await?,
-        Kind::AgentTemplate => of_template(ctx, &key).await?,
+        Kind::AgentTemplate | Kind::Policy => of_template(ctx, &key).await?,
     };
     let answer = Answer::about(&key, chain);
     let value = || serde_json::to_value(&answer).map_err(|error| CliError::Failed(error.to_string()));
@@ -114,6 +114,7 @@ async fn of_agent(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>,
     Ok(facts.chain(now))
 }
 
+/// Of a template, or of a Policy, which all owners of its namespace go by.
 async fn of_template(ctx: &Context, key: &Key) -> Result<Vec<Link>, CliError> {
     let template = ctx.client.get(key).await?;
     let mut users = Vec::new();
@@ -125,7 +126,9 @@ async fn of_template(ctx: &Context, key: &Key) -> Result<Vec<Link>, CliError> {
             fields: None,
         };
         let mut found = ctx.client.list(&selection).await?.items;
-        found.retain(|user| lower::template_names(&user["spec"]).contains(&key.name));
+        found.retain(|user| {
+            key.kind == Kind::Policy || lower::template_names(&user["spec"]).contains(&key.name)
+        });
         users.extend(found);
     }
     let facts = TemplateFacts {

@@ -1,4 +1,4 @@
-//! What comes of an AgentTemplate.
+//! What comes of an AgentTemplate or a Policy.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::owner::state;
 use super::{Change, Link, Told, Topic, change};
 use crate::cli::object;
 
-/// What the operator tells of a template.
+/// What the operator tells of a template or Policy.
 pub(crate) struct TemplateFacts {
     /// Itself.
     pub template: Value,
-    /// The teams and councils whose roles start from it.
+    /// The teams and councils whose roles start from it, or that go by it.
     pub users: Vec<Value>,
     /// Who changed it last.
     pub change: Told<Option<Change>>,

@@ -12,11 +12,11 @@ fn policy(name: &str, spec: Value) -> Object {
 }
 
 /// What Policies, named p0, p1 and so on, refuse of a whole block: lines as `mounts: why`.
-fn refused(policies: &[Value], agent: Value) -> Vec<String> {
+fn refused(policies: &[&Value], agent: Value) -> Vec<String> {
     let policies: Vec<Object> = policies
         .iter()
         .enumerate()
-        .map(|(number, spec)| policy(&format!("p{number}"), spec.clone()))
+        .map(|(number, spec)| policy(&format!("p{number}"), Value::clone(spec)))
         .collect();
     let agent: AgentSpec = serde_json::from_value(agent).unwrap();
     let mut asked = Asked::of(&agent);
@@ -27,7 +27,7 @@ fn refused(policies: &[Value], agent: Value) -> Vec<String> {
 
 /// Expects each refusal to hold its part, in order.
 #[track_caller]
-fn check(policies: &[Value], agent: Value, expected: &[&str]) {
+fn check(policies: &[&Value], agent: Value, expected: &[&str]) {
     let found = refused(policies, agent);
     let same = found.len() == expected.len()
         && found
@@ -67,7 +67,7 @@ fn without_a_policy_an_agent_has_no_power_over_its_node() {
         "at.placement.constraints: asks for managers by node.role == manager, which",
     ];
     check(&[], agent.clone(), &expected);
-    check(&[json!({})], agent.clone(), &expected);
+    check(&[&json!({})], agent.clone(), &expected);
     let all = json!({"allow": {
         "hostPaths": [{"path": "/srv", "writable": true}],
         "capabilities": ["NET_RAW"],
@@ -75,7 +75,7 @@ fn without_a_policy_an_agent_has_no_power_over_its_node() {
         "hostPorts": [{"from": 80}],
         "managers": true,
     }});
-    check(&[json!({}), all], agent, &[]);
+    check(&[&json!({}), &all], agent, &[]);
     check(&[], json!({"image": "agent:dev", "user": "root"}), &[]);
 }
 
@@ -92,7 +92,7 @@ fn paths_of_the_node_are_allowed_with_all_below_them() {
         (&written, "/srv/models", false, true),
         (&written, "/etc", true, false),
     ] {
-        let found = refused(std::slice::from_ref(policy), bind(source, read_only));
+        let found = refused(&[policy], bind(source, read_only));
         assert_eq!(
             found.is_empty(),
             allowed,
@@ -107,18 +107,14 @@ fn the_docker_socket_takes_a_power_of_its_own() {
         {"path": "/run", "writable": true}, {"path": "/var/run/docker.sock", "writable": true}
     ]}});
     for source in ["/var/run/docker.sock", "/run/docker.sock", "/run", "/var"] {
-        check(
-            &[paths.clone()],
-            bind(source, true),
-            &["leads to the Docker socket"],
-        );
+        check(&[&paths], bind(source, true), &["leads to the Docker socket"]);
     }
-    check(&[paths.clone()], bind("/run/agent", false), &[]);
+    check(&[&paths], bind("/run/agent", false), &[]);
     let socket = json!({"allow": {"dockerSocket": true}});
-    check(&[socket.clone()], bind("/var/run/docker.sock", false), &[]);
+    check(&[&socket], bind("/var/run/docker.sock", false), &[]);
     // A folder that holds it holds more than it.
-    check(&[socket.clone()], bind("/run", false), &["hostPaths"]);
-    check(&[socket, paths], bind("/run", false), &[]);
+    check(&[&socket], bind("/run", false), &["hostPaths"]);
+    check(&[&socket, &paths], bind("/run", false), &[]);
 }
 
 #[test]
@@ -135,7 +131,7 @@ fn each_limit_of_each_policy_holds() {
         "networks": ["prod-*"],
         "secrets": ["token"],
     }});
-    check(&[kept.clone()], agent.clone(), &[]);
+    check(&[&kept], agent.clone(), &[]);
     let strict = json!({"limits": {
         "images": ["registry.example/other/*"],
         "imageDigests": true,
@@ -144,7 +140,7 @@ fn each_limit_of_each_policy_holds() {
         "secrets": [],
     }});
     check(
-        &[kept, strict],
+        &[&kept, &strict],
         agent,
         &[
             "at.image: \"registry.example/agents/writer:1\" is none of [registry.example/other/*] (by the limit images \
@@ -171,7 +167,7 @@ fn an_image_is_known_by_all_of_its_names() {
         ("localhost:5000/*", "localhost:5000/a:1", true),
     ] {
         let policy = json!({"limits": {"images": [pattern]}});
-        let found = refused(&[policy], json!({"image": image}));
+        let found = refused(&[&policy], json!({"image": image}));
         assert_eq!(found.is_empty(), allowed, "{pattern} {image}: {found:?}");
     }
 }
@@ -189,7 +185,7 @@ fn a_user_that_may_be_root_is_refused_where_none_may() {
         (json!("00"), false),
         (Value::Null, false),
     ] {
-        let found = refused(std::slice::from_ref(&policy), json!({"image": "a", "user": user}));
+        let found = refused(&[&policy], json!({"image": "a", "user": user}));
         assert_eq!(found.is_empty(), allowed, "{user}: {found:?}");
     }
 }
@@ -204,7 +200,7 @@ fn managers_are_kept_off_by_a_constraint_alone() {
         ("node.hostname==n1", false),
     ] {
         let agent = json!({"placement": {"constraints": [constraint]}});
-        let found = refused(std::slice::from_ref(&policy), agent);
+        let found = refused(&[&policy], agent);
         assert_eq!(found.is_empty(), allowed, "{constraint}: {found:?}");
     }
     check(
@@ -233,8 +229,8 @@ fn what_a_template_leaves_open_is_not_missed() {
 fn a_policy_that_cannot_be_read_allows_nothing() {
     check(
         &[
-            json!({"allow": {"managers": true}}),
-            json!({"allow": {"fromLater": 1}}),
+            &json!({"allow": {"managers": true}}),
+            &json!({"allow": {"fromLater": 1}}),
         ],
         json!({"image": "a"}),
         &["the Policy \"p1\" cannot be read"],

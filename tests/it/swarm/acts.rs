@@ -382,7 +382,7 @@ async fn networks_made_at_the_same_time_all_get_addresses() {
     let operators: Vec<Swarm> = (0..4).map(|_| Swarm::connect(&host(engine)).unwrap()).collect();
     let create = |(number, swarm): (usize, Swarm)| {
         let (name, labels) = (format!("{}_{number}", stage.network), stage.labels());
-        let (instance, secrets, &Rules::default()) = (&stage.instance, &stage.secrets, &Rules::default());
+        let (instance, secrets) = (&stage.instance, &stage.secrets);
         async move {
             swarm
                 .act(
