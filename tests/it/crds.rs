@@ -146,12 +146,16 @@ fn structural(schema: &Value, at: &str) {
     }
 }
 
-/// A map list's keys are required strings; a set's items are plain values.
+/// A map list's keys are required words or numbers; a set's items are plain values.
 fn list(schema: &Value, items: &Value, at: &str) {
     match schema["x-kubernetes-list-type"].as_str() {
         Some("map") => {
             for key in schema["x-kubernetes-list-map-keys"].as_array().unwrap() {
-                assert_eq!(items["properties"][text(key)]["type"], "string", "{at}");
+                let type_ = text(&items["properties"][text(key)]["type"]);
+                assert!(
+                    ["string", "integer"].contains(&type_),
+                    "{at} has keys of type {type_}"
+                );
                 assert!(
                     items["required"].as_array().unwrap().contains(key),
                     "{at} does not require {key}"

@@ -64,6 +64,9 @@ const TABLE: &[(&str, Rule)] = &[
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}",
         DECLARED,
     ),
+    ("/api/v1/pods", DECLARED),
+    ("/api/v1/namespaces/{namespace}/pods", DECLARED),
+    ("/api/v1/namespaces/{namespace}/pods/{*rest}", DECLARED),
     ("/metrics", DECLARED),
     ("all/wayin", DECLARED),
     ("all/simulations", DECLARED),
@@ -86,6 +89,8 @@ const TABLE: &[(&str, Rule)] = &[
 const HEALTH: [&str; 3] = ["/healthz", "/livez", "/readyz"];
 /// What is no agent's to read, though it is a kind like others.
 const TEMPLATES: &str = "agenttemplates";
+/// What is about nodes: no agent's to read, and changed by who may do everything, everywhere.
+const POLICIES: &str = "policies";
 
 /// The paths that the router's source names, in the words of the table.
 fn routes() -> BTreeSet<String> {
@@ -110,6 +115,7 @@ fn filled(path: &str, plural: &str, group: &str, namespace: &str) -> String {
     path.replace("all/", "/apis/chorus.services/v1/")
         .replace("one/", "/apis/chorus.services/v1/namespaces/{namespace}/")
         .replace("{plural}", plural)
+        .replace("{*rest}", "payments/log")
         .replace("{*group}", &format!("apis/{group}/v1"))
         .replace("{group}", group)
         .replace("{namespace}", namespace)
@@ -204,7 +210,9 @@ async fn every_role_may_do_on_every_path_what_the_table_says() {
     let door = Door::of(&server).await;
     let people = everybody(&server, &issuer).await;
     let (kinds, groups) = discovered(&server).await;
-    assert!(kinds.iter().any(|kind| kind == TEMPLATES), "{kinds:?}");
+    for known in [TEMPLATES, POLICIES] {
+        assert!(kinds.iter().any(|kind| kind == known), "{kinds:?}");
+    }
 
     let mut asked = BTreeMap::new();
     for (template, rule) in TABLE {
@@ -221,16 +229,17 @@ async fn every_role_may_do_on_every_path_what_the_table_says() {
         let in_namespace = template.contains("{namespace}") || template.starts_with("one/");
         let namespaces: &[&str] = if in_namespace { &["default", "prod"] } else { &[""] };
         for kind in kinds {
-            let is_template = template.contains("{plural}") && kind == TEMPLATES;
+            let is_of = |known: &str| template.contains("{plural}") && kind == known;
+            let (is_template, is_policy) = (is_of(TEMPLATES), is_of(POLICIES));
             for group in groups {
                 for namespace in namespaces {
                     let path = filled(template, kind, group, namespace);
-                    asked.insert(path, (rule, *namespace, is_template));
+                    asked.insert(path, (rule, *namespace, is_template, is_policy));
                 }
             }
         }
     }
-    for (path, (rule, namespace, is_template)) in asked {
+    for (path, (rule, namespace, is_template, is_policy)) in asked {
         for (method, query, reads) in verbs() {
             let path = format!("{path}{query}");
             let told = code(&door, &method, &path, "").await;
@@ -242,12 +251,14 @@ async fn every_role_may_do_on_every_path_what_the_table_says() {
             } in &people
             {
                 let allowed = match (reads, rule.reads) {
-                    (true, EVERYBODY) if is_template => DECLARED.reads,
+                    (true, EVERYBODY) if is_template || is_policy => DECLARED.reads,
+                    (false, _) if is_policy => TOKENS.changes,
                     (true, reads) => reads,
                     (false, _) => rule.changes,
                 };
                 // What belongs to no namespace is for those who may come in to all.
                 let is_theirs = *everywhere || namespace == "default" || rule.changes == EVERYBODY;
+                let is_theirs = is_theirs && (*everywhere || reads || !is_policy);
                 let may = is_theirs && allowed.split(' ').any(|allowed| allowed == *role);
                 let told = code(&door, &method, &path, bearer).await;
                 let place = if *everywhere { "everywhere" } else { "in default" };

@@ -86,7 +86,6 @@ async fn what_is_wrong_is_refused_alike_at_every_way_in() {
             "spec.roles[0].agent.image",
             "FieldValueInvalid",
         ),
-        (json!({"roles": []}), "spec.roles", "FieldValueRequired"),
         (
             json!({"network": "host", "roles": role(json!({"image": "a:1"}))}),
             "spec.network",

@@ -231,7 +231,7 @@ async fn versions_and_kinds_are_printed() {
     );
     let kinds = desk.whoosh(&["api-resources", "--no-headers"]).await.ok();
     assert!(
-        kinds.starts_with("teams            tm   chorus.services/v1   true   Team\n"),
+        kinds.starts_with("teams            tm    chorus.services/v1   true   Team\n"),
         "{kinds}"
     );
 }

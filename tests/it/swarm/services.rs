@@ -44,7 +44,7 @@ fn full(stage: &Stage) -> ServiceSpec {
         nano_cpus: 10_000_000,
         memory_bytes: 8 << 20,
     };
-    spec.constraints = vec!["node.role==manager".into(), "node.labels.none != x".into()];
+    spec.constraints = vec!["node.platform.os==linux".into(), "node.labels.none != x".into()];
     spec.preferences = vec!["node.labels.zone".into(), "node.labels.rack".into()];
     spec.restart.max_attempts = 4;
     spec.restart.window = Duration::from_secs(30);
@@ -210,7 +210,7 @@ async fn a_task_is_current_as_long_as_it_runs_what_its_service_says() {
 
     want.labels
         .insert("chorus.services/generation".into(), "2".into());
-    want.constraints = vec!["node.role==manager".into()];
+    want.constraints = vec!["node.platform.os==linux".into()];
     assert_eq!(stage.update(want.clone()).await.unwrap(), Done::Updated);
     let same = tasks().await;
     assert_eq!(
