@@ -1,10 +1,12 @@
 //! What a path names: a collection or one object, by kind, namespace and name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
+use percent_encoding::percent_decode_str;
 
 use super::options::Params;
 use super::status::ApiError;
@@ -162,9 +164,14 @@ pub(super) fn key(path: &str) -> Option<Key> {
 /// What a request asks for; `None` when that is nothing of anybody's: health, versions and what else tells a client how
 /// to speak.
 ///
-/// A path that is not served counts, too: whether it is there is for those to know who might use it.
+/// A path that is not served counts, too: whether it is there is for those to know who might use it. Each segment is read
+/// as the router reads its parameters, so that nothing is asked for under another spelling.
 pub(super) fn deed(method: &Method, uri: &Uri) -> Option<Deed> {
-    let segments: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+    let segments = uri.path().trim_matches('/').split('/');
+    let segments: Vec<Cow<'_, str>> = segments
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
     let (group, rest) = match segments.as_slice() {
         ["metrics"] => ("", &segments[..]),
         // Everybody may know who they are and what they may do.

@@ -57,7 +57,8 @@ pub struct Allowed {
     /// Networks that WHOOSH did not make and agents may join; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign_networks: Vec<String>,
-    /// Whether a placement constraint may ask for managers.
+    /// Whether a placement constraint may ask for managers by `node.role`. Agents that ask for nothing may come to
+    /// managers, too: `limits.workersOnly` keeps them off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub managers: bool,
 }
@@ -114,7 +115,8 @@ pub struct Limits {
     pub quota: Option<Quota>,
 }
 
-/// How much the Teams and Councils of a namespace may declare in all. It is looked at when one of them is changed.
+/// How much the Teams and Councils of a namespace may declare in all. It is looked at when one of them is changed, and
+/// not when a template is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Quota {

@@ -24,6 +24,30 @@ async fn operator() -> (&'static Engine, Operator) {
     (engine, Operator::start(engine).await)
 }
 
+/// Makes a network that WHOOSH did not make, with this subnet, and lets the namespace's agents join it.
+async fn make_network(engine: &Engine, operator: &Operator, namespace: &str, subnet: &str) {
+    let name = format!("{namespace}_net");
+    let make = [
+        "network",
+        "create",
+        "--driver",
+        "overlay",
+        "--attachable",
+        "--subnet",
+        subnet,
+        &name,
+    ];
+    engine.docker(&make).await;
+    let policy = format!(
+        "apiVersion: chorus.services/v1
+kind: Policy
+metadata: {{name: networks, namespace: {namespace}}}
+spec: {{allow: {{foreignNetworks: [{name}]}}}}
+"
+    );
+    operator.apply(&policy, &[]).await.ok();
+}
+
 /// The names of a namespace's services.
 async fn names(engine: &Engine, namespace: &str) -> Vec<String> {
     let live = services(engine, namespace).await;
@@ -34,9 +58,7 @@ async fn names(engine: &Engine, namespace: &str) -> Vec<String> {
 async fn a_network_takes_a_fleet_whole_or_not_at_all() {
     let (engine, operator) = operator().await;
     // Of 16 addresses, 13 are for containers, and the node takes one.
-    let subnet = ["--subnet", "10.212.0.0/28", "narrow_net"];
-    let make = ["network", "create", "--driver", "overlay", "--attachable"];
-    engine.docker(&[make.as_slice(), &subnet].concat()).await;
+    make_network(engine, &operator, "narrow", "10.212.0.0/28").await;
     let told = [
         "network narrow_net has 12 addresses left and 13 agents need one",
         "none of them is started",
@@ -73,9 +95,7 @@ async fn a_network_takes_a_fleet_whole_or_not_at_all() {
 async fn an_agent_whose_address_others_took_is_told_of_the_full_network() {
     let (engine, operator) = operator().await;
     // Of 16 addresses, 13 are for containers: the node takes one, and the agents two.
-    let make = "network create --driver overlay --attachable --subnet 10.213.0.0/28 crowded_net";
-    let make: Vec<&str> = make.split(' ').collect();
-    engine.docker(&make).await;
+    make_network(engine, &operator, "crowded", "10.213.0.0/28").await;
     operator.apply(&team("crowded", 1, ""), &WAIT).await.ok();
     let suspended = team("crowded", 1, "").replace("spec:\n", "spec:\n  suspend: true\n");
     operator.apply(&suspended, &[]).await.ok();

@@ -9,7 +9,7 @@ use crate::cli::{files, object};
 use crate::resource::managed::{self, Manager};
 use crate::resource::manifest::{Located, Problem};
 use crate::resource::validate::{Cause, CauseReason};
-use crate::resource::{Key, Object, lower};
+use crate::resource::{Key, Kind, Object, lower};
 
 /// The fields of one object that are to be applied.
 pub(crate) struct Config {
@@ -19,7 +19,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// From manifests that say whose they are, in the order in which nothing waits for what comes later: templates first.
+    /// From manifests that say whose they are, in the order in which nothing waits for what comes later: Policies, templates, owners.
     pub(crate) fn all(sources: Vec<Located<Value>>) -> Vec<Self> {
         let config = |mut source: Located<Value>| {
             clean::strip(&mut source.value);
@@ -27,7 +27,7 @@ impl Config {
             Some(Self { key, source })
         };
         let mut configs: Vec<Self> = sources.into_iter().filter_map(config).collect();
-        configs.sort_by_key(|config| config.key.kind.owns_agents());
+        configs.sort_by_key(|config| super::turn(config.key.kind));
         configs
     }
 
@@ -36,10 +36,12 @@ impl Config {
         &self.source.value
     }
 
-    /// Whether roles of the object start from a template: those that the fields name, or those that are live.
-    pub(crate) fn uses(&self, template: &Key, live: Option<&Value>) -> bool {
-        let names = |object: &Value| lower::template_names(&object["spec"]).contains(&template.name);
-        self.key.namespace == template.namespace && (names(self.fields()) || live.is_some_and(names))
+    /// Whether the object is judged by another: by a Policy, or by a template that its roles start from, those that the
+    /// fields name or those that are live.
+    pub(crate) fn uses(&self, other: &Key, live: Option<&Value>) -> bool {
+        let names = |object: &Value| lower::template_names(&object["spec"]).contains(&other.name);
+        let is_named = || names(self.fields()) || live.is_some_and(names);
+        self.key.namespace == other.namespace && (other.kind == Kind::Policy || is_named())
     }
 
     /// The operator's refusal of what would come of the fields, each cause at the line of the file that it is about.

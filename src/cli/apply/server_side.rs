@@ -8,7 +8,7 @@ use crate::cli::client::{Client, Owner};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::{files, object, talk};
-use crate::resource::{Key, Kind};
+use crate::resource::Key;
 
 /// Has the operator apply everything, after all of it was tried; the objects as they are then. In a dry run nothing
 /// is stored, and there are none.
@@ -41,18 +41,19 @@ pub(crate) async fn on_server(
     printed.map(|()| applied)
 }
 
-/// Has the operator judge what would come of every object before any is stored, each as if the templates before it were.
+/// Has the operator judge what would come of every object before any is stored, each as if the templates and Policies before
+/// it were.
 async fn rehearse(client: &Client, configs: &[Config], owner: &Owner) -> Result<(), CliError> {
     let mut problems = Vec::new();
     let mut is_contested = false;
-    let mut templates: Vec<(&Key, Value)> = Vec::new();
+    let mut shaping: Vec<(&Key, Value)> = Vec::new();
     for config in configs {
         let (key, fields) = (&config.key, config.fields());
         let live = client.find(key).await?;
-        let beside = templates
+        let beside = shaping
             .iter()
-            .filter(|(template, _)| config.uses(template, live.as_ref()));
-        let beside: Vec<Value> = beside.map(|(_, template)| template.clone()).collect();
+            .filter(|(other, _)| config.uses(other, live.as_ref()));
+        let beside: Vec<Value> = beside.map(|(_, other)| other.clone()).collect();
         let tried = match beside.is_empty() {
             true => client.apply(key, fields, owner, true).await.map(Some),
             false => client
@@ -61,7 +62,9 @@ async fn rehearse(client: &Client, configs: &[Config], owner: &Owner) -> Result<
                 .map(|()| None),
         };
         match tried {
-            Ok(Some(template)) if key.kind == Kind::AgentTemplate => templates.push((key, template)),
+            Ok(applied) if key.kind.shapes_owners() => {
+                shaping.push((key, applied.unwrap_or_else(|| fields.clone())));
+            }
             Ok(_) => {}
             Err(error) if error.code().is_some_and(|code| code < 500) => {
                 let reasons = error.causes().iter().filter_map(|cause| cause.reason.as_deref());

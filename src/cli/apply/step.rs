@@ -36,7 +36,7 @@ impl Item {
     /// From checked manifests, in the order in which nothing waits for what comes later: Policies, templates, owners.
     pub(crate) fn all(objects: Vec<Located<Object>>) -> Vec<Self> {
         let mut items: Vec<Self> = objects.into_iter().map(Self::new).collect();
-        items.sort_by_key(|item| (item.key.kind.owns_agents(), item.key.kind != Kind::Policy));
+        items.sort_by_key(|item| super::turn(item.key.kind));
         items
     }
 

@@ -9,6 +9,11 @@ pub(super) fn holds(folder: &str, path: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether it is the path that it seems to be: no detour, and nothing that the engine expands (`{{`).
+pub(super) fn is_plain(path: &str) -> bool {
+    path.starts_with('/') && !path.contains("{{") && !path.split('/').any(|part| matches!(part, "." | ".."))
+}
+
 /// Whether it is the Docker socket itself.
 pub(super) fn is_docker_socket(path: &str) -> bool {
     SOCKETS.contains(&path)
@@ -34,6 +39,20 @@ mod tests {
             ("/", "/etc", true),
         ] {
             assert_eq!(holds(folder, path), expected, "{folder} {path}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_what_it_seems_to_be() {
+        for (path, expected) in [
+            ("/srv/models", true),
+            ("/srv/..models", true),
+            ("/srv/../etc", false),
+            ("/srv/{{\"..\"}}/etc", false),
+            ("/srv/{{.Node.ID}}", false),
+            ("srv", false),
+        ] {
+            assert_eq!(is_plain(path), expected, "{path}");
         }
     }
 

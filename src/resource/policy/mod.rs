@@ -163,6 +163,10 @@ impl Rules {
     }
 
     fn path(&self, AskedPath { source, read_only }: AskedPath<'_>) -> Option<Refused> {
+        if !host_path::is_plain(source) {
+            let why = format!("{source} is no plain path of a node, so nobody can tell what it leads to");
+            return Some(Refused { field: "mounts", why });
+        }
         if host_path::reaches_docker(source) && !self.allow(|allowed| allowed.docker_socket) {
             let what = format!("mounts {source} of its node, which leads to the Docker socket");
             return Some(denied("mounts", what, "dockerSocket"));

@@ -102,6 +102,14 @@ fn paths_of_the_node_are_allowed_with_all_below_them() {
 }
 
 #[test]
+fn a_path_that_the_engine_would_expand_is_in_no_policys_power() {
+    let all = json!({"allow": {"dockerSocket": true, "hostPaths": [{"path": "/srv", "writable": true}]}});
+    for source in ["/srv/{{\"..\"}}/run/docker.sock", "/srv/../etc", "srv"] {
+        check(&[&all], bind(source, true), &["is no plain path"]);
+    }
+}
+
+#[test]
 fn the_docker_socket_takes_a_power_of_its_own() {
     let paths = json!({"allow": {"hostPaths": [
         {"path": "/run", "writable": true}, {"path": "/var/run/docker.sock", "writable": true}

@@ -51,6 +51,8 @@ const CAPABILITIES: [&str; 41] = [
 ];
 /// The longest DNS-1123 label, and the longest name in a label key or value.
 const LABEL_MAX: usize = 63;
+/// The length of the ids that a Swarm gives.
+const ENGINE_ID: usize = 25;
 /// What one environment variable may hold on Linux, a little less than `MAX_ARG_STRLEN`.
 const VARIABLE_MAX: usize = 128_000;
 
@@ -234,7 +236,9 @@ pub(super) fn env_name(text: &str) -> Checked {
 pub(super) fn absolute_path(text: &str) -> Checked {
     let clean = |part: &str| !part.is_empty() && part != "." && part != "..";
     let inside = text.strip_prefix('/').filter(|rest| rest.split('/').all(clean));
-    check(inside.is_some() && !text.contains(char::is_control), || {
+    // To the engine, `{{` begins a template, and a path that it expands is another one.
+    let is_plain = !text.contains(char::is_control) && !text.contains("{{");
+    check(inside.is_some() && is_plain, || {
         format!(
             "must be an absolute path like \"/var/cache/agent\", without \".\", \"..\", doubled or trailing \"/\", got {}",
             quoted(text)
@@ -307,6 +311,13 @@ pub(super) fn network(text: &str) -> Checked {
     if ["bridge", "host", "none", "ingress", "docker_gwbridge"].contains(&text) {
         return Err(format!(
             "\"{text}\" is the engine's own network; name an overlay network, like \"chorus_net\""
+        ));
+    }
+    let is_id_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if text.len() == ENGINE_ID && text.chars().all(is_id_char) {
+        return Err(format!(
+            "{} is what the engine takes for a network's id; name the network, like \"chorus_net\"",
+            quoted(text)
         ));
     }
     check(

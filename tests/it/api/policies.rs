@@ -1,9 +1,10 @@
 //! Policies at the door: what a spec hides a power in, who may lift a rule, and what is told beforehand.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::network::{Door, token};
-use super::{TEAMS, TEMPLATES, at, server, team, template};
+use super::{MERGE_PATCH, TEAMS, TEMPLATES, answer, at, server, team, template};
 
 const POLICIES: &str = "/apis/chorus.services/v1/namespaces/default/policies";
 
@@ -157,4 +158,65 @@ async fn only_who_rules_all_nodes_writes_policies() {
         assert_eq!(created.code, code, "{name}: {}", created.text);
         assert_eq!(door.get(POLICIES, &token).await.code, 200, "{name}");
     }
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_path_leads_around_that() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let wanted = json!({"name": "edit", "role": "edit", "namespaces": ["default"]});
+    let edit = token(&server, &wanted).await;
+    let strict = policy("strict", json!({"limits": {"nonRoot": true}}));
+    server.post(POLICIES, &strict).await.ok(201);
+    let stored = server.get(&format!("{POLICIES}/strict")).await.ok(200);
+    for spelling in ["%70olicies", "policie%73", "%70%6f%6c%69%63%69%65%73"] {
+        for namespace in ["default", "d%65fault"] {
+            let all = format!("/apis/chorus.services/v1/namespaces/{namespace}/{spelling}");
+            let one = format!("{all}/strict");
+            for (method, path, body) in [
+                (
+                    Method::POST,
+                    &all,
+                    policy("open", json!({"allow": {"dockerSocket": true}})),
+                ),
+                (Method::PUT, &one, strict.clone()),
+                (Method::PATCH, &one, json!({"spec": {"limits": null}})),
+                (Method::DELETE, &one, json!({})),
+                (Method::DELETE, &all, json!({})),
+            ] {
+                let request = door.request(method.clone(), path, &edit);
+                let request = request.header("content-type", MERGE_PATCH).body(body.to_string());
+                let told = answer(request).await;
+                assert_eq!(told.code, 403, "{method} {path}: {}", told.text);
+            }
+        }
+    }
+    assert_eq!(server.get(&format!("{POLICIES}/strict")).await.ok(200), stored);
+    server
+        .get(&format!("{POLICIES}/open"))
+        .await
+        .refused(404, "NotFound");
+}
+
+#[tokio::test]
+async fn a_path_that_the_engine_expands_is_refused() {
+    let server = server().await;
+    let allow = json!({"allow": {"hostPaths": [{"path": "/srv/models"}]}});
+    server.post(POLICIES, &policy("models", allow)).await.ok(201);
+    for source in [
+        "/srv/models/{{\"..\"}}/{{\"..\"}}/run/docker.sock",
+        "/srv/models/{{.Node.Hostname}}",
+        "/srv/models/../../etc",
+    ] {
+        let mut team = team("x");
+        team["spec"]["roles"][0]["agent"] = bind(source);
+        server.post(TEAMS, &team).await.refused(422, "Invalid");
+    }
+    let mut by_id = team("x");
+    by_id["spec"]["network"] = json!("z4xw6hl49g9868190sbdjx23t");
+    let told = server.post(TEAMS, &by_id).await.refused(422, "Invalid");
+    assert!(
+        told.contains("what the engine takes for a network's id"),
+        "{told}"
+    );
 }
