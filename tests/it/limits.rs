@@ -95,14 +95,14 @@ async fn a_network_takes_a_fleet_whole_or_not_at_all() {
 async fn an_agent_whose_address_others_took_is_told_of_the_full_network() {
     let (engine, operator) = operator().await;
     // Of 16 addresses, 13 are for containers: the node takes one, and the agents two.
-    make_network(engine, &operator, "crowded", "10.213.0.0/28").await;
-    operator.apply(&team("crowded", 1, ""), &WAIT).await.ok();
-    let suspended = team("crowded", 1, "").replace("spec:\n", "spec:\n  suspend: true\n");
+    make_network(engine, &operator, "crammed", "10.213.0.0/28").await;
+    operator.apply(&team("crammed", 1, ""), &WAIT).await.ok();
+    let suspended = team("crammed", 1, "").replace("spec:\n", "spec:\n  suspend: true\n");
     operator.apply(&suspended, &[]).await.ok();
-    until_told(&operator, "crowded", "Suspended", &[]).await;
+    until_told(&operator, "crammed", "Suspended", &[]).await;
 
     // While nobody looks after it, an agent goes, and others come for more than what is left.
-    let away = "service scale --detach team_crowded_payments_reviewer_1=0";
+    let away = "service scale --detach team_crammed_payments_reviewer_1=0";
     let away: Vec<&str> = away.split(' ').collect();
     engine.docker(&away).await;
     let states = async |service: &str| {
@@ -110,16 +110,16 @@ async fn an_agent_whose_address_others_took_is_told_of_the_full_network() {
         engine.docker(&tasks).await
     };
     eventually(PATIENCE, "the agent is gone", async || {
-        let left = states("team_crowded_payments_reviewer_1").await;
+        let left = states("team_crammed_payments_reviewer_1").await;
         if left.is_empty() { Ok(()) } else { Err(left) }
     })
     .await;
-    let theirs = "service create --detach --name crowded_theirs --network crowded_net --endpoint-mode dnsrr \
+    let theirs = "service create --detach --name crammed_theirs --network crammed_net --endpoint-mode dnsrr \
                   --replicas 20 --constraint node.labels.none==such";
     let theirs: Vec<&str> = theirs.split_whitespace().chain([AGENT_IMAGE]).collect();
     engine.docker(&theirs).await;
     eventually(PATIENCE, "others have all addresses", async || {
-        let theirs = states("crowded_theirs").await;
+        let theirs = states("crammed_theirs").await;
         match theirs.matches("Pending").count() {
             11 => Ok(()),
             _ => Err(theirs),
@@ -127,15 +127,15 @@ async fn an_agent_whose_address_others_took_is_told_of_the_full_network() {
     })
     .await;
 
-    operator.apply(&team("crowded", 1, ""), &[]).await.ok();
+    operator.apply(&team("crammed", 1, ""), &[]).await.ok();
     let told = [
-        "reviewer.1: waits for an address, and network crowded_net has none left (it has 13 in all",
+        "reviewer.1: waits for an address, and network crammed_net has none left (it has 13 in all",
         "remove other services from it, or put some agents on another network",
     ];
-    until_told(&operator, "crowded", "NetworkFull", &told).await;
+    until_told(&operator, "crammed", "NetworkFull", &told).await;
 
-    engine.docker(&["service", "rm", "crowded_theirs"]).await;
-    let wait = "wait team/payments -n crowded --for=condition=Ready --timeout=120s";
+    engine.docker(&["service", "rm", "crammed_theirs"]).await;
+    let wait = "wait team/payments -n crammed --for=condition=Ready --timeout=120s";
     let wait: Vec<&str> = wait.split(' ').collect();
     eventually(PATIENCE, "the agent has an address", async || {
         // It fails fast while the old reason still stands.
@@ -144,10 +144,10 @@ async fn an_agent_whose_address_others_took_is_told_of_the_full_network() {
     })
     .await;
     operator
-        .whoosh(&["delete", "team/payments", "-n", "crowded"])
+        .whoosh(&["delete", "team/payments", "-n", "crammed"])
         .await
         .ok();
-    engine.docker(&["network", "rm", "crowded_net"]).await;
+    engine.docker(&["network", "rm", "crammed_net"]).await;
 }
 
 /// A team as the API takes it, whose agents have seven variables of this letter.
