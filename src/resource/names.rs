@@ -18,6 +18,8 @@ pub const FIELD_MANAGER: &str = "whoosh";
 pub const SERVICE_NAME_MAX: usize = 63;
 /// The network of a Team or Council that names none.
 pub const DEFAULT_NETWORK: &str = "chorus_net";
+/// Networks of the engine itself; `host` is the node's own.
+pub const ENGINE_NETWORKS: [&str; 5] = ["bridge", "host", "none", "ingress", "docker_gwbridge"];
 
 /// Service, network, secret and config labels.
 pub mod label {

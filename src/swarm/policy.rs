@@ -2,10 +2,8 @@
 
 use crate::plan::Action;
 use crate::plan::service::{MountSpec, ServiceSpec};
+use crate::resource::names::ENGINE_NETWORKS;
 use crate::resource::policy::{Asked, AskedPath, Rules};
-
-/// Networks of the engine itself: `host` is the node's own.
-const RESERVED_NETWORKS: [&str; 4] = ["host", "bridge", "none", "ingress"];
 
 /// Whether an action may be sent by the rules of its owner's namespace; if not, why.
 pub(super) fn allows(action: &Action, rules: &Rules) -> Result<(), String> {
@@ -41,7 +39,7 @@ fn allows_service(spec: &ServiceSpec, rules: &Rules) -> Result<(), String> {
             ));
         }
     }
-    let reserved = |name: &&String| RESERVED_NETWORKS.contains(&name.as_str());
+    let reserved = |name: &&String| ENGINE_NETWORKS.contains(&name.as_str());
     if let Some(name) = spec.networks.iter().find(reserved) {
         return Err(format!(
             "the network {name} is the engine's own; use an overlay network"

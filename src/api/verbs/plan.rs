@@ -49,24 +49,24 @@ pub(in crate::api) async fn propose_change(
     }: Written<Proposed>,
 ) -> Result<Answer<Proposal>, ApiError> {
     let live = api.store.get(&key).await?;
-    let (raw, owners, templates) = match body {
+    let (raw, owners, beside) = match body {
         Proposed::Whole(body) => {
-            let (raw, templates) = unpack(body)?;
-            (raw, None, templates)
+            let (raw, beside) = unpack(body)?;
+            (raw, None, beside)
         }
         Proposed::Part(body) => {
-            let (config, templates) = unpack(body)?;
+            let (config, beside) = unpack(body)?;
             let manager = Manager::new(options.applier()?);
             let Applied { object, owners } = applied(live.as_ref(), &key, &config, &manager, &options)?;
-            (object, owners, templates)
+            (object, owners, beside)
         }
     };
     let Admitted {
         mut object,
         mut warnings,
     } = match &live {
-        Some(live) => admit(&api, &raw, live, &templates).await?,
-        None => admit_new(&api, &raw, key.kind, &key.namespace, &templates).await?,
+        Some(live) => admit(&api, &raw, live, &beside).await?,
+        None => admit_new(&api, &raw, key.kind, &key.namespace, &beside).await?,
     };
     warnings.extend(repeated);
     if owners.is_some() {
@@ -86,7 +86,7 @@ pub(in crate::api) async fn propose_change(
             preview: Preview::default(),
         }
     } else {
-        propose(&api, live, object, &templates).await?
+        propose(&api, live, object, &beside).await?
     };
     Ok(Answer {
         warnings,

@@ -15,7 +15,7 @@ pub use server::{
     DatabaseArgs, DownArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs,
     SimulatedSwarmArgs, UpArgs,
 };
-pub(crate) use shared::{DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields, check_labels};
+pub(crate) use shared::{DataForm, DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,

@@ -32,9 +32,7 @@ pub struct DatabaseArgs {
 impl DatabaseArgs {
     /// The database's address.
     pub fn url(&self) -> &str {
-        // The command line has one of them.
-        let url = self.database_url.as_ref().or(self.database_url_file.as_ref());
-        url.map_or("", ServerUrl::as_str)
+        ServerUrl::of(&self.database_url, &self.database_url_file).unwrap_or_default()
     }
 }
 
@@ -70,8 +68,7 @@ pub struct ServerArgs {
 impl ServerArgs {
     /// The NATS server's address.
     pub fn nats_url(&self) -> Option<String> {
-        let url = self.nats_url.as_ref().or(self.nats_url_file.as_ref());
-        url.map(|url| url.as_str().to_owned())
+        ServerUrl::of(&self.nats_url, &self.nats_url_file).map(str::to_owned)
     }
 }
 
@@ -275,8 +272,7 @@ pub struct UpArgs {
 impl UpArgs {
     /// The address of a Postgres that is there, if one is to be used.
     pub fn database_url(&self) -> Option<String> {
-        let url = self.database_url.as_ref().or(self.database_url_file.as_ref());
-        url.map(|url| url.as_str().to_owned())
+        ServerUrl::of(&self.database_url, &self.database_url_file).map(str::to_owned)
     }
 }
 

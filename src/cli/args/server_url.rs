@@ -13,8 +13,13 @@ use clap::{Arg, Command, Error};
 pub(super) struct ServerUrl(String);
 
 impl ServerUrl {
+    /// The address that stands in one of two places; the command line has at most one of them.
+    pub(super) fn of<'a>(given: &'a Option<Self>, in_file: &'a Option<Self>) -> Option<&'a str> {
+        given.as_ref().or(in_file.as_ref()).map(Self::as_str)
+    }
+
     /// The address itself.
-    pub(super) fn as_str(&self) -> &str {
+    fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments that several commands share.
 
 use crate::cli::duration::{Patience, parse_patience};
+use crate::cli::output::Document;
 use crate::resource::selector::{FieldSelector, LabelSelector};
 
 /// Which manifests are read.
@@ -53,6 +54,23 @@ impl DryRun {
             DryRun::None => "",
             DryRun::Client => " (dry run)",
             DryRun::Server => " (server dry run)",
+        }
+    }
+}
+
+/// The form of an answer that is data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DataForm {
+    Json,
+    Yaml,
+}
+
+impl DataForm {
+    /// What writes it.
+    pub(crate) fn document(self) -> Document {
+        match self {
+            DataForm::Json => Document::Json,
+            DataForm::Yaml => Document::Yaml,
         }
     }
 }

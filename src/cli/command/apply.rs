@@ -211,11 +211,12 @@ fn select<T>(
     }
 }
 
-/// Has the operator check every object before any is stored, each as if the templates before it were.
+/// Has the operator check every object before any is stored, each as if the templates and Policies
+/// before it were.
 async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<Step>, CliError> {
     let mut steps = Vec::new();
     let mut problems = Vec::new();
-    let mut templates = Vec::new();
+    let mut shaping = Vec::new();
     for item in items {
         let live = client.find(&item.key).await?;
         let step = step(item, live.as_ref());
@@ -223,10 +224,8 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
         if let Step::Refuse(why) = step {
             problems.push(item.source.problem(Cause::new("", CauseReason::Forbidden, why)));
         } else if mode != DryRun::Client {
-            let beside = templates.iter().filter(|(key, _)| item.uses(key));
-            let beside: Vec<Value> = beside
-                .map(|(_, template): &(_, Value)| template.clone())
-                .collect();
+            let beside = shaping.iter().filter(|(key, _)| item.uses(key));
+            let beside: Vec<Value> = beside.map(|(_, other): &(_, Value)| other.clone()).collect();
             let tried = if beside.is_empty() {
                 step.send(client, &item.key, true).await
             } else {
@@ -243,7 +242,7 @@ async fn rehearse(client: &Client, items: &[Item], mode: DryRun) -> Result<Vec<S
             }
         }
         if item.key.kind.shapes_owners() {
-            templates.push((item.key.clone(), proposed));
+            shaping.push((item.key.clone(), proposed));
         }
         steps.push(step);
     }

@@ -57,14 +57,14 @@ impl Difference {
 
 pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliError> {
     let mut differences = Vec::new();
-    let mut templates = Vec::new();
+    let mut beside = Vec::new();
     for item in Item::all(files::load(ctx, &args.files).await?) {
         let live = ctx.client.find(&item.key).await?;
         let proposed = proposed(&item, live.as_ref());
-        differences.push(difference(ctx, &item, &proposed, &templates).await?);
+        differences.push(difference(ctx, &item, &proposed, &beside).await?);
         // What comes after it would find it stored.
         if item.key.kind.shapes_owners() {
-            templates.push(proposed);
+            beside.push(proposed);
         }
     }
     match args.output {
@@ -89,11 +89,11 @@ async fn difference(
     ctx: &Context,
     item: &Item,
     proposed: &Value,
-    templates: &[Value],
+    beside: &[Value],
 ) -> Result<Difference, CliError> {
-    // What the operator warns of is part of its plan; and templates that come along are not missing.
+    // What the operator warns of is part of its plan; and what comes along is not missing.
     let client = ctx.client.without_warnings();
-    let proposal = match client.plan(&item.key, proposed, templates).await {
+    let proposal = match client.plan(&item.key, proposed, beside).await {
         Ok(proposal) => proposal,
         Err(error) if !error.causes().is_empty() => {
             return Err(files::say_problems(&files::refused(&item.source, &error)));

@@ -6,13 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cli::apply::{Item, proposed};
-use crate::cli::args::FileArgs;
+use crate::cli::args::{DataForm, FileArgs};
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::duration::parse_duration;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::files;
-use crate::cli::output::Document;
 use crate::cli::print::outlook;
 use crate::resource::outlook::{NewNode, Scenario};
 use crate::resource::quantity::Measure;
@@ -64,13 +63,7 @@ pub struct SimulateArgs {
     length: Duration,
     /// Form: json or yaml
     #[arg(short, long, value_name = "FORM")]
-    output: Option<Form>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    Json,
-    Yaml,
+    output: Option<DataForm>,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &SimulateArgs) -> Result<Outcome, CliError> {
@@ -103,8 +96,7 @@ pub(crate) async fn run(ctx: &Context, args: &SimulateArgs) -> Result<Outcome, C
     let value = || serde_json::to_value(&outlook).map_err(|error| CliError::Failed(error.to_string()));
     ctx.print(&match output {
         None => outlook::text(&outlook, ctx.paint),
-        Some(Form::Json) => Document::Json.write(&value()?)?,
-        Some(Form::Yaml) => Document::Yaml.write(&value()?)?,
+        Some(form) => form.document().write(&value()?)?,
     })?;
     Ok(if outlook.is_empty() {
         Outcome::Done
@@ -118,18 +110,18 @@ async fn objects(ctx: &Context, args: &FileArgs) -> Result<Vec<Value>, CliError>
     if args.file.is_empty() {
         return Ok(Vec::new());
     }
-    let (mut objects, mut templates) = (Vec::new(), Vec::new());
+    let (mut objects, mut beside) = (Vec::new(), Vec::new());
     for item in Item::all(files::load(ctx, args).await?) {
         let live = ctx.client.find(&item.key).await?;
         let object = proposed(&item, live.as_ref());
-        match ctx.client.judge(&item.key, &object, &templates).await {
+        match ctx.client.judge(&item.key, &object, &beside).await {
             Err(error) if !error.causes().is_empty() => {
                 return Err(files::say_problems(&files::refused(&item.source, &error)));
             }
             judged => judged?,
         }
         if !item.key.kind.owns_agents() {
-            templates.push(object.clone());
+            beside.push(object.clone());
         }
         objects.push(object);
     }

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
+use crate::cli::args::DataForm;
 use crate::cli::client::{ClientError, Selection};
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::output::Document;
 use crate::cli::past::Entry;
 use crate::cli::print::{events, why};
 use crate::cli::why::{AgentFacts, Answer, Change, Link, OwnerFacts, TemplateFacts, Told};
@@ -35,13 +35,7 @@ pub struct WhyArgs {
     what: Vec<String>,
     /// Form: json or yaml
     #[arg(short, long, value_name = "FORM")]
-    output: Option<Form>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    Json,
-    Yaml,
+    output: Option<DataForm>,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &WhyArgs) -> Result<Outcome, CliError> {
@@ -57,8 +51,7 @@ pub(crate) async fn run(ctx: &Context, args: &WhyArgs) -> Result<Outcome, CliErr
     let value = || serde_json::to_value(&answer).map_err(|error| CliError::Failed(error.to_string()));
     ctx.print(&match args.output {
         None => why::text(&answer, now, ctx.paint),
-        Some(Form::Json) => Document::Json.write(&value()?)?,
-        Some(Form::Yaml) => Document::Yaml.write(&value()?)?,
+        Some(form) => form.document().write(&value()?)?,
     })?;
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! What an agent asks for, as far as Policies speak of it.
 
-use crate::resource::agent_spec::{AgentSpec, MountType};
+use crate::resource::agent_spec::{AgentSpec, HostAccess, MountType};
 
 /// What an agent asks for, as far as Policies speak of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,17 +39,35 @@ pub struct AskedPath<'a> {
 impl<'a> Asked<'a> {
     /// What a block asks for by itself.
     pub fn of(agent: &'a AgentSpec) -> Self {
+        // Each field by name, so that a new one is thought of here.
         let AgentSpec {
             image,
-            user,
+            command: _,
+            args: _,
+            env: _,
+            capabilities: _,
+            expertise: _,
+            model: _,
+            system_prompt: _,
+            resources: _,
             mounts,
             secrets,
+            configs: _,
+            health_check: _,
             placement,
+            stop_grace_period: _,
+            user,
             networks,
             host,
-            ..
         } = agent;
-        let host = host.as_ref();
+        let (capabilities, sysctls, ports) = match host {
+            None => (&None, &None, &None),
+            Some(HostAccess {
+                capabilities,
+                sysctls,
+                ports,
+            }) => (capabilities, sysctls, ports),
+        };
         let binds = mounts.iter().flatten();
         let binds = binds.filter(|mount| mount.mount_type == MountType::Bind);
         let constraints = placement.iter().flat_map(|placement| &placement.constraints);
@@ -62,19 +80,13 @@ impl<'a> Asked<'a> {
                     read_only: mount.read_only,
                 })
                 .collect(),
-            capabilities: texts(host.and_then(|host| host.capabilities.as_deref())),
-            sysctls: host
-                .and_then(|host| host.sysctls.as_deref())
-                .unwrap_or_default()
+            capabilities: texts(capabilities.as_deref()),
+            sysctls: sysctls
                 .iter()
+                .flatten()
                 .map(|sysctl| sysctl.name.as_str())
                 .collect(),
-            ports: host
-                .and_then(|host| host.ports.as_deref())
-                .unwrap_or_default()
-                .iter()
-                .map(|port| port.port)
-                .collect(),
+            ports: ports.iter().flatten().map(|port| port.port).collect(),
             networks: texts(networks.as_deref()),
             secrets: secrets
                 .iter()

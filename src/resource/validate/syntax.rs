@@ -1,6 +1,7 @@
 //! The rules for single texts. Each says what is wrong and how it is right.
 
 use super::super::image::ImageRef;
+use super::super::names::ENGINE_NETWORKS;
 use super::super::nearest;
 use super::super::policy::bare_capability;
 use super::super::schema::quoted;
@@ -308,7 +309,7 @@ pub(super) fn sysctl(text: &str) -> Checked {
 
 /// The name of an overlay network.
 pub(super) fn network(text: &str) -> Checked {
-    if ["bridge", "host", "none", "ingress", "docker_gwbridge"].contains(&text) {
+    if ENGINE_NETWORKS.contains(&text) {
         return Err(format!(
             "\"{text}\" is the engine's own network; name an overlay network, like \"chorus_net\""
         ));
