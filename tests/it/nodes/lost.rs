@@ -1,14 +1,18 @@
 //! Nodes that are lost, and nodes that come back.
 
 use super::scene::Scene;
-use crate::converge::services;
+use crate::converge::{services, team};
 
 const ON_WORKERS: &str = "placement: {constraints: [node.role==worker]}";
 
 #[tokio::test]
 async fn agents_of_a_worker_that_fails_are_moved_and_counted_once() {
     let mut scene = Scene::begin("manager-2", "failing").await;
-    scene.apply(3, ON_WORKERS).await;
+    // The coordinator asks for no worker, and would come to one now and then.
+    let aside = "{name: coordinator, agent: {placement: {constraints: [node.hostname==manager-1]}}}";
+    let team = team("failing", 3, ON_WORKERS).replace("{name: coordinator}", aside);
+    let wait = ["--wait", "--timeout", "90s"];
+    scene.operator.apply(&team, &wait).await.ok();
     let declared = services(scene.engine("manager-1"), "failing").await;
 
     scene.power_off("worker-1");
