@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::lowering::{self, Shelf};
+use super::quota::Before;
 use super::state::Api;
 use super::status::ApiError;
 use crate::plan;
 use crate::plan::action::Blocked;
 use crate::resource::agent_spec::AgentSpec;
 use crate::resource::condition::Reason;
-use crate::resource::policy::{Asked, Usage};
+use crate::resource::policy::Asked;
 use crate::resource::validate::{self, Cause};
 use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
@@ -38,33 +39,41 @@ pub(super) async fn judge(
     }
     let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
     beside.iter().for_each(|other| shelf.put(other));
+    let before = Before::of(api, &shelf, object).await?;
     shelf.put(object);
-    let causes = match object.kind {
+    let mut causes: Vec<Cause> = before
+        .iter()
+        .flat_map(|before| before.too_much(&shelf, object))
+        .collect();
+    match object.kind {
         Kind::AgentTemplate => {
             let users = lowering::users(api, object.namespace(), object.name()).await?;
             warnings.extend(bad_from_now_on(api, &shelf, &users));
-            of_template(&shelf, object)
+            causes.extend(of_template(&shelf, object));
         }
         Kind::Policy => {
             let owners = lowering::owners(api, Some(object.namespace())).await?;
             warnings.extend(bad_from_now_on(api, &shelf, &owners));
-            Vec::new()
         }
         Kind::Team | Kind::Council => match shelf.lower(api, object) {
             Ok(workload) => {
-                let mut causes: Vec<Cause> = workload.denied().cloned().collect();
-                causes.extend(over_quota(api, &shelf, object, old, &workload).await?);
+                causes.extend(workload.denied().cloned());
                 if causes.is_empty() {
                     warnings.extend(obstacles(api, &workload).await);
                 }
-                causes
             }
-            Err(invalid) => invalid.causes,
+            Err(invalid) => causes.extend(invalid.causes),
         },
-        Kind::Agent => Vec::new(),
-    };
+        Kind::Agent => {}
+    }
+    refused(object, causes)?;
+    Ok(warnings)
+}
+
+/// Fails when there are causes to refuse an object.
+fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
     match causes.as_slice() {
-        [] => Ok(warnings),
+        [] => Ok(()),
         _ => Err(ApiError::Invalid {
             kind: object.kind,
             name: object.name().to_owned(),
@@ -100,31 +109,6 @@ fn bad_from_now_on(api: &Api, shelf: &Shelf, owners: &[Object]) -> Vec<String> {
         told.push(format!("{} {why}", owner.key()));
     }
     told
-}
-
-/// What the namespace would declare too much with `object` in the place of `old`.
-async fn over_quota(
-    api: &Api,
-    shelf: &Shelf,
-    object: &Object,
-    old: Option<&Object>,
-    workload: &Workload,
-) -> Result<Vec<Cause>, ApiError> {
-    let rules = shelf.rules(object.namespace());
-    if !rules.has_quota() {
-        return Ok(Vec::new());
-    }
-    let usage = |object: &Object| shelf.lower(api, object).map(|workload| Usage::of(&workload));
-    let mut others = Usage::default();
-    for owner in lowering::owners(api, Some(object.namespace())).await? {
-        if owner.key() != object.key() {
-            others += usage(&owner).unwrap_or_default();
-        }
-    }
-    let (mut before, mut after) = (others, others);
-    before += old.and_then(|old| usage(old).ok()).unwrap_or_default();
-    after += Usage::of(workload);
-    Ok(rules.over_quota(&before, &after))
 }
 
 /// What is already known to stand in the way: a missing template or secret, a full network, a name that is taken.

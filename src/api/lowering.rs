@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::resource::lower::{self, Templates};
-use crate::resource::policy::Rules;
+use crate::resource::policy::{Rules, Usage};
 use crate::resource::validate::Invalid;
 use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
@@ -48,6 +48,17 @@ impl Shelf {
         let none = Namespace::default();
         let Namespace { templates, rules } = self.0.get(object.namespace()).unwrap_or(&none);
         lower::lower(object, templates, &api.endpoints, rules)
+    }
+
+    /// What objects that own agents declare in all.
+    pub(super) fn usage<'a>(&self, owners: impl IntoIterator<Item = &'a Object>) -> Usage {
+        let none = Templates::new();
+        let mut usage = Usage::default();
+        for owner in owners {
+            let namespace = self.0.get(owner.namespace());
+            usage += lower::usage(owner, namespace.map_or(&none, |namespace| &namespace.templates));
+        }
+        usage
     }
 
     /// What the Policies of a namespace allow.

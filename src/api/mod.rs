@@ -30,6 +30,7 @@ mod paths;
 mod payload;
 mod pods;
 mod polled;
+mod quota;
 mod rates;
 mod recent;
 mod reviews;

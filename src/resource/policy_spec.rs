@@ -115,8 +115,8 @@ pub struct Limits {
     pub quota: Option<Quota>,
 }
 
-/// How much the Teams and Councils of a namespace may declare in all. It is looked at when one of them is changed, and
-/// not when a template is.
+/// How much the Teams and Councils of a namespace may declare in all. It is looked at when one of them or a template is
+/// changed. A role whose template is missing counts by its number of agents and by what its own blocks say of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Quota {

@@ -160,6 +160,21 @@ fn too_large(length: usize, at: &str) -> Cause {
     Cause::new(at, CauseReason::TooLong, message)
 }
 
+/// The upper bounds of a merged block. One that is not whole says only what it says itself: its template may set the
+/// rest.
+pub(super) fn limits(resources: &Resources, is_whole: bool) -> Result<Amount, QuantityError> {
+    if is_whole {
+        return amounts(resources).map(|(limits, _)| limits);
+    }
+    let Resources { limits, requests } = resources;
+    let said =
+        |measure: Measure, limit, request| pair(measure, (limit, request), (0, 0)).map(|(limit, _)| limit);
+    Ok(Amount {
+        nano_cpus: said(Measure::Cpu, &limits.cpu, &requests.cpu)?,
+        memory_bytes: said(Measure::Memory, &limits.memory, &requests.memory)?,
+    })
+}
+
 /// Limits and reservations.
 fn amounts(resources: &Resources) -> Result<(Amount, Amount), QuantityError> {
     let Resources { limits, requests } = resources;

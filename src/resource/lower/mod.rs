@@ -5,8 +5,10 @@ mod declared;
 mod identity;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub(super) use identity::RESERVED_ENV;
+pub use usage::usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

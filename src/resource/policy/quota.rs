@@ -6,7 +6,6 @@ use super::Rules;
 use crate::resource::policy_spec::Quota;
 use crate::resource::quantity::Measure;
 use crate::resource::validate::{Cause, CauseReason};
-use crate::resource::workload::Workload;
 
 /// How much is declared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,23 +16,6 @@ pub struct Usage {
     pub nano_cpus: i64,
     /// Sum of their memory limits, in bytes.
     pub memory_bytes: i64,
-}
-
-impl Usage {
-    /// Of one object. Agents that wait for their template count by their number alone.
-    pub fn of(workload: &Workload) -> Self {
-        let mut usage = Self::default();
-        for role in &workload.roles {
-            let agents = i64::from(role.replicas);
-            let limits = role.agent.as_ref().map(|agent| agent.limits).unwrap_or_default();
-            usage += Self {
-                agents,
-                nano_cpus: limits.nano_cpus.saturating_mul(agents),
-                memory_bytes: limits.memory_bytes.saturating_mul(agents),
-            };
-        }
-        usage
-    }
 }
 
 impl AddAssign for Usage {
@@ -50,7 +32,7 @@ impl Rules {
         self.limits().any(|(_, limits)| limits.quota.is_some())
     }
 
-    /// What is too much when a change of an object brings the namespace from `before` to `after`. A change that makes
+    /// What is too much when a change of an object or of a template brings the namespace from `before` to `after`. A change that makes
     /// nothing more is not refused: a namespace that is over its quota already can be made smaller step by step.
     pub fn over_quota(&self, before: &Usage, after: &Usage) -> Vec<Cause> {
         let quotas = self

@@ -118,6 +118,62 @@ async fn a_quota_counts_all_of_a_namespace() {
 }
 
 #[tokio::test]
+async fn a_template_makes_nobodys_agents_larger_than_the_quota() {
+    let server = server().await;
+    let quota = json!({"limits": {"quota": {"agents": 4, "cpu": "4"}}});
+    server.post(POLICIES, &policy("small", quota)).await.ok(201);
+    let sized = |cpu: &str| {
+        let mut template = template("sized");
+        template["spec"]["resources"] = json!({"limits": {"cpu": cpu}});
+        template
+    };
+    let sized_at = format!("{TEMPLATES}/sized");
+    server.post(TEMPLATES, &sized("1")).await.ok(201);
+    let mut pair = team("pair");
+    pair["spec"]["roles"] = json!([{"name": "coordinator", "template": "sized", "replicas": 2}]);
+    server.post(TEAMS, &pair).await.ok(201);
+
+    let says =
+        "the namespace would have 6000m of processor limits, and the quota of the Policy \"small\" is 4000m";
+    let grown = json!({"spec": {"resources": {"limits": {"cpu": "3"}}}});
+    let refused = server.patch(&sized_at, &grown).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+    let planned = server.post(&format!("{sized_at}/plan"), &sized("3")).await;
+    assert!(planned.refused(422, "Invalid").contains(says));
+    let fitting = json!({"spec": {"resources": {"limits": {"cpu": "2"}}}});
+    server.patch(&sized_at, &fitting).await.ok(200);
+
+    // Nor does one that goes, and comes back with more.
+    server.delete(&sized_at).await.ok(200);
+    let refused = server.post(TEMPLATES, &sized("3")).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+    server.post(TEMPLATES, &sized("2")).await.ok(201);
+
+    // Agents that a bad template leaves as they are still count.
+    let bad = json!({"spec": {"resources": {"limits": {"cpu": "200m"}, "requests": {"cpu": "100m"}}}});
+    server.patch(&sized_at, &bad).await.ok(200);
+    let own = json!({"spec": {"roles": [{
+        "name": "coordinator", "template": "sized", "replicas": 2,
+        "agent": {"resources": {"requests": {"cpu": "150m"}}},
+    }]}});
+    server.patch(&at("pair"), &own).await.ok(200);
+    let worse = json!({"spec": {"resources": {"limits": {"cpu": "120m"}}}});
+    let stored = server.patch(&sized_at, &worse).await;
+    assert!(
+        stored
+            .warnings
+            .join("\n")
+            .contains("team/default/pair would not be valid any more"),
+        "{:?}",
+        stored.warnings
+    );
+    let mut more = team("more");
+    more["spec"]["replicas"] = json!(3);
+    let refused = server.post(TEAMS, &more).await.refused(422, "Invalid");
+    assert!(refused.contains("the namespace would have 5 agents"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_policy_that_is_wrong_is_refused_with_all_that_is() {
     let server = server().await;
     let wrong = json!({

@@ -1,0 +1,39 @@
+//! Quotas at the door: what a namespace declares before and after a change.
+
+use super::lowering::{self, Shelf};
+use super::state::Api;
+use crate::resource::policy::{Rules, Usage};
+use crate::resource::validate::Cause;
+use crate::resource::{Kind, Object};
+use crate::store::StoreError;
+
+/// What the owners of a namespace declare before a change, where that is limited.
+#[derive(Debug)]
+pub(super) struct Before {
+    rules: Rules,
+    owners: Vec<Object>,
+    usage: Usage,
+}
+
+impl Before {
+    /// What is declared before `object` changes, with the templates of `shelf`; `None` where no Policy of it limits
+    /// that, or the object makes nothing more of it.
+    pub(super) async fn of(api: &Api, shelf: &Shelf, object: &Object) -> Result<Option<Self>, StoreError> {
+        let rules = shelf.rules(object.namespace());
+        let counts = object.kind.owns_agents() || object.kind == Kind::AgentTemplate;
+        if !counts || !rules.has_quota() {
+            return Ok(None);
+        }
+        let owners = lowering::owners(api, Some(object.namespace())).await?;
+        let usage = shelf.usage(&owners);
+        Ok(Some(Self { rules, owners, usage }))
+    }
+
+    /// What is too much of what is declared after, when `shelf` has `object`.
+    pub(super) fn too_much(&self, shelf: &Shelf, object: &Object) -> Vec<Cause> {
+        let others = self.owners.iter().filter(|owner| owner.key() != object.key());
+        let changed = Some(object).filter(|object| object.kind.owns_agents());
+        self.rules
+            .over_quota(&self.usage, &shelf.usage(others.chain(changed)))
+    }
+}
