@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::judge::judge;
+use super::judge::{Judged, judge};
+use super::quota::Turn;
 use super::state::Api;
 use super::status::ApiError;
 use crate::resource::lifecycle::{self, Stamp};
@@ -17,9 +18,35 @@ use crate::resource::{Kind, Object};
 pub(super) struct Admitted {
     pub(super) object: Object,
     pub(super) warnings: Vec<String>,
+    /// Held until it is stored, if that counts for a quota.
+    pub(super) turn: Option<Turn>,
 }
 
-/// Judges a new object, sent to the collection of `kind` in `namespace`, as if the templates and Policies `beside` it were stored.
+/// What an object is judged for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Intent<'a> {
+    /// It is stored next.
+    Store,
+    /// It is not stored, but judged as if these templates and Policies were.
+    Rehearse(&'a [Object]),
+}
+
+impl<'a> Intent<'a> {
+    /// What a request is for that may be a dry run.
+    pub(super) fn of(dry_run: bool) -> Self {
+        if dry_run { Self::Rehearse(&[]) } else { Self::Store }
+    }
+
+    /// What counts as stored.
+    pub(super) fn beside(self) -> &'a [Object] {
+        match self {
+            Self::Store => &[],
+            Self::Rehearse(beside) => beside,
+        }
+    }
+}
+
+/// Judges a new object, sent to the collection of `kind` in `namespace`.
 ///
 /// # Errors
 /// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
@@ -28,7 +55,7 @@ pub(super) async fn admit_new(
     raw: &Value,
     kind: Kind,
     namespace: &str,
-    beside: &[Object],
+    intent: Intent<'_>,
 ) -> Result<Admitted, ApiError> {
     belongs(raw, kind, namespace, None)?;
     let mut object = validated(raw, kind)?;
@@ -48,11 +75,15 @@ pub(super) async fn admit_new(
         uid: Uuid::new_v4().to_string(),
     };
     let object = lifecycle::create(object, &stamp);
-    let warnings = judge(api, &object, None, beside).await?;
-    Ok(Admitted { object, warnings })
+    let Judged { warnings, turn } = judge(api, &object, None, intent).await?;
+    Ok(Admitted {
+        object,
+        warnings,
+        turn,
+    })
 }
 
-/// Judges what is to replace `old`, as if the templates and Policies `beside` it were stored.
+/// Judges what is to replace `old`.
 ///
 /// # Errors
 /// 400 and 422 as for a new object, and 422 for finalizers that come too late; 409 when it names a uid or a
@@ -61,7 +92,7 @@ pub(super) async fn admit(
     api: &Api,
     raw: &Value,
     old: &Object,
-    beside: &[Object],
+    intent: Intent<'_>,
 ) -> Result<Admitted, ApiError> {
     belongs(raw, old.kind, old.namespace(), Some(old.name()))?;
     let object = validated(raw, old.kind)?;
@@ -84,8 +115,12 @@ pub(super) async fn admit(
         .metadata
         .resource_version
         .clone_from(&old.metadata.resource_version);
-    let warnings = judge(api, &object, Some(old), beside).await?;
-    Ok(Admitted { object, warnings })
+    let Judged { warnings, turn } = judge(api, &object, Some(old), intent).await?;
+    Ok(Admitted {
+        object,
+        warnings,
+        turn,
+    })
 }
 
 /// Fails unless `old` is still what the client saw, as far as it says what it saw.

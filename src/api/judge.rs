@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::admission::Intent;
 use super::lowering::{self, Shelf};
-use super::quota::Before;
+use super::quota::{Before, Turn};
 use super::state::Api;
 use super::status::ApiError;
 use crate::plan;
@@ -20,7 +21,15 @@ use crate::swarm::Want;
 /// How long the Swarm may take to be asked for a warning; without an answer there is none.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// Judges an object that is valid by itself, as if what is `beside` it were stored; what comes back are warnings.
+/// What comes of an object that nothing is wrong with.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) warnings: Vec<String>,
+    /// Held until it is stored, if that counts for a quota.
+    pub(super) turn: Option<Turn>,
+}
+
+/// Judges an object that is valid by itself.
 ///
 /// A spec that does not change is not judged again: its template may have become bad since, or a Policy stricter, and
 /// its labels can still be edited.
@@ -31,11 +40,12 @@ pub(super) async fn judge(
     api: &Api,
     object: &Object,
     old: Option<&Object>,
-    beside: &[Object],
-) -> Result<Vec<String>, ApiError> {
+    intent: Intent<'_>,
+) -> Result<Judged, ApiError> {
     let mut warnings = validate::warnings(object);
+    let beside = intent.beside();
     if beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
-        return Ok(warnings);
+        return Ok(Judged { warnings, turn: None });
     }
     let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
     beside.iter().for_each(|other| shelf.put(other));
@@ -67,7 +77,22 @@ pub(super) async fn judge(
         Kind::Agent => {}
     }
     refused(object, causes)?;
-    Ok(warnings)
+    let turn = match intent {
+        Intent::Store if before.is_some() => Some(turn(api, object).await?),
+        Intent::Store | Intent::Rehearse(_) => None,
+    };
+    Ok(Judged { warnings, turn })
+}
+
+/// The turn to store an object that counts for a quota. It fitted before; others may have had their turns since.
+async fn turn(api: &Api, object: &Object) -> Result<Turn, ApiError> {
+    let turn = api.quotas.next().await;
+    let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
+    if let Some(before) = Before::of(api, &shelf, object).await? {
+        shelf.put(object);
+        refused(object, before.too_much(&shelf, object))?;
+    }
+    Ok(turn)
 }
 
 /// Fails when there are causes to refuse an object.

@@ -52,6 +52,7 @@ mod write_options;
 pub use connections::MAX_CONNECTIONS;
 pub use jwt::{JwtIssuer, JwtKeyError};
 pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};
+pub use quota::Turns;
 pub use router::router;
 pub use server::{ServeError, Socket};
 pub use state::Api;

@@ -1,4 +1,12 @@
-//! Quotas at the door: what a namespace declares before and after a change.
+//! Quotas at the door: what a namespace declares before and after a change, and who may change it next.
+//!
+//! In this process, what counts for a quota is judged and stored by one write at a time: two that fit only one by one
+//! do not pass together. Several operators on one database know nothing of one another's turns: what each of them lets
+//! pass last may be too much together. Nobody is refused what makes nothing more, so that it can be made less again.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::lowering::{self, Shelf};
 use super::state::Api;
@@ -6,6 +14,20 @@ use crate::resource::policy::{Rules, Usage};
 use crate::resource::validate::Cause;
 use crate::resource::{Kind, Object};
 use crate::store::StoreError;
+
+/// The turns of this process's writes that count for a quota. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Turns(Arc<Mutex<()>>);
+
+/// The turn of one write, which lasts until it is dropped.
+pub(super) type Turn = OwnedMutexGuard<()>;
+
+impl Turns {
+    /// Waits for the next turn.
+    pub(super) async fn next(&self) -> Turn {
+        Arc::clone(&self.0).lock_owned().await
+    }
+}
 
 /// What the owners of a namespace declare before a change, where that is limited.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::jwt::JwtIssuer;
+use super::quota::Turns;
 use super::status::ApiError;
 use crate::resource::lower::Endpoints;
 use crate::resource::token::WayIn;
@@ -26,6 +27,8 @@ pub struct Api {
     pub way_in: Option<WayIn>,
     /// Whose JWTs count there, if anybody's.
     pub jwt: Option<JwtIssuer>,
+    /// Whose turn it is to store what counts for a quota.
+    pub quotas: Turns,
     /// Figures.
     pub metrics: Metrics,
     /// Ends watches and logs when the server closes.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::change::{Change, Step};
 use super::write::insert;
-use crate::api::admission::{Admitted, admit_new};
+use crate::api::admission::{Admitted, Intent, admit_new};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::state::Api;
@@ -58,7 +58,12 @@ async fn create(
 ) -> Result<Answer<Object>, ApiError> {
     let key = change.key;
     let Applied { object: raw, owners } = applied(None, key, config, manager, options)?;
-    let Admitted { mut object, warnings } = admit_new(api, &raw, key.kind, &key.namespace, &[]).await?;
+    let intent = Intent::of(change.dry_run);
+    let Admitted {
+        mut object,
+        warnings,
+        turn,
+    } = admit_new(api, &raw, key.kind, &key.namespace, intent).await?;
     if object.name() != key.name {
         return Err(ApiError::BadRequest(format!(
             "the object's metadata.name is \"{}\", the request's path says \"{}\"",
@@ -67,7 +72,7 @@ async fn create(
         )));
     }
     object.metadata.managed_fields = owners;
-    let body = insert(api, object, change.caller, change.reason, change.dry_run).await?;
+    let body = insert(api, object, turn, change.caller, change.reason, change.dry_run).await?;
     Ok(Answer {
         code: StatusCode::CREATED,
         body,

@@ -6,9 +6,10 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::admission::{Admitted, admit};
+use crate::api::admission::{Admitted, Intent, admit};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
+use crate::api::quota::Turn;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::resource::managed::{self, Applied, Manager};
@@ -87,10 +88,11 @@ impl Change<'_> {
         api: &Api,
         decide: impl Fn(&Object) -> Result<Step, ApiError>,
     ) -> Result<Changed, ApiError> {
+        let intent = Intent::of(self.dry_run);
         for attempt in 0..TRIES {
             let old = api.object(self.key).await?;
-            let (new, warnings) = match decide(&old)? {
-                Step::Keep => (Some(old.clone()), Vec::new()),
+            let (new, warnings, turn) = match decide(&old)? {
+                Step::Keep => (Some(old.clone()), Vec::new(), None),
                 Step::Admit(Sent {
                     raw,
                     manager,
@@ -99,21 +101,26 @@ impl Change<'_> {
                     let Admitted {
                         mut object,
                         mut warnings,
-                    } = admit(api, &raw, &old, &[]).await?;
+                        turn,
+                    } = admit(api, &raw, &old, intent).await?;
                     object.metadata.managed_fields =
                         managed::update(Some(&old), &object, &manager, Timestamp::now());
                     warnings.extend(dropped);
-                    (Some(object), warnings)
+                    (Some(object), warnings, turn)
                 }
                 Step::Apply(Applied { object: raw, owners }) => {
-                    let Admitted { mut object, warnings } = admit(api, &raw, &old, &[]).await?;
+                    let Admitted {
+                        mut object,
+                        warnings,
+                        turn,
+                    } = admit(api, &raw, &old, intent).await?;
                     object.metadata.managed_fields = owners;
-                    (Some(object), warnings)
+                    (Some(object), warnings, turn)
                 }
-                Step::Store(new, warnings) => (Some(*new), warnings),
-                Step::Remove => (None, Vec::new()),
+                Step::Store(new, warnings) => (Some(*new), warnings, None),
+                Step::Remove => (None, Vec::new(), None),
             };
-            match self.store(api, old, new).await {
+            match self.store(api, old, new, turn).await {
                 Err(StoreError::Conflict { .. }) => tokio::time::sleep(pause(attempt)).await,
                 Err(error) => return Err(error.into()),
                 Ok((object, removed)) => {
@@ -129,7 +136,13 @@ impl Change<'_> {
     }
 
     /// Brings the store from `old` to `new`; an object that nothing holds any more goes.
-    async fn store(&self, api: &Api, old: Object, new: Option<Object>) -> Result<(Object, bool), StoreError> {
+    async fn store(
+        &self,
+        api: &Api,
+        old: Object,
+        new: Option<Object>,
+        turn: Option<Turn>,
+    ) -> Result<(Object, bool), StoreError> {
         let Some(expected) = old.revision() else {
             return Err(StoreError::NotFound(self.key.clone()));
         };
@@ -144,15 +157,16 @@ impl Change<'_> {
         if self.dry_run {
             return Ok((result, removed));
         }
-        let stored = store(api, op, self.caller, self.reason).await?;
+        let stored = store(api, op, turn, self.caller, self.reason).await?;
         Ok((stored, removed))
     }
 }
 
-/// Does one write on behalf of a caller.
+/// Does one write on behalf of a caller, in its turn where it needs one.
 pub(in crate::api) async fn store(
     api: &Api,
     op: Op,
+    turn: Option<Turn>,
     caller: &Caller,
     reason: &'static str,
 ) -> Result<Object, StoreError> {
@@ -162,7 +176,17 @@ pub(in crate::api) async fn store(
         reason: reason.to_owned(),
         epoch: None,
     };
-    api.store.write(write).await
+    let Some(turn) = turn else {
+        return api.store.write(write).await;
+    };
+    // Whoever asked may go while it is stored: the turn ends when the store has answered, and not before.
+    let store = api.store.clone();
+    let stored = tokio::spawn(async move {
+        let stored = store.write(write).await;
+        drop(turn);
+        stored
+    });
+    stored.await.unwrap_or(Err(StoreError::Timeout))
 }
 
 /// Short, and different for each, so that writers who collide do not march in step.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde_json::Value;
 
 use super::apply::applied;
-use crate::api::admission::{Admitted, admit, admit_new, validated};
+use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
 use crate::api::answer::Answer;
 use crate::api::lowering::{self, Shelf};
 use crate::api::options::Params;
@@ -64,9 +64,10 @@ pub(in crate::api) async fn propose_change(
     let Admitted {
         mut object,
         mut warnings,
+        turn: _,
     } = match &live {
-        Some(live) => admit(&api, &raw, live, &beside).await?,
-        None => admit_new(&api, &raw, key.kind, &key.namespace, &beside).await?,
+        Some(live) => admit(&api, &raw, live, Intent::Rehearse(&beside)).await?,
+        None => admit_new(&api, &raw, key.kind, &key.namespace, Intent::Rehearse(&beside)).await?,
     };
     warnings.extend(repeated);
     if owners.is_some() {

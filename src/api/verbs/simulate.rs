@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::admission::{Admitted, admit, admit_new, validated};
+use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
 use crate::api::answer::Answer;
 use crate::api::limits::Abandoned;
 use crate::api::lowering::{self, Shelf};
@@ -113,6 +113,7 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
         let Admitted {
             object,
             warnings: more,
+            turn: _,
         } = proposed(api, raw, &shaping).await?;
         warnings.extend(more);
         if object.kind.shapes_owners() {
@@ -157,9 +158,10 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
 /// An object of the scenario as it would be stored.
 async fn proposed(api: &Api, raw: &Value, beside: &[Object]) -> Result<Admitted, ApiError> {
     let key = validated(raw, Kind::Team)?.key();
+    let intent = Intent::Rehearse(beside);
     match api.store.get(&key).await? {
-        Some(live) => admit(api, raw, &live, beside).await,
-        None => admit_new(api, raw, key.kind, &key.namespace, beside).await,
+        Some(live) => admit(api, raw, &live, intent).await,
+        None => admit_new(api, raw, key.kind, &key.namespace, intent).await,
     }
 }
 

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use super::apply::apply;
 use super::change::{Change, Sent, Step, store};
-use crate::api::admission::{Admitted, admit_new};
+use crate::api::admission::{Admitted, Intent, admit_new};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::paths::{Collection, Target};
 use crate::api::payload::{Document, Edit, Modification, Written};
+use crate::api::quota::Turn;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::WriteOptions;
@@ -44,13 +45,21 @@ pub(in crate::api) async fn create(
     let Admitted {
         mut object,
         mut warnings,
-    } = admit_new(&api, &raw, collection.kind, namespace, &[]).await?;
+        turn,
+    } = admit_new(
+        &api,
+        &raw,
+        collection.kind,
+        namespace,
+        Intent::of(options.dry_run),
+    )
+    .await?;
     warnings.extend(dropped);
     warnings.extend(repeated);
     let manager = Manager::new(options.manager());
     object.metadata.managed_fields = managed::update(None, &object, &manager, Timestamp::now());
     let key = object.key();
-    let body = insert(&api, object, &caller, "create", options.dry_run).await?;
+    let body = insert(&api, object, turn, &caller, "create", options.dry_run).await?;
     let answer = Answer {
         code: StatusCode::CREATED,
         body,
@@ -66,13 +75,14 @@ pub(in crate::api) async fn create(
 pub(super) async fn insert(
     api: &Api,
     object: Object,
+    turn: Option<Turn>,
     caller: &Caller,
     reason: &'static str,
     dry_run: bool,
 ) -> Result<Object, ApiError> {
     let key = object.key();
     if !dry_run {
-        return Ok(store(api, Op::Create(object), caller, reason).await?);
+        return Ok(store(api, Op::Create(object), turn, caller, reason).await?);
     }
     match api.store.get(&key).await? {
         Some(_) => Err(ApiError::AlreadyExists(key)),

@@ -43,6 +43,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         instance: instance.clone(),
         way_in: network.as_ref().map(|(_, way_in)| way_in.clone()),
         jwt,
+        quotas: api::Turns::default(),
         metrics: metrics.clone(),
         closing: closing.clone(),
     };

@@ -93,6 +93,7 @@ impl Server {
             instance,
             way_in: None,
             jwt: None,
+            quotas: api::Turns::default(),
             metrics,
             closing: closing.clone(),
         };

@@ -1,5 +1,6 @@
 //! Policies at the door: what a spec hides a power in, who may lift a rule, and what is told beforehand.
 
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -115,6 +116,35 @@ async fn a_quota_counts_all_of_a_namespace() {
         .patch(&at("b"), &json!({"spec": {"replicas": 1}}))
         .await
         .ok(200);
+}
+
+#[tokio::test]
+async fn who_comes_at_once_does_not_pass_a_quota_together() {
+    let server = server().await;
+    let quota = json!({"limits": {"quota": {"agents": 5}}});
+    server.post(POLICIES, &policy("small", quota)).await.ok(201);
+    let wanted: Vec<Value> = (0..20).map(|number| team(&format!("team-{number}"))).collect();
+    let answers = join_all(wanted.iter().map(|team| server.post(TEAMS, team))).await;
+    let mut accepted = Vec::new();
+    for (team, answer) in wanted.iter().zip(answers) {
+        match answer.code {
+            201 => accepted.push(team["metadata"]["name"].as_str().unwrap()),
+            _ => assert!(answer.refused(422, "Invalid").contains("is 5 agents")),
+        }
+    }
+    assert_eq!(accepted.len(), 5, "{accepted:?}");
+    // One place is free again: of those who want it at once, one gets it.
+    let none = json!({"spec": {"replicas": 0}});
+    server.patch(&at(accepted[0]), &none).await.ok(200);
+    let larger = json!({"spec": {"replicas": 2}});
+    let larger = join_all(
+        accepted[1..]
+            .iter()
+            .map(async |name| server.patch(&at(name), &larger).await),
+    )
+    .await;
+    let codes: Vec<u16> = larger.iter().map(|answer| answer.code).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 200).count(), 1, "{codes:?}");
 }
 
 #[tokio::test]

@@ -112,6 +112,7 @@ impl Office {
             instance,
             way_in: None,
             jwt: None,
+            quotas: api::Turns::default(),
             metrics: Metrics::new(),
             closing: CancellationToken::new(),
         };
