@@ -110,6 +110,9 @@ pub struct Limits {
     /// Secrets, by name; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Vec<String>>,
+    /// Named volumes, which all namespaces share on a node; `*` stands for any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<Vec<String>>,
     /// How much the namespace may declare in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,

@@ -1,7 +1,7 @@
 //! What is not sent to the engine, whatever a plan says. The API's admission says the same earlier and better.
 
 use crate::plan::Action;
-use crate::plan::service::{MountSpec, ServiceSpec};
+use crate::plan::service::{ContainerSpec, MountSpec, ServiceSpec};
 use crate::resource::names::ENGINE_NETWORKS;
 use crate::resource::policy::{Asked, AskedPath, Rules};
 
@@ -28,7 +28,8 @@ fn allows_service(spec: &ServiceSpec, rules: &Rules) -> Result<(), String> {
     } in &spec.container.mounts
     {
         let is_known = match mount_type.as_str() {
-            "volume" => !source.contains('/'),
+            // To the engine, `{{` begins a template, and a name that it expands is another one.
+            "volume" => !source.contains('/') && !source.contains("{{"),
             "tmpfs" => source.is_empty(),
             "bind" => true,
             _ => false,
@@ -58,23 +59,55 @@ fn allows_service(spec: &ServiceSpec, rules: &Rules) -> Result<(), String> {
 
 /// What a service asks for. Its secrets are its own namespace's by their folder.
 fn asked(spec: &ServiceSpec) -> Asked<'_> {
-    let container = &spec.container;
-    let binds = container.mounts.iter().filter(|mount| mount.mount_type == "bind");
+    // Each field by name, so that a new one is thought of here.
+    let ServiceSpec {
+        container,
+        constraints,
+        networks,
+        ports,
+        name: _,
+        labels: _,
+        replicas: _,
+        limits: _,
+        reservations: _,
+        preferences: _,
+        restart: _,
+        update: _,
+        dnsrr: _,
+    } = spec;
+    let ContainerSpec {
+        image,
+        user,
+        mounts,
+        capabilities,
+        sysctls,
+        command: _,
+        args: _,
+        env: _,
+        secrets: _,
+        configs: _,
+        health_check: _,
+        stop_grace_period: _,
+        read_only: _,
+        init: _,
+    } = container;
+    let of_type = |wanted: &'static str| mounts.iter().filter(move |mount| mount.mount_type == wanted);
     Asked {
-        image: Some(&container.image),
-        user: Some(container.user.as_str()).filter(|user| !user.is_empty()),
-        paths: binds
+        image: Some(image),
+        user: Some(user.as_str()).filter(|user| !user.is_empty()),
+        paths: of_type("bind")
             .map(|mount| AskedPath {
                 source: &mount.source,
                 read_only: mount.read_only,
             })
             .collect(),
-        capabilities: container.capabilities.iter().map(String::as_str).collect(),
-        sysctls: container.sysctls.keys().map(String::as_str).collect(),
-        ports: spec.ports.iter().map(|port| port.port).collect(),
-        networks: spec.networks.iter().map(String::as_str).collect(),
+        capabilities: capabilities.iter().map(String::as_str).collect(),
+        sysctls: sysctls.keys().map(String::as_str).collect(),
+        ports: ports.iter().map(|port| port.port).collect(),
+        networks: networks.iter().map(String::as_str).collect(),
         secrets: Vec::new(),
-        constraints: spec.constraints.iter().map(String::as_str).collect(),
+        volumes: of_type("volume").map(|mount| mount.source.as_str()).collect(),
+        constraints: constraints.iter().map(String::as_str).collect(),
         is_whole: true,
     }
 }

@@ -1,6 +1,6 @@
 //! What an agent asks for, as far as Policies speak of it.
 
-use crate::resource::agent_spec::{AgentSpec, HostAccess, MountType};
+use crate::resource::agent_spec::{AgentSpec, HostAccess, Mount, MountType};
 
 /// What an agent asks for, as far as Policies speak of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Asked<'a> {
     pub networks: Vec<&'a str>,
     /// Secrets that it reads, as the spec names them.
     pub secrets: Vec<&'a str>,
+    /// Volumes of its node that it mounts, by name.
+    pub volumes: Vec<&'a str>,
     /// Where it may run.
     pub constraints: Vec<&'a str>,
     /// Whether this is all of it; what a template leaves open is not missed.
@@ -68,18 +70,29 @@ impl<'a> Asked<'a> {
                 ports,
             }) => (capabilities, sysctls, ports),
         };
-        let binds = mounts.iter().flatten();
-        let binds = binds.filter(|mount| mount.mount_type == MountType::Bind);
+        let (mut paths, mut volumes) = (Vec::new(), Vec::new());
+        for mount in mounts.iter().flatten() {
+            let Mount {
+                target: _,
+                mount_type,
+                source,
+                read_only,
+            } = mount;
+            let source = source.as_deref().unwrap_or_default();
+            match mount_type {
+                MountType::Bind => paths.push(AskedPath {
+                    source,
+                    read_only: *read_only,
+                }),
+                MountType::Volume => volumes.push(source),
+                MountType::Tmpfs => {}
+            }
+        }
         let constraints = placement.iter().flat_map(|placement| &placement.constraints);
         Self {
             image: image.as_deref(),
             user: user.as_deref(),
-            paths: binds
-                .map(|mount| AskedPath {
-                    source: mount.source.as_deref().unwrap_or_default(),
-                    read_only: mount.read_only,
-                })
-                .collect(),
+            paths,
             capabilities: texts(capabilities.as_deref()),
             sysctls: sysctls
                 .iter()
@@ -93,6 +106,7 @@ impl<'a> Asked<'a> {
                 .flatten()
                 .map(|secret| secret.name.as_str())
                 .collect(),
+            volumes,
             constraints: constraints.flatten().map(String::as_str).collect(),
             is_whole: false,
         }

@@ -108,11 +108,25 @@ impl Rules {
 
     /// The powers that no Policy allows.
     fn powers(&self, asked: &Asked<'_>) -> Vec<Refused> {
+        let Asked {
+            paths,
+            capabilities,
+            sysctls,
+            ports,
+            constraints,
+            // They are kept to limits.
+            image: _,
+            user: _,
+            networks: _,
+            secrets: _,
+            volumes: _,
+            is_whole: _,
+        } = asked;
         let mut refused = Vec::new();
-        for path in &asked.paths {
+        for path in paths {
             refused.extend(self.path(*path));
         }
-        for name in &asked.capabilities {
+        for name in capabilities {
             let bare = bare_capability(name);
             if !self.allow(|allowed| {
                 allowed
@@ -127,7 +141,7 @@ impl Rules {
                 ));
             }
         }
-        for name in &asked.sysctls {
+        for name in sysctls {
             if !self.allow(|allowed| one_of(&allowed.sysctls, name)) {
                 refused.push(denied(
                     "host.sysctls",
@@ -136,7 +150,7 @@ impl Rules {
                 ));
             }
         }
-        for port in &asked.ports {
+        for port in ports {
             let holds = |allowed: &Allowed| {
                 let mut ranges = allowed.host_ports.iter();
                 ranges.any(|range| (range.from..=range.to.unwrap_or(range.from)).contains(port))
@@ -149,8 +163,7 @@ impl Rules {
                 ));
             }
         }
-        let for_managers = asked
-            .constraints
+        let for_managers = constraints
             .iter()
             .find(|constraint| role(constraint) == Some("manager"));
         if let Some(constraint) = for_managers
@@ -205,11 +218,26 @@ fn exceeded(name: &str, limits: &Limits, asked: &Asked<'_>) -> Vec<Refused> {
         workers_only,
         networks,
         secrets,
+        volumes,
         quota: _,
     } = limits;
+    let Asked {
+        image: asked_image,
+        user,
+        networks: asked_networks,
+        secrets: asked_secrets,
+        volumes: asked_volumes,
+        constraints,
+        is_whole,
+        // They are powers.
+        paths: _,
+        capabilities: _,
+        sysctls: _,
+        ports: _,
+    } = asked;
     let by = |limit: &str| format!("by the limit {limit} of the Policy \"{name}\"");
     let mut refused = Vec::new();
-    let image = asked.image.map(|text| (text, ImageRef::new(text)));
+    let image = asked_image.map(|text| (text, ImageRef::new(text)));
     if let (Some(patterns), Some((text, image))) = (images, &image)
         && !patterns.iter().any(|known| is_of(image, known))
     {
@@ -227,32 +255,32 @@ fn exceeded(name: &str, limits: &Limits, asked: &Asked<'_>) -> Vec<Refused> {
         );
         refused.push(Refused { field: "image", why });
     }
-    let is_open = asked.user.is_none() && !asked.is_whole;
-    if *non_root && !is_open && !asked.user.is_some_and(is_number_but_root) {
+    let is_open = user.is_none() && !is_whole;
+    if *non_root && !is_open && !user.is_some_and(is_number_but_root) {
         let why = format!(
             "must be a number that is not 0, like \"65532:65532\" ({})",
             by("nonRoot")
         );
         refused.push(Refused { field: "user", why });
     }
-    let on_workers = asked
-        .constraints
+    let on_workers = constraints
         .iter()
         .any(|constraint| role(constraint) == Some("worker"));
-    if *workers_only && asked.is_whole && !on_workers {
+    if *workers_only && *is_whole && !on_workers {
         let why = format!("must hold \"node.role==worker\" ({})", by("workersOnly"));
         refused.push(Refused {
             field: "placement.constraints",
             why,
         });
     }
-    for (field, patterns, names) in [
-        ("networks", networks, &asked.networks),
-        ("secrets", secrets, &asked.secrets),
+    for (field, limit, patterns, names) in [
+        ("networks", "networks", networks, asked_networks),
+        ("secrets", "secrets", secrets, asked_secrets),
+        ("mounts", "volumes", volumes, asked_volumes),
     ] {
         let Some(patterns) = patterns else { continue };
         for other in names.iter().filter(|name| !one_of(patterns, name)) {
-            let why = format!("\"{other}\" is none of [{}] ({})", patterns.join(", "), by(field));
+            let why = format!("\"{other}\" is none of [{}] ({})", patterns.join(", "), by(limit));
             refused.push(Refused { field, why });
         }
     }

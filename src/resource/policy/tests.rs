@@ -132,12 +132,14 @@ fn each_limit_of_each_policy_holds() {
         "user": "1000",
         "networks": ["prod-data"],
         "secrets": [{"name": "token"}],
+        "mounts": [{"target": "/cache", "type": "volume", "source": "prod-cache"}, {"target": "/tmp", "type": "tmpfs"}],
     });
     let kept = json!({"limits": {
         "images": ["registry.example/agents/*"],
         "nonRoot": true,
         "networks": ["prod-*"],
         "secrets": ["token"],
+        "volumes": ["prod-*"],
     }});
     check(&[&kept], agent.clone(), &[]);
     let strict = json!({"limits": {
@@ -146,6 +148,7 @@ fn each_limit_of_each_policy_holds() {
         "workersOnly": true,
         "networks": ["prod-web"],
         "secrets": [],
+        "volumes": ["web-*"],
     }});
     check(
         &[&kept, &strict],
@@ -157,6 +160,7 @@ fn each_limit_of_each_policy_holds() {
             "at.placement.constraints: must hold \"node.role==worker\"",
             "at.networks: \"prod-data\" is none of [prod-web]",
             "at.secrets: \"token\" is none of []",
+            "at.mounts: \"prod-cache\" is none of [web-*] (by the limit volumes of the Policy \"p1\")",
         ],
     );
 }

@@ -22,7 +22,7 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     }
     for (block, lists) in [
         (&allow, &["sysctls", "foreignNetworks"][..]),
-        (&limits, &["images", "networks", "secrets"]),
+        (&limits, &["images", "networks", "secrets", "volumes"]),
     ] {
         for list in lists {
             causes.texts(&block.field(list), syntax::line);

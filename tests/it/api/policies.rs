@@ -119,6 +119,34 @@ async fn a_quota_counts_all_of_a_namespace() {
 }
 
 #[tokio::test]
+async fn a_volume_of_others_is_refused_wherever_it_hides() {
+    let server = server().await;
+    let limit = json!({"limits": {"volumes": ["web-*"]}});
+    let mounts = |source: &str| json!([{"target": "/cache", "type": "volume", "source": source}]);
+    let mut in_template = template("cached");
+    in_template["spec"]["mounts"] = mounts("shop-orders");
+    server.post(TEMPLATES, &in_template).await.ok(201);
+    server.post(POLICIES, &policy("own", limit)).await.ok(201);
+    let says = "\"shop-orders\" is none of [web-*] (by the limit volumes of the Policy \"own\")";
+
+    let mut by_template = team("x");
+    by_template["spec"]["roles"][0]["template"] = json!("cached");
+    let mut in_role = team("x");
+    in_role["spec"]["roles"][0]["agent"]["mounts"] = mounts("shop-orders");
+    for team in [by_template, in_role] {
+        let refused = server.post(TEAMS, &team).await;
+        assert_eq!(
+            refused.body["details"]["causes"][0]["field"],
+            "spec.roles[0].agent.mounts"
+        );
+        assert!(refused.refused(422, "Invalid").contains(says));
+    }
+    let mut own = team("x");
+    own["spec"]["roles"][0]["agent"]["mounts"] = mounts("web-cache");
+    server.post(TEAMS, &own).await.ok(201);
+}
+
+#[tokio::test]
 async fn who_comes_at_once_does_not_pass_a_quota_together() {
     let server = server().await;
     let quota = json!({"limits": {"quota": {"agents": 5}}});

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
+use serde_json::json;
 use whoosh::plan::Action;
 use whoosh::plan::observed::Blob;
 use whoosh::plan::service::{FileRef, MountSpec};
 use whoosh::resource::names::label;
 use whoosh::resource::policy::Rules;
+use whoosh::resource::{Key, Kind, Object};
 use whoosh::swarm::{ActError, Done, LogLine, LogOptions, LogSource, SecretsDir, Swarm, Want};
 
 use super::proxy::{Fault, Proxy};
@@ -364,6 +366,28 @@ async fn what_cannot_be_is_refused_with_the_reason() {
             "{error:?}"
         );
     }
+    let mut volume = stage.spec(1);
+    volume.container.mounts.push(MountSpec {
+        target: "/cache".into(),
+        mount_type: "volume".into(),
+        source: "others-cache".into(),
+        read_only: true,
+    });
+    let policy = Key::new(Kind::Policy, "default", "own");
+    let policy = Object::new(&policy, json!({"limits": {"volumes": ["own-*"]}}));
+    let create = Action::CreateService {
+        spec: Box::new(volume),
+    };
+    let limited = Rules::of([&policy]);
+    let error = stage
+        .swarm
+        .act(&create, &stage.instance, &stage.secrets, &limited)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("\"others-cache\" is none of [own-*]"),
+        "{error}"
+    );
     let (name, uid) = ("x".to_owned(), "u".to_owned());
     let hostile = Action::RemoveService {
         id: "../networks/x?".to_owned(),
