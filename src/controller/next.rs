@@ -65,7 +65,7 @@ pub(super) fn settling(
     Ended::Settling {
         quiet: quiet(status, observed, now),
         moment: moment.map(|moment| Duration::try_from(moment.duration_since(now)).unwrap_or_default()),
-        is_untold: !report.blocked.is_empty() || !prepared.want().secrets.is_empty(),
+        is_untold: !report.blocked.is_empty() || prepared.want().has_secret_files(),
     }
 }
 

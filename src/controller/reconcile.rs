@@ -76,7 +76,7 @@ impl Reconciler {
             true if !outcome.done.is_empty() => Ended::Acted,
             true => next::settling(&prepared, &observed, &report, &status, Timestamp::now()),
             false => Ended::Settled {
-                has_secrets: !prepared.want().secrets.is_empty(),
+                has_secrets: prepared.want().has_secret_files(),
             },
         };
         Ok(self.next(ended, &outcome))

@@ -48,6 +48,9 @@ pub const STOP_GRACE: &str = "WHOOSH_STOP_GRACE";
 pub const NATS_URL: &str = "NATS_URL";
 /// The file that names them instead, a Swarm secret for example, when their address holds a password.
 pub const NATS_URL_FILE: &str = "NATS_URL_FILE";
+/// Where that file is when the operator's address of NATS holds a user or a password: it sets [`NATS_URL_FILE`] to it,
+/// unless the spec sets that or [`NATS_URL`].
+pub const NATS_URL_PATH: &str = "/run/secrets/whoosh-nats-url";
 /// The BACKBEAT cluster whose beats the agent follows.
 pub const BACKBEAT_CLUSTER_ID: &str = "CHORUS_BACKBEAT_CLUSTER_ID";
 /// The first part of BACKBEAT's subjects.

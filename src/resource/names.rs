@@ -18,6 +18,9 @@ pub const FIELD_MANAGER: &str = "whoosh";
 pub const SERVICE_NAME_MAX: usize = 63;
 /// The network of a Team or Council that names none.
 pub const DEFAULT_NETWORK: &str = "chorus_net";
+/// The secret that holds the operator's address of NATS. No spec can name it: there, a secret's name begins with a letter
+/// or digit.
+pub const NATS_URL_SECRET: &str = "_nats-url";
 /// Networks of the engine itself; `host` is the node's own.
 pub const ENGINE_NETWORKS: [&str; 5] = ["bridge", "host", "none", "ingress", "docker_gwbridge"];
 

@@ -266,6 +266,9 @@ pub enum SecretError {
         /// The secret's name.
         name: String,
     },
+    /// The operator's own secret is wanted, and it has none.
+    #[error("the operator's address of NATS holds no password; start it with `--nats-url-file`")]
+    NoNatsUrl,
     /// The file is not there.
     #[error("secret {name:?} is missing: put its content into {}", path.display())]
     Missing {

@@ -1,4 +1,5 @@
-//! The operator's secrets folder: `<folder>/<namespace>/<name>`. Its content goes to the engine and nowhere else.
+//! The operator's secrets folder: `<folder>/<namespace>/<name>`, and its one secret of its own: the address of NATS
+//! where that holds a password. Their content goes to the engine and nowhere else.
 
 use std::fmt;
 use std::fs::{Metadata, OpenOptions};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::SecretError;
 use super::reading::Reads;
-use crate::resource::names;
+use crate::resource::names::{self, NATS_URL_SECRET};
 
 /// The largest secret that Swarm takes, in bytes.
 pub(super) const SECRET_MAX: u64 = 500 * 1024 - 1;
@@ -21,10 +22,11 @@ pub(super) const SECRET_MAX: u64 = 500 * 1024 - 1;
 /// How long a file may take. One on a mount that hangs takes for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The folder that secret content comes from, when the operator has one. Cheap to clone.
+/// The folder that secret content comes from, when the operator has one, and the secret of its own. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct SecretsDir {
     folder: Option<PathBuf>,
+    nats_url: Option<SecretContent>,
     reads: Arc<Reads<Result<SecretContent, SecretError>>>,
 }
 
@@ -61,13 +63,25 @@ impl SecretsDir {
     pub fn new(folder: Option<PathBuf>) -> Self {
         Self {
             folder,
-            reads: Arc::default(),
+            ..Self::default()
         }
     }
 
-    /// The content of a secret. Symbolic links may be used within the folder (as Kubernetes mounts have them),
+    /// The same with the address of NATS, which agents get as a file that is named [`NATS_URL_SECRET`].
+    #[must_use]
+    pub fn with_nats_url(self, url: &str) -> Self {
+        Self {
+            nats_url: Some(SecretContent(url.as_bytes().into())),
+            ..self
+        }
+    }
+
+    /// The content of a secret: of the operator's own, or of a file. Symbolic links may be used within the folder (as Kubernetes mounts have them),
     /// but may not lead out of it.
     pub(super) async fn read(&self, namespace: &str, name: &str) -> Result<SecretContent, SecretError> {
+        if name == NATS_URL_SECRET {
+            return self.nats_url.clone().ok_or(SecretError::NoNatsUrl);
+        }
         let name = name.to_owned();
         let Some(folder) = self.folder.clone() else {
             return Err(SecretError::NoFolder { name });
@@ -194,6 +208,20 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(none.contains("--secrets-dir"), "{none}");
+    }
+
+    #[tokio::test]
+    async fn the_address_of_nats_comes_from_no_file() {
+        let (dir, secrets) = folder();
+        fs::write(dir.path().join("secrets/default").join(NATS_URL_SECRET), "hush").unwrap();
+        let none = secrets.read("default", NATS_URL_SECRET).await.unwrap_err();
+        assert!(none.to_string().contains("--nats-url-file"), "{none}");
+        let secrets = secrets.with_nats_url("nats://bob:hunter2@bus");
+        for namespace in ["default", "prod"] {
+            let content = secrets.read(namespace, NATS_URL_SECRET).await.unwrap();
+            assert_eq!(content.bytes(), b"nats://bob:hunter2@bus");
+        }
+        assert!(!format!("{secrets:?}").contains("hunter2"), "{secrets:?}");
     }
 
     #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::resource::Key;
+use crate::resource::names::{self, NATS_URL_SECRET};
 use crate::resource::workload::Workload;
-use crate::resource::{Key, names};
 
 /// What one owner needs to know.
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub struct Want<'a> {
     pub service_names: BTreeSet<String>,
     /// Networks that it names.
     pub networks: BTreeSet<String>,
-    /// Secrets that it names, as the spec names them.
+    /// Secrets that it names, as the spec names them, and the operator's own if its agents read it.
     pub secrets: BTreeSet<String>,
     /// Images that it names, as the spec names them.
     pub images: BTreeSet<String>,
@@ -36,6 +37,11 @@ impl<'a> Want<'a> {
             tasks: true,
             leftovers: true,
         }
+    }
+
+    /// Whether it names secrets whose content may change while the operator runs: those in files.
+    pub fn has_secret_files(&self) -> bool {
+        self.secrets.iter().any(|name| name != NATS_URL_SECRET)
     }
 
     /// Everything that carries the labels of the workload's owner, and everything that the workload names. What its

@@ -2,18 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 
-use crate::converge::team;
+use crate::converge::{services, team};
+use crate::harness::docker::Engine;
 use crate::harness::eventually::eventually;
 use crate::harness::jwt::{self, AUDIENCE, HOUR, ISSUER, Issuer, claims};
 use crate::harness::keeper::run;
-use crate::harness::operator::{Operator, Printed};
+use crate::harness::operator::{Operator, Printed, printed};
 use crate::harness::postgres::{Database, database};
 use crate::harness::process::Process;
 use crate::trouble::until_told;
@@ -21,6 +22,7 @@ use crate::trouble::until_told;
 const PATIENCE: Duration = Duration::from_secs(60);
 const DATABASE_PASSWORD: &str = "correct-horse-of-postgres";
 const NATS_PASSWORD: &str = "battery-staple-of-nats";
+const NEXT_NATS_PASSWORD: &str = "battery-staple-of-the-next-nats";
 const SECRETS: [&str; 2] = ["tr0ubador-of-a-file", "tr0ubador-of-the-next-file"];
 
 /// All that was told, each with what told it.
@@ -53,6 +55,23 @@ async fn swarm(room: &Path) -> (Process, PathBuf) {
     let process = Process::spawn(&mut command, &room.join("swarm.log"));
     eventually(PATIENCE, "the Swarm is there", async || fs::metadata(&socket)).await;
     (process, socket)
+}
+
+/// What docker says of the Swarm behind a socket.
+async fn docker(socket: &Path, arguments: &[&str]) -> String {
+    let mut command = tokio::process::Command::new("docker");
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    command.env("DOCKER_CONFIG", socket.with_file_name("config"));
+    printed(
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    )
+    .await
+    .ok()
 }
 
 fn written(path: PathBuf, text: &str) -> String {
@@ -120,6 +139,18 @@ async fn no_secret_is_told_by_anything() {
         events.ok().contains("ServiceCreated"),
         "there is something to tell"
     );
+
+    // Those who may ask the engine.
+    for kind in ["service", "secret"] {
+        let ids = docker(&engine, &[kind, "ls", "--quiet"]).await;
+        let all: Vec<&str> = [kind, "inspect"]
+            .into_iter()
+            .chain(ids.split_whitespace())
+            .collect();
+        let inspected = docker(&engine, &all).await;
+        assert!(inspected.contains("whoosh_default__nats-url_"), "{inspected}");
+        told.0.push((format!("docker {kind} inspect"), inspected));
+    }
 
     // People on the network, some of whom may come in.
     let kubeconfig = operator
@@ -207,6 +238,7 @@ async fn no_secret_is_told_by_anything() {
     told.holds_none_of(&[
         ("the database's password", DATABASE_PASSWORD.to_owned()),
         ("the password of NATS", NATS_PASSWORD.to_owned()),
+        ("the address of NATS in base64", BASE64.encode(&nats)),
         ("a secret file", SECRETS[0].to_owned()),
         ("a secret file", SECRETS[1].to_owned()),
         ("a secret file in base64", BASE64.encode(SECRETS[0])),
@@ -216,4 +248,52 @@ async fn no_secret_is_told_by_anything() {
         ("a JWT", signature(&good)),
         ("a JWT that has expired", signature(&late)),
     ]);
+}
+
+#[tokio::test]
+async fn the_password_of_nats_comes_to_agents_in_a_file_and_so_does_the_next() {
+    let engine = Engine::shared().await;
+    engine.load_agent_image().await;
+    let mut nats = engine.nats().await;
+    nats.demand(NATS_PASSWORD).await;
+    let file = run().room("nats-password").join("nats-url");
+    let settings = [("WHOOSH_NATS_URL_FILE", written(file.clone(), &nats.url()))];
+    let mut operator = Operator::start_with(engine, &settings).await;
+    let wait = ["--wait", "--timeout=120s"];
+    operator.apply(&team("joins", 1, ""), &wait).await.ok();
+    nats.until_agents_report(2).await;
+
+    nats.demand(NEXT_NATS_PASSWORD).await;
+    written(file, &nats.url());
+    operator.kill();
+    operator.start_again();
+    operator.until_ready().await;
+    nats.until_agents_report(2).await;
+
+    let mut told = Told::default();
+    for (name, id, _) in services(engine, "joins").await {
+        let inspected = engine.docker(&["service", "inspect", &id]).await;
+        assert!(
+            inspected.contains("NATS_URL_FILE=/run/secrets/whoosh-nats-url"),
+            "{inspected}"
+        );
+        told.0.push((name, inspected));
+    }
+    assert_eq!(told.0.len(), 2);
+    told.holds_none_of(&[
+        ("the password of NATS", NATS_PASSWORD.to_owned()),
+        ("the next password of NATS", NEXT_NATS_PASSWORD.to_owned()),
+    ]);
+    operator
+        .whoosh(&["delete", "team", "payments", "-n", "joins", "--wait"])
+        .await
+        .ok();
+    let left = [
+        "secret",
+        "ls",
+        "--quiet",
+        "--filter",
+        "label=chorus.services/namespace=joins",
+    ];
+    assert_eq!(engine.docker(&left).await, "");
 }

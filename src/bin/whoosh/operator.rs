@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
 use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
 use whoosh::controller::{self, Controller};
-use whoosh::resource::lower::Endpoints;
+use whoosh::resource::lower::{Endpoints, NatsUrl};
 use whoosh::store::Store;
 use whoosh::swarm::{Cache, SecretsDir, Swarm};
 use whoosh::telemetry::Metrics;
@@ -23,14 +23,19 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
     let store = Store::connect(args.database.url()).await?;
     store.migrate().await?;
     let instance = store.instance_id().await?;
-    let secrets = SecretsDir::new(args.servers.secrets_dir.clone());
+    let mut secrets = SecretsDir::new(args.servers.secrets_dir.clone());
+    let address = args.servers.nats_url();
+    let nats_url = address.as_deref().map(NatsUrl::of);
+    if let (Some(NatsUrl::Secret), Some(address)) = (&nats_url, &address) {
+        secrets = secrets.with_nats_url(address);
+    }
     let cache = Cache::new(
         Swarm::connect(&args.servers.docker_host)?,
         &instance,
         secrets.clone(),
     );
     let endpoints = Endpoints {
-        nats_url: args.servers.nats_url(),
+        nats_url,
         whoosh_endpoint: None,
     };
     let jwt = network::jwt_issuer(&args.network)?;

@@ -6,8 +6,8 @@ use super::super::agent_spec::AgentSpec;
 use super::super::duration::Duration;
 use super::super::env;
 use super::super::workload::Owner;
-use super::Endpoints;
 use super::declared::Work;
+use super::{Endpoints, NatsUrl};
 
 /// The variables that the operator sets itself, here and for each slot: a spec cannot.
 pub(in super::super) const RESERVED_ENV: [&str; 19] = [
@@ -47,10 +47,12 @@ pub(super) fn environment(
     let mut all: BTreeMap<String, String> = own
         .map(|variable| (variable.name.clone(), variable.value.clone()))
         .collect();
-    if let Some(url) = &endpoints.nats_url
-        && !all.contains_key(env::NATS_URL_FILE)
-    {
-        all.entry(env::NATS_URL.to_owned()).or_insert_with(|| url.clone());
+    if !all.contains_key(env::NATS_URL) && !all.contains_key(env::NATS_URL_FILE) {
+        let told = endpoints.nats_url.as_ref().map(|url| match url {
+            NatsUrl::Open(url) => (env::NATS_URL, url.as_str()),
+            NatsUrl::Secret => (env::NATS_URL_FILE, env::NATS_URL_PATH),
+        });
+        all.extend(told.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     let Work {
         project,

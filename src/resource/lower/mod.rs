@@ -16,13 +16,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::agent_spec::AgentSpec;
+use super::env;
 use super::kinds::TemplateStatus;
-use super::names::DEFAULT_NETWORK;
+use super::names::{DEFAULT_NETWORK, NATS_URL_SECRET};
 use super::nearest;
 use super::object::Object;
 use super::policy::{Asked, Rules};
 use super::validate::{Cause, CauseReason, Invalid, merged};
-use super::workload::{DesiredAgent, DesiredRole, MissingTemplate, Owner, Withheld, Workload};
+use super::workload::{DesiredAgent, DesiredFile, DesiredRole, MissingTemplate, Owner, Withheld, Workload};
 use declared::{Declared, DeclaredRole};
 
 /// How long agents may take to be ready, when a Council's formation names no deadline.
@@ -44,9 +45,29 @@ pub struct Template {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
     /// The NATS servers, as agents reach them.
-    pub nats_url: Option<String>,
+    pub nats_url: Option<NatsUrl>,
     /// The operator's address, as agents reach it.
     pub whoosh_endpoint: Option<String>,
+}
+
+/// How agents are told of the NATS servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NatsUrl {
+    /// By this address in their environment, which whoever may inspect a service sees.
+    Open(String),
+    /// By a file ([`env::NATS_URL_PATH`]), since the address holds a user or a password. Only `swarm/` knows it.
+    Secret,
+}
+
+impl NatsUrl {
+    /// How agents are told of the servers at `url`.
+    pub fn of(url: &str) -> Self {
+        // Nothing but what comes before it makes an address hold one.
+        match url.contains('@') {
+            true => Self::Secret,
+            false => Self::Open(url.to_owned()),
+        }
+    }
 }
 
 /// The name and content of an AgentTemplate.
@@ -161,10 +182,22 @@ impl Lowering<'_> {
         let denied = self.denied(&agent, &role.path);
         let work = &self.declared.work;
         let env = identity::environment(&self.owner, &role.name, &agent, work, self.endpoints, grace);
-        let agent = agent::lower(agent, env, self.network, &role.path)?;
+        let mut agent = agent::lower(agent, env, self.network, &role.path)?;
+        agent.secrets.extend(self.nats_url(&agent.env));
         Ok(match denied {
             causes if causes.is_empty() => Ok(agent),
             causes => Err(Withheld::Denied(Invalid { causes })),
+        })
+    }
+
+    /// The file with the address of NATS, for an agent whose environment names it.
+    fn nats_url(&self, variables: &BTreeMap<String, String>) -> Option<DesiredFile> {
+        let is_named = variables.get(env::NATS_URL_FILE).map(String::as_str) == Some(env::NATS_URL_PATH);
+        let is_there = self.endpoints.nats_url == Some(NatsUrl::Secret);
+        (is_named && is_there).then(|| DesiredFile {
+            name: NATS_URL_SECRET.to_owned(),
+            path: env::NATS_URL_PATH.to_owned(),
+            data: None,
         })
     }
 

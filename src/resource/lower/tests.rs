@@ -19,7 +19,7 @@ fn object(kind: Kind, spec: Value) -> Object {
 
 fn endpoints() -> Endpoints {
     Endpoints {
-        nats_url: Some("nats://bus:4222".to_owned()),
+        nats_url: Some(NatsUrl::of("nats://bus:4222")),
         whoosh_endpoint: Some("http://whoosh:8080".to_owned()),
     }
 }
@@ -259,6 +259,49 @@ fn a_file_that_names_the_servers_of_nats_stands_alone() {
         env.contains_key("NATS_URL_FILE") && !env.contains_key("NATS_URL"),
         "{env:?}"
     );
+}
+
+#[test]
+fn an_address_of_nats_with_a_password_is_a_file() {
+    let endpoints = Endpoints {
+        nats_url: Some(NatsUrl::of("nats://bus:4222,nats://whoosh:hunter2@bus:4223")),
+        whoosh_endpoint: None,
+    };
+    assert!(!format!("{endpoints:?}").contains("hunter2"), "{endpoints:?}");
+    let own = DesiredFile {
+        name: NATS_URL_SECRET.to_owned(),
+        path: env::NATS_URL_PATH.to_owned(),
+        data: None,
+    };
+    for (variables, url, file, secrets) in [
+        (json!([]), None, Some(env::NATS_URL_PATH), vec![own]),
+        (
+            json!([{"name": "NATS_URL", "value": "nats://own"}]),
+            Some("nats://own"),
+            None,
+            vec![],
+        ),
+        (
+            json!([{"name": "NATS_URL_FILE", "value": "/etc/own"}]),
+            None,
+            Some("/etc/own"),
+            vec![],
+        ),
+    ] {
+        let spec = json!({"roles": [{"name": "a", "agent": {"image": "a:1", "env": variables}}]});
+        // What a namespace may read of its own does not concern it.
+        let policy = Key::new(Kind::Policy, "default", "strict");
+        let policy = Object::new(&policy, json!({"limits": {"secrets": []}}));
+        let rules = Rules::of([&policy]);
+        let workload = lower(&object(Kind::Team, spec), &Templates::new(), &endpoints, &rules);
+        let agent = workload.unwrap().roles.remove(0).agent.unwrap();
+        let variable = |name: &str| agent.env.get(name).map(String::as_str);
+        assert_eq!(
+            (variable("NATS_URL"), variable("NATS_URL_FILE"), &agent.secrets),
+            (url, file, &secrets),
+            "{variables}"
+        );
+    }
 }
 
 #[test]

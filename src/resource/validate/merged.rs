@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::agent_spec::{AgentSpec, HealthCheck, ResourceList};
+use super::super::env;
 use super::super::merge;
 use super::super::path;
 use super::super::quantity::Measure;
@@ -102,7 +103,8 @@ fn files_in_one_place(agent: &AgentSpec, at: &str) -> Vec<Cause> {
         .iter()
         .flatten()
         .map(|config| ("configs", config.container_path()));
-    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    // Whether or not this operator puts one there: the next may.
+    let mut taken = BTreeMap::from([(env::NATS_URL_PATH.to_owned(), "the operator's own")]);
     let mut causes = Vec::new();
     for (list, place) in mounts.chain(secrets).chain(configs) {
         if let Some(before) = taken.get(&place) {

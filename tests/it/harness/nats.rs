@@ -1,25 +1,32 @@
 //! A private nats-server with JetStream.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use futures::StreamExt;
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::eventually::eventually;
 use super::keeper::run;
 use super::process::Process;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const AGENTS_PATIENCE: Duration = Duration::from_secs(120);
+const USER: &str = "whoosh";
 
 /// A nats-server; its port stays the same over a restart.
 pub(crate) struct Nats {
     folder: PathBuf,
     network: Option<PathBuf>,
     address: SocketAddrV4,
+    password: Option<String>,
     server: Process,
 }
 
@@ -33,12 +40,13 @@ impl Nats {
     /// and can be reached by it from here.
     pub(crate) async fn start_at(address: Ipv4Addr, network: Option<PathBuf>) -> Self {
         let folder = run().room("nats");
-        let server = serve(&folder, network.as_deref(), SocketAddrV4::new(address, 0));
         let address = SocketAddrV4::new(address, 0);
+        let server = serve(&folder, network.as_deref(), address, None);
         let mut nats = Self {
             folder,
             network,
             address,
+            password: None,
             server,
         };
         let port = eventually(PATIENCE, "nats-server chooses a port", async || {
@@ -53,7 +61,17 @@ impl Nats {
 
     /// What clients connect with.
     pub(crate) fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        match &self.password {
+            None => format!("nats://{}", self.address),
+            Some(password) => format!("nats://{USER}:{password}@{}", self.address),
+        }
+    }
+
+    /// Starts again, and lets only clients in that have this password.
+    pub(crate) async fn demand(&mut self, password: &str) {
+        self.kill();
+        self.password = Some(password.to_owned());
+        self.restart().await;
     }
 
     /// The TCP port it listens on.
@@ -78,8 +96,32 @@ impl Nats {
 
     /// Starts the killed server on its data and its port, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
-        self.server = serve(&self.folder, self.network.as_deref(), self.address);
+        let password = self.password.as_deref();
+        self.server = serve(&self.folder, self.network.as_deref(), self.address, password);
         self.until_it_answers().await;
+    }
+
+    /// Waits until that many agents have reported to BACKBEAT.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub(crate) async fn until_agents_report(&self, count: usize) {
+        let options = match &self.password {
+            None => async_nats::ConnectOptions::new(),
+            Some(password) => {
+                async_nats::ConnectOptions::with_user_and_password(USER.to_owned(), password.clone())
+            }
+        };
+        let client = options.connect(self.address.to_string()).await.unwrap();
+        let mut claims = client.subscribe("backbeat.status.>").await.unwrap();
+        let mut agents = BTreeSet::new();
+        let heard = timeout(AGENTS_PATIENCE, async {
+            while agents.len() < count {
+                let claim: Value = serde_json::from_slice(&claims.next().await.unwrap().payload).unwrap();
+                agents.insert(claim["agent_id"].as_str().unwrap().to_owned());
+            }
+        });
+        assert!(heard.await.is_ok(), "only {agents:?} report");
     }
 
     async fn until_it_answers(&mut self) {
@@ -92,7 +134,7 @@ impl Nats {
 }
 
 /// A port of 0 means: any that is free.
-fn serve(folder: &Path, network: Option<&Path>, address: SocketAddrV4) -> Process {
+fn serve(folder: &Path, network: Option<&Path>, address: SocketAddrV4, password: Option<&str>) -> Process {
     let mut command = match network {
         None => Command::new("nats-server"),
         Some(network) => {
@@ -109,6 +151,9 @@ fn serve(folder: &Path, network: Option<&Path>, address: SocketAddrV4) -> Proces
         address.port().to_string()
     };
     command.args(["--addr", &address.ip().to_string(), "--port", &port]);
+    if let Some(password) = password {
+        command.args(["--user", USER, "--pass", password]);
+    }
     command
         .arg("--jetstream")
         .arg("--store_dir")

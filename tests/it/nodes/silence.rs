@@ -2,12 +2,9 @@
 //!
 //! Of NATS, only agents know: operators neither send nor hear anything there, so that its silence is none of theirs.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::scene::{PATIENCE, SOON, Scene, assert_unchanged};
@@ -119,7 +116,7 @@ async fn a_silent_nats_costs_reports_and_nothing_else() {
     let operator = Operator::start_with(cluster.engine("manager-2"), &settings).await;
     let scene = Scene::of(cluster, operator, "manager-2", "unheard");
     scene.apply(2, "").await;
-    until_all_report(&nats.url(), 3).await;
+    nats.until_agents_report(3).await;
     let before = scene.running(&[]).await;
 
     nats.pause();
@@ -131,21 +128,7 @@ async fn a_silent_nats_costs_reports_and_nothing_else() {
         "{before:?} {running:?}"
     );
     nats.resume();
-    until_all_report(&nats.url(), 4).await;
+    nats.until_agents_report(4).await;
     assert_eq!(scene.running(&[]).await, running);
     assert_eq!(scene.status().await["restarts"], 0);
-}
-
-/// Waits until that many agents have reported to BACKBEAT.
-async fn until_all_report(url: &str, count: usize) {
-    let client = async_nats::connect(url).await.unwrap();
-    let mut claims = client.subscribe("backbeat.status.>").await.unwrap();
-    let mut agents = BTreeSet::new();
-    let heard = timeout(PATIENCE, async {
-        while agents.len() < count {
-            let claim: Value = serde_json::from_slice(&claims.next().await.unwrap().payload).unwrap();
-            agents.insert(claim["agent_id"].as_str().unwrap().to_owned());
-        }
-    });
-    assert!(heard.await.is_ok(), "only {agents:?} report");
 }

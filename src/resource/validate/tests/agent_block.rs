@@ -136,6 +136,13 @@ fn mounts_and_files_have_their_places() {
         ],
     );
     check(
+        &agent(json!({"secrets": [{"name": "whoosh-nats-url"}]})),
+        &[
+            "spec.roles[0].agent.secrets: two of the agent's files are at \"/run/secrets/whoosh-nats-url\" (in the \
+             operator's own and secrets); move one of them",
+        ],
+    );
+    check(
         &agent(json!({"healthCheck": {"interval": "5s"}})),
         &["spec.roles[0].agent.healthCheck.command: is required: the image's own check keeps its own times"],
     );
