@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -9,6 +10,8 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::caller::{Caller, Peer, Proof};
@@ -17,8 +20,12 @@ use super::paths;
 use super::rates::Rates;
 use super::state::Api;
 use super::status::ApiError;
+use super::stream::Open;
 use super::tokens;
 use crate::store::TokenHash;
+
+/// How often it is asked again, while an answer goes on, whether its asker still counts.
+const RECHECK: Duration = Duration::from_secs(10);
 
 /// What is known at the door: who has which token, and how often they came.
 #[derive(Clone)]
@@ -42,7 +49,11 @@ pub(super) async fn authenticate(State(door): State<Door>, request: Request, nex
     match admit(&door, &parts).await {
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
+            let proof = Proven::of(&parts);
             let mut response = next.run(Request::from_parts(parts, body)).await;
+            if let (Some(proof), Some(Open(open))) = (proof, response.extensions().get()) {
+                tokio::spawn(proof.hold(door.api, open.clone()));
+            }
             // For the log.
             response.extensions_mut().insert(caller);
             response
@@ -72,14 +83,56 @@ async fn bearer(door: &Door, headers: &HeaderMap, address: SocketAddr) -> Result
     let address = address.ip();
     rates.address(address)?;
     let bearer = token_of(headers).ok_or(ApiError::Unauthorized)?;
-    let caller = match &api.jwt {
-        Some(issuer) if !tokens::is_one(bearer) && JwtIssuer::is_for(bearer) => {
-            of_jwt(issuer, bearer, address)?
-        }
-        _ => of_token(api, bearer, address).await?,
-    };
+    let caller = who(api, bearer, address).await?;
     rates.caller(&caller.user_name())?;
     Ok(caller)
+}
+
+/// Whom a token or JWT speaks of now.
+async fn who(api: &Api, bearer: &str, address: IpAddr) -> Result<Caller, ApiError> {
+    match &api.jwt {
+        Some(issuer) if !tokens::is_one(bearer) && JwtIssuer::is_for(bearer) => {
+            of_jwt(issuer, bearer, address)
+        }
+        _ => of_token(api, bearer, address).await,
+    }
+}
+
+/// By what somebody on the network came in.
+struct Proven {
+    headers: HeaderMap,
+    address: IpAddr,
+}
+
+impl Proven {
+    fn of(request: &Parts) -> Option<Self> {
+        let Some(Peer::Remote(address)) = request.extensions.get() else {
+            return None;
+        };
+        let authorization = request.headers.get(header::AUTHORIZATION)?.clone();
+        Some(Self {
+            headers: HeaderMap::from_iter([(header::AUTHORIZATION, authorization)]),
+            address: address.ip(),
+        })
+    }
+
+    /// Ends an answer that goes on when that does not count any more: it was revoked, or has expired.
+    async fn hold(self, api: Api, open: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = open.cancelled() => return,
+                () = sleep(RECHECK) => {}
+            }
+            let Some(bearer) = token_of(&self.headers) else {
+                return;
+            };
+            // A database that is away says nothing of a token.
+            if let Err(ApiError::Unauthorized) = who(&api, bearer, self.address).await {
+                debug!(address = %self.address, "what an answer was asked for by does not count any more");
+                open.cancel();
+            }
+        }
+    }
 }
 
 async fn of_token(api: &Api, token: &str, address: IpAddr) -> Result<Caller, ApiError> {

@@ -25,6 +25,10 @@ pub(super) struct Lines(mpsc::Sender<Result<Bytes, Broken>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gone;
 
+/// An answer that goes on, for those who see the whole response: to cancel it ends it, and its end cancels this.
+#[derive(Clone, Debug)]
+pub(super) struct Open(pub(super) CancellationToken);
+
 /// Why an answer breaks off; cuts the connection, so that the client does not take a part for the whole.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
@@ -104,8 +108,8 @@ pub(super) async fn over(limit: Option<Duration>) {
     }
 }
 
-/// An answer whose lines `produce` sends. It ends when `produce` does, when the client goes and when `closing` says
-/// so; `produce` is dropped then.
+/// An answer whose lines `produce` sends. It ends when `produce` does, when the client goes, and when `closing` or its
+/// [`Open`] says so; `produce` is dropped then.
 pub(super) fn respond<P>(
     content_type: &'static str,
     closing: CancellationToken,
@@ -116,11 +120,15 @@ where
 {
     let (sender, mut receiver) = mpsc::channel(BUFFER);
     let produced = produce(Lines(sender.clone()));
+    let open = closing.child_token();
+    let end = open.clone().drop_guard();
+    let ended = open.clone();
     tokio::spawn(async move {
+        let _end = end;
         tokio::select! {
             _ = produced => {}
             () = sender.closed() => {}
-            () = closing.cancelled() => {}
+            () = ended.cancelled() => {}
         }
     });
     let lines = stream::poll_fn(move |context| receiver.poll_recv(context));
@@ -128,5 +136,6 @@ where
     response
         .headers_mut()
         .insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
+    response.extensions_mut().insert(Open(open));
     response
 }

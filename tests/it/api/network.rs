@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 
+use futures::future::join_all;
 use jiff::civil::date;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use whoosh::api::{self, Authority, SecurePort};
 
 use super::{Answer, PATIENCE, Server, TEAMS, answer, at, server, team};
-use crate::harness::jwt::{Issuer, claims};
+use crate::harness::jwt::{self, Issuer, claims};
 
 pub(super) const TOKENS: &str = "/apis/chorus.services/v1/tokens";
 
@@ -247,6 +249,44 @@ async fn a_jwt_of_the_issuer_that_is_trusted_comes_in() {
     door.get(TEAMS, &token).await.ok(200);
     let disguised = format!("whoosh_{jwt}");
     door.get(TEAMS, &disguised).await.refused(401, "Unauthorized");
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_its_bearer_does_not_count_any_more() {
+    let mut server = server().await;
+    let issuer = Issuer::new();
+    server.api.jwt = Some(issuer.trusted());
+    let door = Door::of(&server).await;
+    let wanted = |name: &str| json!({"name": name, "role": "view", "namespaces": null});
+    let (kept, revoked) = (wanted("kept"), wanted("revoked"));
+    let (kept, revoked) = (token(&server, &kept).await, token(&server, &revoked).await);
+    let mut ending = claims("eve", "view");
+    // It counts for as long as clocks may differ, of which a part is left.
+    ending["exp"] = json!(jwt::now() - 15);
+    let expiring = issuer.sign(&ending);
+    let watch = async |bearer: &str| {
+        let path = format!("{TEAMS}?watch=true");
+        let request = door.request(Method::GET, &path, bearer).timeout(PATIENCE * 3);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response
+    };
+    let mut kept = watch(&kept).await;
+    let ended = [watch(&revoked).await, watch(&expiring).await].map(|mut watch| async move {
+        let end = async { while watch.chunk().await.unwrap().is_some() {} };
+        timeout(PATIENCE * 2, end).await.expect("the watch ends");
+    });
+    server.delete(&format!("{TOKENS}/revoked")).await.ok(200);
+    join_all(ended).await;
+
+    server.create("later").await;
+    let mut told = String::new();
+    while !told.contains("\"later\"") {
+        let chunk = timeout(PATIENCE, kept.chunk()).await.expect("an event in time");
+        told.push_str(&String::from_utf8_lossy(
+            &chunk.unwrap().expect("the watch goes on"),
+        ));
+    }
 }
 
 #[tokio::test]
