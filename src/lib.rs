@@ -21,6 +21,8 @@ pub mod bus;
 pub mod cli;
 pub mod controller;
 pub mod dev;
+pub mod git;
+pub mod gitops;
 pub mod plan;
 pub mod queue;
 pub mod resource;

@@ -29,6 +29,9 @@ pub(super) enum Intent<'a> {
     Store,
     /// It is not stored, but judged as if these templates and Policies were.
     Rehearse(&'a [Object]),
+    /// It is stored together with others, these templates and Policies among them. What they come to for a quota is
+    /// judged of all at once, and nobody reads warnings.
+    Together(&'a [Object]),
 }
 
 impl<'a> Intent<'a> {
@@ -41,7 +44,7 @@ impl<'a> Intent<'a> {
     pub(super) fn beside(self) -> &'a [Object] {
         match self {
             Self::Store => &[],
-            Self::Rehearse(beside) => beside,
+            Self::Rehearse(beside) | Self::Together(beside) => beside,
         }
     }
 }

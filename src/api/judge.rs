@@ -49,7 +49,11 @@ pub(super) async fn judge(
     }
     let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
     beside.iter().for_each(|other| shelf.put(other));
-    let before = Before::of(api, &shelf, object).await?;
+    let alone = !matches!(intent, Intent::Together(_));
+    let before = match alone {
+        true => Before::of(api, &shelf, object).await?,
+        false => None,
+    };
     shelf.put(object);
     let mut causes: Vec<Cause> = before
         .iter()
@@ -57,8 +61,10 @@ pub(super) async fn judge(
         .collect();
     match object.kind {
         Kind::AgentTemplate => {
-            let users = lowering::users(api, object.namespace(), object.name()).await?;
-            warnings.extend(bad_from_now_on(api, &shelf, &users));
+            if alone {
+                let users = lowering::users(api, object.namespace(), object.name()).await?;
+                warnings.extend(bad_from_now_on(api, &shelf, &users));
+            }
             causes.extend(of_template(&shelf, object));
         }
         Kind::Policy => {
@@ -68,18 +74,18 @@ pub(super) async fn judge(
         Kind::Team | Kind::Council => match shelf.lower(api, object) {
             Ok(workload) => {
                 causes.extend(workload.denied().cloned());
-                if causes.is_empty() {
+                if causes.is_empty() && alone {
                     warnings.extend(obstacles(api, &workload).await);
                 }
             }
             Err(invalid) => causes.extend(invalid.causes),
         },
-        Kind::Agent => {}
+        Kind::GitSource | Kind::Agent => {}
     }
     refused(object, causes)?;
     let turn = match intent {
         Intent::Store if before.is_some() => Some(turn(api, object).await?),
-        Intent::Store | Intent::Rehearse(_) => None,
+        Intent::Store | Intent::Rehearse(_) | Intent::Together(_) => None,
     };
     Ok(Judged { warnings, turn })
 }

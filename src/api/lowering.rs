@@ -39,7 +39,7 @@ impl Shelf {
         match object.kind {
             Kind::AgentTemplate => namespace.templates.extend(lower::template(object)),
             Kind::Policy => namespace.rules.put(object),
-            Kind::Team | Kind::Council | Kind::Agent => {}
+            Kind::Team | Kind::Council | Kind::GitSource | Kind::Agent => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate (tokens, jwt) -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge -> store
 //!    -> agents, logs, events, namespaces, definitions (views), pods (none) · discovery, openapi · reviews, tokens · health
+//! a program of this process -> declare -> admission, judge
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```
 
@@ -13,6 +14,7 @@ mod answer;
 mod authenticate;
 mod caller;
 mod connections;
+mod declare;
 mod definitions;
 mod discovery;
 mod events;
@@ -50,6 +52,7 @@ mod way_in;
 mod write_options;
 
 pub use connections::MAX_CONNECTIONS;
+pub use declare::{Changes, Declaration, DeclareError};
 pub use jwt::{JwtIssuer, JwtKeyError};
 pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};
 pub use quota::Turns;

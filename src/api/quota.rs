@@ -12,7 +12,7 @@ use super::lowering::{self, Shelf};
 use super::state::Api;
 use crate::resource::policy::{Rules, Usage};
 use crate::resource::validate::Cause;
-use crate::resource::{Kind, Object};
+use crate::resource::{Key, Kind, Object};
 use crate::store::StoreError;
 
 /// The turns of this process's writes that count for a quota. Cheap to clone.
@@ -58,4 +58,28 @@ impl Before {
         self.rules
             .over_quota(&self.usage, &shelf.usage(others.chain(changed)))
     }
+}
+
+/// The turn to store several objects of a namespace at once, where that counts for a quota, and what is too much of what
+/// they declare together: `written` as they are to be, without those that are `gone`.
+pub(super) async fn together(
+    api: &Api,
+    namespace: &str,
+    written: &[&Object],
+    gone: &[Key],
+) -> Result<(Option<Turn>, Vec<Cause>), StoreError> {
+    let mut shelf = Shelf::read(api, Some(namespace)).await?;
+    let rules = shelf.rules(namespace);
+    if !rules.has_quota() {
+        return Ok((None, Vec::new()));
+    }
+    let turn = api.quotas.next().await;
+    let owners = lowering::owners(api, Some(namespace)).await?;
+    let before = shelf.usage(&owners);
+    written.iter().for_each(|object| shelf.put(object));
+    let is_replaced = |key: &Key| gone.contains(key) || written.iter().any(|object| object.key() == *key);
+    let kept = owners.iter().filter(|owner| !is_replaced(&owner.key()));
+    let new = written.iter().copied().filter(|object| object.kind.owns_agents());
+    let after = shelf.usage(kept.chain(new));
+    Ok((Some(turn), rules.over_quota(&before, &after)))
 }

@@ -34,8 +34,8 @@ mod waiting;
 mod why;
 
 pub use args::{
-    Cli, ClientCommand, Command, DatabaseArgs, DownArgs, GlobalArgs, LogArgs, LogFormat, MigrateArgs,
-    NetworkArgs, OperatorArgs, ServerArgs, SimulatedSwarmArgs, UpArgs,
+    Cli, ClientCommand, Command, DatabaseArgs, DownArgs, GitArgs, GlobalArgs, LogArgs, LogFormat,
+    MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs, SimulatedSwarmArgs, UpArgs,
 };
 pub use complete::complete;
 pub use run::{parse, run};

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
-    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait, why,
+    history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate, version, wait,
+    why,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -72,6 +73,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::History(args) => history::run(ctx, args).await,
         ClientCommand::Config(args) => config::run(global, args),
         ClientCommand::Auth(args) => auth::run(ctx, args).await,
+        ClientCommand::Reconcile(args) => reconcile::run(ctx, args).await,
         ClientCommand::Delete(args) => delete::run(ctx, args).await,
         ClientCommand::Explain(args) => explain::run(ctx, args),
         ClientCommand::ApiResources(args) => api_resources::run(ctx, args).await,

@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(
             why("taem"),
             "there is no kind \"taem\" (did you mean \"team\"?); the kinds are teams, councils, agenttemplates, policies, \
-             agents"
+             gitsources, agents"
         );
         assert!(why("").starts_with("name what is meant"));
         assert!(why("team/a b").contains("\"b\" is not KIND/NAME"));

@@ -45,8 +45,13 @@ pub struct Controller {
     pub tuning: Tuning,
 }
 
-/// Leads when it may, and reconciles while it leads, until `stop`.
-pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
+/// Leads when it may, and reconciles while it leads, until `stop`; what `beside` makes of the leader's epoch runs while it
+/// leads, too.
+pub async fn run<B: Future<Output = ()>>(
+    controller: &Controller,
+    beside: impl Fn(Epoch) -> B,
+    stop: impl Future<Output = ()>,
+) {
     tokio::pin!(stop);
     let tuning = controller.tuning;
     loop {
@@ -59,7 +64,12 @@ pub async fn run(controller: &Controller, stop: impl Future<Output = ()>) {
         let waiting = queue.clone();
         controller.metrics.leads(move || waiting.due());
         let term = Term::of(&lease, tuning.lease.margin);
-        let work = lead(controller, lease.epoch, term.clone(), &queue);
+        let work = async {
+            tokio::select! {
+                () = lead(controller, lease.epoch, term.clone(), &queue) => {}
+                () = beside(lease.epoch) => {}
+            }
+        };
         let ended = tokio::select! {
             () = &mut stop => None,
             ended = leader::while_leading(&controller.store, lease.clone(), &term, tuning.lease.period, work) => Some(ended),

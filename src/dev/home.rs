@@ -135,6 +135,11 @@ impl Home {
         self.root.join("postgres")
     }
 
+    /// What was fetched from Git repositories.
+    pub fn git(&self) -> PathBuf {
+        self.root.join("git")
+    }
+
     /// Secret files: `<namespace>/<name>`.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")

@@ -9,6 +9,9 @@ use super::postgres::Postgres;
 use super::swarm::SimulatedSwarm;
 use super::{DevError, Settings, Turn};
 
+/// Who reaches a private operator may read this machine's repositories anyway.
+const GIT_ALLOW: &str = "https://*,file://*,http://127.0.0.1:*,http://localhost:*";
+
 /// What is started, and how.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -62,6 +65,8 @@ pub async fn up(
         ("WHOOSH_DATABASE_URL", database_url),
         ("WHOOSH_NATS_URL", nats_url),
         ("DOCKER_HOST", docker_host),
+        ("WHOOSH_GIT_DIR", home.git().display().to_string()),
+        ("WHOOSH_GIT_ALLOW", GIT_ALLOW.to_owned()),
         ("WHOOSH_LOG", settings.log.clone()),
         ("WHOOSH_LOG_FORMAT", settings.log_format.clone()),
     ];

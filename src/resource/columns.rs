@@ -19,7 +19,7 @@ pub struct Column {
 
 /// The columns of a kind, without NAME.
 pub fn of(kind: Kind) -> &'static [Column] {
-    static ALL: LazyLock<[Vec<Column>; 5]> = LazyLock::new(|| Kind::ALL.map(read));
+    static ALL: LazyLock<[Vec<Column>; 6]> = LazyLock::new(|| Kind::ALL.map(read));
     &ALL[kind as usize]
 }
 

@@ -18,6 +18,8 @@ pub enum ConditionType {
     Stalled,
     /// The operator was told to leave the agents as they are.
     Suspended,
+    /// The operator is at work to bring the repository about, or will try again.
+    Reconciling,
 }
 
 /// Whether a condition holds.
@@ -78,6 +80,18 @@ pub enum Reason {
     EngineRefused,
     /// What is declared cannot be run.
     InvalidSpec,
+    /// The commit's objects are applied.
+    RevisionApplied,
+    /// The repository cannot be fetched now; it is tried again.
+    FetchFailed,
+    /// The repository cannot be fetched until somebody changes something: credentials, its address, what is in it.
+    FetchRefused,
+    /// The repository holds what is not read: a link, a submodule, too much.
+    ContentRefused,
+    /// Some of the commit's objects are not valid or not allowed, and so none is applied.
+    RevisionRefused,
+    /// The commit would delete more than it may without a person's word.
+    PruneGuarded,
 }
 
 impl fmt::Display for ConditionType {

@@ -8,6 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
+use super::git_source::GitSource;
 use super::kind::Kind;
 use super::kinds::{Agent, AgentTemplate, Council, Team};
 use super::policy_spec::Policy;
@@ -20,6 +21,7 @@ pub(super) fn define(kind: Kind) -> CustomResourceDefinition {
         Kind::Council => Council::crd(),
         Kind::AgentTemplate => AgentTemplate::crd(),
         Kind::Policy => Policy::crd(),
+        Kind::GitSource => GitSource::crd(),
         Kind::Agent => Agent::crd(),
     };
     for version in &mut definition.spec.versions {

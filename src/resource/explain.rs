@@ -255,7 +255,7 @@ mod tests {
         for (path, message) in [
             (
                 "taem",
-                "there is no kind \"taem\" (did you mean \"team\"?): one of team, council, agenttemplate, policy, agent",
+                "there is no kind \"taem\" (did you mean \"team\"?): one of team, council, agenttemplate, policy, gitsource, agent",
             ),
             (
                 "team.spec.roels",

@@ -21,17 +21,20 @@ pub enum Kind {
     AgentTemplate,
     /// What the agents of a namespace may ask of their nodes.
     Policy,
+    /// A Git repository that is kept applied.
+    GitSource,
     /// Read-only view of one agent slot.
     Agent,
 }
 
 impl Kind {
     /// Every kind, in the order that help texts and `get all` use.
-    pub const ALL: [Kind; 5] = [
+    pub const ALL: [Kind; 6] = [
         Kind::Team,
         Kind::Council,
         Kind::AgentTemplate,
         Kind::Policy,
+        Kind::GitSource,
         Kind::Agent,
     ];
 
@@ -47,7 +50,7 @@ impl Kind {
 
     /// The kind's CustomResourceDefinition, from which names, columns and the schema are read.
     pub fn definition(self) -> &'static CustomResourceDefinition {
-        static ALL: LazyLock<[CustomResourceDefinition; 5]> = LazyLock::new(|| Kind::ALL.map(crd::define));
+        static ALL: LazyLock<[CustomResourceDefinition; 6]> = LazyLock::new(|| Kind::ALL.map(crd::define));
         &ALL[self as usize]
     }
 
@@ -174,6 +177,7 @@ mod tests {
             ("agenttemplates", Kind::AgentTemplate),
             ("AGENT", Kind::Agent),
             ("policies", Kind::Policy),
+            ("gs", Kind::GitSource),
         ] {
             assert_eq!(Kind::find(word), Some(kind), "{word}");
         }
@@ -185,7 +189,14 @@ mod tests {
         let all = Kind::ALL.map(Kind::with_article);
         assert_eq!(
             all,
-            ["a Team", "a Council", "an AgentTemplate", "a Policy", "an Agent"]
+            [
+                "a Team",
+                "a Council",
+                "an AgentTemplate",
+                "a Policy",
+                "a GitSource",
+                "an Agent"
+            ]
         );
     }
 

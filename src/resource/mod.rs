@@ -14,6 +14,7 @@ pub mod escape;
 pub mod event;
 pub mod explain;
 pub mod fields;
+pub mod git_source;
 pub mod image;
 pub mod json;
 pub mod jsonpath;

@@ -12,6 +12,12 @@ pub const AGENTS_FINALIZER: &str = "chorus.services/agents";
 pub const ORPHAN_FINALIZER: &str = "orphan";
 /// Holds the manifest that `whoosh apply` sent last, for its three-way merge.
 pub const LAST_APPLIED: &str = "chorus.services/last-applied";
+/// Annotation of a GitSource: asks for a look at the repository now. The value, a time, is what is answered.
+pub const RECONCILE_REQUESTED: &str = "chorus.services/reconcile-requested-at";
+/// Annotation of a GitSource: the commit that may delete what guards would keep.
+pub const ALLOW_PRUNE: &str = "chorus.services/allow-prune";
+/// Annotation of an object that a GitSource declared: `disabled` keeps it when it leaves the repository.
+pub const PRUNE: &str = "chorus.services/prune";
 /// Who owns the fields that `whoosh` sets, where it is not told another name.
 pub const FIELD_MANAGER: &str = "whoosh";
 /// The longest service name that Swarm accepts, in bytes.

@@ -10,6 +10,7 @@
 //! **Invariant:** the database URL, which may hold a password, is neither kept nor printed.
 
 mod backoff;
+mod batch;
 mod compact;
 mod connect;
 mod error;
@@ -34,6 +35,7 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 pub use crate::resource::event::EventType;
+pub use batch::Batch;
 pub use error::{Cause, StoreError, WatchError};
 pub use events::{EventRecord, MAX_EVENTS};
 pub use history::HistoryEntry;

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use sqlx::types::Json;
 
 use super::error::Cause;
-use super::{Epoch, Store, StoreError, answer, ask, row};
+use super::{ChangeKind, Epoch, Store, StoreError, answer, ask, row};
 use crate::resource::object::API_VERSION;
 use crate::resource::{Key, Object, Revision};
 
@@ -58,15 +58,25 @@ pub(super) struct Written {
     removed: AtomicU64,
 }
 
-fn count(writes: &AtomicU64) {
-    writes.fetch_add(1, Relaxed);
+impl Written {
+    fn of(&self, change: ChangeKind) -> &AtomicU64 {
+        match change {
+            ChangeKind::Added => &self.created,
+            ChangeKind::Modified => &self.updated,
+            ChangeKind::Deleted => &self.removed,
+        }
+    }
+
+    pub(super) fn count(&self, change: ChangeKind) {
+        self.of(change).fetch_add(1, Relaxed);
+    }
 }
 
 /// Who does a write, why, and as which leader.
-struct By {
-    actor: String,
-    reason: String,
-    epoch: Option<i64>,
+pub(super) struct By {
+    pub(super) actor: String,
+    pub(super) reason: String,
+    pub(super) epoch: Option<i64>,
 }
 
 impl Store {
@@ -96,19 +106,19 @@ impl Store {
         match op {
             Op::Create(object) => {
                 let created = self.create(object, &by).await?;
-                count(&self.shared.written.created);
+                self.shared.written.count(ChangeKind::Added);
                 Ok(created)
             }
             Op::Update { object, expected } => {
                 let (updated, wrote) = self.update(object, expected, &by).await?;
                 if wrote {
-                    count(&self.shared.written.updated);
+                    self.shared.written.count(ChangeKind::Modified);
                 }
                 Ok(updated)
             }
             Op::Remove { key, expected } => {
                 let removed = self.remove(&key, expected, &by).await?;
-                count(&self.shared.written.removed);
+                self.shared.written.count(ChangeKind::Deleted);
                 Ok(removed)
             }
         }
@@ -266,7 +276,7 @@ impl Store {
 
     /// Why a change of an existing object did nothing. Asked afterwards, and still right: an object never returns to
     /// a revision that it has left, nor the leader to an earlier epoch.
-    async fn why_not(&self, key: &Key, expected: Revision, epoch: Option<i64>) -> StoreError {
+    pub(super) async fn why_not(&self, key: &Key, expected: Revision, epoch: Option<i64>) -> StoreError {
         let query = sqlx::query!(
             r#"
             SELECT head.epoch, objects.revision AS "revision?"
@@ -293,14 +303,14 @@ impl Store {
 }
 
 /// An object as it goes to the database: without its resourceVersion.
-struct Document {
-    key: Key,
-    object: Object,
-    text: String,
+pub(super) struct Document {
+    pub(super) key: Key,
+    pub(super) object: Object,
+    pub(super) text: String,
 }
 
 impl Document {
-    fn of(mut object: Object) -> Result<Self, StoreError> {
+    pub(super) fn of(mut object: Object) -> Result<Self, StoreError> {
         let key = object.key();
         object.metadata.namespace = Some(key.namespace.clone());
         object.metadata.resource_version = None;
@@ -324,7 +334,7 @@ impl Document {
 }
 
 /// What Postgres refused in an object.
-fn refused(key: &Key, error: sqlx::Error) -> StoreError {
+pub(super) fn refused(key: &Key, error: sqlx::Error) -> StoreError {
     let refusal = error.as_database_error();
     let code = refusal.and_then(|refusal| refusal.code());
     match code.as_deref() {

@@ -15,6 +15,8 @@ mod crds;
 mod deletion;
 mod drift;
 mod faults;
+mod git;
+mod gitops;
 mod harness;
 mod harness_works;
 mod leaders;

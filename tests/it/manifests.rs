@@ -52,6 +52,7 @@ fn examples_are_valid_and_raise_no_warning() {
         [
             "council/default/kickoff",
             "team/default/fleet",
+            "gitsource/staging/fleet",
             "policy/build/build-agents",
             "team/default/payments",
             "agenttemplate/default/code-reviewer"

@@ -241,6 +241,10 @@ mod tests {
                 "policies",
                 "policies/plan",
                 "policies/history",
+                "gitsources",
+                "gitsources/status",
+                "gitsources/plan",
+                "gitsources/history",
                 "agents",
                 "agents/log",
             ]

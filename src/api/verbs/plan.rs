@@ -140,6 +140,8 @@ async fn propose(
             let owners = lowering::owners(api, Some(namespace)).await?;
             preview_of_all(api, &shelf, &owners).await?
         }
+        // What comes of a repository says its next commit.
+        Kind::GitSource => Preview::default(),
         Kind::Team | Kind::Council | Kind::Agent => preview_of(api, &shelf, &proposed).await?,
     };
     Ok(Proposal {

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use whoosh::cli::{self, Command, LogArgs};
+use whoosh::git;
 use whoosh::store::Store;
 use whoosh::telemetry::{Chain, LogFormat, logging};
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Client(command) => return cli::run(&cli.global, &command),
         Command::Operator(args) => run(&args.log, operator::run(&cli.global, &args)),
         Command::Migrate(args) => run(&args.log, migrate(args.database.url())),
+        Command::GitWorker => git::worker::serve().map_err(Failure::from),
         Command::SimulatedSwarm(args) => run(&QUIET, simulated_swarm::run(&args)),
         Command::Up(args) => run(&args.log, local::up(&args)),
         Command::Down(args) => run(&QUIET, local::down(&args)),

@@ -4,8 +4,9 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
-use whoosh::cli::{GlobalArgs, OperatorArgs, paths};
+use whoosh::cli::{GitArgs, GlobalArgs, OperatorArgs, paths};
 use whoosh::controller::{self, Controller};
+use whoosh::gitops::{Fetcher, Sources};
 use whoosh::resource::lower::{Endpoints, NatsUrl};
 use whoosh::store::Store;
 use whoosh::swarm::{Cache, SecretsDir, Swarm};
@@ -65,6 +66,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         tuning: controller::Tuning::default(),
     };
     let observing = tokio::spawn(async move { cache.run().await });
+    let sources = Sources::new(api.clone(), fetcher(&args.git)?);
     let app = api::router(api);
     let mut serving = JoinSet::new();
     serving.spawn(socket.serve(app.clone(), closing.clone()));
@@ -73,7 +75,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         tracing::info!(server = way_in.server, "serving with TLS");
         serving.spawn(port.serve(app, closing.clone()));
     }
-    controller::run(&controller, told_to_stop()?).await;
+    controller::run(&controller, |epoch| sources.run(epoch), told_to_stop()?).await;
     tracing::info!("stopping");
     closing.cancel();
     while let Some(ended) = serving.join_next().await {
@@ -81,6 +83,17 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
     }
     observing.abort();
     Ok(())
+}
+
+/// Fetches with this very program.
+fn fetcher(args: &GitArgs) -> Result<Fetcher, Failure> {
+    let GitArgs { git_allow, git_dir } = args;
+    let allowed = git_allow.iter().map(|pattern| pattern.parse());
+    Ok(Fetcher {
+        program: std::env::current_exe()?,
+        cache: git_dir.clone(),
+        allowed: allowed.collect::<Result<_, _>>()?,
+    })
 }
 
 /// As many open files as the system allows: each client is one, and the usual limit is below what the API serves.

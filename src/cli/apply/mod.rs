@@ -18,6 +18,6 @@ fn turn(kind: Kind) -> u8 {
     match kind {
         Kind::Policy => 0,
         Kind::AgentTemplate => 1,
-        Kind::Team | Kind::Council | Kind::Agent => 2,
+        Kind::Team | Kind::Council | Kind::GitSource | Kind::Agent => 2,
     }
 }

@@ -12,14 +12,15 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use server::{
-    DatabaseArgs, DownArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs,
+    DatabaseArgs, DownArgs, GitArgs, LogArgs, LogFormat, MigrateArgs, NetworkArgs, OperatorArgs, ServerArgs,
     SimulatedSwarmArgs, UpArgs,
 };
 pub(crate) use shared::{DataForm, DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
-    history, kubeconfig, logs, mark, patch, scale, simulate, token, tree, validate, version, wait, why,
+    history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate, version, wait,
+    why,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -132,7 +133,7 @@ pub enum Command {
     ///
     /// It runs in the foreground, and brings the database's schema up to date first. Several may run on one
     /// database: one leads, the others stand by.
-    Operator(OperatorArgs),
+    Operator(Box<OperatorArgs>),
     /// Bring a database's schema up to date
     ///
     /// `whoosh operator` does the same when it starts.
@@ -141,6 +142,9 @@ pub enum Command {
     ///
     /// It runs in the foreground, and keeps everything in memory. `whoosh up --simulate` starts one by itself.
     SimulatedSwarm(SimulatedSwarmArgs),
+    /// Fetch a Git repository for an operator, which starts this itself
+    #[command(hide = true)]
+    GitWorker,
 }
 
 /// The commands of people who use an operator.
@@ -180,6 +184,8 @@ pub enum ClientCommand {
     Annotate(mark::MarkArgs),
     /// Show who changed an object, when, why, and what
     History(history::HistoryArgs),
+    /// Have a Git repository looked at now
+    Reconcile(reconcile::ReconcileArgs),
     /// Delete objects and stop their agents
     Delete(delete::DeleteArgs),
     /// Explain the fields of a kind

@@ -121,6 +121,32 @@ pub struct NetworkArgs {
     pub jwt_audience: Option<String>,
 }
 
+/// Which Git repositories are fetched, and where they are kept.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Git options")]
+pub struct GitArgs {
+    /// Repository that GitSources may name, * for any text; can be repeated
+    ///
+    /// What is fetched is read by this operator, with what it may read: allow file:// and addresses of this machine only
+    /// where everybody who may make GitSources may read them, too.
+    #[arg(
+        long = "git-allow",
+        value_name = "URL",
+        env = "WHOOSH_GIT_ALLOW",
+        value_delimiter = ',',
+        default_value = "https://*"
+    )]
+    pub git_allow: Vec<String>,
+    /// Folder in which what was fetched is kept; it may be removed at any time
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WHOOSH_GIT_DIR",
+        default_value = "/var/cache/whoosh/git"
+    )]
+    pub git_dir: PathBuf,
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogArgs {
@@ -188,6 +214,9 @@ pub struct OperatorArgs {
     /// The network.
     #[command(flatten)]
     pub network: NetworkArgs,
+    /// Git.
+    #[command(flatten)]
+    pub git: GitArgs,
     /// The log.
     #[command(flatten)]
     pub log: LogArgs,

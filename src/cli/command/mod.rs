@@ -18,6 +18,7 @@ pub(crate) mod kubeconfig;
 pub(crate) mod logs;
 pub(crate) mod mark;
 pub(crate) mod patch;
+pub(crate) mod reconcile;
 pub(crate) mod scale;
 pub(crate) mod simulate;
 pub(crate) mod token;

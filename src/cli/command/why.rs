@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::past::Entry;
 use crate::cli::print::{events, why};
-use crate::cli::why::{AgentFacts, Answer, Change, Link, OwnerFacts, TemplateFacts, Told};
+use crate::cli::why::{AgentFacts, Answer, Change, Link, OwnerFacts, SourceFacts, TemplateFacts, Told};
 use crate::cli::{agents, object, target};
 use crate::resource::{Key, Kind, lower};
 
@@ -46,6 +46,7 @@ pub(crate) async fn run(ctx: &Context, args: &WhyArgs) -> Result<Outcome, CliErr
         Kind::Agent => of_agent(ctx, &key, now).await?,
         Kind::Team | Kind::Council => of_owner(ctx, &key, now).await?,
         Kind::AgentTemplate | Kind::Policy => of_template(ctx, &key).await?,
+        Kind::GitSource => of_source(ctx, &key, now).await?,
     };
     let answer = Answer::about(&key, chain);
     let value = || serde_json::to_value(&answer).map_err(|error| CliError::Failed(error.to_string()));
@@ -130,6 +131,15 @@ async fn of_template(ctx: &Context, key: &Key) -> Result<Vec<Link>, CliError> {
         change: last_change(ctx, key).await?,
     };
     Ok(facts.chain())
+}
+
+async fn of_source(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>, CliError> {
+    let facts = SourceFacts {
+        source: ctx.client.get(key).await?,
+        change: last_change(ctx, key).await?,
+        events: about(ctx, key).await?,
+    };
+    Ok(facts.chain(now))
 }
 
 /// Who changed an object last; nobody when that is forgotten.

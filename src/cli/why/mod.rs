@@ -5,11 +5,13 @@
 mod agent;
 mod change;
 mod owner;
+mod source;
 mod template;
 
 pub(crate) use agent::AgentFacts;
 pub(crate) use change::Change;
 pub(crate) use owner::OwnerFacts;
+pub(crate) use source::SourceFacts;
 pub(crate) use template::TemplateFacts;
 
 use jiff::Timestamp;

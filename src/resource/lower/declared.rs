@@ -47,7 +47,7 @@ pub(super) fn read(object: &Object) -> Result<Declared, Invalid> {
     match object.kind {
         Kind::Team => spec(object).map(team),
         Kind::Council => spec(object).map(council),
-        Kind::AgentTemplate | Kind::Policy | Kind::Agent => {
+        Kind::AgentTemplate | Kind::Policy | Kind::GitSource | Kind::Agent => {
             let message = format!("{} declares no agents", object.kind);
             Err(refused(Cause::new("kind", CauseReason::NotSupported, message)))
         }

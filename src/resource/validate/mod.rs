@@ -4,6 +4,7 @@
 
 mod agent;
 mod cause;
+mod git_source;
 pub(super) mod merged;
 mod metadata;
 mod policy;
@@ -23,6 +24,7 @@ pub use warnings::warnings;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
 
+use super::git_source::GitSourceSpec;
 use super::kind::Kind;
 use super::kinds::{AgentTemplateSpec, CouncilSpec, TeamSpec};
 use super::nearest;
@@ -205,6 +207,7 @@ fn typed(raw: Value) -> Result<Object, Invalid> {
         Kind::Council => serde_json::from_value::<CouncilSpec>(spec).map(drop),
         Kind::AgentTemplate => serde_json::from_value::<AgentTemplateSpec>(spec).map(drop),
         Kind::Policy => serde_json::from_value::<PolicySpec>(spec).map(drop),
+        Kind::GitSource => serde_json::from_value::<GitSourceSpec>(spec).map(drop),
         Kind::Agent => Ok(()),
     }
     .map_err(|error| refused("spec", error))?;

@@ -12,7 +12,7 @@ use super::super::path;
 use super::super::schema;
 use super::cause::{Cause, CauseReason};
 use super::view::{Causes, Node};
-use super::{agent, merged, policy, syntax};
+use super::{agent, git_source, merged, policy, syntax};
 
 /// More agents than this are no object's business: they are several objects'.
 const AGENTS_MAX: i64 = 10_000;
@@ -25,6 +25,7 @@ pub(super) fn check(kind: Kind, spec: &Node<'_>, causes: &mut Causes) {
         Kind::Council => council(spec, causes),
         Kind::AgentTemplate => agent::check(spec, causes),
         Kind::Policy => policy::check(spec, causes),
+        Kind::GitSource => git_source::check(spec, causes),
         Kind::Agent => {}
     }
 }

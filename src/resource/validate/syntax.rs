@@ -60,7 +60,7 @@ const VARIABLE_MAX: usize = 128_000;
 /// What a rule finds: nothing, or a message.
 pub(super) type Checked = Result<(), String>;
 
-fn check(holds: bool, message: impl FnOnce() -> String) -> Checked {
+pub(super) fn check(holds: bool, message: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(message()) }
 }
 

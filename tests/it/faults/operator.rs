@@ -165,5 +165,5 @@ async fn work(settings: Settings, holder: String, life: u32) {
         metrics: settings.metrics,
     };
     tokio::spawn(async move { cache.run().await });
-    controller::run(&controller, pending()).await;
+    controller::run(&controller, |_| pending(), pending()).await;
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod docker;
 pub(crate) mod eventually;
+pub(crate) mod git;
 pub(crate) mod home;
 pub(crate) mod hush;
 pub(crate) mod jwt;

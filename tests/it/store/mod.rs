@@ -1,5 +1,6 @@
 //! The store against a real Postgres.
 
+mod batch;
 mod cancellation;
 mod events;
 mod faults;

@@ -66,7 +66,7 @@ fn what_an_object_is_must_be_known() {
         &json!({}),
         &[
             "apiVersion: is required: \"chorus.services/v1\"",
-            "kind: is required: one of Team, Council, AgentTemplate, Policy",
+            "kind: is required: one of Team, Council, AgentTemplate, Policy, GitSource",
             "metadata.name: is required",
         ],
     );
@@ -74,7 +74,7 @@ fn what_an_object_is_must_be_known() {
         &json!({"apiVersion": "v1", "kind": "Taem", "metadata": {"name": "a"}, "specs": {}}),
         &[
             "apiVersion: must be \"chorus.services/v1\", got \"v1\"",
-            "kind: must be one of Team, Council, AgentTemplate, Policy, got \"Taem\" (did you mean \"Team\"?)",
+            "kind: must be one of Team, Council, AgentTemplate, Policy, GitSource, got \"Taem\" (did you mean \"Team\"?)",
             "specs: unknown field (did you mean \"spec\"?)",
         ],
     );

@@ -1,0 +1,192 @@
+//! Applies objects that belong together, for a program of this process: judged and merged as a person's server-side apply
+//! is, and all of them at once or none.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::admission::{Intent, admit, admit_new, validated};
+use super::quota::{self, Turn};
+use super::state::Api;
+use super::status::ApiError;
+use crate::resource::lifecycle::{self, Deletion, Propagation};
+use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::{Key, Object};
+use crate::store::{Op, StoreError};
+
+/// What is to be there, and what is not.
+#[derive(Clone, Copy, Debug)]
+pub struct Declaration<'a> {
+    /// Who owns the fields that are set, also where others set them before.
+    pub manager: &'a str,
+    /// Whose objects they are.
+    pub namespace: &'a str,
+    /// What is applied: objects of it or parts of them, whose kind, namespace and name are known to be good.
+    pub objects: &'a [(Key, Value)],
+    /// What goes, as far as it is there.
+    pub remove: &'a [Key],
+}
+
+/// What brings a declaration about. It holds the turn of what counts for a quota: write it, then drop it.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The writes; none for what is as it should be.
+    pub ops: Vec<Op>,
+    /// How many objects are new.
+    pub created: usize,
+    /// How many are changed.
+    pub configured: usize,
+    /// How many go.
+    pub deleted: usize,
+    turn: Option<Turn>,
+}
+
+/// Why a declaration cannot be brought about.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclareError {
+    /// These of its objects, by their places in it, are refused, each for these causes.
+    #[error("{} of its objects are refused", .0.len())]
+    Refused(Vec<(usize, Vec<Cause>)>),
+    /// It cannot be judged now.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+    /// It cannot be judged now.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// One object on its way.
+struct Step {
+    old: Option<Object>,
+    applied: Applied,
+}
+
+impl Api {
+    /// What there is to write so that a declaration holds. Nothing is written.
+    ///
+    /// # Errors
+    /// [`DeclareError::Refused`] with everything that is refused, whichever object it is of.
+    pub async fn declare(&self, declaration: Declaration<'_>) -> Result<Changes, DeclareError> {
+        let Declaration {
+            manager,
+            namespace,
+            objects,
+            remove,
+        } = declaration;
+        let manager = Manager::new(manager);
+        let mut steps = Vec::new();
+        for (key, config) in objects {
+            steps.push(self.step(key, config, &manager).await?);
+        }
+        let beside = shapers(objects, &steps);
+        let (mut changes, mut refused) = (Changes::default(), Vec::new());
+        for (place, ((key, _), step)) in objects.iter().zip(steps).enumerate() {
+            match self.judged(key, step, &beside).await {
+                Ok(None) => {}
+                Ok(Some(Op::Create(object))) => {
+                    changes.created += 1;
+                    changes.ops.push(Op::Create(object));
+                }
+                Ok(Some(op)) => {
+                    changes.configured += 1;
+                    changes.ops.push(op);
+                }
+                Err(error) => refused.push((place, causes(error)?)),
+            }
+        }
+        for key in remove {
+            let removal = self.store.get(key).await?.and_then(removal);
+            changes.deleted += usize::from(removal.is_some());
+            changes.ops.extend(removal);
+        }
+        let written: Vec<&Object> = changes.ops.iter().filter_map(written).collect();
+        let (turn, causes) = quota::together(self, namespace, &written, remove).await?;
+        changes.turn = turn;
+        if !causes.is_empty() {
+            // It is said once, of the first that counts: no single one is too much.
+            let first = objects.iter().position(|(key, _)| key.kind.owns_agents());
+            refused.push((first.unwrap_or_default(), causes));
+        }
+        match refused.is_empty() {
+            true => Ok(changes),
+            false => Err(DeclareError::Refused(refused)),
+        }
+    }
+
+    async fn step(&self, key: &Key, config: &Value, manager: &Manager) -> Result<Step, DeclareError> {
+        let old = self.store.get(key).await?;
+        let applied = managed::apply(old.as_ref(), config, key.kind, manager, true, Timestamp::now());
+        // By force, nothing is contested.
+        let applied = applied.map_err(|by| DeclareError::Failed(format!("{key} is contested: {by:?}")))?;
+        Ok(Step { old, applied })
+    }
+
+    /// The write that an object takes, if it takes one.
+    async fn judged(&self, key: &Key, step: Step, beside: &[Object]) -> Result<Option<Op>, ApiError> {
+        let Step {
+            old,
+            applied: Applied { object: raw, owners },
+        } = step;
+        let Some(old) = old else {
+            let mut object = admit_new(self, &raw, key.kind, &key.namespace, Intent::Together(beside))
+                .await?
+                .object;
+            object.metadata.managed_fields = owners;
+            return Ok(Some(Op::Create(object)));
+        };
+        let mut object = admit(self, &raw, &old, Intent::Together(beside)).await?.object;
+        object.metadata.managed_fields = owners;
+        let Some(expected) = old.revision().filter(|_| object != old) else {
+            return Ok(None);
+        };
+        Ok(Some(Op::Update { object, expected }))
+    }
+}
+
+/// The templates and Policies that change: the others are judged as if these were stored.
+fn shapers(objects: &[(Key, Value)], steps: &[Step]) -> Vec<Object> {
+    let shaping = objects
+        .iter()
+        .zip(steps)
+        .filter(|((key, _), _)| key.kind.shapes_owners());
+    // What is not valid by itself is told when its own turn comes.
+    let read = shaping.filter_map(|((key, _), step)| {
+        let object = validated(&step.applied.object, key.kind).ok()?;
+        let same = step.old.as_ref().is_some_and(|old| old.spec == object.spec);
+        (!same).then_some(object)
+    });
+    read.collect()
+}
+
+/// The object that is there afterwards.
+fn written(op: &Op) -> Option<&Object> {
+    match op {
+        Op::Create(object) | Op::Update { object, .. } if !object.is_deleting() => Some(object),
+        Op::Create(_) | Op::Update { .. } | Op::Remove { .. } => None,
+    }
+}
+
+/// What deleting an object takes; nothing when somebody asked before.
+fn removal(old: Object) -> Option<Op> {
+    let expected = old.revision()?;
+    match lifecycle::delete(&old, Propagation::Background, Timestamp::now()) {
+        Deletion::AlreadyMarked => None,
+        Deletion::Remove => Some(Op::Remove {
+            key: old.key(),
+            expected,
+        }),
+        Deletion::Mark(object) => Some(Op::Update {
+            object: *object,
+            expected,
+        }),
+    }
+}
+
+/// What is wrong with an object, if that is what the error says.
+fn causes(error: ApiError) -> Result<Vec<Cause>, DeclareError> {
+    match error {
+        ApiError::Invalid { causes, .. } => Ok(causes),
+        ApiError::BadRequest(message) => Ok(vec![Cause::new("", CauseReason::Invalid, message)]),
+        other => Err(DeclareError::Failed(other.to_string())),
+    }
+}

@@ -1,0 +1,112 @@
+//! `whoosh reconcile`: has a repository looked at now, and may let a commit delete what a guard keeps.
+
+use futures::{StreamExt, pin_mut};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::cli::args::TimeoutArgs;
+use crate::cli::change::change;
+use crate::cli::client::Selection;
+use crate::cli::complete;
+use crate::cli::context::Context;
+use crate::cli::duration::Patience;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::follow::Follower;
+use crate::cli::{object, target};
+use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
+use crate::resource::{Key, Kind};
+
+/// Arguments of `reconcile`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  # Fetch and apply now, and tell what came of it
+  whoosh reconcile gitsource/fleet --wait
+
+  # Let one commit delete more than spec.maxPrune, or what says that it stays
+  whoosh reconcile gitsource/fleet --allow-prune 1a2b3c4d5e6f --wait")]
+pub struct ReconcileArgs {
+    /// A GitSource, as KIND/NAME or KIND NAME
+    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
+    what: Vec<String>,
+    /// Let this commit, and no other, delete what the guards keep: its hash, or at least the first 7 characters of it
+    #[arg(long, value_name = "COMMIT", value_parser = hash)]
+    allow_prune: Option<String>,
+    /// Wait until it was looked at; exit 1 when it is not ready then
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+}
+
+pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, CliError> {
+    let (kind, name) = target::parse_one(&args.what)?;
+    if kind != Kind::GitSource {
+        let kind = kind.with_article();
+        return Err(CliError::Failed(format!(
+            "{kind} is always kept as it is declared; what is looked at by the clock is a GitSource"
+        )));
+    }
+    let key = ctx.key(kind, &name)?;
+    let request = Timestamp::now().to_string();
+    let patch = |_: &Value| {
+        let mut annotations = json!({RECONCILE_REQUESTED: request});
+        if let Some(commit) = &args.allow_prune {
+            annotations[ALLOW_PRUNE] = commit.as_str().into();
+        }
+        Ok(Some(json!({"metadata": {"annotations": annotations}})))
+    };
+    change(ctx, &key, false, patch).await?;
+    if !args.wait {
+        ctx.print(&format!("{} is looked at\n", object::slashed(&key)))?;
+        return Ok(Outcome::Done);
+    }
+    let source = looked_at(ctx, &key, &request, args.timeout.timeout).await?;
+    let message = object::text(&source, "/status/message").to_owned();
+    match object::text(&source, "/status/ready") {
+        "True" => {
+            ctx.print(&format!("{}: {message}\n", object::slashed(&key)))?;
+            Ok(Outcome::Done)
+        }
+        _ => Err(CliError::Failed(format!(
+            "{} is not ready: {message}",
+            object::slashed(&key)
+        ))),
+    }
+}
+
+/// The source once the operator has answered a request.
+async fn looked_at(
+    ctx: &Context,
+    key: &Key,
+    request: &str,
+    Patience(patience): Patience,
+) -> Result<Value, CliError> {
+    let deadline = Instant::now() + patience;
+    let is_answered = |source: &Value| object::text(source, "/status/handledRequest") == request;
+    let (listed, follower) = Follower::start(ctx.client.clone(), Selection::one(key)).await?;
+    if let Some(source) = listed.into_iter().find(is_answered) {
+        return Ok(source);
+    }
+    let changes = follower.changes();
+    pin_mut!(changes);
+    while let Ok(Some(change)) = timeout_at(deadline, changes.next()).await {
+        let source = change?.object;
+        if is_answered(&source) {
+            return Ok(source);
+        }
+    }
+    Err(CliError::Failed(format!(
+        "timed out waiting until {} is looked at; `whoosh version` shows whether an operator leads",
+        object::slashed(key)
+    )))
+}
+
+/// Refuses what names no commit, before anything is asked.
+fn hash(text: &str) -> Result<String, String> {
+    match (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("write the commit's hash, or at least its first 7 characters".to_owned()),
+    }
+}

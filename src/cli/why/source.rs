@@ -1,0 +1,87 @@
+//! How a GitSource stands, and what led to it.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+use serde_json::Value;
+
+use super::owner::warnings;
+use super::{Change, Link, Told, Topic, change};
+use crate::cli::object;
+
+/// What the operator tells of a GitSource.
+pub(crate) struct SourceFacts {
+    /// Itself.
+    pub source: Value,
+    /// Who changed it last.
+    pub change: Told<Option<Change>>,
+    /// The events about it.
+    pub events: Vec<Event>,
+}
+
+impl SourceFacts {
+    /// The answers, the most important first.
+    pub(crate) fn chain(&self, now: Timestamp) -> Vec<Link> {
+        let mut chain = vec![self.state()];
+        chain.extend(change::link(&self.change, None));
+        chain.extend(warnings(&self.events, |_| true, now));
+        chain
+    }
+
+    fn state(&self) -> Link {
+        let conditions = object::conditions(&self.source);
+        let holding = |type_: &str| {
+            let found = conditions.iter().find(|condition| condition.type_ == type_);
+            found.filter(|condition| condition.status == "True")
+        };
+        let held = ["Suspended", "Stalled", "Reconciling", "Ready"];
+        let Some(condition) = held.iter().find_map(|type_| holding(type_)) else {
+            let says = "new: the operator has not looked at it yet";
+            return Link::new(Topic::State, says).next("`whoosh version` shows whether an operator leads");
+        };
+        let says = format!("{} ({})", condition.type_, condition.reason);
+        let details = condition.message.lines().map(str::to_owned).collect();
+        Link {
+            since: Some(condition.last_transition_time.0),
+            ..Link::new(Topic::State, says).with(details)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_source_tells_what_holds_it_up() {
+        let condition = |type_: &str, status: &str, reason: &str, message: &str| {
+            json!({"type": type_, "status": status, "reason": reason, "message": message,
+                   "lastTransitionTime": "2026-03-01T10:00:00Z"})
+        };
+        let facts = |conditions: Value| SourceFacts {
+            source: json!({"status": {"conditions": conditions}}),
+            change: Ok(None),
+            events: Vec::new(),
+        };
+        let now: Timestamp = "2026-03-01T10:05:00Z".parse().unwrap();
+        let stalled = facts(json!([
+            condition(
+                "Ready",
+                "False",
+                "RevisionRefused",
+                "main@1a2b3c4 is not applied: a.yaml:3: no"
+            ),
+            condition(
+                "Stalled",
+                "True",
+                "RevisionRefused",
+                "main@1a2b3c4 is not applied: a.yaml:3: no\na.yaml:4: no"
+            ),
+        ]));
+        let link = &stalled.chain(now)[0];
+        assert_eq!(link.says, "Stalled (RevisionRefused)");
+        assert_eq!(link.details[1], "a.yaml:4: no");
+        assert!(facts(json!([])).chain(now)[0].says.starts_with("new:"));
+    }
+}

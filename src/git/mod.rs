@@ -1,0 +1,179 @@
+//! What a Git repository holds at a reference, fetched in a process of its own.
+//!
+//! ```text
+//! fetch(program, request, timeout)                        in the operator
+//!    starts `program git-worker`, hands it the request, ends it at the timeout
+//!    -> worker::serve()                                   in that process, below limits of memory and file size
+//!         what does the reference point at?               one question; what is known already ends it here
+//!         receive what is missing into the cache          one pack, of one commit, without its history
+//!         read the files below the path                   from objects: nothing is ever checked out
+//!    <- Unchanged, a Snapshot, or why not
+//! ```
+//!
+//! A server may hang, lie or send bombs: that costs the process, whose end is told in words, and never the operator.
+//! No configuration of Git's is read, and no hook, filter or submodule is ever looked at.
+
+mod ask;
+mod cache;
+mod error;
+mod fetch;
+mod history;
+mod http;
+mod ignore;
+mod limits;
+mod names;
+mod reference;
+mod remote;
+mod ssh;
+mod tree;
+mod trouble;
+mod url;
+pub mod worker;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use ask::{WORKER_COMMAND, fetch};
+pub use cache::sweep;
+pub use error::GitError;
+pub use limits::Limits;
+pub use names::check_path;
+pub use reference::check_reference;
+pub use url::check_url;
+
+/// What to fetch, and from where.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// `https://…`, `ssh://…`, `user@host:path` or `file:///…`; `http://` and `git://` only from this machine itself.
+    pub url: String,
+    /// Which commit.
+    pub reference: Reference,
+    /// The folder whose files are read, relative to the repository's root; empty for all of it.
+    pub path: String,
+    /// Which files and folders are left out, in the language of `.gitignore`, relative to the repository's root.
+    pub ignore: Vec<String>,
+    /// Where caches are kept, each in a folder of its own; it is made when it is missing.
+    pub cache: PathBuf,
+    /// The commit whose files the caller has, for this very path and these ignores.
+    pub known: Option<String>,
+    /// How much is too much.
+    pub limits: Limits,
+    /// How to identify ourselves; without any, the repository has to be open to all (and ssh is not possible).
+    pub credentials: Option<Credentials>,
+    /// Certificates in PEM that https servers may be signed by, besides those that the machine trusts.
+    pub ca: Option<String>,
+}
+
+/// What names a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reference {
+    /// The branch that the repository shows first.
+    Head,
+    /// The newest commit of a branch, by its name without `refs/heads/`.
+    Branch(String),
+    /// A tag, by its name without `refs/tags/`.
+    Tag(String),
+    /// The tag with the highest version that fits a range like `>=1.2, <2`; tags may begin with `v`.
+    SemVer(String),
+    /// A commit, by all 40 digits of its hash.
+    Commit(String),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("HEAD"),
+            Self::Branch(name) => write!(f, "branch {name:?}"),
+            Self::Tag(name) => write!(f, "tag {name:?}"),
+            Self::SemVer(range) => write!(f, "version {range:?}"),
+            Self::Commit(hash) => write!(f, "commit {hash:?}"),
+        }
+    }
+}
+
+/// How to identify ourselves at the server. Shown nowhere.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Credentials {
+    /// For https: a name and a token or password.
+    Token {
+        /// Any name will do for most servers when there is a token.
+        username: String,
+        /// The secret.
+        token: String,
+    },
+    /// For ssh.
+    Ssh {
+        /// A private key without a passphrase, as OpenSSH writes it.
+        key: String,
+        /// Lines of a `known_hosts` file: a server that is not in it is not spoken to.
+        known_hosts: String,
+    },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token { .. } => "Token(…)",
+            Self::Ssh { .. } => "Ssh(…)",
+        })
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The reference points at the commit that is known.
+    Unchanged {
+        /// That commit's hash, in 40 hexadecimal digits.
+        revision: String,
+    },
+    /// It points at another, and these are its files.
+    Fetched(Snapshot),
+}
+
+/// A commit and its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The commit's hash, in 40 hexadecimal digits.
+    pub revision: String,
+    /// What the reference was found to be: a branch or tag like `main` and `v1.2.0`, `HEAD`, or the hash again.
+    pub reference: String,
+    /// Who wrote the commit, as `Name <address>`.
+    pub author: String,
+    /// When it was committed, in RFC 3339.
+    pub time: String,
+    /// The first line of its message.
+    pub message: String,
+    /// Its files in `.yaml`, `.yml` and `.json` below the path that are not ignored, in the order of their paths.
+    pub files: Vec<File>,
+}
+
+/// A file of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its path from the repository's root, with slashes.
+    pub path: String,
+    /// Its text.
+    pub content: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_show_nothing_of_themselves() {
+        let token = Credentials::Token {
+            username: "ann".to_owned(),
+            token: "s3cret".to_owned(),
+        };
+        let ssh = Credentials::Ssh {
+            key: "s3cret".to_owned(),
+            known_hosts: "s3cret".to_owned(),
+        };
+        let shown = format!("{token:?} {ssh:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("ann"), "{shown}");
+    }
+}

@@ -1,0 +1,195 @@
+//! Which repositories the operator may fetch, and how it does.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::source::Source;
+use crate::git::{self, Answer, GitError, Limits, Reference, Request};
+use crate::resource::condition::Reason;
+use crate::resource::git_source::GitReference;
+
+/// Fetches repositories, each in a process of its own.
+#[derive(Clone, Debug)]
+pub struct Fetcher {
+    /// The program whose `git-worker` does it: this one.
+    pub program: PathBuf,
+    /// Where fetched objects are kept.
+    pub cache: PathBuf,
+    /// The repositories that may be fetched; none are allowed by an empty list.
+    pub allowed: Vec<UrlPattern>,
+}
+
+/// Addresses of repositories; `*` stands for any text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlPattern(String);
+
+impl FromStr for UrlPattern {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl UrlPattern {
+    fn matches(&self, url: &str) -> bool {
+        // A detour in the path would lead out of what is allowed.
+        let detour = url.contains("..") || url.contains('%') || url.contains('\\');
+        !detour && glob(&self.0, url)
+    }
+}
+
+/// Whether a text is like a pattern, in which `*` stands for any text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(text) = text.strip_prefix(head) else {
+        return false;
+    };
+    (0..=text.len()).any(|at| text.is_char_boundary(at) && glob(rest, &text[at..]))
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    /// The operator may not fetch it.
+    #[error("this operator may not fetch {url}: it fetches {allowed} (`whoosh operator --git-allow`)")]
+    NotAllowed {
+        /// The repository.
+        url: String,
+        /// What may be fetched.
+        allowed: String,
+    },
+    /// It was tried.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl FetchError {
+    /// Whether it may work the next time, without anybody's help.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Git(error) if error.is_transient())
+    }
+
+    /// One word for machines.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Git(error) if error.is_transient() => Reason::FetchFailed,
+            Self::Git(GitError::Unsafe { .. } | GitError::TooLarge { .. }) => Reason::ContentRefused,
+            Self::Git(_) | Self::NotAllowed { .. } => Reason::FetchRefused,
+        }
+    }
+}
+
+impl Fetcher {
+    /// What a source's repository holds now; nothing more than that it is the commit `known`, when it is.
+    ///
+    /// # Errors
+    /// When it may not be fetched, or cannot be.
+    pub(super) async fn fetch(&self, source: &Source, known: Option<&str>) -> Result<Answer, FetchError> {
+        let url = &source.spec.url;
+        if !self.allowed.iter().any(|pattern| pattern.matches(url)) {
+            let allowed: Vec<&str> = self.allowed.iter().map(|pattern| pattern.0.as_str()).collect();
+            return Err(FetchError::NotAllowed {
+                url: url.clone(),
+                allowed: match allowed.as_slice() {
+                    [] => "nothing".to_owned(),
+                    allowed => allowed.join(", "),
+                },
+            });
+        }
+        let mut request = Request {
+            url: url.clone(),
+            reference: reference(source.spec.reference.as_ref()),
+            path: String::new(),
+            ignore: source.spec.ignore.clone(),
+            cache: self.cache.clone(),
+            known: known.map(str::to_owned),
+            limits: Limits::default(),
+            credentials: None,
+            ca: None,
+        };
+        let mut paths = source.paths().into_iter();
+        request.path = paths.next().unwrap_or_default();
+        let mut snapshot = match git::fetch(&self.program, &request, source.timeout()).await? {
+            Answer::Fetched(snapshot) => snapshot,
+            unchanged @ Answer::Unchanged { .. } => return Ok(unchanged),
+        };
+        // The other folders are of the very same commit.
+        request.reference = Reference::Commit(snapshot.revision.clone());
+        request.known = None;
+        for path in paths {
+            request.path = path;
+            if let Answer::Fetched(more) = git::fetch(&self.program, &request, source.timeout()).await? {
+                snapshot.files.extend(more.files);
+            }
+        }
+        snapshot.files.sort_by(|one, other| one.path.cmp(&other.path));
+        snapshot.files.dedup_by(|one, other| one.path == other.path);
+        Ok(Answer::Fetched(snapshot))
+    }
+}
+
+impl Fetcher {
+    /// Forgets what was fetched of other repositories.
+    pub(super) fn keep_only(&self, urls: &[String]) {
+        if let Err(error) = git::sweep(&self.cache, urls.iter().map(String::as_str)) {
+            tracing::warn!(folder = %self.cache.display(), %error, "cannot remove what was fetched and is not needed");
+        }
+    }
+}
+
+fn reference(said: Option<&GitReference>) -> Reference {
+    let GitReference {
+        branch,
+        tag,
+        semver,
+        commit,
+    } = said.cloned().unwrap_or_default();
+    branch
+        .map(Reference::Branch)
+        .or(tag.map(Reference::Tag))
+        .or(semver.map(Reference::SemVer))
+        .or(commit.map(Reference::Commit))
+        .unwrap_or(Reference::Head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_says_what_may_be_fetched() {
+        for (pattern, url, expected) in [
+            ("https://*", "https://git.example/acme/fleet.git", true),
+            (
+                "https://git.example/*",
+                "https://git.example/acme/fleet.git",
+                true,
+            ),
+            (
+                "https://git.example/*",
+                "https://git.example.evil/fleet.git",
+                false,
+            ),
+            (
+                "https://git.example/acme/*",
+                "https://git.example/acme/../evil.git",
+                false,
+            ),
+            (
+                "https://git.example/acme/*",
+                "https://git.example/acme/%2e%2e/evil.git",
+                false,
+            ),
+            ("file:///srv/git/*.git", "file:///srv/git/fleet.git", true),
+            ("file:///srv/git/*.git", "file:///srv/git/fleet", false),
+            ("*", "ssh://git@git.example/fleet.git", true),
+            ("", "https://git.example/fleet.git", false),
+        ] {
+            let pattern: UrlPattern = pattern.parse().unwrap();
+            assert_eq!(pattern.matches(url), expected, "{pattern:?} and {url}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Follows the sources and what they declare: every change asks for the sources that it concerns.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+use tokio::time::sleep;
+
+use super::Term;
+use super::source::Source;
+use crate::queue::Queue;
+use crate::resource::{Key, Kind, Object, Revision};
+use crate::store::{Change, ChangeKind, StoreError, WatchError};
+use crate::telemetry::Chain;
+
+/// How long to wait before everything is listed again, when the database did not answer.
+const LIST_AGAIN: Duration = Duration::from_secs(1);
+
+/// Asks for every source, then for each that something happens to. Never ends.
+pub(super) async fn follow(term: &Term, queue: &Queue<Key>) {
+    loop {
+        match list(term, queue).await {
+            Ok(revision) => {
+                if let Err(error) = watch(term, queue, revision).await {
+                    tracing::warn!(error = %Chain(&error), "the watch of sources ended; listing again");
+                }
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "cannot list the sources"),
+        }
+        sleep(LIST_AGAIN).await;
+    }
+}
+
+async fn list(term: &Term, queue: &Queue<Key>) -> Result<Revision, StoreError> {
+    // Older than the lists: what changes meanwhile is seen twice, never missed.
+    let revision = term.api.store.revision().await?;
+    let sources = term.api.store.list(Kind::GitSource, None).await?.items;
+    let url = |object: &Object| Some(object.spec.get("url")?.as_str()?.to_owned());
+    term.fetcher
+        .keep_only(&sources.iter().filter_map(url).collect::<Vec<String>>());
+    for object in sources {
+        queue.add(object.key());
+        term.note(object);
+    }
+    for kind in Kind::stored().filter(|kind| *kind != Kind::GitSource) {
+        term.api
+            .store
+            .each(kind, None, |object| drop(term.changed(&object)))
+            .await?;
+    }
+    Ok(revision)
+}
+
+async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), WatchError> {
+    let changes = term.api.store.watch(from);
+    pin_mut!(changes);
+    while let Some(change) = changes.next().await {
+        let Change {
+            revision: _,
+            kind,
+            object,
+        } = &*change?;
+        let key = object.key();
+        let drifted = match (key.kind, kind) {
+            (Kind::GitSource, ChangeKind::Deleted) => {
+                term.index().remove(&key);
+                queue.add(key);
+                continue;
+            }
+            (Kind::GitSource, ChangeKind::Added | ChangeKind::Modified) => {
+                term.note(object.clone());
+                queue.add(key.clone());
+                term.changed(object)
+            }
+            (_, ChangeKind::Deleted) => term.index().gone(&key),
+            (_, ChangeKind::Added | ChangeKind::Modified) => term.changed(object),
+        };
+        if let Some(source) = drifted {
+            term.memories.change(&source, |memory| memory.drifted = true);
+            queue.add(source);
+        }
+    }
+    Ok(())
+}
+
+impl Term {
+    fn index(&self) -> std::sync::MutexGuard<'_, super::Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what a source declares.
+    fn note(&self, object: Object) {
+        if let Ok(source) = Source::read(object) {
+            self.index().put(&source);
+        }
+    }
+
+    fn changed(&self, object: &Object) -> Option<Key> {
+        self.index().changed(object)
+    }
+}

@@ -1,0 +1,117 @@
+//! What one term of the leader remembers of a source between its turns.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::source::Source;
+use crate::git::Snapshot;
+use crate::resource::Key;
+
+/// What is remembered of a source.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    /// When the repository is looked at again.
+    pub(super) due: Option<Instant>,
+    /// The generation and the request that were looked at last.
+    pub(super) seen: Option<(i64, Option<String>)>,
+    /// What was fetched last.
+    pub(super) snapshot: Option<Arc<Snapshot>>,
+    /// Whether something that the source declares was changed by others.
+    pub(super) drifted: bool,
+}
+
+/// What a turn is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wake {
+    /// The repository is due.
+    Fetch,
+    /// What was fetched last is applied again.
+    Again,
+    /// Nothing, for so long.
+    Sleep(Duration),
+}
+
+impl Memory {
+    /// What a turn at `now` is for.
+    pub(super) fn wake(&self, source: &Source, now: Instant) -> Wake {
+        let seen = (source.object.generation(), source.request().map(str::to_owned));
+        let Some(due) = self.due.filter(|_| self.seen.as_ref() == Some(&seen)) else {
+            return Wake::Fetch;
+        };
+        match due.checked_duration_since(now).filter(|left| !left.is_zero()) {
+            None => Wake::Fetch,
+            Some(_) if self.drifted && self.snapshot.is_some() => Wake::Again,
+            Some(left) => Wake::Sleep(left),
+        }
+    }
+}
+
+/// The memories of all sources.
+#[derive(Debug, Default)]
+pub(super) struct Memories(Mutex<BTreeMap<Key, Memory>>);
+
+impl Memories {
+    /// What is remembered of a source.
+    pub(super) fn of(&self, key: &Key) -> Memory {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Changes what is remembered of a source.
+    pub(super) fn change(&self, key: &Key, change: impl FnOnce(&mut Memory)) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry(key.clone()).or_default());
+    }
+
+    /// Forgets a source that is gone.
+    pub(super) fn forget(&self, key: &Key) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Kind, Object};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_fetches_when_something_asks_for_it_and_sleeps_otherwise() {
+        let mut object = Object::new(
+            &Key::new(Kind::GitSource, "default", "fleet"),
+            json!({"url": "u"}),
+        );
+        object.metadata.generation = Some(1);
+        let source = Source::read(object).unwrap();
+        let now = Instant::now();
+        let minute = Duration::from_secs(60);
+        let memory = Memory {
+            due: Some(now + minute),
+            seen: Some((1, None)),
+            snapshot: None,
+            drifted: false,
+        };
+        assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);
+        assert_eq!(memory.wake(&source, now), Wake::Sleep(minute));
+        assert_eq!(memory.wake(&source, now + minute), Wake::Fetch);
+        let other = Memory {
+            seen: Some((1, Some("2026-01-01T00:00:00Z".to_owned()))),
+            ..memory.clone()
+        };
+        assert_eq!(other.wake(&source, now), Wake::Fetch);
+        let drifted = Memory {
+            drifted: true,
+            ..memory
+        };
+        assert_eq!(
+            drifted.wake(&source, now),
+            Wake::Sleep(minute),
+            "nothing is there to apply"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Keeps Git repositories applied: GitSources, and what they declare.
+//!
+//! ```text
+//! follow (sources, and changes of what they declare) -> queue(key) -> Sources::turn
+//!    -> git::fetch (a process of its own) -> read -> prune -> Api::declare (the admission of all doors)
+//!    -> status -> Store::write_all: the commit's objects and the source's status in one transaction
+//! ```
+//!
+//! A source does what somebody with the role `edit` in its namespace could do, and no more.
+
+mod fetcher;
+mod follow;
+mod index;
+mod memory;
+mod prune;
+mod read;
+mod source;
+mod status;
+mod turn;
+
+use std::sync::{Arc, Mutex};
+
+use crate::api::Api;
+use crate::queue::{Backoff, Queue};
+use crate::store::Epoch;
+
+pub use fetcher::{Fetcher, UrlPattern};
+
+use index::Index;
+use memory::Memories;
+
+/// Sources that are worked on at once.
+const WORKERS: usize = 4;
+
+/// The controller of GitSources.
+#[derive(Clone)]
+pub struct Sources {
+    api: Api,
+    fetcher: Fetcher,
+}
+
+/// What one term of the leader works with.
+struct Term {
+    api: Api,
+    fetcher: Fetcher,
+    epoch: Epoch,
+    memories: Memories,
+    index: Arc<Mutex<Index>>,
+}
+
+impl Sources {
+    /// Sources that are applied through `api`.
+    pub fn new(api: Api, fetcher: Fetcher) -> Self {
+        Self { api, fetcher }
+    }
+
+    /// Keeps every source applied, as the leader of this epoch, until dropped.
+    pub async fn run(&self, epoch: Epoch) {
+        let queue = Queue::new(Backoff::default());
+        let term = Term {
+            api: self.api.clone(),
+            fetcher: self.fetcher.clone(),
+            epoch,
+            memories: Memories::default(),
+            index: Arc::default(),
+        };
+        tokio::select! {
+            () = follow::follow(&term, &queue) => {}
+            () = queue.run(WORKERS, |key| term.reconcile(key)) => {}
+        }
+    }
+}

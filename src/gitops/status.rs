@@ -1,0 +1,322 @@
+//! What is said of a source after a turn. Pure.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
+use crate::resource::git_source::{Application, ApplicationResult, FetchedCommit, GitSourceStatus};
+
+/// How many applications are remembered.
+const HISTORY: usize = 50;
+/// How much of a commit's hash people are shown.
+const SHORT: usize = 7;
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ended {
+    /// The commit's objects are applied, now or before.
+    Applied {
+        /// The commit.
+        commit: FetchedCommit,
+        /// What the source declares.
+        inventory: Vec<String>,
+        /// What changed; `None` when nothing did.
+        changes: Option<Changes>,
+    },
+    /// The commit's objects are not applied, and a person has to look.
+    Held {
+        /// The commit.
+        commit: FetchedCommit,
+        /// In what way.
+        result: ApplicationResult,
+        /// Why, with places.
+        why: String,
+    },
+    /// It could not be fetched or applied.
+    Failed {
+        /// One word for machines.
+        reason: Reason,
+        /// Why.
+        why: String,
+        /// Whether it may work the next time, without anybody's help.
+        transient: bool,
+    },
+    /// The source is suspended.
+    Suspended {
+        /// What is known of it.
+        why: String,
+    },
+}
+
+/// What an application changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// `2 created, 1 configured`.
+    pub(super) told: String,
+    /// How long it took, in milliseconds.
+    pub(super) duration_ms: i64,
+}
+
+/// What a turn was about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round<'a> {
+    /// The source's generation.
+    pub(super) generation: i64,
+    /// The request to reconcile that it carries.
+    pub(super) request: Option<&'a str>,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
+/// The status that a turn leaves. It equals `old` when nothing is new.
+pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: Round<'_>) -> GitSourceStatus {
+    let mut status = old.clone();
+    status.observed_generation = round.generation;
+    status.handled_request = round.request.map(str::to_owned);
+    let (mut ready, mut reconciling, mut stalled) = (ConditionStatus::False, false, false);
+    let mut suspended = false;
+    let (reason, message) = match ended {
+        Ended::Applied {
+            commit,
+            inventory,
+            changes,
+        } => {
+            ready = ConditionStatus::True;
+            status.fetched = Some(commit.clone());
+            status.attempted_revision = Some(commit.revision.clone());
+            status.applied_revision = Some(commit.revision.clone());
+            status.applied_generation = Some(round.generation);
+            status.revision = Some(shown(commit));
+            status.inventory.clone_from(inventory);
+            if let Some(Changes { told, duration_ms }) = changes {
+                let result = ApplicationResult::Applied;
+                remember(&mut status, commit, result, told, *duration_ms, round.now);
+            }
+            let count = match inventory.len() {
+                1 => "1 object".to_owned(),
+                count => format!("{count} objects"),
+            };
+            (
+                Reason::RevisionApplied,
+                format!("{} is applied: {count}", shown(commit)),
+            )
+        }
+        Ended::Held { commit, result, why } => {
+            stalled = true;
+            status.fetched = Some(commit.clone());
+            status.attempted_revision = Some(commit.revision.clone());
+            remember(&mut status, commit, *result, why, 0, round.now);
+            let reason = match result {
+                ApplicationResult::Guarded => Reason::PruneGuarded,
+                ApplicationResult::Refused | ApplicationResult::Applied => Reason::RevisionRefused,
+            };
+            let stays = stays(old);
+            (reason, format!("{} is not applied{stays}: {why}", shown(commit)))
+        }
+        Ended::Failed {
+            reason,
+            why,
+            transient,
+        } => {
+            (reconciling, stalled) = (*transient, !*transient);
+            (*reason, format!("{why}{}", stays(old)))
+        }
+        Ended::Suspended { why } => {
+            suspended = true;
+            let before = condition::get(&old.conditions, ConditionType::Ready);
+            ready = match before.map(|ready| ready.status.as_str()) {
+                Some("True") => ConditionStatus::True,
+                Some("False") => ConditionStatus::False,
+                _ => ConditionStatus::Unknown,
+            };
+            (Reason::Suspended, why.clone())
+        }
+    };
+    status.ready = ready.to_string();
+    status.message.clone_from(&message);
+    for (type_, holds) in [
+        (ConditionType::Ready, ready),
+        (ConditionType::Reconciling, reconciling.into()),
+        (ConditionType::Stalled, stalled.into()),
+        (ConditionType::Suspended, suspended.into()),
+    ] {
+        // What does not hold has nothing to tell, but for Ready, which says how it stands.
+        let (reason, message) = match holds == ConditionStatus::True || type_ == ConditionType::Ready {
+            true => (reason, message.as_str()),
+            false => (Reason::AsExpected, ""),
+        };
+        let conditions = &mut status.conditions;
+        condition::set(
+            conditions,
+            type_,
+            holds,
+            reason,
+            message,
+            round.generation,
+            round.now,
+        );
+    }
+    status
+}
+
+/// `main@1a2b3c4`.
+pub(super) fn shown(commit: &FetchedCommit) -> String {
+    let short = commit.revision.get(..SHORT).unwrap_or(&commit.revision);
+    format!("{}@{short}", commit.reference)
+}
+
+fn stays(old: &GitSourceStatus) -> String {
+    match &old.revision {
+        Some(revision) => format!(" ({revision} stays applied)"),
+        None => String::new(),
+    }
+}
+
+/// Adds what was tried to the history, unless that is what it tells last.
+fn remember(
+    status: &mut GitSourceStatus,
+    commit: &FetchedCommit,
+    result: ApplicationResult,
+    detail: &str,
+    duration_ms: i64,
+    now: Timestamp,
+) {
+    let last = status.history.first();
+    let told = last.is_some_and(|last| {
+        result != ApplicationResult::Applied
+            && (last.revision.as_str(), last.result, last.detail.as_str())
+                == (commit.revision.as_str(), result, detail)
+    });
+    if told {
+        return;
+    }
+    let application = Application {
+        revision: commit.revision.clone(),
+        author: commit.author.clone(),
+        message: commit.message.clone(),
+        time: Time(now),
+        duration_ms,
+        result,
+        detail: detail.to_owned(),
+    };
+    status.history.insert(0, application);
+    status.history.truncate(HISTORY);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn round(second: i64) -> Round<'static> {
+        Round {
+            generation: 1,
+            request: None,
+            now: at(second),
+        }
+    }
+
+    fn commit(hash: &str) -> FetchedCommit {
+        FetchedCommit {
+            revision: hash.repeat(40),
+            reference: "main".to_owned(),
+            author: "Ada <ada@example.org>".to_owned(),
+            message: "Add a team".to_owned(),
+        }
+    }
+
+    fn applied(hash: &str, told: Option<&str>) -> Ended {
+        Ended::Applied {
+            commit: commit(hash),
+            inventory: vec!["team/default/a".to_owned()],
+            changes: told.map(|told| Changes {
+                told: told.to_owned(),
+                duration_ms: 12,
+            }),
+        }
+    }
+
+    fn told(status: &GitSourceStatus) -> String {
+        let conditions: Vec<String> = status
+            .conditions
+            .iter()
+            .filter(|condition| condition.status == "True" || condition.type_ == "Ready")
+            .map(|condition| format!("{}={} {}", condition.type_, condition.status, condition.reason))
+            .collect();
+        format!("{} | {}", conditions.join(", "), status.message)
+    }
+
+    #[test]
+    fn each_end_of_a_turn_is_told() {
+        let first = next(
+            &GitSourceStatus::default(),
+            &applied("a", Some("1 created")),
+            round(0),
+        );
+        assert_eq!(
+            told(&first),
+            "Ready=True RevisionApplied | main@aaaaaaa is applied: 1 object"
+        );
+        let refused = Ended::Held {
+            commit: commit("b"),
+            result: ApplicationResult::Refused,
+            why: "a.yaml:3: spec.roles: is required".to_owned(),
+        };
+        let second = next(&first, &refused, round(1));
+        assert_eq!(
+            told(&second),
+            "Ready=False RevisionRefused, Stalled=True RevisionRefused | main@bbbbbbb is not applied (main@aaaaaaa stays \
+             applied): a.yaml:3: spec.roles: is required"
+        );
+        assert_eq!(second.applied_revision, first.applied_revision);
+        assert_eq!(second.attempted_revision, Some("b".repeat(40)));
+        assert_eq!(second.inventory, first.inventory);
+        let failed = Ended::Failed {
+            reason: Reason::FetchFailed,
+            why: "cannot reach git.example".to_owned(),
+            transient: true,
+        };
+        assert_eq!(
+            told(&next(&first, &failed, round(2))),
+            "Ready=False FetchFailed, Reconciling=True FetchFailed | cannot reach git.example (main@aaaaaaa stays applied)"
+        );
+        let suspended = Ended::Suspended {
+            why: "suspended by ada: audit".to_owned(),
+        };
+        assert_eq!(
+            told(&next(&first, &suspended, round(3))),
+            "Ready=True Suspended, Suspended=True Suspended | suspended by ada: audit"
+        );
+    }
+
+    #[test]
+    fn what_is_told_already_is_not_written_again() {
+        let first = next(
+            &GitSourceStatus::default(),
+            &applied("a", Some("1 created")),
+            round(0),
+        );
+        assert_eq!(next(&first, &applied("a", None), round(60)), first);
+        let refused = Ended::Held {
+            commit: commit("b"),
+            result: ApplicationResult::Guarded,
+            why: "too much".to_owned(),
+        };
+        let held = next(&first, &refused, round(1));
+        assert_eq!(next(&held, &refused, round(61)), held);
+        assert_eq!(held.history.len(), 2);
+    }
+
+    #[test]
+    fn the_history_ends_somewhere() {
+        let mut status = GitSourceStatus::default();
+        for second in 0..60 {
+            status = next(&status, &applied("a", Some("1 configured")), round(second));
+        }
+        assert_eq!(status.history.len(), HISTORY);
+        assert_eq!(status.history[0].time, Time(at(59)));
+    }
+}

@@ -1,0 +1,450 @@
+//! One turn of a source: fetch, read, decide, write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::Term;
+use super::memory::Wake;
+use super::prune::{self, Guard, Pruned, Question};
+use super::read::{self, Declared};
+use super::source::Source;
+use super::status::{self, Changes, Ended, Round};
+use crate::api::{self, Declaration, DeclareError};
+use crate::git::{Answer, Snapshot};
+use crate::queue::Next;
+use crate::resource::event::EventType;
+use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
+use crate::resource::manifest::Source as File;
+use crate::resource::names::PRUNE;
+use crate::resource::{Key, Kind, Object, lifecycle};
+use crate::store::{Batch, EventRecord, Op, StoreError};
+use crate::telemetry::Chain;
+
+/// The name under which sources write.
+const ACTOR: &str = "system:whoosh:gitops";
+
+/// Why a turn came to no end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TurnError {
+    /// The database did not do what was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is declared could not be judged.
+    #[error("what it declares cannot be judged now: {0}")]
+    Judge(String),
+    /// The object is not one of this version.
+    #[error("the stored source cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// What a commit comes down to.
+struct Application {
+    ended: Ended,
+    changes: api::Changes,
+    /// What was put back as the commit has it, after others changed it.
+    put_back: Vec<Key>,
+}
+
+impl Application {
+    fn held(commit: FetchedCommit, result: ApplicationResult, why: String) -> Self {
+        Self {
+            ended: Ended::Held { commit, result, why },
+            changes: api::Changes::default(),
+            put_back: Vec::new(),
+        }
+    }
+}
+
+impl Term {
+    /// Works on a source that something asked for.
+    pub(super) async fn reconcile(&self, key: Key) -> Next {
+        match self.turn(&key).await {
+            Ok(next) => next,
+            // Somebody else wrote meanwhile: their change is looked at, soon.
+            Err(TurnError::Store(StoreError::Conflict { .. } | StoreError::AlreadyExists(_))) => {
+                self.memories.change(&key, |memory| memory.due = None);
+                Next::Backoff
+            }
+            Err(error) => {
+                tracing::warn!(source = %key, error = %Chain(&error), "cannot reconcile a source now");
+                self.memories.change(&key, |memory| memory.due = None);
+                Next::Backoff
+            }
+        }
+    }
+
+    async fn turn(&self, key: &Key) -> Result<Next, TurnError> {
+        let Some(object) = self
+            .api
+            .store
+            .get(key)
+            .await?
+            .filter(|object| !object.is_deleting())
+        else {
+            self.memories.forget(key);
+            return Ok(Next::Never);
+        };
+        let source = Source::read(object)?;
+        if let Some((why, until)) = source.suspended(Timestamp::now()) {
+            self.memories.forget(key);
+            self.write(&source, Ended::Suspended { why }, Vec::new()).await?;
+            let left = until.and_then(|until| until.duration_since(Timestamp::now()).try_into().ok());
+            return Ok(left.map_or(Next::Never, Next::After));
+        }
+        let memory = self.memories.of(key);
+        let snapshot = match (memory.wake(&source, Instant::now()), memory.snapshot.clone()) {
+            (Wake::Sleep(left), _) => return Ok(Next::After(left)),
+            (Wake::Again, Some(snapshot)) => snapshot,
+            (Wake::Again | Wake::Fetch, snapshot) => match self.fetched(&source, snapshot).await {
+                Ok(snapshot) => snapshot,
+                Err(ended) => {
+                    self.write(&source, ended, Vec::new()).await?;
+                    return Ok(self.sleep(&source, source.retry_interval()));
+                }
+            },
+        };
+        // Before reading what there is: a change from now on is drift again.
+        self.memories.change(key, |memory| memory.drifted = false);
+        let started = Instant::now();
+        let Application {
+            ended,
+            mut changes,
+            put_back,
+        } = self.application(&source, &snapshot, started).await?;
+        let held = matches!(ended, Ended::Held { .. });
+        let ops = std::mem::take(&mut changes.ops);
+        self.write(&source, ended, ops).await?;
+        // What counts for a quota is written; others may go on.
+        drop(changes);
+        self.tell_put_back(&source, &put_back).await?;
+        self.memories
+            .change(key, |memory| memory.snapshot = Some(Arc::clone(&snapshot)));
+        let wait = if held {
+            source.retry_interval()
+        } else {
+            source.interval()
+        };
+        Ok(match memory.wake(&source, Instant::now()) {
+            Wake::Again => Next::After(memory.due.map_or(wait, |due| due.duration_since(Instant::now()))),
+            Wake::Fetch | Wake::Sleep(_) => self.sleep(&source, wait),
+        })
+    }
+
+    /// What the repository holds; what was fetched last, when that is still it.
+    async fn fetched(&self, source: &Source, last: Option<Arc<Snapshot>>) -> Result<Arc<Snapshot>, Ended> {
+        // What is fetched is needed once in a term, also when nothing changed: what was applied may have been changed
+        // while nobody led.
+        let known = last.as_ref().and(source.known());
+        let answer = self.fetcher.fetch(source, known).await;
+        tracing::debug!(source = %source.object.key(), ok = answer.is_ok(), "looked at a repository");
+        match (answer, last) {
+            (Ok(Answer::Fetched(snapshot)), _) => Ok(Arc::new(snapshot)),
+            (Ok(Answer::Unchanged { .. }), Some(last)) => Ok(last),
+            (Ok(Answer::Unchanged { revision }), None) => Err(Ended::Failed {
+                reason: crate::resource::condition::Reason::FetchFailed,
+                why: format!("{revision} has to be fetched again"),
+                transient: true,
+            }),
+            (Err(error), _) => Err(Ended::Failed {
+                reason: error.reason(),
+                why: Chain(&error).to_string(),
+                transient: error.is_transient(),
+            }),
+        }
+    }
+
+    /// The repository is looked at again after about this long; not at the same time as others.
+    fn sleep(&self, source: &Source, wait: std::time::Duration) -> Next {
+        let wait = wait.mul_f64(0.95 + 0.1 * rand::random::<f64>());
+        let seen = (source.object.generation(), source.request().map(str::to_owned));
+        self.memories.change(&source.object.key(), |memory| {
+            memory.due = Some(Instant::now() + wait);
+            memory.seen = Some(seen);
+        });
+        Next::After(wait)
+    }
+
+    /// What a commit comes down to now.
+    async fn application(
+        &self,
+        source: &Source,
+        snapshot: &Snapshot,
+        started: Instant,
+    ) -> Result<Application, TurnError> {
+        let commit = commit(snapshot);
+        let namespace = source.object.namespace();
+        let files: Vec<File> = snapshot
+            .files
+            .iter()
+            .map(|file| File {
+                name: file.path.clone(),
+                bytes: file.content.clone().into_bytes(),
+            })
+            .collect();
+        let declared = match read::read(&files, namespace, &self.claims(source).await?) {
+            Ok(declared) => declared,
+            Err(why) => return Ok(Application::held(commit, ApplicationResult::Refused, why)),
+        };
+        let pruned = match self.pruned(source, &declared, &commit.revision).await? {
+            Ok(pruned) => pruned,
+            Err(guard) => {
+                let short = commit.revision.get(..12).unwrap_or(&commit.revision);
+                let why = format!(
+                    "{guard}; if that is meant: `whoosh reconcile gitsource/{} --allow-prune {short}`",
+                    source.object.name()
+                );
+                return Ok(Application::held(commit, ApplicationResult::Guarded, why));
+            }
+        };
+        let objects: Vec<_> = declared
+            .iter()
+            .map(|(key, located)| (key.clone(), located.value.clone()))
+            .collect();
+        let manager = source.manager();
+        let declaration = Declaration {
+            manager: &manager,
+            namespace,
+            objects: &objects,
+            remove: &pruned.remove,
+        };
+        let changes = match self.api.declare(declaration).await {
+            Ok(changes) => changes,
+            Err(DeclareError::Refused(refused)) => {
+                let why = read::refused(&declared, refused);
+                return Ok(Application::held(commit, ApplicationResult::Refused, why));
+            }
+            Err(DeclareError::Unavailable(error)) => return Err(error.into()),
+            Err(DeclareError::Failed(why)) => return Err(TurnError::Judge(why)),
+        };
+        let again = source.status.applied_revision.as_ref() == Some(&commit.revision);
+        let put_back = match again && source.status.applied_generation == Some(source.object.generation()) {
+            true => changes.ops.iter().filter_map(configured).collect(),
+            false => Vec::new(),
+        };
+        let told = told(&changes, &pruned);
+        let inventory: BTreeSet<Key> = declared
+            .into_iter()
+            .map(|(key, _)| key)
+            .chain(pruned.kept)
+            .collect();
+        let ended = Ended::Applied {
+            inventory: inventory.iter().map(Key::to_string).collect(),
+            changes: (!changes.ops.is_empty() || !again).then(|| Changes {
+                told,
+                duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
+            }),
+            commit,
+        };
+        Ok(Application {
+            ended,
+            changes,
+            put_back,
+        })
+    }
+
+    /// What other sources of the namespace declare, by source.
+    async fn claims(&self, source: &Source) -> Result<BTreeMap<Key, String>, StoreError> {
+        let namespace = Some(source.object.namespace());
+        let mut claims = BTreeMap::new();
+        for object in self.api.store.list(Kind::GitSource, namespace).await?.items {
+            let name = object.name().to_owned();
+            if name == source.object.name() {
+                continue;
+            }
+            if let Ok(other) = Source::read(object) {
+                claims.extend(other.inventory().into_iter().map(|key| (key, name.clone())));
+            }
+        }
+        Ok(claims)
+    }
+
+    async fn pruned(
+        &self,
+        source: &Source,
+        declared: &[Declared],
+        revision: &str,
+    ) -> Result<Result<Pruned, Guard>, StoreError> {
+        let inventory = source.inventory();
+        let declared: BTreeSet<Key> = declared.iter().map(|(key, _)| key.clone()).collect();
+        let mut protected = BTreeSet::new();
+        let mut gone = BTreeSet::new();
+        for key in inventory.difference(&declared) {
+            match self.api.store.get(key).await? {
+                None => drop(gone.insert(key.clone())),
+                Some(object) if stays(&object) => drop(protected.insert(key.clone())),
+                Some(_) => {}
+            }
+        }
+        // What somebody deleted already is nothing that the commit deletes.
+        let inventory = &inventory - &gone;
+        Ok(prune::prune(Question {
+            prune: source.spec.prune,
+            max_prune: source.spec.max_prune,
+            inventory: &inventory,
+            declared: &declared,
+            protected: &protected,
+            revision,
+            allowed: source.allowed(),
+        }))
+    }
+
+    /// Writes what a turn came to, all of it at once, and tells of it; nothing when nothing is new.
+    async fn write(&self, source: &Source, ended: Ended, ops: Vec<Op>) -> Result<(), StoreError> {
+        let round = Round {
+            generation: source.object.generation(),
+            request: source.request(),
+            now: Timestamp::now(),
+        };
+        let next = status::next(&source.status, &ended, round);
+        if next == source.status && ops.is_empty() {
+            return Ok(());
+        }
+        let event = event(source, &next, &ended);
+        let revision = match &ended {
+            Ended::Applied { commit, .. } => format!("apply {}", status::shown(commit)),
+            Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
+        };
+        let mut all = Vec::with_capacity(ops.len() + 1);
+        if let (true, Some(expected)) = (next != source.status, source.object.revision()) {
+            let object =
+                lifecycle::update_status(&source.object, serde_json::to_value(&next).unwrap_or_default());
+            // First, so that whoever follows the log knows whose objects come after it.
+            all.push(Op::Update { object, expected });
+        }
+        all.extend(ops);
+        let batch = Batch {
+            ops: all,
+            actor: format!("{ACTOR}:{}", source.object.name()),
+            reason: revision,
+            epoch: Some(self.epoch),
+        };
+        self.api.store.write_all(batch).await?;
+        match event {
+            Some(event) => self.api.store.record_event(event).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Says of what others changed that it was put back, and who they were.
+    async fn tell_put_back(&self, source: &Source, keys: &[Key]) -> Result<(), StoreError> {
+        for key in keys {
+            let history = self.api.store.history(key).await?;
+            let mut others = history
+                .iter()
+                .rev()
+                .filter(|entry| !entry.actor.starts_with(ACTOR) && entry.reason != "status");
+            let by = others.next().map_or("somebody".to_owned(), |entry| {
+                format!("{} ({})", entry.actor, entry.reason)
+            });
+            let message = format!(
+                "{} was changed by {by} and is as gitsource/{} declares it again",
+                prune::list(std::slice::from_ref(key)),
+                source.object.name()
+            );
+            let event = EventRecord {
+                regarding: key.clone(),
+                uid: history
+                    .last()
+                    .map(|entry| entry.object.uid().to_owned())
+                    .unwrap_or_default(),
+                type_: EventType::Warning,
+                reason: "PutBack".to_owned(),
+                message: message.clone(),
+            };
+            self.api.store.record_event(event).await?;
+            let event = about(source, EventType::Warning, "PutBack", message);
+            self.api.store.record_event(event).await?;
+        }
+        Ok(())
+    }
+}
+
+fn commit(snapshot: &Snapshot) -> FetchedCommit {
+    FetchedCommit {
+        revision: snapshot.revision.clone(),
+        reference: snapshot.reference.clone(),
+        author: snapshot.author.clone(),
+        message: snapshot.message.clone(),
+    }
+}
+
+/// Whether an object says that it stays when it leaves its repository.
+fn stays(object: &Object) -> bool {
+    let annotations = object.metadata.annotations.as_ref();
+    annotations.is_some_and(|all| all.get(PRUNE).is_some_and(|value| value == "disabled"))
+}
+
+fn configured(op: &Op) -> Option<Key> {
+    match op {
+        Op::Create(object) | Op::Update { object, .. } if !object.is_deleting() => Some(object.key()),
+        Op::Create(_) | Op::Update { .. } | Op::Remove { .. } => None,
+    }
+}
+
+/// `2 created, 1 configured, 1 deleted`.
+fn told(changes: &api::Changes, pruned: &Pruned) -> String {
+    let api::Changes {
+        ops: _,
+        created,
+        configured,
+        deleted,
+        ..
+    } = changes;
+    let counts = [
+        (*created, "created"),
+        (*configured, "configured"),
+        (*deleted, "deleted"),
+        (pruned.kept.len(), "kept although they left"),
+        (pruned.left.len(), "no longer declared here"),
+    ];
+    let told: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    match told.is_empty() {
+        true => "nothing changed".to_owned(),
+        false => told.join(", "),
+    }
+}
+
+/// What is worth telling of a turn, besides its status.
+fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<EventRecord> {
+    match ended {
+        Ended::Applied { commit, changes, .. } => {
+            let Changes { told, .. } = changes.as_ref()?;
+            let FetchedCommit { author, message, .. } = commit;
+            let message = format!("{} by {author}, \"{message}\": {told}", status::shown(commit));
+            Some(about(source, EventType::Normal, "RevisionApplied", message))
+        }
+        Ended::Held { .. } | Ended::Failed { .. } if next.message != source.status.message => {
+            let reason = next
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ == "Ready")?;
+            Some(about(
+                source,
+                EventType::Warning,
+                &reason.reason,
+                next.message.clone(),
+            ))
+        }
+        Ended::Suspended { why } if next.message != source.status.message => {
+            Some(about(source, EventType::Normal, "Suspended", why.clone()))
+        }
+        Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => None,
+    }
+}
+
+fn about(source: &Source, type_: EventType, reason: &str, message: String) -> EventRecord {
+    EventRecord {
+        regarding: source.object.key(),
+        uid: source.object.uid().to_owned(),
+        type_,
+        reason: reason.to_owned(),
+        message,
+    }
+}

@@ -1,0 +1,189 @@
+//! What a GitSource says: which repository is kept applied, and what came of it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::Duration;
+
+/// A GitSource is a Git repository of manifests that the operator keeps applied in the source's namespace.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[kube(
+    group = "chorus.services",
+    version = "v1",
+    kind = "GitSource",
+    namespaced,
+    shortname = "gs",
+    category = "chorus",
+    status = "GitSourceStatus",
+    printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision"),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.ready"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".spec.url", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+pub struct GitSourceSpec {
+    /// Where the repository is: `https://…` or `file:///…`. The operator says which it may fetch (`--git-allow`), and asks
+    /// without credentials.
+    pub url: String,
+    /// What is applied. Default: the branch that the repository itself names.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<GitReference>,
+    /// The folder of manifests, from the repository's root. Default: the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Several folders, in place of `path`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub paths: Vec<String>,
+    /// Files that are left out, by patterns as `.gitignore` writes them, from the repository's root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// How often the reference is looked up. Default: `1m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Duration>,
+    /// How soon what failed is tried again. Default: the interval, at most `30s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_interval: Option<Duration>,
+    /// How long a fetch may take. Default: `1m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// Whether objects that left the repository are deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prune: bool,
+    /// The largest share of its objects, in percent, that one commit may have deleted. Default: 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_prune: Option<i64>,
+    /// Whether nothing is fetched and nothing applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+    /// Why it is suspended, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+}
+
+/// What of a repository is applied: one of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GitReference {
+    /// The newest commit of a branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The commit that a tag names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The highest tag that is a version in a range, for example `>=1.2, <2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub semver: Option<String>,
+    /// A commit, by its whole hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// Why a source is suspended, and until when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Suspension {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+/// What became of a source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GitSourceStatus {
+    /// The generation that this status speaks of.
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// What is applied, for people: `main@1a2b3c4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Whether it is ready: `True`, `False` or `Unknown`.
+    #[serde(default)]
+    pub ready: String,
+    /// One line that says how it stands.
+    #[serde(default)]
+    pub message: String,
+    /// The commit that was fetched last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<FetchedCommit>,
+    /// The commit that was to be applied last, whatever came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted_revision: Option<String>,
+    /// The commit whose objects are applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_revision: Option<String>,
+    /// The generation whose spec they were applied by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_generation: Option<i64>,
+    /// The request to reconcile that was answered last (annotation `chorus.services/reconcile-requested-at`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handled_request: Option<String>,
+    /// The objects that the source declares, as `team/default/payments`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub inventory: Vec<String>,
+    /// What was applied or refused, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Application>,
+    /// Ready, Reconciling, Stalled and Suspended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// A commit as it was fetched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchedCommit {
+    /// Its hash.
+    pub revision: String,
+    /// The branch or tag that led to it.
+    pub reference: String,
+    /// Who wrote it.
+    pub author: String,
+    /// The first line of its message.
+    pub message: String,
+}
+
+/// One commit that was applied, or refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    /// The commit.
+    pub revision: String,
+    /// Who wrote it.
+    pub author: String,
+    /// The first line of its message.
+    pub message: String,
+    /// When it was applied.
+    pub time: Time,
+    /// How long that took, in milliseconds.
+    pub duration_ms: i64,
+    /// What came of it.
+    pub result: ApplicationResult,
+    /// What changed, or why nothing did.
+    pub detail: String,
+}
+
+/// What came of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApplicationResult {
+    /// All of it was applied.
+    Applied,
+    /// Something in it is not valid, or not allowed; none of it was applied.
+    Refused,
+    /// It would delete more than it may without a person's word; none of it was applied.
+    Guarded,
+}

@@ -1,0 +1,129 @@
+//! What schemas cannot say of a GitSource.
+
+use std::time::Duration;
+
+use super::super::schema::quoted;
+use super::cause::CauseReason;
+use super::syntax::{self, Checked, check as must};
+use super::view::{Causes, Node};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The length of a commit's whole hash: SHA-1 or SHA-256, in hexadecimal.
+const HASH_LENGTHS: [usize; 2] = [40, 64];
+/// The ways of saying what is applied.
+const REFERENCES: [&str; 4] = ["branch", "tag", "semver", "commit"];
+
+pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
+    causes.text(&spec.field("url"), repository);
+    let reference = spec.field("ref");
+    let said: Vec<Node<'_>> = REFERENCES
+        .iter()
+        .map(|name| reference.field(name))
+        .filter(Node::exists)
+        .collect();
+    if reference.exists() && said.len() != 1 {
+        let message = format!("must say one of {}, got {}", REFERENCES.join(", "), said.len());
+        causes.add(&reference, CauseReason::Invalid, message);
+    }
+    causes.text(&reference.field("branch"), reference_name);
+    causes.text(&reference.field("tag"), reference_name);
+    causes.text(&reference.field("semver"), syntax::line);
+    causes.text(&reference.field("commit"), commit);
+    let (path, paths) = (spec.field("path"), spec.field("paths"));
+    if path.exists() && paths.exists() {
+        let message = "must not stand beside spec.path: name every folder here";
+        causes.add(&paths, CauseReason::Invalid, message);
+    }
+    causes.text(&path, folder);
+    causes.texts(&paths, folder);
+    causes.texts(&spec.field("ignore"), syntax::line);
+    causes.duration(&spec.field("interval"), 5 * SECOND, DAY);
+    causes.duration(&spec.field("retryInterval"), SECOND, DAY);
+    causes.duration(&spec.field("timeout"), SECOND, HOUR);
+    let suspension = spec.field("suspension");
+    causes.text(&suspension.field("reason"), syntax::line);
+    causes.text(&suspension.field("by"), syntax::line);
+}
+
+/// Where a repository is. Credentials have no place in it: what is declared is shown to everybody who may look.
+fn repository(text: &str) -> Checked {
+    must(
+        !text.contains(|c: char| c.is_whitespace() || c.is_control()),
+        || format!("must not hold spaces or control characters, got {}", quoted(text)),
+    )?;
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let scp = text.split_once(':').filter(|(host, path)| {
+            !path.is_empty() && !host.contains('/') && host.split('@').all(|part| !part.is_empty())
+        });
+        return must(scp.is_some() && !text.starts_with('-'), || {
+            format!(
+                "must be like \"https://git.example/acme/fleet.git\" or \"git@git.example:acme/fleet.git\", got {}",
+                quoted(text)
+            )
+        });
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (user, host) = authority
+        .rsplit_once('@')
+        .map_or((None, authority), |(user, host)| (Some(user), host));
+    match scheme {
+        "file" => must(authority.is_empty() && rest.len() > 1, || {
+            format!(
+                "must name an absolute path, as in \"file:///srv/git/fleet.git\", got {}",
+                quoted(text)
+            )
+        }),
+        "https" | "http" | "git" | "ssh" => {
+            let secret = user.is_some_and(|user| user.contains(':') || scheme != "ssh");
+            must(!secret, || {
+                "must not hold a user or a password: everybody who may read the object would see them"
+                    .to_owned()
+            })?;
+            must(!host.is_empty() && !host.starts_with('-'), || {
+                format!("must name a host, got {}", quoted(text))
+            })
+        }
+        _ => Err(format!(
+            "must begin with https://, ssh:// or file://, got {}",
+            quoted(text)
+        )),
+    }
+}
+
+/// A branch or tag, by git's own rules as far as they keep it in its place.
+fn reference_name(text: &str) -> Checked {
+    let parts = || text.split('/');
+    let clean = !text.contains(|c: char| c.is_control() || " ~^:?*[\\".contains(c))
+        && !text.contains("..")
+        && !text.contains("@{")
+        && parts().all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
+        && !text.ends_with('.')
+        && !text.starts_with('-');
+    must(clean, || {
+        format!(
+            "must be a name like \"main\" or \"release/1.2\", got {}",
+            quoted(text)
+        )
+    })
+}
+
+fn commit(text: &str) -> Checked {
+    let hash = HASH_LENGTHS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    must(hash, || {
+        format!("must be the commit's whole hash, got {}", quoted(text))
+    })
+}
+
+/// A folder below the repository's root.
+fn folder(text: &str) -> Checked {
+    let leaves = text.starts_with('/') || text.split('/').any(|part| part == "..");
+    let odd = text.is_empty() || text.contains(|c: char| c.is_control() || c == '\\');
+    must(!leaves && !odd, || {
+        format!(
+            "must be a folder below the repository's root, as in \"./prod\", got {}",
+            quoted(text)
+        )
+    })
+}

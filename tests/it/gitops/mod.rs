@@ -1,0 +1,326 @@
+//! Repositories that the operator keeps applied, from a commit to the objects and back.
+
+mod stage;
+
+use serde_json::json;
+
+use stage::{Stage, git, team};
+
+#[tokio::test]
+async fn what_is_committed_is_applied_and_what_is_removed_goes() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    for name in ["a", "b", "c", "d"] {
+        repository.write(&format!("prod/{name}.yaml"), &team(name));
+    }
+    repository.write("prod/README.md", "no manifest");
+    repository.write("elsewhere/e.yaml", &team("e"));
+    let first = repository.push("Four teams");
+    stage.source(json!({})).await;
+    let status = stage.until_message("is applied: 4 objects").await;
+    assert_eq!(stage.teams().await, ["a", "b", "c", "d"]);
+    assert_eq!(status["appliedRevision"], first.as_str());
+    assert_eq!(status["revision"], format!("main@{}", &first[..7]));
+    assert_eq!(status["history"][0]["detail"], "4 created");
+    assert_eq!(status["history"][0]["author"], "Ada <ada@example.org>");
+
+    repository.remove("prod/d.yaml");
+    repository.write("prod/a.yaml", &team("a").replace("worker", "coordinator"));
+    let second = repository.push("One less");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(
+        said,
+        format!("gitsource/fleet: main@{} is applied: 3 objects\n", &second[..7])
+    );
+    stage.until_teams(&["a", "b", "c"]).await;
+    let status = stage.status().await;
+    assert_eq!(status["history"][0]["detail"], "1 configured, 1 deleted");
+    let team = stage.operator.get(&["team/a"]).await;
+    assert_eq!(team["spec"]["roles"][0]["name"], "coordinator");
+    assert_eq!(
+        team["metadata"]["managedFields"].as_array().map(Vec::len),
+        None,
+        "they are not shown"
+    );
+    let events = stage.events("gitsource/fleet").await;
+    assert!(
+        events.contains("\"One less\": 1 configured, 1 deleted"),
+        "{events}"
+    );
+    let history = stage.operator.whoosh(&["history", "team/a"]).await.ok();
+    assert!(history.contains("system:whoosh:gitops:fleet"), "{history}");
+}
+
+#[tokio::test]
+async fn a_look_that_finds_nothing_new_writes_nothing() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    stage.source(json!({"interval": "5s"})).await;
+    stage.until_message("is applied").await;
+    let revision = |source: serde_json::Value| source["metadata"]["resourceVersion"].clone();
+    let before = revision(stage.operator.get(&["gitsource/fleet"]).await);
+    // The next look is one that somebody asks for: what it wrote is the answer to that, and nothing else.
+    let looks = || async {
+        let metrics = stage.operator.log();
+        metrics.matches("looked at a repository").count()
+    };
+    let seen = looks().await;
+    crate::harness::eventually::eventually(
+        std::time::Duration::from_secs(30),
+        "two more looks",
+        async || {
+            let now = looks().await;
+            if now >= seen + 2 {
+                Ok(())
+            } else {
+                Err(format!("{now} looks"))
+            }
+        },
+    )
+    .await;
+    assert_eq!(revision(stage.operator.get(&["gitsource/fleet"]).await), before);
+}
+
+#[tokio::test]
+async fn a_commit_with_one_bad_object_changes_nothing_and_says_where() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    repository.write("prod/a.yaml", &team("a"));
+    repository.write("prod/b.yaml", &team("b"));
+    let good = repository.push("Two teams");
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 2 objects").await;
+
+    repository.write("prod/a.yaml", &team("a").replace("worker", "coordinator"));
+    repository.write("prod/b.yaml", &team("b").replace("roles", "rolls"));
+    repository.write("prod/c.yaml", "a: [1\n");
+    repository.push("A mistake");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains(&format!("(main@{} stays applied)", &good[..7])),
+        "{said}"
+    );
+    assert!(said.contains("prod/c.yaml:"), "{said}");
+    let team_a = stage.operator.get(&["team/a"]).await;
+    assert_eq!(
+        team_a["spec"]["roles"][0]["name"], "worker",
+        "nothing of it is applied"
+    );
+
+    repository.remove("prod/c.yaml");
+    repository.push("Half of it mended");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("prod/b.yaml:8 (document 1, team/b): spec.rolls"),
+        "{said}"
+    );
+    let why = stage.operator.whoosh(&["why", "gitsource/fleet"]).await.ok();
+    assert!(
+        why.contains("Stalled (RevisionRefused)") && why.contains("spec.rolls"),
+        "{why}"
+    );
+
+    repository.write("prod/b.yaml", &team("b"));
+    let mended = repository.push("Mended");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!((code, said.contains(&mended[..7])), (0, true), "{said}");
+    let team_a = stage.operator.get(&["team/a"]).await;
+    assert_eq!(team_a["spec"]["roles"][0]["name"], "coordinator");
+    let status = stage.status().await;
+    let results: Vec<&str> = status["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|application| application["result"].as_str().unwrap())
+        .collect();
+    assert_eq!(results, ["Applied", "Refused", "Refused", "Applied"]);
+}
+
+#[tokio::test]
+async fn a_commit_that_removes_too_much_waits_for_a_word_that_names_it() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    for name in ["a", "b", "c", "d"] {
+        repository.write(&format!("prod/{name}.yaml"), &team(name));
+    }
+    repository.push("Four teams");
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 4 objects").await;
+
+    repository.remove("prod/c.yaml");
+    repository.remove("prod/d.yaml");
+    let half = repository.push("Half of them");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("2 of the 4 objects of this source would be deleted (team/c, team/d)"),
+        "{said}"
+    );
+    assert!(said.contains(&format!("--allow-prune {}", &half[..12])), "{said}");
+    assert_eq!(stage.teams().await.len(), 4);
+    let (code, said) = stage.reconcile(&["--allow-prune", "0123456789ab"]).await;
+    assert_eq!(code, 1, "a word for another commit: {said}");
+    let (code, said) = stage.reconcile(&["--allow-prune", &half[..12]]).await;
+    assert_eq!(code, 0, "{said}");
+    stage.until_teams(&["a", "b"]).await;
+
+    repository.remove("prod/a.yaml");
+    repository.remove("prod/b.yaml");
+    repository.write("prod/README.md", "nothing is left");
+    repository.push("None");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("declares nothing, and all 2 objects"), "{said}");
+    stage.until_teams(&["a", "b"]).await;
+}
+
+#[tokio::test]
+async fn what_says_that_it_stays_is_kept_and_remembered() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    for name in ["a", "b", "c", "d"] {
+        repository.write(&format!("prod/{name}.yaml"), &team(name));
+    }
+    let kept = team("kept").replace(
+        "  name: kept\n",
+        "  name: kept\n  annotations: {chorus.services/prune: disabled}\n",
+    );
+    repository.write("prod/kept.yaml", &kept);
+    repository.push("Five teams");
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 5 objects").await;
+    repository.remove("prod/kept.yaml");
+    repository.push("Without it");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(stage.teams().await, ["a", "b", "c", "d", "kept"]);
+    let status = stage.status().await;
+    assert_eq!(status["history"][0]["detail"], "1 kept although they left");
+    assert_eq!(status["inventory"].as_array().map(Vec::len), Some(5));
+}
+
+#[tokio::test]
+async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    stage.source(json!({})).await;
+    stage.until_message("is applied").await;
+    // A field that the repository does not set is theirs who set it.
+    stage
+        .operator
+        .whoosh(&["label", "team/a", "owner=ada"])
+        .await
+        .ok();
+    let patch = json!({"spec": {"defaults": {"image": "other:dev"}, "project": "acme/a"}});
+    stage
+        .operator
+        .whoosh(&["patch", "team/a", "--type", "merge", "-p", &patch.to_string()])
+        .await
+        .ok();
+    let team = crate::harness::eventually::eventually(
+        std::time::Duration::from_secs(30),
+        "the image is put back",
+        async || {
+            let team = stage.operator.get(&["team/a"]).await;
+            match team["spec"]["defaults"]["image"] == "chorus-agent:dev" {
+                true => Ok(team),
+                false => Err(team["spec"].to_string()),
+            }
+        },
+    )
+    .await;
+    assert_eq!(team["spec"]["project"], "acme/a");
+    assert_eq!(team["metadata"]["labels"]["owner"], "ada");
+    let told = crate::harness::eventually::eventually(
+        std::time::Duration::from_secs(30),
+        "it is told",
+        async || {
+            let told = stage.events("team/a").await;
+            if told.contains("PutBack") {
+                Ok(told)
+            } else {
+                Err(told)
+            }
+        },
+    )
+    .await;
+    assert!(told.contains("was changed by unix:uid="), "{told}");
+    assert!(told.contains("as gitsource/fleet declares it again"), "{told}");
+
+    stage.operator.whoosh(&["delete", "team/a"]).await.ok();
+    stage.until_teams(&["a"]).await;
+}
+
+#[tokio::test]
+async fn a_source_may_do_no_more_than_somebody_who_edits_its_namespace() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    let policy = "apiVersion: chorus.services/v1\nkind: Policy\nmetadata:\n  name: mine\nspec:\n  allow:\n    \
+                  dockerSocket: true\n";
+    repository.write("prod/policy.yaml", policy);
+    repository.write(
+        "prod/other.yaml",
+        &team("a").replace("  name: a\n", "  name: a\n  namespace: other\n"),
+    );
+    repository.push("Too much");
+    stage.source(json!({})).await;
+    let status = stage.until_message("is not applied").await;
+    let message = status["message"].as_str().unwrap();
+    assert!(
+        message.contains("a Policy is not for a source to declare"),
+        "{message}"
+    );
+    assert!(
+        message.contains("a source declares objects of its own namespace"),
+        "{message}"
+    );
+
+    let elsewhere = json!({"url": "file:///etc/fleet.git"});
+    stage.source(elsewhere).await;
+    let status = stage.until_message("may not fetch").await;
+    assert_eq!(status["conditions"][2]["status"], "True", "{status}");
+}
+
+#[tokio::test]
+async fn a_suspended_source_leaves_everything_as_it_is() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    stage.source(json!({})).await;
+    stage.until_message("is applied").await;
+    stage
+        .source(json!({"suspend": true, "suspension": {"by": "ada", "reason": "audit"}}))
+        .await;
+    stage.until_message("suspended by ada: audit").await;
+    stage.repository.write("prod/b.yaml", &team("b"));
+    stage.repository.push("Another");
+    let (_, said) = stage.reconcile(&[]).await;
+    assert!(said.contains("suspended by ada"), "{said}");
+    assert_eq!(stage.teams().await, ["a"]);
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 2 objects").await;
+}
+
+#[tokio::test]
+async fn what_a_repository_must_not_hold_is_refused_with_its_place() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    let clone = stage.folder().join("clone");
+    std::os::unix::fs::symlink("/etc/passwd", clone.join("prod/link.yaml")).unwrap();
+    stage.repository.push("A link");
+    stage.source(json!({})).await;
+    let status = stage
+        .until_message("\"prod/link.yaml\" is not read: it is a symbolic link")
+        .await;
+    assert_eq!(status["ready"], "False");
+    assert!(stage.teams().await.is_empty());
+    git(&clone, &["rm", "--quiet", "prod/link.yaml"]);
+    stage.repository.push("Without it");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+}

@@ -1,0 +1,5 @@
+//! Git repositories, and servers that serve them over HTTP and by Git's own protocol, well or badly.
+
+pub(crate) mod bridge;
+pub(crate) mod daemon;
+pub(crate) mod repository;
