@@ -1,13 +1,17 @@
 //! What the operator costs while nothing happens.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::figures::{Figures, Reference};
 use crate::harness::operator::Operator;
 
 /// Long enough for two full lists.
 const WATCHED: Duration = Duration::from_secs(65);
+/// Longer than any operator takes that comes to rest at all.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// Between two looks at its metrics.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Measures the operator of the running fleet.
 pub(crate) async fn measure(operator: &Operator, figures: &mut Figures) {
@@ -61,4 +65,23 @@ pub(crate) fn processor_seconds(pid: u32) -> f64 {
         stat.split(' ').next()?.parse::<f64>().ok()
     });
     spent.sum::<f64>() / 1e9
+}
+
+/// Waits until every one of so many teams had its turn, and none waits for one.
+pub(crate) async fn until_nothing_to_do(operator: &Operator, teams: usize) {
+    let start = Instant::now();
+    while !has_nothing_to_do(&operator.metrics().await, teams) {
+        assert!(start.elapsed() < PATIENCE, "the operator does not come to rest");
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// Whether every team had its turn, and none waits for one.
+fn has_nothing_to_do(metrics: &str, teams: usize) -> bool {
+    let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+    let sum = |name: &str| -> f64 {
+        let lines = metrics.lines().filter(|line| line.starts_with(name));
+        lines.filter_map(value).sum()
+    };
+    sum(r#"whoosh_reconciles_total{kind="team""#) >= teams as f64 && sum("whoosh_queue_depth ") == 0.0
 }

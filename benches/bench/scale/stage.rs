@@ -1,6 +1,6 @@
 //! An operator between a Postgres that counts statements and a simulated engine that counts requests.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::cost::Cost;
 use super::engine::SimulatedEngine;
 use crate::harness::operator::Operator;
 use crate::harness::postgres::{Database, Postgres};
-use crate::idle::processor_seconds;
+use crate::idle::{self, processor_seconds};
 
 /// Nothing that is awaited takes this long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(900);
@@ -88,11 +88,7 @@ impl Stage {
 
     /// Waits until every team had its turn, and none waits for one.
     pub(super) async fn until_nothing_to_do(&self) {
-        let start = Instant::now();
-        while !has_nothing_to_do(&self.operator.metrics().await, self.teams) {
-            assert!(start.elapsed() < PATIENCE, "the operator does not come to rest");
-            tokio::time::sleep(TICK).await;
-        }
+        idle::until_nothing_to_do(&self.operator, self.teams).await;
     }
 
     /// How many teams are ready.
@@ -103,16 +99,6 @@ impl Stage {
         );
         counted.await.unwrap().parse().unwrap()
     }
-}
-
-/// Whether every team had its turn, and none waits for one.
-fn has_nothing_to_do(metrics: &str, teams: usize) -> bool {
-    let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-    let sum = |name: &str| -> f64 {
-        let lines = metrics.lines().filter(|line| line.starts_with(name));
-        lines.filter_map(value).sum()
-    };
-    sum(r#"whoosh_reconciles_total{kind="team""#) >= teams as f64 && sum("whoosh_queue_depth ") == 0.0
 }
 
 async fn counting_postgres() -> (Postgres, Database) {
