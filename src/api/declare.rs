@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::admission::{Intent, admit, admit_new, validated};
+use super::admission::{Intent, admit, admit_new};
 use super::quota::{self, Turn};
 use super::state::Api;
 use super::status::ApiError;
 use crate::resource::lifecycle::{self, Deletion, Propagation};
 use crate::resource::managed::{self, Applied, Manager};
-use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
 
@@ -50,9 +50,6 @@ pub enum DeclareError {
     /// It cannot be judged now.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
-    /// It cannot be judged now.
-    #[error("{0}")]
-    Failed(String),
 }
 
 /// One object on its way.
@@ -78,17 +75,20 @@ impl Api {
         for (key, config) in objects {
             steps.push(self.step(key, config, &manager).await?);
         }
-        let beside = shapers(objects, &steps);
+        let beside = shapers(&steps);
         let (mut changes, mut refused) = (Changes::default(), Vec::new());
         for (place, ((key, _), step)) in objects.iter().zip(steps).enumerate() {
-            match self.judged(key, step, &beside).await {
+            let judged = match step {
+                Ok(step) => self.judged(key, step, &beside).await,
+                Err(error) => Err(error),
+            };
+            match judged {
                 Ok(None) => {}
-                Ok(Some(Op::Create(object))) => {
-                    changes.created += 1;
-                    changes.ops.push(Op::Create(object));
-                }
                 Ok(Some(op)) => {
-                    changes.configured += 1;
+                    match &op {
+                        Op::Create(_) => changes.created += 1,
+                        Op::Update { .. } | Op::Remove { .. } => changes.configured += 1,
+                    }
                     changes.ops.push(op);
                 }
                 Err(error) => refused.push((place, causes(error)?)),
@@ -113,12 +113,17 @@ impl Api {
         }
     }
 
-    async fn step(&self, key: &Key, config: &Value, manager: &Manager) -> Result<Step, DeclareError> {
+    async fn step(
+        &self,
+        key: &Key,
+        config: &Value,
+        manager: &Manager,
+    ) -> Result<Result<Step, ApiError>, StoreError> {
         let old = self.store.get(key).await?;
         let applied = managed::apply(old.as_ref(), config, key.kind, manager, true, Timestamp::now());
         // By force, nothing is contested.
-        let applied = applied.map_err(|by| DeclareError::Failed(format!("{key} is contested: {by:?}")))?;
-        Ok(Step { old, applied })
+        let by_force = |by| ApiError::Contested { key: key.clone(), by };
+        Ok(applied.map(|applied| Step { old, applied }).map_err(by_force))
     }
 
     /// The write that an object takes, if it takes one.
@@ -127,6 +132,10 @@ impl Api {
             old,
             applied: Applied { object: raw, owners },
         } = step;
+        // What is about to go is made anew once it is gone.
+        if old.as_ref().is_some_and(Object::is_deleting) {
+            return Ok(None);
+        }
         let Some(old) = old else {
             let mut object = admit_new(self, &raw, key.kind, &key.namespace, Intent::Together(beside))
                 .await?
@@ -144,16 +153,12 @@ impl Api {
 }
 
 /// The templates and Policies that change: the others are judged as if these were stored.
-fn shapers(objects: &[(Key, Value)], steps: &[Step]) -> Vec<Object> {
-    let shaping = objects
-        .iter()
-        .zip(steps)
-        .filter(|((key, _), _)| key.kind.shapes_owners());
-    // What is not valid by itself is told when its own turn comes.
-    let read = shaping.filter_map(|((key, _), step)| {
-        let object = validated(&step.applied.object, key.kind).ok()?;
+fn shapers(steps: &[Result<Step, ApiError>]) -> Vec<Object> {
+    let read = steps.iter().flatten().filter_map(|step| {
+        // What is not valid by itself is told when its own turn comes.
+        let object = validate::object(&step.applied.object).ok()?;
         let same = step.old.as_ref().is_some_and(|old| old.spec == object.spec);
-        (!same).then_some(object)
+        (object.kind.shapes_owners() && !same).then_some(object)
     });
     read.collect()
 }
@@ -182,11 +187,14 @@ fn removal(old: Object) -> Option<Op> {
     }
 }
 
-/// What is wrong with an object, if that is what the error says.
+/// What is wrong with an object.
+///
+/// # Errors
+/// When that cannot be told now.
 fn causes(error: ApiError) -> Result<Vec<Cause>, DeclareError> {
     match error {
         ApiError::Invalid { causes, .. } => Ok(causes),
-        ApiError::BadRequest(message) => Ok(vec![Cause::new("", CauseReason::Invalid, message)]),
-        other => Err(DeclareError::Failed(other.to_string())),
+        ApiError::Unavailable { .. } => Err(DeclareError::Unavailable(StoreError::Timeout)),
+        other => Ok(vec![Cause::new("", CauseReason::Invalid, other.to_string())]),
     }
 }

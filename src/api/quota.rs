@@ -4,6 +4,7 @@
 //! do not pass together. Several operators on one database know nothing of one another's turns: what each of them lets
 //! pass last may be too much together. Nobody is refused what makes nothing more, so that it can be made less again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -68,16 +69,23 @@ pub(super) async fn together(
     written: &[&Object],
     gone: &[Key],
 ) -> Result<(Option<Turn>, Vec<Cause>), StoreError> {
-    let mut shelf = Shelf::read(api, Some(namespace)).await?;
-    let rules = shelf.rules(namespace);
-    if !rules.has_quota() {
+    if !Shelf::read(api, Some(namespace))
+        .await?
+        .rules(namespace)
+        .has_quota()
+    {
         return Ok((None, Vec::new()));
     }
     let turn = api.quotas.next().await;
+    // Others may have had their turns since.
+    let mut shelf = Shelf::read(api, Some(namespace)).await?;
+    let rules = shelf.rules(namespace);
     let owners = lowering::owners(api, Some(namespace)).await?;
     let before = shelf.usage(&owners);
     written.iter().for_each(|object| shelf.put(object));
-    let is_replaced = |key: &Key| gone.contains(key) || written.iter().any(|object| object.key() == *key);
+    let mut replaced: BTreeSet<Key> = gone.iter().cloned().collect();
+    replaced.extend(written.iter().map(|object| object.key()));
+    let is_replaced = |key: &Key| replaced.contains(key);
     let kept = owners.iter().filter(|owner| !is_replaced(&owner.key()));
     let new = written.iter().copied().filter(|object| object.kind.owns_agents());
     let after = shelf.usage(kept.chain(new));

@@ -8,6 +8,9 @@ use crate::git::{self, Answer, GitError, Limits, Reference, Request};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::GitReference;
 
+/// Bytes of all manifests of a commit: they are read by one process for everybody.
+const MANIFESTS_MAX: u64 = 4 << 20;
+
 /// Fetches repositories, each in a process of its own.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
@@ -35,7 +38,19 @@ impl UrlPattern {
     fn matches(&self, url: &str) -> bool {
         // A detour in the path would lead out of what is allowed.
         let detour = url.contains("..") || url.contains('%') || url.contains('\\');
-        !detour && glob(&self.0, url)
+        let ((host_pattern, path_pattern), (host, path)) = (parts(&self.0), parts(url));
+        // A pattern that says nothing of the path says nothing against any.
+        let path_fits = path_pattern.is_none_or(|pattern| glob(pattern, path.unwrap_or_default()));
+        !detour && glob(host_pattern, host) && path_fits
+    }
+}
+
+/// The address of a server, and the path there: what stands for a host's name stands for none of its path.
+fn parts(url: &str) -> (&str, Option<&str>) {
+    let host = url.find("://").map_or(0, |at| at + "://".len());
+    match url[host..].find('/') {
+        Some(at) => (&url[..host + at], Some(&url[host + at..])),
+        None => (url, None),
     }
 }
 
@@ -106,7 +121,10 @@ impl Fetcher {
             ignore: source.spec.ignore.clone(),
             cache: self.cache.clone(),
             known: known.map(str::to_owned),
-            limits: Limits::default(),
+            limits: Limits {
+                total: MANIFESTS_MAX,
+                ..Limits::default()
+            },
             credentials: None,
             ca: None,
         };
@@ -183,9 +201,25 @@ mod tests {
                 "https://git.example/acme/%2e%2e/evil.git",
                 false,
             ),
+            (
+                "https://*.example/acme/*",
+                "https://git.example/acme/fleet.git",
+                true,
+            ),
+            (
+                "https://*.example/acme/*",
+                "https://evil.test/.example/acme/fleet.git",
+                false,
+            ),
             ("file:///srv/git/*.git", "file:///srv/git/fleet.git", true),
             ("file:///srv/git/*.git", "file:///srv/git/fleet", false),
-            ("*", "ssh://git@git.example/fleet.git", true),
+            ("file://*", "file:///srv/git/fleet.git", true),
+            ("http://127.0.0.1:*", "http://127.0.0.1:3000/fleet.git", true),
+            (
+                "http://127.0.0.1:*",
+                "http://127.0.0.1.evil.test/fleet.git",
+                false,
+            ),
             ("", "https://git.example/fleet.git", false),
         ] {
             let pattern: UrlPattern = pattern.parse().unwrap();

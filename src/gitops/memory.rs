@@ -1,13 +1,12 @@
 //! What one term of the leader remembers of a source between its turns.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::source::Source;
-use crate::git::Snapshot;
 use crate::resource::Key;
 
 /// What is remembered of a source.
@@ -17,19 +16,17 @@ pub(super) struct Memory {
     pub(super) due: Option<Instant>,
     /// The generation and the request that were looked at last.
     pub(super) seen: Option<(i64, Option<String>)>,
-    /// What was fetched last.
-    pub(super) snapshot: Option<Arc<Snapshot>>,
-    /// Whether something that the source declares was changed by others.
+    /// Whether something that the source declares was changed by others since it was looked at.
     pub(super) drifted: bool,
+    /// Whether all of a commit was applied in this term: what others did while nobody led was not seen.
+    pub(super) is_applied: bool,
 }
 
 /// What a turn is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wake {
-    /// The repository is due.
+    /// The repository is looked at.
     Fetch,
-    /// What was fetched last is applied again.
-    Again,
     /// Nothing, for so long.
     Sleep(Duration),
 }
@@ -38,12 +35,12 @@ impl Memory {
     /// What a turn at `now` is for.
     pub(super) fn wake(&self, source: &Source, now: Instant) -> Wake {
         let seen = (source.object.generation(), source.request().map(str::to_owned));
-        let Some(due) = self.due.filter(|_| self.seen.as_ref() == Some(&seen)) else {
+        let is_seen = self.seen.as_ref() == Some(&seen) && !self.drifted;
+        let Some(due) = self.due.filter(|_| is_seen) else {
             return Wake::Fetch;
         };
         match due.checked_duration_since(now).filter(|left| !left.is_zero()) {
             None => Wake::Fetch,
-            Some(_) if self.drifted && self.snapshot.is_some() => Wake::Again,
             Some(left) => Wake::Sleep(left),
         }
     }
@@ -93,8 +90,8 @@ mod tests {
         let memory = Memory {
             due: Some(now + minute),
             seen: Some((1, None)),
-            snapshot: None,
             drifted: false,
+            is_applied: true,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);
         assert_eq!(memory.wake(&source, now), Wake::Sleep(minute));
@@ -108,10 +105,6 @@ mod tests {
             drifted: true,
             ..memory
         };
-        assert_eq!(
-            drifted.wake(&source, now),
-            Wake::Sleep(minute),
-            "nothing is there to apply"
-        );
+        assert_eq!(drifted.wake(&source, now), Wake::Fetch);
     }
 }

@@ -1,17 +1,20 @@
 //! From a commit's files to what they declare, or every problem with its place. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::resource::access::{Deed, Grant, Role};
+use super::source::may_declare;
 use crate::resource::manifest::{self, Located, Problem, Source as File};
-use crate::resource::object::GROUP;
 use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
 
 /// How many problems a message tells.
 const PROBLEMS: usize = 8;
+/// How many values all files of a commit may hold, aliases expanded.
+const VALUES: usize = 1_000_000;
+/// How many objects a commit may declare: they are written at once, while others wait.
+const OBJECTS: usize = 2_000;
 /// The longest line of a problem, in characters.
 const LINE: usize = 400;
 
@@ -33,7 +36,19 @@ pub(super) fn read(
         .filter(|file| says_something(file))
         .cloned()
         .collect();
+    // Each file has its limits; so have all of them, which one process reads for everybody.
+    if manifest::values(&files) > VALUES {
+        return Err(format!(
+            "its files hold more than {VALUES} values, aliases expanded"
+        ));
+    }
     let objects = manifest::load_parts(&files, namespace).map_err(|problems| told(&problems.all))?;
+    if objects.len() > OBJECTS {
+        let count = objects.len();
+        return Err(format!(
+            "it declares {count} objects, and one source may declare {OBJECTS}"
+        ));
+    }
     let mut declared: Vec<Declared> = objects
         .into_iter()
         .filter_map(|located| Some((key(&located.value)?, located)))
@@ -81,40 +96,15 @@ fn key(object: &Value) -> Option<Key> {
     ))
 }
 
-/// Why a source may not declare an object: it does what somebody with the role `edit` in its namespace could do.
+/// Why a source may not declare an object.
 fn refusal(key: &Key, namespace: &str, others: &BTreeMap<Key, String>) -> Option<Cause> {
-    let deed = Deed {
-        verb: "patch".to_owned(),
-        group: GROUP.to_owned(),
-        resource: key.kind.plural().to_owned(),
-        namespace: Some(key.namespace.clone()),
-        name: key.name.clone(),
-        ..Deed::default()
-    };
-    let grant = Grant {
-        role: Role::Edit,
-        namespaces: Some(BTreeSet::from([namespace.to_owned()])),
-    };
-    let forbidden = |field: &str, message: String| Some(Cause::new(field, CauseReason::Forbidden, message));
-    if key.namespace != namespace {
-        let message = format!(
-            "is \"{}\", and a source declares objects of its own namespace, \"{namespace}\"",
-            key.namespace
-        );
-        return forbidden("metadata.namespace", message);
-    }
-    if !grant.allows(&deed) || !key.kind.is_stored() {
-        let message = format!(
-            "{} is not for a source to declare: apply it yourself",
-            key.kind.with_article()
-        );
-        return forbidden("kind", message);
+    let forbidden = |field: &str, message: String| Cause::new(field, CauseReason::Forbidden, message);
+    if let Err((field, message)) = may_declare(namespace, key) {
+        return Some(forbidden(field, message));
     }
     let other = others.get(key)?;
-    forbidden(
-        "metadata.name",
-        format!("is declared by gitsource/{other} already: leave it to one of the two"),
-    )
+    let message = format!("is declared by gitsource/{other} already: leave it to one of the two");
+    Some(forbidden("metadata.name", message))
 }
 
 fn told(problems: &[Problem]) -> String {
@@ -182,6 +172,11 @@ mod tests {
                 "a.yaml:1 (document 1, policy/a): kind: a Policy is not for a source to declare: apply it yourself",
             ),
             (
+                "GitSource",
+                "name: fleet",
+                "a.yaml:1 (document 1, gitsource/fleet): kind: a GitSource is not for a source to declare: apply it yourself",
+            ),
+            (
                 "Team",
                 "name: taken",
                 "a.yaml:1 (document 1, team/taken): metadata.name: is declared by gitsource/other already: leave it to one \
@@ -200,6 +195,23 @@ mod tests {
     fn read_one(text: &str) -> String {
         let others = BTreeMap::from([(Key::new(Kind::Team, "prod", "taken"), "other".to_owned())]);
         read(&[file("a.yaml", text)], "prod", &others).unwrap_err()
+    }
+
+    #[test]
+    fn a_commit_is_small_enough_for_one_process_and_one_write() {
+        let one = |number| format!("---\n{}", object("Team", &format!("name: t{number}")));
+        let many: String = (0..=OBJECTS).map(one).collect();
+        let expected = format!(
+            "it declares {} objects, and one source may declare {OBJECTS}",
+            OBJECTS + 1
+        );
+        assert_eq!(read_one(&many), expected);
+        let bomb = format!("a: &a [{}]\nb: [{}]\n", "x,".repeat(1_000), "*a,".repeat(900));
+        let bombs: Vec<File> = (0..2)
+            .map(|number| file(&format!("{number}.yaml"), &bomb))
+            .collect();
+        let refused = read(&bombs, "prod", &BTreeMap::new()).unwrap_err();
+        assert!(refused.contains("more than 1000000 values"), "{refused}");
     }
 
     #[test]

@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::status::Ended;
+use crate::resource::access::{Deed, Grant, Role};
+use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
 use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
+use crate::resource::object::GROUP;
 use crate::resource::{Key, Kind, Object};
 
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -87,11 +91,26 @@ impl Source {
 
     /// The objects that it declared when it was applied last.
     pub(super) fn inventory(&self) -> BTreeSet<Key> {
-        self.status
-            .inventory
-            .iter()
-            .filter_map(|text| key(text))
+        let told = self.status.inventory.iter().filter_map(|text| key(text));
+        // Others may write a status: what is not a source's to declare is not its to delete.
+        told.filter(|key| may_declare(self.object.namespace(), key).is_ok())
             .collect()
+    }
+
+    /// How a turn ends that found nothing new.
+    pub(super) fn as_before(&self) -> Ended {
+        match &self.status.fetched {
+            Some(commit) => Ended::Applied {
+                commit: commit.clone(),
+                inventory: self.status.inventory.clone(),
+                changes: None,
+            },
+            None => Ended::Failed {
+                reason: Reason::FetchFailed,
+                why: "what was fetched is not known any more".to_owned(),
+                transient: true,
+            },
+        }
     }
 
     /// Why nothing is done, and until when, if that is so.
@@ -122,6 +141,43 @@ impl Source {
         known.filter(|_| {
             by_this && status.ready == "True" && status.attempted_revision == status.applied_revision
         })
+    }
+}
+
+/// Whether a source of `namespace` may declare an object, and so delete it: it does what somebody with the role `edit` there
+/// could do, and declares no sources, which would decide on themselves.
+///
+/// # Errors
+/// The field that says otherwise, and why.
+pub(super) fn may_declare(namespace: &str, key: &Key) -> Result<(), (&'static str, String)> {
+    if key.namespace != namespace {
+        let message = format!(
+            "is \"{}\", and a source declares objects of its own namespace, \"{namespace}\"",
+            key.namespace
+        );
+        return Err(("metadata.namespace", message));
+    }
+    let deed = Deed {
+        verb: "patch".to_owned(),
+        group: GROUP.to_owned(),
+        resource: key.kind.plural().to_owned(),
+        namespace: Some(key.namespace.clone()),
+        name: key.name.clone(),
+        ..Deed::default()
+    };
+    let grant = Grant {
+        role: Role::Edit,
+        namespaces: Some(BTreeSet::from([namespace.to_owned()])),
+    };
+    match grant.allows(&deed) && key.kind.is_stored() && key.kind != Kind::GitSource {
+        true => Ok(()),
+        false => Err((
+            "kind",
+            format!(
+                "{} is not for a source to declare: apply it yourself",
+                key.kind.with_article()
+            ),
+        )),
     }
 }
 
@@ -176,12 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn an_inventory_is_read_back() {
+    fn an_inventory_is_read_back_as_far_as_it_is_the_sources() {
         let key = Key::new(Kind::Team, "default", "payments");
-        let source = source(
-            json!({"url": "u"}),
-            json!({"inventory": [key.to_string(), "nonsense"]}),
-        );
+        let mut inventory: Vec<String> = [
+            "team/other/payments",
+            "policy/default/limits",
+            "gitsource/default/fleet",
+            "nonsense",
+        ]
+        .map(str::to_owned)
+        .into();
+        inventory.push(key.to_string());
+        let source = source(json!({"url": "u"}), json!({"inventory": inventory}));
         assert_eq!(source.inventory(), BTreeSet::from([key]));
     }
 }

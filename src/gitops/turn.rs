@@ -1,7 +1,6 @@
 //! One turn of a source: fetch, read, decide, write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -15,6 +14,7 @@ use super::status::{self, Changes, Ended, Round};
 use crate::api::{self, Declaration, DeclareError};
 use crate::git::{Answer, Snapshot};
 use crate::queue::Next;
+use crate::resource::condition::Reason;
 use crate::resource::event::EventType;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
 use crate::resource::manifest::Source as File;
@@ -32,9 +32,6 @@ pub(super) enum TurnError {
     /// The database did not do what was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What is declared could not be judged.
-    #[error("what it declares cannot be judged now: {0}")]
-    Judge(String),
     /// The object is not one of this version.
     #[error("the stored source cannot be read")]
     Unreadable(#[from] serde_json::Error),
@@ -50,8 +47,13 @@ struct Application {
 
 impl Application {
     fn held(commit: FetchedCommit, result: ApplicationResult, why: String) -> Self {
+        Self::of(Ended::Held { commit, result, why })
+    }
+
+    /// An end that changes nothing.
+    fn of(ended: Ended) -> Self {
         Self {
-            ended: Ended::Held { commit, result, why },
+            ended,
             changes: api::Changes::default(),
             put_back: Vec::new(),
         }
@@ -71,8 +73,28 @@ impl Term {
             Err(error) => {
                 tracing::warn!(source = %key, error = %Chain(&error), "cannot reconcile a source now");
                 self.memories.change(&key, |memory| memory.due = None);
+                self.tell_failure(&key, &error).await;
                 Next::Backoff
             }
+        }
+    }
+
+    /// Says in the status what no further try will mend, such as an object that is too large.
+    async fn tell_failure(&self, key: &Key, error: &TurnError) {
+        let TurnError::Store(why) = error else { return };
+        if why.is_transient() || matches!(why, StoreError::StaleLeader) {
+            return;
+        }
+        let ended = Ended::Failed {
+            reason: Reason::RevisionRefused,
+            why: Chain(why).to_string(),
+            transient: false,
+        };
+        let source = self.api.store.get(key).await.ok().flatten().map(Source::read);
+        if let Some(Ok(source)) = source
+            && let Err(error) = self.write(&source, ended, Vec::new()).await
+        {
+            tracing::warn!(source = %key, error = %Chain(&error), "cannot say so in its status");
         }
     }
 
@@ -91,69 +113,48 @@ impl Term {
         if let Some((why, until)) = source.suspended(Timestamp::now()) {
             self.memories.forget(key);
             self.write(&source, Ended::Suspended { why }, Vec::new()).await?;
-            let left = until.and_then(|until| until.duration_since(Timestamp::now()).try_into().ok());
-            return Ok(left.map_or(Next::Never, Next::After));
+            let left = |until: Timestamp| {
+                until
+                    .duration_since(Timestamp::now())
+                    .try_into()
+                    .unwrap_or_default()
+            };
+            return Ok(until.map_or(Next::Never, |until| Next::After(left(until))));
         }
         let memory = self.memories.of(key);
-        let snapshot = match (memory.wake(&source, Instant::now()), memory.snapshot.clone()) {
-            (Wake::Sleep(left), _) => return Ok(Next::After(left)),
-            (Wake::Again, Some(snapshot)) => snapshot,
-            (Wake::Again | Wake::Fetch, snapshot) => match self.fetched(&source, snapshot).await {
-                Ok(snapshot) => snapshot,
-                Err(ended) => {
-                    self.write(&source, ended, Vec::new()).await?;
-                    return Ok(self.sleep(&source, source.retry_interval()));
-                }
-            },
-        };
-        // Before reading what there is: a change from now on is drift again.
+        if let Wake::Sleep(left) = memory.wake(&source, Instant::now()) {
+            return Ok(Next::After(left));
+        }
+        // From now on a change is one that this turn does not see.
         self.memories.change(key, |memory| memory.drifted = false);
-        let started = Instant::now();
+        let known = source.known().filter(|_| memory.is_applied && !memory.drifted);
+        let answer = self.fetcher.fetch(&source, known).await;
+        tracing::debug!(source = %key, ok = answer.is_ok(), "looked at a repository");
         let Application {
             ended,
             mut changes,
             put_back,
-        } = self.application(&source, &snapshot, started).await?;
-        let held = matches!(ended, Ended::Held { .. });
-        let ops = std::mem::take(&mut changes.ops);
-        self.write(&source, ended, ops).await?;
-        // What counts for a quota is written; others may go on.
-        drop(changes);
-        self.tell_put_back(&source, &put_back).await?;
-        self.memories
-            .change(key, |memory| memory.snapshot = Some(Arc::clone(&snapshot)));
-        let wait = if held {
-            source.retry_interval()
-        } else {
-            source.interval()
-        };
-        Ok(match memory.wake(&source, Instant::now()) {
-            Wake::Again => Next::After(memory.due.map_or(wait, |due| due.duration_since(Instant::now()))),
-            Wake::Fetch | Wake::Sleep(_) => self.sleep(&source, wait),
-        })
-    }
-
-    /// What the repository holds; what was fetched last, when that is still it.
-    async fn fetched(&self, source: &Source, last: Option<Arc<Snapshot>>) -> Result<Arc<Snapshot>, Ended> {
-        // What is fetched is needed once in a term, also when nothing changed: what was applied may have been changed
-        // while nobody led.
-        let known = last.as_ref().and(source.known());
-        let answer = self.fetcher.fetch(source, known).await;
-        tracing::debug!(source = %source.object.key(), ok = answer.is_ok(), "looked at a repository");
-        match (answer, last) {
-            (Ok(Answer::Fetched(snapshot)), _) => Ok(Arc::new(snapshot)),
-            (Ok(Answer::Unchanged { .. }), Some(last)) => Ok(last),
-            (Ok(Answer::Unchanged { revision }), None) => Err(Ended::Failed {
-                reason: crate::resource::condition::Reason::FetchFailed,
-                why: format!("{revision} has to be fetched again"),
-                transient: true,
-            }),
-            (Err(error), _) => Err(Ended::Failed {
+        } = match answer {
+            Ok(Answer::Unchanged { .. }) => Application::of(source.as_before()),
+            Ok(Answer::Fetched(snapshot)) => self.application(&source, snapshot, Instant::now()).await?,
+            Err(error) => Application::of(Ended::Failed {
                 reason: error.reason(),
                 why: Chain(&error).to_string(),
                 transient: error.is_transient(),
             }),
-        }
+        };
+        let is_applied = matches!(ended, Ended::Applied { .. });
+        let wait = match &ended {
+            Ended::Failed { transient: true, .. } => source.retry_interval(),
+            _ => source.interval(),
+        };
+        let ops = std::mem::take(&mut changes.ops);
+        self.write(&source, ended, ops).await?;
+        // What counts for a quota is written; others may go on.
+        drop(changes);
+        self.tell_put_back(&source, &put_back).await;
+        self.memories.change(key, |memory| memory.is_applied = is_applied);
+        Ok(self.sleep(&source, wait))
     }
 
     /// The repository is looked at again after about this long; not at the same time as others.
@@ -171,24 +172,17 @@ impl Term {
     async fn application(
         &self,
         source: &Source,
-        snapshot: &Snapshot,
+        snapshot: Snapshot,
         started: Instant,
     ) -> Result<Application, TurnError> {
-        let commit = commit(snapshot);
+        let commit = commit(&snapshot);
         let namespace = source.object.namespace();
-        let files: Vec<File> = snapshot
-            .files
-            .iter()
-            .map(|file| File {
-                name: file.path.clone(),
-                bytes: file.content.clone().into_bytes(),
-            })
-            .collect();
-        let declared = match read::read(&files, namespace, &self.claims(source).await?) {
+        let claims = self.claims(source).await?;
+        let declared = match read_apart(snapshot, namespace, &claims).await {
             Ok(declared) => declared,
             Err(why) => return Ok(Application::held(commit, ApplicationResult::Refused, why)),
         };
-        let pruned = match self.pruned(source, &declared, &commit.revision).await? {
+        let pruned = match self.pruned(source, &declared, &claims, &commit.revision).await? {
             Ok(pruned) => pruned,
             Err(guard) => {
                 let short = commit.revision.get(..12).unwrap_or(&commit.revision);
@@ -217,7 +211,6 @@ impl Term {
                 return Ok(Application::held(commit, ApplicationResult::Refused, why));
             }
             Err(DeclareError::Unavailable(error)) => return Err(error.into()),
-            Err(DeclareError::Failed(why)) => return Err(TurnError::Judge(why)),
         };
         let again = source.status.applied_revision.as_ref() == Some(&commit.revision);
         let put_back = match again && source.status.applied_generation == Some(source.object.generation()) {
@@ -265,9 +258,12 @@ impl Term {
         &self,
         source: &Source,
         declared: &[Declared],
+        claims: &BTreeMap<Key, String>,
         revision: &str,
     ) -> Result<Result<Pruned, Guard>, StoreError> {
-        let inventory = source.inventory();
+        let mut inventory = source.inventory();
+        // What another source has taken over is not ours to delete.
+        inventory.retain(|key| !claims.contains_key(key));
         let declared: BTreeSet<Key> = declared.iter().map(|(key, _)| key.clone()).collect();
         let mut protected = BTreeSet::new();
         let mut gone = BTreeSet::new();
@@ -322,16 +318,24 @@ impl Term {
             epoch: Some(self.epoch),
         };
         self.api.store.write_all(batch).await?;
-        match event {
-            Some(event) => self.api.store.record_event(event).await,
-            None => Ok(()),
+        if let Some(event) = event {
+            self.tell(event).await;
+        }
+        Ok(())
+    }
+
+    /// Tells of what is written already: when that cannot be told, the next turn must not do it again.
+    async fn tell(&self, event: EventRecord) {
+        if let Err(error) = self.api.store.record_event(event).await {
+            tracing::warn!(error = %Chain(&error), "cannot record an event of a source");
         }
     }
 
     /// Says of what others changed that it was put back, and who they were.
-    async fn tell_put_back(&self, source: &Source, keys: &[Key]) -> Result<(), StoreError> {
+    async fn tell_put_back(&self, source: &Source, keys: &[Key]) {
         for key in keys {
-            let history = self.api.store.history(key).await?;
+            // Who it was is worth telling, and no more than that.
+            let history = self.api.store.history(key).await.unwrap_or_default();
             let mut others = history
                 .iter()
                 .rev()
@@ -344,22 +348,41 @@ impl Term {
                 prune::list(std::slice::from_ref(key)),
                 source.object.name()
             );
-            let event = EventRecord {
+            let uid = history.last().map(|entry| entry.object.uid().to_owned());
+            self.tell(EventRecord {
                 regarding: key.clone(),
-                uid: history
-                    .last()
-                    .map(|entry| entry.object.uid().to_owned())
-                    .unwrap_or_default(),
+                uid: uid.unwrap_or_default(),
                 type_: EventType::Warning,
                 reason: "PutBack".to_owned(),
                 message: message.clone(),
-            };
-            self.api.store.record_event(event).await?;
-            let event = about(source, EventType::Warning, "PutBack", message);
-            self.api.store.record_event(event).await?;
+            })
+            .await;
+            self.tell(about(source, EventType::Warning, "PutBack", message))
+                .await;
         }
-        Ok(())
     }
+}
+
+/// Reads a commit's files on a thread of its own: that may take its time, and others wait for this one.
+async fn read_apart(
+    snapshot: Snapshot,
+    namespace: &str,
+    claims: &BTreeMap<Key, String>,
+) -> Result<Vec<Declared>, String> {
+    let (namespace, claims) = (namespace.to_owned(), claims.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let files: Vec<File> = snapshot
+            .files
+            .into_iter()
+            .map(|file| File {
+                name: file.path,
+                bytes: file.content.into_bytes(),
+            })
+            .collect();
+        read::read(&files, &namespace, &claims)
+    });
+    work.await
+        .unwrap_or_else(|error| Err(format!("its files cannot be read: {error}")))
 }
 
 fn commit(snapshot: &Snapshot) -> FetchedCommit {

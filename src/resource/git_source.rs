@@ -37,7 +37,7 @@ pub struct GitSourceSpec {
     pub path: Option<String>,
     /// Several folders, in place of `path`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
     pub paths: Vec<String>,
     /// Files that are left out, by patterns as `.gitignore` writes them, from the repository's root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -48,7 +48,7 @@ pub struct GitSourceSpec {
     /// How soon what failed is tried again. Default: the interval, at most `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_interval: Option<Duration>,
-    /// How long a fetch may take. Default: `1m`.
+    /// How long a fetch may take, `5m` at most. Default: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// Whether objects that left the repository are deleted.

@@ -41,6 +41,8 @@ pub(super) struct Scan {
     pub(super) faults: Vec<Fault>,
     /// Why the rest of the text was not read.
     pub(super) stopped: Option<Fault>,
+    /// How many values there are, aliases expanded.
+    pub(super) values: usize,
 }
 
 /// Walks a text.
@@ -64,7 +66,10 @@ pub(super) fn scan(text: &str) -> Scan {
             break;
         }
     }
-    walk.scan
+    Scan {
+        values: walk.values,
+        ..walk.scan
+    }
 }
 
 /// The parser's own words, or better ones for what people often get wrong.

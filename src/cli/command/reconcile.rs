@@ -65,7 +65,7 @@ pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, 
     let source = looked_at(ctx, &key, &request, args.timeout.timeout).await?;
     let message = object::text(&source, "/status/message").to_owned();
     match object::text(&source, "/status/ready") {
-        "True" => {
+        "True" if source["spec"]["suspend"] != true || !message.starts_with("suspended") => {
             ctx.print(&format!("{}: {message}\n", object::slashed(&key)))?;
             Ok(Outcome::Done)
         }

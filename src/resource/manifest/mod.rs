@@ -16,7 +16,7 @@ use super::kind::Kind;
 use super::object::{DEFAULT_NAMESPACE, Key, Object};
 use super::path;
 use super::places::{Place, Places};
-use super::scan::Fault;
+use super::scan::{self, Fault};
 use super::validate::{self, Cause, CauseReason, Invalid};
 use super::yaml::{self, Document};
 
@@ -202,6 +202,12 @@ pub fn load_parts(files: &[Source], namespace: &str) -> Result<Vec<Located<Value
     } else {
         Err(Problems { all: problems })
     }
+}
+
+/// How many values files hold, aliases expanded, as far as they can be read. Nothing is built to count them.
+pub fn values(files: &[Source]) -> usize {
+    let texts = files.iter().filter_map(|file| text(&file.bytes).ok());
+    texts.map(|text| scan::scan(text).values).sum()
 }
 
 /// What `judge` makes of every object of every file, and every problem.

@@ -8,7 +8,7 @@ use super::syntax::{self, Checked, check as must};
 use super::view::{Causes, Node};
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The length of a commit's whole hash: SHA-1 or SHA-256, in hexadecimal.
 const HASH_LENGTHS: [usize; 2] = [40, 64];
@@ -41,7 +41,7 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     causes.texts(&spec.field("ignore"), syntax::line);
     causes.duration(&spec.field("interval"), 5 * SECOND, DAY);
     causes.duration(&spec.field("retryInterval"), SECOND, DAY);
-    causes.duration(&spec.field("timeout"), SECOND, HOUR);
+    causes.duration(&spec.field("timeout"), SECOND, 5 * MINUTE);
     let suspension = spec.field("suspension");
     causes.text(&suspension.field("reason"), syntax::line);
     causes.text(&suspension.field("by"), syntax::line);
@@ -53,31 +53,17 @@ fn repository(text: &str) -> Checked {
         !text.contains(|c: char| c.is_whitespace() || c.is_control()),
         || format!("must not hold spaces or control characters, got {}", quoted(text)),
     )?;
-    let Some((scheme, rest)) = text.split_once("://") else {
-        let scp = text.split_once(':').filter(|(host, path)| {
-            !path.is_empty() && !host.contains('/') && host.split('@').all(|part| !part.is_empty())
-        });
-        return must(scp.is_some() && !text.starts_with('-'), || {
-            format!(
-                "must be like \"https://git.example/acme/fleet.git\" or \"git@git.example:acme/fleet.git\", got {}",
-                quoted(text)
-            )
-        });
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (user, host) = authority
-        .rsplit_once('@')
-        .map_or((None, authority), |(user, host)| (Some(user), host));
+    let (scheme, rest) = text.split_once("://").unwrap_or((text, ""));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     match scheme {
-        "file" => must(authority.is_empty() && rest.len() > 1, || {
+        "file" => must(host.is_empty() && rest.len() > 1, || {
             format!(
                 "must name an absolute path, as in \"file:///srv/git/fleet.git\", got {}",
                 quoted(text)
             )
         }),
-        "https" | "http" | "git" | "ssh" => {
-            let secret = user.is_some_and(|user| user.contains(':') || scheme != "ssh");
-            must(!secret, || {
+        "https" | "http" | "git" => {
+            must(!host.contains('@'), || {
                 "must not hold a user or a password: everybody who may read the object would see them"
                     .to_owned()
             })?;
@@ -86,7 +72,8 @@ fn repository(text: &str) -> Checked {
             })
         }
         _ => Err(format!(
-            "must begin with https://, ssh:// or file://, got {}",
+            "must be like \"https://git.example/acme/fleet.git\", got {}; repositories by ssh ask who is there, which a \
+             GitSource cannot say",
             quoted(text)
         )),
     }
@@ -126,4 +113,59 @@ fn folder(text: &str) -> Checked {
             quoted(text)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_fetched_is_refused_at_the_door() {
+        for (rule, good, bad) in [
+            (
+                repository as fn(&str) -> Checked,
+                &[
+                    "https://git.example/acme/fleet.git",
+                    "file:///srv/git/fleet.git",
+                    "http://127.0.0.1:3000/x",
+                ][..],
+                &[
+                    "https://ada:secret@git.example/fleet.git",
+                    "https://token@git.example/fleet.git",
+                    "https:///fleet.git",
+                    "file://host/fleet.git",
+                    "ssh://git@git.example/fleet.git",
+                    "git@git.example:acme/fleet.git",
+                    "ext::sh -c id",
+                    "--upload-pack=id",
+                    "https://git.example/a b",
+                    "",
+                ][..],
+            ),
+            (
+                folder,
+                &["./prod", "a/b", "."],
+                &["/etc", "../x", "a/../../b", "a\\b", ""],
+            ),
+            (
+                reference_name,
+                &["main", "release/1.2", "v1.0.0"],
+                &[
+                    "", "-x", "a..b", "a b", "a/", "/a", "a.lock", ".a", "a~1", "a@{1}", "a.",
+                ],
+            ),
+            (
+                commit,
+                &["0123456789abcdef0123456789abcdef01234567"],
+                &["0123456", "main", "g123456789abcdef0123456789abcdef01234567"],
+            ),
+        ] {
+            for text in good {
+                assert_eq!(rule(text), Ok(()), "{text}");
+            }
+            for text in bad {
+                assert!(rule(text).is_err(), "{text}");
+            }
+        }
+    }
 }

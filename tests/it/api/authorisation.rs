@@ -87,8 +87,8 @@ const TABLE: &[(&str, Rule)] = &[
 
 /// What is answered to everybody, known or not.
 const HEALTH: [&str; 3] = ["/healthz", "/livez", "/readyz"];
-/// What is no agent's to read, though it is a kind like others.
-const TEMPLATES: &str = "agenttemplates";
+/// What is no agent's to read, though they are kinds like others.
+const TEMPLATES: [&str; 2] = ["agenttemplates", "gitsources"];
 /// What is about nodes: no agent's to read, and changed by who may do everything, everywhere.
 const POLICIES: &str = "policies";
 
@@ -210,7 +210,7 @@ async fn every_role_may_do_on_every_path_what_the_table_says() {
     let door = Door::of(&server).await;
     let people = everybody(&server, &issuer).await;
     let (kinds, groups) = discovered(&server).await;
-    for known in [TEMPLATES, POLICIES] {
+    for known in TEMPLATES.into_iter().chain([POLICIES]) {
         assert!(kinds.iter().any(|kind| kind == known), "{kinds:?}");
     }
 
@@ -230,7 +230,7 @@ async fn every_role_may_do_on_every_path_what_the_table_says() {
         let namespaces: &[&str] = if in_namespace { &["default", "prod"] } else { &[""] };
         for kind in kinds {
             let is_of = |known: &str| template.contains("{plural}") && kind == known;
-            let (is_template, is_policy) = (is_of(TEMPLATES), is_of(POLICIES));
+            let (is_template, is_policy) = (TEMPLATES.into_iter().any(is_of), is_of(POLICIES));
             for group in groups {
                 for namespace in namespaces {
                     let path = filled(template, kind, group, namespace);

@@ -113,7 +113,7 @@ async fn definitions_can_be_read() {
     let server = server().await;
     let all = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let list = server.get(all).await.ok(200);
-    assert_eq!(list["items"].as_array().unwrap().len(), 5);
+    assert_eq!(list["items"].as_array().unwrap().len(), 6);
     let team = server.get(&format!("{all}/teams.chorus.services")).await.ok(200);
     assert_eq!(team["spec"]["names"]["kind"], "Team");
     assert_eq!(team["status"]["conditions"][1]["type"], "Established");

@@ -337,7 +337,8 @@ async fn what_there_is_is_discovered_and_used_without_knowing_it() {
         listed.sort();
         assert_eq!(
             listed.join(", "),
-            "AgentTemplate 0, Council 0, CustomResourceDefinition 5, Event 0, Event 0, Namespace 1, Policy 0, Team 1"
+            "AgentTemplate 0, Council 0, CustomResourceDefinition 6, Event 0, Event 0, GitSource 0, Namespace 1, Policy 0, \
+             Team 1"
         );
 
         let kind = GroupVersionKind::gvk("chorus.services", "v1", "Team");

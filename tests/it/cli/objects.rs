@@ -345,7 +345,7 @@ async fn what_can_be_done_with_a_kind_is_the_operators_word() {
         .filter_map(|line| line.split_whitespace().nth(5))
         .collect();
     let all = "create,delete,deletecollection,get,list,patch,update,watch";
-    assert_eq!(verbs, [all, all, all, all, "get,list,watch"]);
+    assert_eq!(verbs, [all, all, all, all, all, "get,list,watch"]);
     let version = office.whoosh(&["version"]).await.ok();
     assert!(version.contains("\nServer version: v"), "{version}");
 }

@@ -105,7 +105,9 @@ async fn whatever_a_worker_does_is_told_and_ended() {
         (&hangs, "Timeout", "within 2 s"),
     ] {
         request.path = script.to_owned();
-        let error = fetch(program, &request, Duration::from_secs(2))
+        // All but the one that hangs end by themselves, however busy the machine is.
+        let limit = if script == hangs { 2 } else { 60 };
+        let error = fetch(program, &request, Duration::from_secs(limit))
             .await
             .unwrap_err();
         assert_eq!(error.reason(), reason, "{script}: {error}");

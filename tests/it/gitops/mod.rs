@@ -43,11 +43,9 @@ async fn what_is_committed_is_applied_and_what_is_removed_goes() {
         None,
         "they are not shown"
     );
-    let events = stage.events("gitsource/fleet").await;
-    assert!(
-        events.contains("\"One less\": 1 configured, 1 deleted"),
-        "{events}"
-    );
+    stage
+        .until_told("gitsource/fleet", "\"One less\": 1 configured, 1 deleted")
+        .await;
     let history = stage.operator.whoosh(&["history", "team/a"]).await.ok();
     assert!(history.contains("system:whoosh:gitops:fleet"), "{history}");
 }
@@ -236,19 +234,7 @@ async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
     .await;
     assert_eq!(team["spec"]["project"], "acme/a");
     assert_eq!(team["metadata"]["labels"]["owner"], "ada");
-    let told = crate::harness::eventually::eventually(
-        std::time::Duration::from_secs(30),
-        "it is told",
-        async || {
-            let told = stage.events("team/a").await;
-            if told.contains("PutBack") {
-                Ok(told)
-            } else {
-                Err(told)
-            }
-        },
-    )
-    .await;
+    let told = stage.until_told("team/a", "PutBack").await;
     assert!(told.contains("was changed by unix:uid="), "{told}");
     assert!(told.contains("as gitsource/fleet declares it again"), "{told}");
 
@@ -299,8 +285,8 @@ async fn a_suspended_source_leaves_everything_as_it_is() {
     stage.until_message("suspended by ada: audit").await;
     stage.repository.write("prod/b.yaml", &team("b"));
     stage.repository.push("Another");
-    let (_, said) = stage.reconcile(&[]).await;
-    assert!(said.contains("suspended by ada"), "{said}");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 1 && said.contains("suspended by ada"), "{said}");
     assert_eq!(stage.teams().await, ["a"]);
     stage.source(json!({})).await;
     stage.until_message("is applied: 2 objects").await;

@@ -185,6 +185,15 @@ impl Stage {
         self.operator.whoosh(&["events", "--for", what]).await.ok()
     }
 
+    /// Waits until the events of an object tell something.
+    pub(super) async fn until_told(&self, what: &str, part: &str) -> String {
+        eventually(PATIENCE, part, async || {
+            let told = self.events(what).await;
+            if told.contains(part) { Ok(told) } else { Err(told) }
+        })
+        .await
+    }
+
     /// A path that only this test knows.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
