@@ -46,6 +46,7 @@ fn table(api: Api) -> Router {
         .merge(health().method_not_allowed_fallback(method_not_allowed))
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
+        .layer(from_fn(transfer::closing))
         .layer(from_fn_with_state(api.metrics.clone(), trace::record))
         .with_state(api)
 }

@@ -1,8 +1,15 @@
 //! How answers travel: compressed when they are large, and with headers that keep browsers from making more of them.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
 use axum::response::Response;
-use hyper::body::Body;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tower_http::CompressionLevel;
 use tower_http::compression::{CompressionLayer, Predicate};
 
@@ -28,6 +35,51 @@ pub(super) fn compressed() -> CompressionLayer<Large> {
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(Large)
+}
+
+/// Says of an answer that was given before its request was read to the end that the connection closes with it, which it
+/// does: the rest of that request cannot be told from the next one. Who is not told may ask once more on it, in vain.
+pub(super) async fn closing(request: Request, next: Next) -> Response {
+    let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let told = Arc::clone(&is_read);
+    let request = request.map(|body| axum::body::Body::new(Watched { body, is_read: told }));
+    let mut response = next.run(request).await;
+    if !is_read.load(Ordering::Relaxed) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}
+
+/// A request's body that tells when it was read to its end.
+struct Watched {
+    body: axum::body::Body,
+    is_read: Arc<AtomicBool>,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let watched = self.get_mut();
+        let frame = Pin::new(&mut watched.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(None)) || watched.body.is_end_stream() {
+            watched.is_read.store(true, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Headers of every answer: it is what it says it is, is not kept by anybody in between, and comes by TLS alone.

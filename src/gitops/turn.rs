@@ -126,7 +126,11 @@ impl Term {
             return Ok(Next::After(left));
         }
         // From now on a change is one that this turn does not see.
-        self.memories.change(key, |memory| memory.drifted = false);
+        self.memories.change(key, |memory| {
+            memory.drifted = false;
+            // Until it is again: a turn that fails leaves everything to the next one.
+            memory.is_applied = false;
+        });
         let known = source.known().filter(|_| memory.is_applied && !memory.drifted);
         let answer = self.fetcher.fetch(&source, known).await;
         tracing::debug!(source = %key, ok = answer.is_ok(), "looked at a repository");

@@ -382,3 +382,17 @@ async fn who_is_slow_is_not_waited_for() {
         before.elapsed()
     );
 }
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_its_request_closes_the_connection_and_says_so() {
+    let house = House::new().await;
+    let closes = async |bearer: &str| {
+        let request = house.door.request(Method::POST, TEAMS, bearer);
+        let answer = request.json(&team("closing")).send().await.unwrap();
+        let connection = answer.headers().get("connection").cloned();
+        let closes = connection.is_some_and(|value| value == "close");
+        (answer.status().as_u16(), closes)
+    };
+    assert_eq!(closes("whoosh_0").await, (401, true));
+    assert_eq!(closes(&house.jwt("admin")).await, (201, false));
+}
