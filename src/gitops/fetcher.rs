@@ -7,6 +7,7 @@ use super::source::Source;
 use crate::git::{self, Answer, GitError, Limits, Reference, Request};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::GitReference;
+use crate::resource::pattern::Pattern;
 
 /// Bytes of all manifests of a commit: they are read by one process for everybody.
 const MANIFESTS_MAX: u64 = 4 << 20;
@@ -40,8 +41,8 @@ impl UrlPattern {
         let detour = url.contains("..") || url.contains('%') || url.contains('\\');
         let ((host_pattern, path_pattern), (host, path)) = (parts(&self.0), parts(url));
         // A pattern that says nothing of the path says nothing against any.
-        let path_fits = path_pattern.is_none_or(|pattern| glob(pattern, path.unwrap_or_default()));
-        !detour && glob(host_pattern, host) && path_fits
+        let path_fits = path_pattern.is_none_or(|pattern| Pattern(pattern).matches(path.unwrap_or_default()));
+        !detour && Pattern(host_pattern).matches(host) && path_fits
     }
 }
 
@@ -52,17 +53,6 @@ fn parts(url: &str) -> (&str, Option<&str>) {
         Some(at) => (&url[..host + at], Some(&url[host + at..])),
         None => (url, None),
     }
-}
-
-/// Whether a text is like a pattern, in which `*` stands for any text.
-fn glob(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(text) = text.strip_prefix(head) else {
-        return false;
-    };
-    (0..=text.len()).any(|at| text.is_char_boundary(at) && glob(rest, &text[at..]))
 }
 
 /// Why nothing was fetched.

@@ -31,6 +31,7 @@ pub mod nearest;
 pub mod object;
 pub mod outlook;
 pub mod path;
+pub mod pattern;
 pub mod places;
 pub mod policy;
 pub mod policy_spec;

@@ -5,7 +5,6 @@
 
 mod asked;
 mod host_path;
-mod pattern;
 mod quota;
 #[cfg(test)]
 mod tests;
@@ -18,7 +17,7 @@ use super::object::Object;
 use super::path;
 use super::policy_spec::{Allowed, Limits, PolicySpec};
 use super::validate::{Cause, CauseReason};
-use pattern::{Pattern, one_of};
+use crate::resource::pattern::{Pattern, one_of};
 
 /// The Policies of one namespace.
 #[derive(Clone, Debug, Default, PartialEq)]

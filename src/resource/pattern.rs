@@ -2,11 +2,11 @@
 
 /// A pattern: each `*` of it stands for any text, also none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pattern<'a>(pub(super) &'a str);
+pub struct Pattern<'a>(pub &'a str);
 
 impl Pattern<'_> {
     /// Whether `text`, as a whole, is what the pattern stands for.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let Some((head, rest)) = self.0.split_once('*') else {
             return self.0 == text;
         };
@@ -27,7 +27,7 @@ impl Pattern<'_> {
 }
 
 /// Whether one of the patterns matches.
-pub(super) fn one_of(patterns: &[String], text: &str) -> bool {
+pub fn one_of(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|pattern| Pattern(pattern).matches(text))
 }
 
