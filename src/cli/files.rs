@@ -157,6 +157,17 @@ pub(crate) fn without_mark(text: String) -> String {
     }
 }
 
+/// Writes a file, and makes the folders that lead to it.
+///
+/// # Errors
+/// When that cannot be done.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| CliError::Failed(format!("cannot write {}: {}", path.display(), plain(&error))))
+}
+
 /// What the system said, without its number for it.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
-    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
-    history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate, version, wait,
-    why,
+    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain,
+    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate,
+    version, wait, why,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -76,6 +76,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Reconcile(args) => reconcile::run(ctx, args).await,
         ClientCommand::Delete(args) => delete::run(ctx, args).await,
         ClientCommand::Explain(args) => explain::run(ctx, args),
+        ClientCommand::Export(args) => export::run(ctx, args).await,
         ClientCommand::ApiResources(args) => api_resources::run(ctx, args).await,
         ClientCommand::Crds(args) => crds::run(ctx, args),
         ClientCommand::Completion(args) => completion::run(ctx, *args),

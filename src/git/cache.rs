@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use gix::ObjectId;
-use gix::odb;
+use gix_hash::ObjectId;
+use gix_odb as odb;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
@@ -127,7 +127,7 @@ impl Cache {
             current_dir: Some(self.folder.clone()),
             ..Default::default()
         };
-        odb::at_opts(self.path(OBJECTS), gix::hash::Kind::Sha1, None, options)
+        odb::at_opts(self.path(OBJECTS), gix_hash::Kind::Sha1, None, options)
             .map_err(|error| unusable(&self.folder, &error))
     }
 

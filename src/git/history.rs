@@ -1,8 +1,8 @@
 //! Reading objects: a commit and what it says of itself.
 
-use gix::ObjectId;
-use gix::objs::{CommitRef, Find, Kind, TagRef};
-use gix::odb;
+use gix_hash::ObjectId;
+use gix_object::{CommitRef, Find, Kind, TagRef};
+use gix_odb as odb;
 use jiff::Timestamp;
 
 use super::error::{GitError, quoted};
@@ -54,7 +54,7 @@ pub(super) fn commit(objects: &odb::Handle, mut id: ObjectId) -> Result<Commit, 
         match kind {
             Kind::Commit => return describe(id, &data),
             Kind::Tag => {
-                let tag = TagRef::from_bytes(&data, gix::hash::Kind::Sha1).map_err(|_| nonsense(id))?;
+                let tag = TagRef::from_bytes(&data, gix_hash::Kind::Sha1).map_err(|_| nonsense(id))?;
                 id = tag.target();
             }
             Kind::Tree | Kind::Blob => break,
@@ -67,7 +67,7 @@ pub(super) fn commit(objects: &odb::Handle, mut id: ObjectId) -> Result<Commit, 
 }
 
 fn describe(id: ObjectId, data: &[u8]) -> Result<Commit, Reading> {
-    let commit = CommitRef::from_bytes(data, gix::hash::Kind::Sha1).map_err(|_| nonsense(id))?;
+    let commit = CommitRef::from_bytes(data, gix_hash::Kind::Sha1).map_err(|_| nonsense(id))?;
     let author = commit
         .author()
         .map(|author| format!("{} <{}>", author.name, author.email));

@@ -9,9 +9,7 @@ use std::io::{self, BufReader, Cursor, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gix::protocol::transport::client::blocking_io::http::{
-    GetResponse, Http, PostBodyDataKind, PostResponse,
-};
+use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
 use hyper::body::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Certificate, RequestBuilder, Response, StatusCode};
@@ -145,9 +143,9 @@ impl Http for Client {
         url: &str,
         _base_url: &str,
         headers: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> gix::Result<GetResponse<Self::Headers, Self::ResponseBody>> {
+    ) -> gix_error::Result<GetResponse<Self::Headers, Self::ResponseBody>> {
         let exchange = self.exchange(self.http.get(url), headers);
-        lock(&exchange).answer().map_err(gix::Error::from_error)?;
+        lock(&exchange).answer().map_err(gix_error::Error::from_error)?;
         Ok(GetResponse {
             headers: BufReader::new(Head::of(&exchange)),
             body: BufReader::new(Body::of(&exchange)),
@@ -160,7 +158,7 @@ impl Http for Client {
         _base_url: &str,
         headers: impl IntoIterator<Item = impl AsRef<str>>,
         _body: PostBodyDataKind,
-    ) -> gix::Result<PostResponse<Self::Headers, Self::ResponseBody, Self::PostBody>> {
+    ) -> gix_error::Result<PostResponse<Self::Headers, Self::ResponseBody, Self::PostBody>> {
         let exchange = self.exchange(self.http.post(url), headers);
         Ok(PostResponse {
             headers: BufReader::new(Head::of(&exchange)),
@@ -169,7 +167,7 @@ impl Http for Client {
         })
     }
 
-    fn configure(&mut self, _config: &dyn Any) -> gix::Result {
+    fn configure(&mut self, _config: &dyn Any) -> gix_error::Result {
         Ok(())
     }
 }

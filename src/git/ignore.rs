@@ -1,7 +1,7 @@
 //! What a source leaves out, in the language of `.gitignore`.
 
-use gix::glob::pattern::Case;
-use gix::ignore::Search;
+use gix_glob::pattern::Case;
+use gix_ignore::Search;
 
 use super::error::GitError;
 
@@ -22,7 +22,7 @@ impl Ignore {
         }
         Ok(Self(Search::from_overrides(
             patterns,
-            gix::ignore::search::Ignore::default(),
+            gix_ignore::search::Ignore::default(),
         )))
     }
 

@@ -1,6 +1,6 @@
 //! Which commit a reference means, of those that a server tells of. Pure.
 
-use gix::ObjectId;
+use gix_hash::ObjectId;
 use semver::{Version, VersionReq};
 
 use super::Reference;
@@ -48,7 +48,7 @@ pub fn check_reference(reference: &Reference) -> Result<(), GitError> {
         Reference::Head => Ok(()),
         Reference::Branch(name) | Reference::Tag(name) => {
             let whole = format!("refs/heads/{name}");
-            match gix::validate::reference::name(whole.as_str().into()) {
+            match gix_validate::reference::name(whole.as_str().into()) {
                 Ok(_) if !name.starts_with('-') => Ok(()),
                 _ => refuse("no branch or tag can have that name".to_owned()),
             }

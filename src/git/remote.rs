@@ -5,17 +5,17 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gix::ObjectId;
-use gix::error::{Class, ResourceExhaustionKind};
-use gix::odb::pack;
-use gix::progress::Discard;
-use gix::protocol::fetch::negotiate::{Action, Round, one_round};
-use gix::protocol::fetch::{Arguments, Context, Negotiate, Options, Response, Shallow, Tags};
-use gix::protocol::handshake::Ref;
-use gix::protocol::ls_refs::RefPrefixes;
-use gix::protocol::transport::client::blocking_io::{Transport, connect, http, ssh};
-use gix::protocol::transport::{Protocol, Service};
-use gix::protocol::{Handshake, LsRefsCommand};
+use gix_error::{Class, ResourceExhaustionKind};
+use gix_hash::ObjectId;
+use gix_odb::pack;
+use gix_protocol::fetch::negotiate::{Action, Round, one_round};
+use gix_protocol::fetch::{Arguments, Context, Negotiate, Options, Response, Shallow, Tags};
+use gix_protocol::handshake::Ref;
+use gix_protocol::ls_refs::RefPrefixes;
+use gix_protocol::{Handshake, LsRefsCommand};
+use gix_transport::client::blocking_io::{Transport, connect, http, ssh};
+use gix_transport::{Protocol, Service};
+use gix_utils::progress::Discard;
 
 use super::cache::{Cache, Tip};
 use super::error::GitError;
@@ -49,7 +49,7 @@ impl<'a> Remote<'a> {
             Place::Ssh(_) => Some(ssh_for(request)?),
             Place::Http(_) | Place::Daemon(_) | Place::Folder(_) => None,
         };
-        let asking = |error: gix::Error| trouble.told(&error, Doing::Asking);
+        let asking = |error: gix_error::Error| trouble.told(&error, Doing::Asking);
         let mut transport: Box<dyn Transport + Send> = match place {
             Place::Http(url) => {
                 let is_local = url.host().is_some_and(is_loopback);
@@ -63,7 +63,7 @@ impl<'a> Remote<'a> {
                     kind: Some(ssh::ProgramKind::Ssh),
                 };
                 let connected = ssh::connect(url.clone(), Protocol::V2, options, false);
-                Box::new(connected.map_err(|error| asking(gix::Error::from_error(error)))?)
+                Box::new(connected.map_err(|error| asking(gix_error::Error::from_error(error)))?)
             }
             Place::Daemon(url) => {
                 connect::connect(url.clone(), connect::Options::default()).map_err(asking)?
@@ -71,13 +71,15 @@ impl<'a> Remote<'a> {
             Place::Folder(path) => local(path)
                 .and_then(|url| connect::connect(url, connect::Options::default()).map_err(asking))?,
         };
-        let handshake = gix::protocol::handshake(
+        let handshake = gix_protocol::handshake(
             &mut transport,
             Service::UploadPack,
             // Credentials, where there are any, went with the request.
             |_action| {
                 let why = "it accepts none of our keys".to_owned();
-                Err(gix::Error::from_error(trouble.note(GitError::Refused { why })))
+                Err(gix_error::Error::from_error(
+                    trouble.note(GitError::Refused { why }),
+                ))
             },
             Vec::new(),
             &mut Discard,
@@ -142,9 +144,9 @@ impl<'a> Remote<'a> {
         let trouble = self.trouble.clone();
         let packs = cache.packs();
         let write = |reader: &mut dyn BufRead,
-                     progress: &mut dyn gix::DynNestedProgress,
+                     progress: &mut dyn gix_utils::progress::DynNestedProgress,
                      interrupt: &AtomicBool|
-         -> gix::Result<bool> {
+         -> gix_error::Result<bool> {
             let mut counted = Counted {
                 inner: reader,
                 left: limits.pack,
@@ -162,7 +164,7 @@ impl<'a> Remote<'a> {
                 progress,
                 interrupt,
                 Some(objects),
-                gix::hash::Kind::Sha1,
+                gix_hash::Kind::Sha1,
                 options,
             );
             match written {
@@ -172,7 +174,7 @@ impl<'a> Remote<'a> {
                         .keep_path
                         .map(std::fs::remove_file)
                         .transpose()
-                        .map_err(gix::Error::from_error)?;
+                        .map_err(gix_error::Error::from_error)?;
                     Ok(true)
                 }
                 Err(error) => {
@@ -181,13 +183,13 @@ impl<'a> Remote<'a> {
                         return Err(error);
                     }
                     let what = "an object of the repository, or the list of all,";
-                    Err(gix::Error::from_error(
+                    Err(gix_error::Error::from_error(
                         trouble.note(GitError::too_large(what, bytes(limits.object))),
                     ))
                 }
             }
         };
-        let received = gix::protocol::fetch(
+        let received = gix_protocol::fetch(
             &mut wish,
             write,
             Discard,
@@ -223,11 +225,11 @@ impl<'a> Remote<'a> {
     /// Takes leave, so that the server does not count it as a lost connection.
     pub(super) fn close(mut self) {
         // Nothing depends on whether it hears it.
-        let _ = gix::protocol::indicate_end_of_interaction(&mut self.transport, false);
+        let _ = gix_protocol::indicate_end_of_interaction(&mut self.transport, false);
     }
 }
 
-fn hung_up(error: &gix::Error) -> bool {
+fn hung_up(error: &gix_error::Error) -> bool {
     let mut errors = error.iter_errors();
     errors.any(|error| {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
@@ -257,14 +259,14 @@ fn ssh_for(request: &Request) -> Result<Ssh, GitError> {
     }
 }
 
-fn local(path: &str) -> Result<gix::Url, GitError> {
+fn local(path: &str) -> Result<gix_url::Url, GitError> {
     let missing = |why: &str| GitError::NoRepository {
         why: format!("{path:?} {why}"),
     };
     if !Path::new(path).is_dir() {
         return Err(missing("is no folder of the operator's machine"));
     }
-    gix::url::parse(format!("file://{path}").as_str()).map_err(|_| missing("cannot be a repository's place"))
+    gix_url::parse(format!("file://{path}").as_str()).map_err(|_| missing("cannot be a repository's place"))
 }
 
 fn sha1_only(handshake: &Handshake) -> Result<(), GitError> {
@@ -313,7 +315,7 @@ struct Wish {
 }
 
 impl Negotiate for Wish {
-    fn mark_complete_and_common_ref(&mut self) -> gix::Result<Action> {
+    fn mark_complete_and_common_ref(&mut self) -> gix_error::Result<Action> {
         Ok(Action::MustNegotiate {
             remote_ref_target_known: Vec::new(),
         })
@@ -333,7 +335,7 @@ impl Negotiate for Wish {
         _state: &mut one_round::State,
         arguments: &mut Arguments,
         _previous: Option<&Response>,
-    ) -> gix::Result<(Round, bool)> {
+    ) -> gix_error::Result<(Round, bool)> {
         for have in &self.haves {
             arguments.have(have);
         }

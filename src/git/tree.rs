@@ -1,9 +1,9 @@
 //! The files of a commit below a path. Objects alone are read, and nothing is followed: no link, no submodule.
 
-use gix::ObjectId;
-use gix::objs::tree::EntryKind;
-use gix::objs::{Kind, TreeRefIter};
-use gix::odb::{self, Header};
+use gix_hash::ObjectId;
+use gix_object::tree::EntryKind;
+use gix_object::{Kind, TreeRefIter};
+use gix_odb::{self as odb, Header};
 
 use super::File;
 use super::error::{GitError, quoted};
@@ -84,7 +84,7 @@ impl Walk<'_> {
                 })
             };
             let data = self.tree(tree)?;
-            let mut entries = TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1);
+            let mut entries = TreeRefIter::from_bytes(&data, gix_hash::Kind::Sha1);
             let entry = entries
                 .find_map(|entry| match entry {
                     Ok(entry) if entry.filename == name => {
@@ -112,7 +112,7 @@ impl Walk<'_> {
     fn entries(&self, id: ObjectId, folder: &str, count: &mut usize) -> Result<Vec<Entry>, Reading> {
         let data = self.tree(id)?;
         let mut found = Vec::new();
-        for entry in TreeRefIter::from_bytes(&data, gix::hash::Kind::Sha1) {
+        for entry in TreeRefIter::from_bytes(&data, gix_hash::Kind::Sha1) {
             let entry = entry.map_err(|_| nonsense(id))?;
             *count += 1;
             if *count > self.limits.entries {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gix::protocol::transport::packetline::read::Error as ServerError;
+use gix_transport::packetline::read::Error as ServerError;
 
 use super::error::{GitError, quoted};
 
@@ -34,13 +34,13 @@ impl Trouble {
     }
 
     /// What an error of the conversation means: what was kept, or what can be told from the error itself.
-    pub(super) fn told(&self, error: &gix::Error, doing: Doing) -> GitError {
+    pub(super) fn told(&self, error: &gix_error::Error, doing: Doing) -> GitError {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.unwrap_or_else(|| meaning(error, doing))
     }
 }
 
-fn meaning(error: &gix::Error, doing: Doing) -> GitError {
+fn meaning(error: &gix_error::Error, doing: Doing) -> GitError {
     if let Some(said) = error.downcast_any_ref::<ServerError>() {
         return said_by_server(&said.message.to_string());
     }
@@ -109,7 +109,7 @@ mod tests {
         let error = |why: &str| GitError::Refused { why: why.to_owned() };
         let passed = trouble.note(error("first"));
         let _later = trouble.note(error("second"));
-        let told = trouble.told(&gix::Error::from_error(passed), Doing::Receiving);
+        let told = trouble.told(&gix_error::Error::from_error(passed), Doing::Receiving);
         assert_eq!(told, error("first"));
     }
 
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn an_end_too_early_depends_on_what_was_done() {
-        let early = || gix::Error::from_error(io::Error::from(io::ErrorKind::UnexpectedEof));
+        let early = || gix_error::Error::from_error(io::Error::from(io::ErrorKind::UnexpectedEof));
         assert_eq!(meaning(&early(), Doing::Asking).reason(), "RepositoryNotFound");
         assert_eq!(meaning(&early(), Doing::Receiving).reason(), "DamagedAnswer");
-        let full = gix::Error::from_error(io::Error::from(io::ErrorKind::StorageFull));
+        let full = gix_error::Error::from_error(io::Error::from(io::ErrorKind::StorageFull));
         assert_eq!(meaning(&full, Doing::Receiving).reason(), "CacheFailed");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gix::url::Scheme;
+use gix_url::Scheme;
 
 use super::error::GitError;
 
@@ -12,11 +12,11 @@ const LONGEST: usize = 2048;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Place {
     /// https, or http on this machine.
-    Http(gix::Url),
+    Http(gix_url::Url),
     /// The ssh program's.
-    Ssh(gix::Url),
+    Ssh(gix_url::Url),
     /// A server of Git's own kind, on this machine.
-    Daemon(gix::Url),
+    Daemon(gix_url::Url),
     /// A folder of this machine.
     Folder(String),
 }
@@ -41,7 +41,7 @@ fn judge(url: &str) -> Result<Place, &'static str> {
     if url.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\') {
         return Err("it has a space, a backslash or a control character");
     }
-    let parsed = gix::url::parse(url).map_err(|_| "it cannot be understood")?;
+    let parsed = gix_url::parse(url).map_err(|_| "it cannot be understood")?;
     let host = parsed.host().unwrap_or_default().to_owned();
     if parsed.password().is_some() {
         return Err("it has a password in it; name a Secret instead");
@@ -67,7 +67,7 @@ fn judge(url: &str) -> Result<Place, &'static str> {
     }
 }
 
-fn folder(url: &str, parsed: &gix::Url) -> Result<Place, &'static str> {
+fn folder(url: &str, parsed: &gix_url::Url) -> Result<Place, &'static str> {
     let path = std::str::from_utf8(&parsed.path).map_err(|_| "its path is not UTF-8")?;
     if !url.starts_with("file:///") || parsed.host().is_some() {
         return Err("a folder of this machine is written file:///path");

@@ -91,7 +91,7 @@ impl Source {
 
     /// The objects that it declared when it was applied last.
     pub(super) fn inventory(&self) -> BTreeSet<Key> {
-        let told = self.status.inventory.iter().filter_map(|text| key(text));
+        let told = self.status.inventory.iter().filter_map(|text| Key::parse(text));
         // Others may write a status: what is not a source's to declare is not its to delete.
         told.filter(|key| may_declare(self.object.namespace(), key).is_ok())
             .collect()
@@ -179,13 +179,6 @@ pub(super) fn may_declare(namespace: &str, key: &Key) -> Result<(), (&'static st
             ),
         )),
     }
-}
-
-/// `team/default/payments` as an inventory has it.
-fn key(text: &str) -> Option<Key> {
-    let mut parts = text.split('/');
-    let (kind, namespace, name) = (Kind::find(parts.next()?)?, parts.next()?, parts.next()?);
-    Some(Key::new(kind, namespace, name))
 }
 
 #[cfg(test)]

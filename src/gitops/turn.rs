@@ -18,13 +18,10 @@ use crate::resource::condition::Reason;
 use crate::resource::event::EventType;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
 use crate::resource::manifest::Source as File;
-use crate::resource::names::PRUNE;
+use crate::resource::names::{GITOPS_ACTOR, PRUNE};
 use crate::resource::{Key, Kind, Object, lifecycle};
 use crate::store::{Batch, EventRecord, Op, StoreError};
 use crate::telemetry::Chain;
-
-/// The name under which sources write.
-const ACTOR: &str = "system:whoosh:gitops";
 
 /// Why a turn came to no end.
 #[derive(Debug, thiserror::Error)]
@@ -317,7 +314,7 @@ impl Term {
         all.extend(ops);
         let batch = Batch {
             ops: all,
-            actor: format!("{ACTOR}:{}", source.object.name()),
+            actor: format!("{GITOPS_ACTOR}:{}", source.object.name()),
             reason: revision,
             epoch: Some(self.epoch),
         };
@@ -343,7 +340,7 @@ impl Term {
             let mut others = history
                 .iter()
                 .rev()
-                .filter(|entry| !entry.actor.starts_with(ACTOR) && entry.reason != "status");
+                .filter(|entry| !entry.actor.starts_with(GITOPS_ACTOR) && entry.reason != "status");
             let by = others.next().map_or("somebody".to_owned(), |entry| {
                 format!("{} ({})", entry.actor, entry.reason)
             });

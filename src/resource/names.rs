@@ -18,6 +18,8 @@ pub const RECONCILE_REQUESTED: &str = "chorus.services/reconcile-requested-at";
 pub const ALLOW_PRUNE: &str = "chorus.services/allow-prune";
 /// Annotation of an object that a GitSource declared: `disabled` keeps it when it leaves the repository.
 pub const PRUNE: &str = "chorus.services/prune";
+/// Who writes what a GitSource declares; the source's name follows, after a colon.
+pub const GITOPS_ACTOR: &str = "system:whoosh:gitops";
 /// Who owns the fields that `whoosh` sets, where it is not told another name.
 pub const FIELD_MANAGER: &str = "whoosh";
 /// The longest service name that Swarm accepts, in bytes.

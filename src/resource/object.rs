@@ -56,6 +56,13 @@ impl Key {
             name: name.into(),
         }
     }
+
+    /// Reads a key as it is displayed, `team/default/payments`; `None` when it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '/');
+        let (kind, namespace, name) = (Kind::find(parts.next()?)?, parts.next()?, parts.next()?);
+        Some(Self::new(kind, namespace, name))
+    }
 }
 
 impl fmt::Display for Key {

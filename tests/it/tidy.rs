@@ -40,7 +40,7 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("async_nats", "src/bus/"),
     ("axum", "src/api/"),
     ("bollard", "src/swarm/"),
-    ("gix", "src/git/"),
+    ("gix_", "src/git/"),
     ("jsonwebtoken", "src/api/jwt/"),
     ("serde_yaml", "src/resource/yaml.rs"),
     ("sqlx", "src/store/"),

@@ -18,9 +18,9 @@ pub use server::{
 pub(crate) use shared::{DataForm, DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
-    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain, get,
-    history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate, version, wait,
-    why,
+    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain,
+    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate,
+    version, wait, why,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -190,6 +190,8 @@ pub enum ClientCommand {
     Delete(delete::DeleteArgs),
     /// Explain the fields of a kind
     Explain(explain::ExplainArgs),
+    /// Write what is declared as YAML files, to keep in a Git repository
+    Export(export::ExportArgs),
     /// List the kinds and their short names
     ApiResources(api_resources::ApiResourcesArgs),
     /// Write the kinds as Kubernetes CustomResourceDefinitions

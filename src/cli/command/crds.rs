@@ -1,9 +1,10 @@
 //! `whoosh crds`: the kinds as Kubernetes knows them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::files;
 use crate::resource::{Kind, crd};
 
 /// Arguments of `crds`.
@@ -28,17 +29,10 @@ pub(crate) fn run(ctx: &Context, args: &CrdsArgs) -> Result<Outcome, CliError> {
             None => ctx.print(&format!("---\n{text}"))?,
             Some(dir) => {
                 let path = dir.join(crd::file_name(kind));
-                write(&path, &text)?;
+                files::write(&path, &text)?;
                 ctx.print(&format!("{}\n", path.display()))?;
             }
         }
     }
     Ok(Outcome::Done)
-}
-
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(path, text))
-        .map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))
 }

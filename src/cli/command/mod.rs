@@ -12,6 +12,7 @@ pub(crate) mod diff;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod kubeconfig;

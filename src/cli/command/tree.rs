@@ -1,4 +1,4 @@
-//! `whoosh tree`: teams and councils down to the services and nodes that run their agents.
+//! `whoosh tree`: from a Git repository to its objects, from teams and councils to the services and nodes of their agents.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::cli::print::paint::Tone;
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::target::{self, Target};
 use crate::cli::{agents, object, talk};
-use crate::resource::Kind;
+use crate::resource::{Key, Kind};
 
 /// Arguments of `tree`.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,16 +21,19 @@ Examples:
   whoosh tree
 
   # One team
-  whoosh tree team/payments")]
+  whoosh tree team/payments
+
+  # What a Git repository declares, and what became of it
+  whoosh tree gitsource/fleet")]
 pub struct TreeArgs {
-    /// Teams and councils, as KIND, KIND NAME… or KIND/NAME…; without any, all of them
+    /// Teams, councils and Git sources, as KIND, KIND NAME… or KIND/NAME…; without any, all teams and councils
     #[arg(value_name = "WHAT", add = complete::objects())]
     what: Vec<String>,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliError> {
-    let owners = owners(ctx, args).await?;
-    if owners.is_empty() {
+    let roots = roots(ctx, args).await?;
+    if roots.is_empty() {
         talk::say(&ctx.nothing_found("resources"));
         return Ok(Outcome::Done);
     }
@@ -44,9 +47,13 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
             .into_iter()
             .chain(headings),
     );
-    for owner in &owners {
-        for row in rows(owner, &agents) {
-            let namespace = Some(Cell::from(object::namespace(owner))).filter(|_| everywhere);
+    for root in &roots {
+        let node = match object::key(root).map(|key| key.kind) {
+            Some(Kind::GitSource) => source_node(root, declared(ctx, root).await?, &agents),
+            _ => owner_node(root, &agents),
+        };
+        for row in node.rows() {
+            let namespace = Some(Cell::from(object::namespace(root))).filter(|_| everywhere);
             table.row(namespace.into_iter().chain(row));
         }
     }
@@ -54,88 +61,162 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
     Ok(Outcome::Done)
 }
 
-async fn owners(ctx: &Context, args: &TreeArgs) -> Result<Vec<Value>, CliError> {
+/// What the tree begins with.
+async fn roots(ctx: &Context, args: &TreeArgs) -> Result<Vec<Value>, CliError> {
     let targets = if args.what.is_empty() {
         Kind::owners().map(|kind| Target { kind, name: None }).collect()
     } else {
         target::parse(&args.what)?
     };
-    let mut owners = Vec::new();
-    for Target { kind, name } in targets.into_iter().filter(|target| target.kind.owns_agents()) {
+    let has_branches = |kind: Kind| kind.owns_agents() || kind == Kind::GitSource;
+    let mut roots = Vec::new();
+    for Target { kind, name } in targets.into_iter().filter(|target| has_branches(target.kind)) {
         match name {
-            Some(name) => owners.push(ctx.client.get(&ctx.key(kind, &name)?).await?),
-            None => owners.extend(ctx.client.list(&ctx.selection(kind, None)).await?.items),
+            Some(name) => roots.push(ctx.client.get(&ctx.key(kind, &name)?).await?),
+            None => roots.extend(ctx.client.list(&ctx.selection(kind, None)).await?.items),
         }
     }
-    Ok(owners)
+    Ok(roots)
 }
 
-/// The rows of one owner: itself, its roles, and each role's agents.
-fn rows(owner: &Value, agents: &[Value]) -> Vec<Vec<Cell>> {
-    let Some(key) = object::key(owner) else {
-        return Vec::new();
+/// The objects of a source's inventory, as they are now.
+async fn declared(ctx: &Context, source: &Value) -> Result<Vec<(Key, Option<Value>)>, CliError> {
+    let inventory = source.pointer("/status/inventory").and_then(Value::as_array);
+    let keys = inventory.into_iter().flatten().filter_map(Value::as_str);
+    let mut found = Vec::new();
+    for key in keys.filter_map(Key::parse) {
+        let object = ctx.client.find(&key).await?;
+        found.push((key, object));
+    }
+    Ok(found)
+}
+
+/// Something in the tree, and what is below it.
+struct Node {
+    name: String,
+    /// What stands beside the name.
+    cells: Vec<Cell>,
+    below: Vec<Node>,
+}
+
+impl Node {
+    /// Its row, and then those of what is below it.
+    fn rows(self) -> Vec<Vec<Cell>> {
+        let mut rows = Vec::new();
+        self.draw("", "", &mut rows);
+        rows
+    }
+
+    /// `branch` leads to it, and `stem` to what is below it.
+    fn draw(self, branch: &str, stem: &str, rows: &mut Vec<Vec<Cell>>) {
+        let mut row = vec![Cell::from(format!("{branch}{}", self.name))];
+        row.extend(self.cells);
+        rows.push(row);
+        let last = self.below.len().saturating_sub(1);
+        for (index, node) in self.below.into_iter().enumerate() {
+            let (to_it, past_it) = match index == last {
+                true => ("└─ ", "   "),
+                false => ("├─ ", "│  "),
+            };
+            node.draw(&format!("{stem}{to_it}"), &format!("{stem}{past_it}"), rows);
+        }
+    }
+}
+
+/// A source and the objects that it declares; of those that are gone, only that.
+fn source_node(source: &Value, declared: Vec<(Key, Option<Value>)>, agents: &[Value]) -> Node {
+    let home = object::namespace(source);
+    let below = declared.into_iter().map(|(key, object)| {
+        let mut node = match &object {
+            Some(object) if key.kind.owns_agents() => owner_node(object, agents),
+            object => Node {
+                name: object::slashed(&key),
+                cells: match object {
+                    Some(_) => Vec::new(),
+                    None => vec!["".into(), Cell::toned("Gone", Tone::of_state("Missing"))],
+                },
+                below: Vec::new(),
+            },
+        };
+        if key.namespace != home {
+            node.name = format!("{} in {}", node.name, key.namespace);
+        }
+        node
+    });
+    let ready = object::conditions(source);
+    let ready = ready.iter().find(|condition| condition.type_ == "Ready");
+    let state = match ready {
+        Some(ready) if ready.status == "True" => "Ready".to_owned(),
+        Some(ready) => ready.reason.clone(),
+        None => String::new(),
     };
-    let name = object::slashed(&key);
-    let mut roles: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    Node {
+        name: object::key(source)
+            .map(|key| object::slashed(&key))
+            .unwrap_or_default(),
+        cells: vec![
+            object::text(source, "/status/revision").into(),
+            Cell::toned(&state, Tone::of_state(&state)),
+        ],
+        below: below.collect(),
+    }
+}
+
+/// A team or council, its roles, and each role's agents.
+fn owner_node(owner: &Value, agents: &[Value]) -> Node {
+    let key = object::key(owner);
+    let name = key.as_ref().map(object::slashed).unwrap_or_default();
+    let mut roles: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
     for agent in agents {
-        if object::text(agent, "/spec/owner") == name && object::namespace(agent) == key.namespace {
-            roles
-                .entry(object::text(agent, "/spec/role"))
-                .or_default()
-                .push(agent);
+        if object::text(agent, "/spec/owner") == name && object::namespace(agent) == object::namespace(owner)
+        {
+            let role = object::text(agent, "/spec/role");
+            roles.entry(role).or_default().push(agent_node(agent));
         }
     }
     let declared = owner.pointer("/status/roles").and_then(Value::as_array);
-    let mut order: Vec<(&str, String)> = declared
+    let mut below: Vec<Node> = declared
         .into_iter()
         .flatten()
         .map(|role| {
-            (
-                object::text(role, "/name"),
-                format!("{}/{}", role["ready"], role["desired"]),
-            )
+            let name = object::text(role, "/name");
+            Node {
+                name: name.to_owned(),
+                cells: vec![format!("{}/{}", role["ready"], role["desired"]).into()],
+                below: roles.remove(name).unwrap_or_default(),
+            }
         })
         .collect();
-    for role in roles.keys() {
-        if !order.iter().any(|(known, _)| known == role) {
-            order.push((role, String::new()));
-        }
-    }
+    below.extend(roles.into_iter().map(|(role, agents)| Node {
+        name: role.to_owned(),
+        cells: Vec::new(),
+        below: agents,
+    }));
     let state = object::text(owner, "/status/state");
-    let mut rows = vec![vec![
-        name.into(),
-        object::text(owner, "/status/summary").into(),
-        Cell::toned(state, Tone::of_state(state)),
-    ]];
-    let last_role = order.len().saturating_sub(1);
-    for (index, (role, ready)) in order.into_iter().enumerate() {
-        let (branch, stem) = if index == last_role {
-            ("└─ ", "   ")
-        } else {
-            ("├─ ", "│  ")
-        };
-        rows.push(vec![format!("{branch}{role}").into(), ready.into()]);
-        let agents = roles.remove(role).unwrap_or_default();
-        let last = agents.len().saturating_sub(1);
-        for (index, agent) in agents.into_iter().enumerate() {
-            let branch = if index == last { "└─ " } else { "├─ " };
-            rows.push(agent_row(&format!("{stem}{branch}"), agent));
-        }
+    Node {
+        name,
+        cells: vec![
+            object::text(owner, "/status/summary").into(),
+            Cell::toned(state, Tone::of_state(state)),
+        ],
+        below,
     }
-    rows
 }
 
-fn agent_row(prefix: &str, agent: &Value) -> Vec<Cell> {
+fn agent_node(agent: &Value) -> Node {
     let text = |pointer| object::text(agent, pointer);
     let state = text("/status/state");
-    vec![
-        format!("{prefix}{}", object::name(agent)).into(),
-        "".into(),
-        Cell::toned(state, Tone::of_state(state)),
-        Cell::or_none(text("/status/taskState")),
-        Cell::or_none(text("/status/node")),
-        text("/spec/service").into(),
-    ]
+    Node {
+        name: object::name(agent).to_owned(),
+        cells: vec![
+            "".into(),
+            Cell::toned(state, Tone::of_state(state)),
+            Cell::or_none(text("/status/taskState")),
+            Cell::or_none(text("/status/node")),
+            text("/spec/service").into(),
+        ],
+        below: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +246,7 @@ mod tests {
             agent("lead", "team/other", "Ready", "n1"),
         ];
         let mut table = Table::default();
-        for row in rows(&team, &agents) {
+        for row in owner_node(&team, &agents).rows() {
             table.row(row);
         }
         assert_eq!(
@@ -175,6 +256,37 @@ mod tests {
              │  └─ team.pay.lead.1         Ready         running   n1       team_default_pay_lead_1\n\
              └─ dev                  0/1\n   \
                 └─ team.pay.dev.1          Pending       running   <none>   team_default_pay_dev_1\n"
+        );
+    }
+
+    #[test]
+    fn a_source_is_shown_with_all_that_it_declares() {
+        let source = json!({
+            "apiVersion": "chorus.services/v1", "kind": "GitSource",
+            "metadata": {"name": "fleet", "namespace": "default"},
+            "status": {"revision": "main@1a2b3c4", "conditions": [
+                {"type": "Ready", "status": "True", "reason": "RevisionApplied", "message": "",
+                 "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
+        });
+        let team = json!({"kind": "Team", "metadata": {"name": "pay"}, "status": {"summary": "0/1", "state": "Failed",
+                          "roles": [{"name": "lead", "ready": 0, "desired": 1}]}});
+        let key = |kind, namespace: &str, name: &str| Key::new(kind, namespace, name);
+        let declared = vec![
+            (key(Kind::AgentTemplate, "default", "small"), Some(json!({}))),
+            (key(Kind::Team, "default", "pay"), Some(team)),
+            (key(Kind::Team, "other", "lost"), None),
+        ];
+        let mut table = Table::default();
+        for row in source_node(&source, declared, &[]).rows() {
+            table.row(row);
+        }
+        assert_eq!(
+            table.take(Paint::never()),
+            "gitsource/fleet           main@1a2b3c4   Ready\n\
+             ├─ agenttemplate/small\n\
+             ├─ team/pay              0/1            Failed\n\
+             │  └─ lead               0/1\n\
+             └─ team/lost in other                   Gone\n"
         );
     }
 }

@@ -10,7 +10,9 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::past::Entry;
 use crate::cli::print::{events, why};
-use crate::cli::why::{AgentFacts, Answer, Change, Link, OwnerFacts, SourceFacts, TemplateFacts, Told};
+use crate::cli::why::{
+    AgentFacts, Answer, Change, Commit, Link, Origin, OwnerFacts, SourceFacts, TemplateFacts, Told,
+};
 use crate::cli::{agents, object, target};
 use crate::resource::{Key, Kind, lower};
 
@@ -71,7 +73,7 @@ async fn of_owner(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>,
         agents: agents.map(|listed| listed.items),
         preview: told(ctx.client.still_to_do(key).await)?.map(|proposal| proposal.preview),
         missing,
-        change: last_change(ctx, key).await?,
+        origin: origin(ctx, key).await?,
         events: about(ctx, key).await?,
         owner,
     };
@@ -87,13 +89,13 @@ async fn of_agent(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>,
         agent,
         owner: None,
         template: None,
-        change: Ok(None),
-        template_change: Ok(None),
+        origin: Origin::unknown(),
+        template_origin: Origin::unknown(),
         events: Vec::new(),
     };
     if let Some(owner) = &owner {
         facts.owner = ctx.client.find(owner).await?;
-        facts.change = last_change(ctx, owner).await?;
+        facts.origin = origin(ctx, owner).await?;
         facts.events = about(ctx, owner).await?;
     }
     let template = facts
@@ -103,7 +105,7 @@ async fn of_agent(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>,
     if let Some(name) = template {
         let template = Key::new(Kind::AgentTemplate, key.namespace.as_str(), name);
         facts.template = ctx.client.find(&template).await?;
-        facts.template_change = last_change(ctx, &template).await?;
+        facts.template_origin = origin(ctx, &template).await?;
     }
     Ok(facts.chain(now))
 }
@@ -128,7 +130,7 @@ async fn of_template(ctx: &Context, key: &Key) -> Result<Vec<Link>, CliError> {
     let facts = TemplateFacts {
         template,
         users,
-        change: last_change(ctx, key).await?,
+        origin: origin(ctx, key).await?,
     };
     Ok(facts.chain())
 }
@@ -136,18 +138,29 @@ async fn of_template(ctx: &Context, key: &Key) -> Result<Vec<Link>, CliError> {
 async fn of_source(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>, CliError> {
     let facts = SourceFacts {
         source: ctx.client.get(key).await?,
-        change: last_change(ctx, key).await?,
+        origin: origin(ctx, key).await?,
         events: about(ctx, key).await?,
     };
     Ok(facts.chain(now))
 }
 
-/// Who changed an object last; nobody when that is forgotten.
-async fn last_change(ctx: &Context, key: &Key) -> Result<Told<Option<Change>>, CliError> {
-    match ctx.client.history::<Entry>(key).await {
-        Err(error) if error.is_not_found() => Ok(Ok(None)),
-        history => Ok(told(history)?.map(|entries| Change::last(&entries))),
-    }
+async fn origin(ctx: &Context, key: &Key) -> Result<Origin, CliError> {
+    let change = match ctx.client.history::<Entry>(key).await {
+        Err(error) if error.is_not_found() => Ok(None),
+        history => told(history)?.map(|entries| Change::last(&entries)),
+    };
+    let selection = Selection {
+        kind: Kind::GitSource,
+        namespace: Some(key.namespace.clone()),
+        labels: None,
+        fields: None,
+    };
+    let sources = told(ctx.client.list(&selection).await)?;
+    let last = change.as_ref().ok().and_then(Option::as_ref);
+    let commit = sources
+        .ok()
+        .and_then(|listed| Commit::of(&listed.items, key, last));
+    Ok(Origin { change, commit })
 }
 
 async fn about(ctx: &Context, key: &Key) -> Result<Vec<Event>, CliError> {

@@ -49,7 +49,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::why::{Change, OwnerFacts};
+    use crate::cli::why::{Change, Origin, OwnerFacts};
     use crate::resource::{Key, Kind};
 
     #[test]
@@ -73,7 +73,10 @@ mod tests {
             agents: Ok(Vec::new()),
             preview: Ok(Default::default()),
             missing: vec!["small".to_owned()],
-            change: Ok(Change::last(&[entry(1, 1), entry(2, 2)])),
+            origin: Origin {
+                change: Ok(Change::last(&[entry(1, 1), entry(2, 2)])),
+                commit: None,
+            },
             events: Vec::new(),
         };
         let now = "2026-01-01T00:01:00Z".parse().unwrap();

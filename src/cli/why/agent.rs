@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
 use super::owner::{slot, state, warnings};
-use super::{Change, Link, Told, Topic, change};
+use super::{Link, Origin, Topic};
 use crate::cli::object;
 
 /// What the operator tells of an agent, and of those whom it comes from.
@@ -16,10 +16,10 @@ pub(crate) struct AgentFacts {
     pub owner: Option<Value>,
     /// The template that its role names, if it names one and there is such a one.
     pub template: Option<Value>,
-    /// Who changed the owner last.
-    pub change: Told<Option<Change>>,
-    /// Who changed the template last.
-    pub template_change: Told<Option<Change>>,
+    /// Where the owner comes from.
+    pub origin: Origin,
+    /// Where the template comes from.
+    pub template_origin: Origin,
     /// The events about the owner.
     pub events: Vec<Event>,
 }
@@ -50,10 +50,10 @@ impl AgentFacts {
         chain.push(self.asked_by());
         chain.extend(owner.map(|owner| self.template(owner)));
         let owner_name = object::text(&self.agent, "/spec/owner");
-        chain.extend(change::link(&self.change, Some(owner_name)));
+        chain.extend(self.origin.links(Some(owner_name)));
         if let Some(template) = &self.template {
             let name = format!("agenttemplate/{}", object::name(template));
-            chain.extend(change::link(&self.template_change, Some(&name)));
+            chain.extend(self.template_origin.links(Some(&name)));
         }
         let (slot, service) = (slot(&self.agent), object::text(&self.agent, "/spec/service"));
         let is_named = |text: &str| {
@@ -189,8 +189,11 @@ mod tests {
                            "roles": [{"name": "dev", "desired": 2}], "conditions": []},
             })),
             template: Some(json!({"metadata": {"name": "small", "generation": 7}})),
-            change: Err("forbidden".to_owned()),
-            template_change: Ok(None),
+            origin: Origin {
+                change: Err("forbidden".to_owned()),
+                commit: None,
+            },
+            template_origin: Origin::unknown(),
             events: ["dev.2 ended on node n1", "dev.21 ended"]
                 .map(|message| {
                     serde_json::from_value(json!({

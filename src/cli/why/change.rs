@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Link, Told, Topic};
 use crate::cli::past::{self, Entry, Step};
+use crate::resource::names::GITOPS_ACTOR;
 use crate::resource::path;
 
 /// How many fields of a change are told.
@@ -37,6 +38,14 @@ impl Change {
             at: entry.at,
             fields,
         })
+    }
+
+    /// The commit of the source `name` that it comes from, by the first digits of its hash; `None` when it was made
+    /// otherwise.
+    pub(super) fn commit_of(&self, name: &str) -> Option<&str> {
+        let source = self.actor.strip_prefix(GITOPS_ACTOR)?.strip_prefix(':')?;
+        let (_, commit) = self.reason.strip_prefix("apply ")?.rsplit_once('@')?;
+        (source == name).then_some(commit)
     }
 }
 

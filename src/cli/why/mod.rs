@@ -4,12 +4,16 @@
 
 mod agent;
 mod change;
+mod commit;
+mod origin;
 mod owner;
 mod source;
 mod template;
 
 pub(crate) use agent::AgentFacts;
 pub(crate) use change::Change;
+pub(crate) use commit::Commit;
+pub(crate) use origin::Origin;
 pub(crate) use owner::OwnerFacts;
 pub(crate) use source::SourceFacts;
 pub(crate) use template::TemplateFacts;
@@ -117,6 +121,8 @@ pub(crate) enum Topic {
     AskedBy,
     /// Who starts from a template.
     UsedBy,
+    /// The Git repository and the commit that declare it.
+    DeclaredBy,
     /// Who changed it last.
     LastChange,
     /// What went wrong lately.
@@ -135,6 +141,7 @@ impl Topic {
             Topic::Owner => "Owner",
             Topic::AskedBy => "Asked by",
             Topic::UsedBy => "Used by",
+            Topic::DeclaredBy => "Declared by",
             Topic::LastChange => "Last change",
             Topic::Warnings => "Warnings",
         }

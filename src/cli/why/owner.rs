@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
-use super::{Change, Link, Told, Topic, change};
+use super::{Link, Origin, Told, Topic};
 use crate::cli::object;
 use crate::resource::condition::Reason;
 use crate::resource::event::{last_seen, seen};
@@ -23,8 +23,8 @@ pub(crate) struct OwnerFacts {
     pub preview: Told<Preview>,
     /// The templates that its roles name and that do not exist.
     pub missing: Vec<String>,
-    /// Who changed it last.
-    pub change: Told<Option<Change>>,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The events about it.
     pub events: Vec<Event>,
 }
@@ -37,7 +37,7 @@ impl OwnerFacts {
         chain.extend(self.blocked());
         chain.extend(self.not_ready());
         chain.extend(self.to_do());
-        chain.extend(change::link(&self.change, None));
+        chain.extend(self.origin.links(None));
         chain.extend(warnings(&self.events, |_| true, now));
         chain
     }
@@ -281,7 +281,7 @@ mod tests {
                 ..Preview::default()
             }),
             missing: vec!["small".to_owned()],
-            change: Ok(None),
+            origin: Origin::unknown(),
             events: vec![
                 event("Warning", 1, "dev.1 ended"),
                 event("Normal", 2, "made service x"),

@@ -5,15 +5,15 @@ use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
 use super::owner::warnings;
-use super::{Change, Link, Told, Topic, change};
+use super::{Link, Origin, Topic};
 use crate::cli::object;
 
 /// What the operator tells of a GitSource.
 pub(crate) struct SourceFacts {
     /// Itself.
     pub source: Value,
-    /// Who changed it last.
-    pub change: Told<Option<Change>>,
+    /// Where it comes from.
+    pub origin: Origin,
     /// The events about it.
     pub events: Vec<Event>,
 }
@@ -22,7 +22,7 @@ impl SourceFacts {
     /// The answers, the most important first.
     pub(crate) fn chain(&self, now: Timestamp) -> Vec<Link> {
         let mut chain = vec![self.state()];
-        chain.extend(change::link(&self.change, None));
+        chain.extend(self.origin.links(None));
         chain.extend(warnings(&self.events, |_| true, now));
         chain
     }
@@ -61,7 +61,7 @@ mod tests {
         };
         let facts = |conditions: Value| SourceFacts {
             source: json!({"status": {"conditions": conditions}}),
-            change: Ok(None),
+            origin: Origin::unknown(),
             events: Vec::new(),
         };
         let now: Timestamp = "2026-03-01T10:05:00Z".parse().unwrap();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::owner::state;
-use super::{Change, Link, Told, Topic, change};
+use super::{Link, Origin, Topic};
 use crate::cli::object;
 
 /// What the operator tells of a template or Policy.
@@ -12,8 +12,8 @@ pub(crate) struct TemplateFacts {
     pub template: Value,
     /// The teams and councils whose roles start from it, or that go by it.
     pub users: Vec<Value>,
-    /// Who changed it last.
-    pub change: Told<Option<Change>>,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 impl TemplateFacts {
@@ -34,7 +34,7 @@ impl TemplateFacts {
             Link::new(Topic::State, format!("generation {generation}")),
             Link::new(Topic::UsedBy, says).with(users.collect()),
         ];
-        chain.extend(change::link(&self.change, None));
+        chain.extend(self.origin.links(None));
         chain
     }
 }
@@ -54,7 +54,7 @@ mod tests {
         let facts = TemplateFacts {
             template: json!({"metadata": {"name": "small", "generation": 2}}),
             users: vec![user],
-            change: Ok(None),
+            origin: Origin::unknown(),
         };
         let chain = facts.chain();
         assert_eq!(chain[0].says, "generation 2");

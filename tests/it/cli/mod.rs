@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod changing;
+mod export;
 mod objects;
 mod offline;
 mod private;

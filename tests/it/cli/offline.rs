@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Desk;
 use crate::harness::docker::Engine;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "apply",
     "diff",
     "validate",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 21] = [
     "scale",
     "delete",
     "explain",
+    "export",
     "api-resources",
     "crds",
     "completion",

@@ -48,6 +48,24 @@ async fn what_is_committed_is_applied_and_what_is_removed_goes() {
         .await;
     let history = stage.operator.whoosh(&["history", "team/a"]).await.ok();
     assert!(history.contains("system:whoosh:gitops:fleet"), "{history}");
+
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = words(&stage.operator.whoosh(&["why", "team/a"]).await.ok());
+    let (second, first) = (&second[..12], &first[..12]);
+    let applied = format!(
+        "Declared by: gitsource/fleet, of which main@{} is applied",
+        &second[..7]
+    );
+    assert!(why.contains(&applied), "{why}");
+    let ada = "by Ada <ada@example.org>";
+    assert!(why.contains(&format!("{second} {ada}: One less")), "{why}");
+    let why = words(&stage.operator.whoosh(&["why", "team/b"]).await.ok());
+    assert!(why.contains(&format!("{first} {ada}: Four teams")), "{why}");
+    let tree = words(&stage.operator.whoosh(&["tree", "gitsource/fleet"]).await.ok());
+    assert!(
+        tree.contains(&format!("gitsource/fleet main@{} Ready ├─ team/a ", &second[..7])),
+        "{tree}"
+    );
 }
 
 #[tokio::test]
