@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain,
-    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate,
-    version, wait, why,
+    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token, tree,
+    validate, version, wait, why,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -74,6 +74,8 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Config(args) => config::run(global, args),
         ClientCommand::Auth(args) => auth::run(ctx, args).await,
         ClientCommand::Reconcile(args) => reconcile::run(ctx, args).await,
+        ClientCommand::Suspend(args) => suspend::suspend(ctx, args).await,
+        ClientCommand::Resume(args) => suspend::resume(ctx, args).await,
         ClientCommand::Delete(args) => delete::run(ctx, args).await,
         ClientCommand::Explain(args) => explain::run(ctx, args),
         ClientCommand::Export(args) => export::run(ctx, args).await,

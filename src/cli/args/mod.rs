@@ -19,8 +19,8 @@ pub(crate) use shared::{DataForm, DryRun, DryRunArgs, FileArgs, TimeoutArgs, che
 
 use super::command::{
     api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain,
-    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, token, tree, validate,
-    version, wait, why,
+    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token, tree,
+    validate, version, wait, why,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -186,6 +186,10 @@ pub enum ClientCommand {
     History(history::HistoryArgs),
     /// Have a Git repository looked at now
     Reconcile(reconcile::ReconcileArgs),
+    /// Leave a Git repository alone for now
+    Suspend(suspend::SuspendArgs),
+    /// Keep a suspended Git repository applied again
+    Resume(suspend::ResumeArgs),
     /// Delete objects and stop their agents
     Delete(delete::DeleteArgs),
     /// Explain the fields of a kind

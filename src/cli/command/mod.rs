@@ -22,6 +22,7 @@ pub(crate) mod patch;
 pub(crate) mod reconcile;
 pub(crate) mod scale;
 pub(crate) mod simulate;
+pub(crate) mod suspend;
 pub(crate) mod token;
 pub(crate) mod tree;
 pub(crate) mod validate;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Desk;
 use crate::harness::docker::Engine;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "apply",
     "diff",
     "validate",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 22] = [
     "logs",
     "wait",
     "scale",
+    "suspend",
+    "resume",
     "delete",
     "explain",
     "export",

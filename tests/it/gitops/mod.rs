@@ -306,7 +306,22 @@ async fn a_suspended_source_leaves_everything_as_it_is() {
     let (code, said) = stage.reconcile(&[]).await;
     assert!(code == 1 && said.contains("suspended by ada"), "{said}");
     assert_eq!(stage.teams().await, ["a"]);
-    stage.source(json!({})).await;
+
+    let whoosh = |arguments: &'static [&'static str]| stage.operator.whoosh(arguments);
+    let suspend = whoosh(&["suspend", "gitsource/fleet", "--for=1h"]).await.ok();
+    assert!(
+        suspend.starts_with("gitsource/fleet suspended until 20"),
+        "{suspend}"
+    );
+    let status = stage.until_message("suspended by unix:uid=").await;
+    let message = status["message"].as_str().unwrap();
+    assert!(
+        message.contains(" until 20") && !message.contains("audit"),
+        "{message}"
+    );
+    assert_eq!(stage.teams().await, ["a"]);
+    let resume = whoosh(&["resume", "gitsource/fleet"]).await.ok();
+    assert_eq!(resume, "gitsource/fleet resumed\n");
     stage.until_message("is applied: 2 objects").await;
 }
 

@@ -1,0 +1,90 @@
+//! `whoosh suspend` and `whoosh resume`: whether a repository is kept applied for now.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::change::change;
+use crate::cli::complete;
+use crate::cli::context::Context;
+use crate::cli::duration::parse_duration;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::{object, target};
+use crate::resource::{Key, Kind};
+
+/// Arguments of `suspend`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+While it is suspended, nothing is fetched, applied, put back or deleted. Who did it, why and until when stand in the \
+source's spec, and `whoosh get gitsources` shows them.
+
+Examples:
+  # While somebody looks at what went wrong
+  whoosh suspend gitsource/fleet --reason 'looking at the outage' --for 2h
+
+  # Until somebody resumes it
+  whoosh suspend gitsource/fleet")]
+pub struct SuspendArgs {
+    /// A GitSource, as KIND/NAME or KIND NAME
+    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
+    what: Vec<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// How long, until it resumes by itself; without it, until `whoosh resume`
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+}
+
+/// Arguments of `resume`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+The repository is looked at right away.
+
+Examples:
+  whoosh resume gitsource/fleet")]
+pub struct ResumeArgs {
+    /// A GitSource, as KIND/NAME or KIND NAME
+    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
+    what: Vec<String>,
+}
+
+pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome, CliError> {
+    let key = source(ctx, &args.what)?;
+    let until = args.duration.map(|duration| Timestamp::now() + duration);
+    let by = ctx
+        .client
+        .who_am_i()
+        .await?
+        .status
+        .and_then(|status| status.user_info?.username);
+    // All of it, so that nothing of an earlier suspension is left.
+    let suspension = json!({"reason": args.reason, "by": by, "until": until});
+    let patch = |_: &Value| Ok(Some(json!({"spec": {"suspend": true, "suspension": suspension}})));
+    change(ctx, &key, false, patch).await?;
+    let until = match until {
+        Some(until) => format!(" until {until}"),
+        None => format!("; `whoosh resume {}` ends that", object::slashed(&key)),
+    };
+    ctx.print(&format!("{} suspended{until}\n", object::slashed(&key)))?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Outcome, CliError> {
+    let key = source(ctx, &args.what)?;
+    let patch = |_: &Value| Ok(Some(json!({"spec": {"suspend": null, "suspension": null}})));
+    change(ctx, &key, false, patch).await?;
+    ctx.print(&format!("{} resumed\n", object::slashed(&key)))?;
+    Ok(Outcome::Done)
+}
+
+fn source(ctx: &Context, words: &[String]) -> Result<Key, CliError> {
+    match target::parse_one(words)? {
+        (Kind::GitSource, name) => ctx.key(Kind::GitSource, &name),
+        (kind, _) => Err(CliError::Failed(format!(
+            "{} is always kept as it is declared; what can be suspended is a GitSource",
+            kind.with_article()
+        ))),
+    }
+}
