@@ -4,15 +4,18 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Term;
+use super::index::News;
 use super::source::Source;
 use crate::queue::Queue;
 use crate::resource::{Key, Kind, Object, Revision};
 use crate::store::{Change, ChangeKind, StoreError, WatchError};
 use crate::telemetry::Chain;
 
+/// How long news of how a source's objects are wait for more of them.
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before everything is listed again, when the database did not answer.
 const LIST_AGAIN: Duration = Duration::from_secs(1);
 
@@ -45,7 +48,9 @@ async fn list(term: &Term, queue: &Queue<Key>) -> Result<Revision, StoreError> {
     for kind in Kind::stored().filter(|kind| *kind != Kind::GitSource) {
         term.api
             .store
-            .each(kind, None, |object| drop(term.changed(&object)))
+            .each(kind, None, |object| {
+                term.changed(&object);
+            })
             .await?;
     }
     Ok(revision)
@@ -61,7 +66,7 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
             object,
         } = &*change?;
         let key = object.key();
-        let drifted = match (key.kind, kind) {
+        let news = match (key.kind, kind) {
             (Kind::GitSource, ChangeKind::Deleted) => {
                 term.index().remove(&key);
                 queue.add(key);
@@ -72,19 +77,28 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
                 queue.add(key.clone());
                 term.changed(object)
             }
-            (_, ChangeKind::Deleted) => term.index().gone(&key),
+            (_, ChangeKind::Deleted) => term.index().gone(&key).map(|source| (source, News::Drifted)),
             (_, ChangeKind::Added | ChangeKind::Modified) => term.changed(object),
         };
-        if let Some(source) = drifted {
-            term.memories.change(&source, |memory| memory.drifted = true);
-            queue.add(source);
+        match news {
+            Some((source, News::Drifted)) => {
+                term.memories.change(&source, |memory| memory.drifted = true);
+                queue.add(source);
+            }
+            Some((source, News::Health)) => {
+                term.memories.change(&source, |memory| {
+                    memory.health_due.get_or_insert(Instant::now() + HEALTH_EVERY);
+                });
+                queue.add_after(source, HEALTH_EVERY);
+            }
+            None => {}
         }
     }
     Ok(())
 }
 
 impl Term {
-    fn index(&self) -> std::sync::MutexGuard<'_, super::Index> {
+    pub(super) fn index(&self) -> std::sync::MutexGuard<'_, super::Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,7 +109,7 @@ impl Term {
         }
     }
 
-    fn changed(&self, object: &Object) -> Option<Key> {
+    fn changed(&self, object: &Object) -> Option<(Key, News)> {
         self.index().changed(object)
     }
 }

@@ -1,9 +1,11 @@
-//! Which source declares an object, and whether somebody changed what is declared of it. Pure.
+//! Which source declares an object, whether somebody changed what is declared of it, and how it is. Pure.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::health::{self, Health};
 use super::source::Source;
+use crate::resource::git_source::SourceHealth;
 use crate::resource::{Key, Object};
 
 /// What sources declare.
@@ -11,6 +13,16 @@ use crate::resource::{Key, Object};
 pub(super) struct Index {
     source: BTreeMap<Key, Key>,
     known: BTreeMap<Key, u64>,
+    health: BTreeMap<Key, Health>,
+}
+
+/// What happened to an object that a source declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// What people declare of it is not what it was.
+    Drifted,
+    /// It is well or ill in another way.
+    Health,
 }
 
 impl Index {
@@ -22,29 +34,48 @@ impl Index {
             self.source.insert(declared, key.clone());
         }
         self.known.retain(|key, _| self.source.contains_key(key));
+        self.health.retain(|key, _| self.source.contains_key(key));
     }
 
     /// Forgets what a source declares.
     pub(super) fn remove(&mut self, source: &Key) {
         self.source.retain(|_, by| by != source);
         self.known.retain(|key, _| self.source.contains_key(key));
+        self.health.retain(|key, _| self.source.contains_key(key));
     }
 
-    /// The source of an object that is now like this, when something that people declare of it changed since it was seen
-    /// last. A status is nothing that anybody declares.
-    pub(super) fn changed(&mut self, object: &Object) -> Option<Key> {
+    /// The source of an object that is now like this, and what is new of it. A status is nothing that anybody declares.
+    pub(super) fn changed(&mut self, object: &Object) -> Option<(Key, News)> {
         let key = object.key();
-        let source = self.source.get(&key)?;
-        let print = fingerprint(object);
-        let before = self.known.insert(key, print);
-        before
-            .is_some_and(|before| before != print)
-            .then(|| source.clone())
+        let source = self.source.get(&key)?.clone();
+        let (health, print) = (Health::of(object), fingerprint(object));
+        let is_same = self.health.get(&key) == health.as_ref();
+        self.health.extend(health.map(|health| (key.clone(), health)));
+        match self.known.insert(key, print) {
+            Some(before) if before != print => Some((source, News::Drifted)),
+            _ if !is_same => Some((source, News::Health)),
+            _ => None,
+        }
+    }
+
+    /// Notes an object as it is about to be written, so that nobody takes it for one that others changed, nor for one that
+    /// is as ready as it was.
+    pub(super) fn expect(&mut self, object: &Object) {
+        let key = object.key();
+        self.health
+            .extend(Health::of(object).map(|health| (key.clone(), health)));
+        self.known.insert(key, fingerprint(object));
+    }
+
+    /// How those of an inventory are.
+    pub(super) fn health(&self, inventory: &[String]) -> SourceHealth {
+        health::sum(inventory, &self.health)
     }
 
     /// The source of an object that is gone.
     pub(super) fn gone(&mut self, key: &Key) -> Option<Key> {
         self.known.remove(key);
+        self.health.remove(key);
         self.source.get(key).cloned()
     }
 }
@@ -77,14 +108,26 @@ mod tests {
 
         let mut team = Object::new(&team, json!({}));
         team.metadata.generation = Some(1);
-        assert_eq!(index.changed(&team), None, "seen for the first time");
-        team.status = Some(json!({"state": "Ready"}));
-        assert_eq!(index.changed(&team), None, "a status");
+        let seen = |news| Some((source.clone(), news));
+        assert_eq!(
+            index.changed(&team),
+            seen(News::Health),
+            "seen for the first time"
+        );
+        assert_eq!(index.changed(&team), None, "nothing");
+        team.status = Some(json!({"state": "Ready", "observedGeneration": 1}));
+        assert_eq!(index.changed(&team), seen(News::Health), "a status");
+        let inventory = &object.status.inventory;
+        assert_eq!(index.health(inventory).ready, 1);
         index.put(&object);
         team.metadata.generation = Some(2);
-        assert_eq!(index.changed(&team), Some(source.clone()), "a spec");
+        assert_eq!(index.changed(&team), seen(News::Drifted), "a spec");
+        assert_eq!(index.health(inventory).ready, 0, "nobody looked at it yet");
         team.metadata.labels = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())]));
-        assert_eq!(index.changed(&team), Some(source.clone()), "a label");
+        assert_eq!(index.changed(&team), seen(News::Drifted), "a label");
+        team.metadata.labels = None;
+        index.expect(&team);
+        assert_eq!(index.changed(&team), None, "what the source wrote itself");
         assert_eq!(index.gone(&team.key()), Some(source.clone()));
         index.remove(&source);
         assert_eq!(index.gone(&team.key()), None);

@@ -18,6 +18,8 @@ pub(super) struct Memory {
     pub(super) seen: Option<(i64, Option<String>)>,
     /// Whether something that the source declares was changed by others since it was looked at.
     pub(super) drifted: bool,
+    /// When it is told how its objects are, if that is news.
+    pub(super) health_due: Option<Instant>,
     /// Whether all of a commit was applied in this term: what others did while nobody led was not seen.
     pub(super) is_applied: bool,
 }
@@ -27,6 +29,8 @@ pub(super) struct Memory {
 pub(super) enum Wake {
     /// The repository is looked at.
     Fetch,
+    /// How its objects are is told anew; then nothing, for so long.
+    Health(Duration),
     /// Nothing, for so long.
     Sleep(Duration),
 }
@@ -41,7 +45,11 @@ impl Memory {
         };
         match due.checked_duration_since(now).filter(|left| !left.is_zero()) {
             None => Wake::Fetch,
-            Some(left) => Wake::Sleep(left),
+            Some(left) => match self.health_due {
+                Some(health_due) if health_due <= now => Wake::Health(left),
+                Some(health_due) => Wake::Sleep(left.min(health_due - now)),
+                None => Wake::Sleep(left),
+            },
         }
     }
 }
@@ -91,6 +99,7 @@ mod tests {
             due: Some(now + minute),
             seen: Some((1, None)),
             drifted: false,
+            health_due: None,
             is_applied: true,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);
@@ -101,6 +110,14 @@ mod tests {
             ..memory.clone()
         };
         assert_eq!(other.wake(&source, now), Wake::Fetch);
+        let second = Duration::from_secs(1);
+        let healed = Memory {
+            health_due: Some(now + second),
+            ..memory.clone()
+        };
+        assert_eq!(healed.wake(&source, now), Wake::Sleep(second));
+        assert_eq!(healed.wake(&source, now + second), Wake::Health(minute - second));
+        assert_eq!(healed.wake(&source, now + minute), Wake::Fetch);
         let drifted = Memory {
             drifted: true,
             ..memory

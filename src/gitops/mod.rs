@@ -10,6 +10,7 @@
 
 mod fetcher;
 mod follow;
+mod health;
 mod index;
 mod memory;
 mod prune;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::status::Ended;
+use super::status::{self, Ended};
 use crate::resource::access::{Deed, Grant, Role};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
@@ -139,7 +139,7 @@ impl Source {
         let by_this = status.applied_generation == Some(self.object.generation());
         let known = status.applied_revision.as_deref();
         known.filter(|_| {
-            by_this && status.ready == "True" && status.attempted_revision == status.applied_revision
+            by_this && status::is_applied(status) && status.attempted_revision == status.applied_revision
         })
     }
 }
@@ -212,16 +212,22 @@ mod tests {
 
     #[test]
     fn a_commit_is_known_only_while_all_of_it_is_applied_by_this_spec() {
-        let good = json!({"appliedRevision": "a", "attemptedRevision": "a", "appliedGeneration": 3, "ready": "True"});
+        let ready = |reason: &str| {
+            json!([{"type": "Ready", "status": "False", "reason": reason, "message": "",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+        };
+        let good = json!({"appliedRevision": "a", "attemptedRevision": "a", "appliedGeneration": 3,
+                          "conditions": ready("RevisionApplied")});
         let with = |name: &str, value: Value| {
             let mut status = good.clone();
             status[name] = value;
             source(json!({"url": "u"}), status).known().map(str::to_owned)
         };
         assert_eq!(with("message", json!("x")), Some("a".to_owned()));
+        assert_eq!(with("conditions", ready("ObjectsNotReady")), Some("a".to_owned()));
         assert_eq!(with("appliedGeneration", json!(2)), None);
         assert_eq!(with("attemptedRevision", json!("b")), None);
-        assert_eq!(with("ready", json!("False")), None);
+        assert_eq!(with("conditions", ready("FetchFailed")), None);
     }
 
     #[test]

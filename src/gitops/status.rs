@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::health;
 use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
-use crate::resource::git_source::{Application, ApplicationResult, FetchedCommit, GitSourceStatus};
+use crate::resource::git_source::{
+    Application, ApplicationResult, FetchedCommit, GitSourceStatus, SourceHealth,
+};
 
 /// How many applications are remembered.
 const HISTORY: usize = 50;
@@ -58,19 +61,24 @@ pub(super) struct Changes {
 }
 
 /// What a turn was about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Round<'a> {
     /// The source's generation.
     pub(super) generation: i64,
     /// The request to reconcile that it carries.
     pub(super) request: Option<&'a str>,
+    /// How its teams and councils are.
+    pub(super) health: SourceHealth,
+    /// Whether it is ready only when they are.
+    pub(super) wait: bool,
     /// Now.
     pub(super) now: Timestamp,
 }
 
 /// The status that a turn leaves. It equals `old` when nothing is new.
-pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: Round<'_>) -> GitSourceStatus {
+pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> GitSourceStatus {
     let mut status = old.clone();
+    status.health = told_health(round);
     status.observed_generation = round.generation;
     status.handled_request = round.request.map(str::to_owned);
     let (mut ready, mut reconciling, mut stalled) = (ConditionStatus::False, false, false);
@@ -81,7 +89,6 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: Round<'_>) -> Gi
             inventory,
             changes,
         } => {
-            ready = ConditionStatus::True;
             status.fetched = Some(commit.clone());
             status.attempted_revision = Some(commit.revision.clone());
             status.applied_revision = Some(commit.revision.clone());
@@ -96,10 +103,17 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: Round<'_>) -> Gi
                 1 => "1 object".to_owned(),
                 count => format!("{count} objects"),
             };
-            (
-                Reason::RevisionApplied,
-                format!("{} is applied: {count}", shown(commit)),
-            )
+            let applied = format!("{} is applied: {count}", shown(commit));
+            match health::waits_for(round.wait, &round.health) {
+                Some(who) => {
+                    reconciling = true;
+                    (Reason::ObjectsNotReady, format!("{applied}; {who}"))
+                }
+                None => {
+                    ready = ConditionStatus::True;
+                    (Reason::RevisionApplied, applied)
+                }
+            }
         }
         Ended::Held { commit, result, why } => {
             stalled = true;
@@ -159,6 +173,35 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: Round<'_>) -> Gi
     status
 }
 
+/// The status that news of a source's objects leaves, whatever its last turn came to.
+pub(super) fn with_health(old: &GitSourceStatus, round: &Round<'_>) -> GitSourceStatus {
+    match &old.fetched {
+        Some(commit) if is_applied(old) => {
+            let ended = Ended::Applied {
+                commit: commit.clone(),
+                inventory: old.inventory.clone(),
+                changes: None,
+            };
+            next(old, &ended, round)
+        }
+        _ => GitSourceStatus {
+            health: told_health(round),
+            ..old.clone()
+        },
+    }
+}
+
+fn told_health(round: &Round<'_>) -> Option<SourceHealth> {
+    Some(round.health.clone()).filter(|health| health.total > 0)
+}
+
+/// Whether the last turn came to a commit that is applied.
+pub(super) fn is_applied(status: &GitSourceStatus) -> bool {
+    let ready = condition::get(&status.conditions, ConditionType::Ready);
+    let applied = [Reason::RevisionApplied, Reason::ObjectsNotReady].map(|reason| reason.to_string());
+    ready.is_some_and(|ready| applied.contains(&ready.reason))
+}
+
 /// `main@1a2b3c4`.
 pub(super) fn shown(commit: &FetchedCommit) -> String {
     let short = commit.revision.get(..SHORT).unwrap_or(&commit.revision);
@@ -215,6 +258,8 @@ mod tests {
         Round {
             generation: 1,
             request: None,
+            health: SourceHealth::default(),
+            wait: false,
             now: at(second),
         }
     }
@@ -254,7 +299,7 @@ mod tests {
         let first = next(
             &GitSourceStatus::default(),
             &applied("a", Some("1 created")),
-            round(0),
+            &round(0),
         );
         assert_eq!(
             told(&first),
@@ -265,7 +310,7 @@ mod tests {
             result: ApplicationResult::Refused,
             why: "a.yaml:3: spec.roles: is required".to_owned(),
         };
-        let second = next(&first, &refused, round(1));
+        let second = next(&first, &refused, &round(1));
         assert_eq!(
             told(&second),
             "Ready=False RevisionRefused, Stalled=True RevisionRefused | main@bbbbbbb is not applied (main@aaaaaaa stays \
@@ -280,14 +325,14 @@ mod tests {
             transient: true,
         };
         assert_eq!(
-            told(&next(&first, &failed, round(2))),
+            told(&next(&first, &failed, &round(2))),
             "Ready=False FetchFailed, Reconciling=True FetchFailed | cannot reach git.example (main@aaaaaaa stays applied)"
         );
         let suspended = Ended::Suspended {
             why: "suspended by ada: audit".to_owned(),
         };
         assert_eq!(
-            told(&next(&first, &suspended, round(3))),
+            told(&next(&first, &suspended, &round(3))),
             "Ready=True Suspended, Suspended=True Suspended | suspended by ada: audit"
         );
     }
@@ -297,16 +342,16 @@ mod tests {
         let first = next(
             &GitSourceStatus::default(),
             &applied("a", Some("1 created")),
-            round(0),
+            &round(0),
         );
-        assert_eq!(next(&first, &applied("a", None), round(60)), first);
+        assert_eq!(next(&first, &applied("a", None), &round(60)), first);
         let refused = Ended::Held {
             commit: commit("b"),
             result: ApplicationResult::Guarded,
             why: "too much".to_owned(),
         };
-        let held = next(&first, &refused, round(1));
-        assert_eq!(next(&held, &refused, round(61)), held);
+        let held = next(&first, &refused, &round(1));
+        assert_eq!(next(&held, &refused, &round(61)), held);
         assert_eq!(held.history.len(), 2);
     }
 
@@ -314,9 +359,46 @@ mod tests {
     fn the_history_ends_somewhere() {
         let mut status = GitSourceStatus::default();
         for second in 0..60 {
-            status = next(&status, &applied("a", Some("1 configured")), round(second));
+            status = next(&status, &applied("a", Some("1 configured")), &round(second));
         }
         assert_eq!(status.history.len(), HISTORY);
         assert_eq!(status.history[0].time, Time(at(59)));
+    }
+
+    #[test]
+    fn a_source_that_waits_is_ready_when_its_objects_are() {
+        let waiting = |ready: usize| Round {
+            health: SourceHealth {
+                ready,
+                total: 2,
+                not_ready: Vec::new(),
+            },
+            wait: true,
+            ..round(0)
+        };
+        let first = next(
+            &GitSourceStatus::default(),
+            &applied("a", Some("2 created")),
+            &waiting(1),
+        );
+        assert_eq!(
+            told(&first),
+            "Ready=False ObjectsNotReady, Reconciling=True ObjectsNotReady | main@aaaaaaa is applied: 1 object; 1 of 2 \
+             teams and councils are not ready"
+        );
+        let second = with_health(&first, &waiting(2));
+        assert_eq!(
+            told(&second),
+            "Ready=True RevisionApplied | main@aaaaaaa is applied: 1 object"
+        );
+        let failed = Ended::Failed {
+            reason: Reason::FetchFailed,
+            why: "cannot reach git.example".to_owned(),
+            transient: true,
+        };
+        let failed = next(&second, &failed, &waiting(2));
+        let third = with_health(&failed, &waiting(1));
+        assert_eq!(told(&third), told(&failed));
+        assert_eq!(third.health.map(|health| health.ready), Some(1));
     }
 }

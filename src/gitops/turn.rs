@@ -119,12 +119,21 @@ impl Term {
             return Ok(until.map_or(Next::Never, |until| Next::After(left(until))));
         }
         let memory = self.memories.of(key);
-        if let Wake::Sleep(left) = memory.wake(&source, Instant::now()) {
-            return Ok(Next::After(left));
+        match memory.wake(&source, Instant::now()) {
+            Wake::Sleep(left) => return Ok(Next::After(left)),
+            Wake::Health(left) => {
+                self.memories.change(key, |memory| memory.health_due = None);
+                let next =
+                    status::with_health(&source.status, &self.round(&source, &source.status.inventory));
+                self.put(&source, &next, Vec::new(), "status".to_owned()).await?;
+                return Ok(Next::After(left));
+            }
+            Wake::Fetch => {}
         }
         // From now on a change is one that this turn does not see.
         self.memories.change(key, |memory| {
             memory.drifted = false;
+            memory.health_due = None;
             // Until it is again: a turn that fails leaves everything to the next one.
             memory.is_applied = false;
         });
@@ -150,6 +159,9 @@ impl Term {
             _ => source.interval(),
         };
         let ops = std::mem::take(&mut changes.ops);
+        for object in ops.iter().filter_map(configured) {
+            self.index().expect(object);
+        }
         self.write(&source, ended, ops).await?;
         // What counts for a quota is written; others may go on.
         drop(changes);
@@ -215,7 +227,12 @@ impl Term {
         };
         let again = source.status.applied_revision.as_ref() == Some(&commit.revision);
         let put_back = match again && source.status.applied_generation == Some(source.object.generation()) {
-            true => changes.ops.iter().filter_map(configured).collect(),
+            true => changes
+                .ops
+                .iter()
+                .filter_map(configured)
+                .map(Object::key)
+                .collect(),
             false => Vec::new(),
         };
         let told = told(&changes, &pruned);
@@ -290,24 +307,49 @@ impl Term {
 
     /// Writes what a turn came to, all of it at once, and tells of it; nothing when nothing is new.
     async fn write(&self, source: &Source, ended: Ended, ops: Vec<Op>) -> Result<(), StoreError> {
-        let round = Round {
-            generation: source.object.generation(),
-            request: source.request(),
-            now: Timestamp::now(),
+        let inventory = match &ended {
+            Ended::Applied { inventory, .. } => inventory,
+            Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => &source.status.inventory,
         };
-        let next = status::next(&source.status, &ended, round);
-        if next == source.status && ops.is_empty() {
-            return Ok(());
-        }
-        let event = event(source, &next, &ended);
-        let revision = match &ended {
+        let next = status::next(&source.status, &ended, &self.round(source, inventory));
+        let reason = match &ended {
             Ended::Applied { commit, .. } => format!("apply {}", status::shown(commit)),
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
         };
+        if self.put(source, &next, ops, reason).await?
+            && let Some(event) = event(source, &next, &ended)
+        {
+            self.tell(event).await;
+        }
+        Ok(())
+    }
+
+    /// What a turn is about whose objects are these.
+    fn round<'a>(&self, source: &'a Source, inventory: &[String]) -> Round<'a> {
+        Round {
+            generation: source.object.generation(),
+            request: source.request(),
+            health: self.index().health(inventory),
+            wait: source.spec.wait,
+            now: Timestamp::now(),
+        }
+    }
+
+    /// Writes a status, and with it what it tells of; `false` when nothing is new.
+    async fn put(
+        &self,
+        source: &Source,
+        next: &GitSourceStatus,
+        ops: Vec<Op>,
+        reason: String,
+    ) -> Result<bool, StoreError> {
+        if *next == source.status && ops.is_empty() {
+            return Ok(false);
+        }
         let mut all = Vec::with_capacity(ops.len() + 1);
-        if let (true, Some(expected)) = (next != source.status, source.object.revision()) {
+        if let (true, Some(expected)) = (*next != source.status, source.object.revision()) {
             let object =
-                lifecycle::update_status(&source.object, serde_json::to_value(&next).unwrap_or_default());
+                lifecycle::update_status(&source.object, serde_json::to_value(next).unwrap_or_default());
             // First, so that whoever follows the log knows whose objects come after it.
             all.push(Op::Update { object, expected });
         }
@@ -315,14 +357,11 @@ impl Term {
         let batch = Batch {
             ops: all,
             actor: format!("{GITOPS_ACTOR}:{}", source.object.name()),
-            reason: revision,
+            reason,
             epoch: Some(self.epoch),
         };
         self.api.store.write_all(batch).await?;
-        if let Some(event) = event {
-            self.tell(event).await;
-        }
-        Ok(())
+        Ok(true)
     }
 
     /// Tells of what is written already: when that cannot be told, the next turn must not do it again.
@@ -401,9 +440,10 @@ fn stays(object: &Object) -> bool {
     annotations.is_some_and(|all| all.get(PRUNE).is_some_and(|value| value == "disabled"))
 }
 
-fn configured(op: &Op) -> Option<Key> {
+/// The object that a write leaves.
+fn configured(op: &Op) -> Option<&Object> {
     match op {
-        Op::Create(object) | Op::Update { object, .. } if !object.is_deleting() => Some(object.key()),
+        Op::Create(object) | Op::Update { object, .. } if !object.is_deleting() => Some(object),
         Op::Create(_) | Op::Update { .. } | Op::Remove { .. } => None,
     }
 }

@@ -82,6 +82,8 @@ pub enum Reason {
     InvalidSpec,
     /// The commit's objects are applied.
     RevisionApplied,
+    /// The commit's objects are applied, and not all of them are ready.
+    ObjectsNotReady,
     /// The repository cannot be fetched now; it is tried again.
     FetchFailed,
     /// The repository cannot be fetched until somebody changes something: credentials, its address, what is in it.

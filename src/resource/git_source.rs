@@ -58,6 +58,9 @@ pub struct GitSourceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub max_prune: Option<i64>,
+    /// Whether the source is ready only when its teams and councils are; without it, when they are applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wait: bool,
     /// Whether nothing is fetched and nothing applied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
@@ -134,6 +137,9 @@ pub struct GitSourceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub inventory: Vec<String>,
+    /// How its teams and councils are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<SourceHealth>,
     /// What was applied or refused, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Application>,
@@ -141,6 +147,32 @@ pub struct GitSourceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// How the teams and councils of a source are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceHealth {
+    /// How many are ready.
+    pub ready: usize,
+    /// Of how many.
+    pub total: usize,
+    /// Those that are not ready, the first 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_ready: Vec<ObjectHealth>,
+}
+
+/// How one object of a source is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectHealth {
+    /// Which, as `team/default/payments`.
+    pub object: String,
+    /// Its state, in one word.
+    pub state: String,
+    /// What it says of that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
 /// A commit as it was fetched.

@@ -14,6 +14,7 @@ use crate::cli::duration::Patience;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::follow::Follower;
 use crate::cli::{object, target};
+use crate::resource::condition::Reason;
 use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
 use crate::resource::{Key, Kind};
 
@@ -33,7 +34,7 @@ pub struct ReconcileArgs {
     /// Let this commit, and no other, delete what the guards keep: its hash, or at least the first 7 characters of it
     #[arg(long, value_name = "COMMIT", value_parser = hash)]
     allow_prune: Option<String>,
-    /// Wait until it was looked at; exit 1 when it is not ready then
+    /// Wait until it was looked at, and with `spec.wait` until its teams and councils are ready; exit 1 when it is not
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -84,7 +85,9 @@ async fn looked_at(
     Patience(patience): Patience,
 ) -> Result<Value, CliError> {
     let deadline = Instant::now() + patience;
-    let is_answered = |source: &Value| object::text(source, "/status/handledRequest") == request;
+    let is_answered = |source: &Value| {
+        object::text(source, "/status/handledRequest") == request && !waits_for_objects(source)
+    };
     let (listed, follower) = Follower::start(ctx.client.clone(), Selection::one(key)).await?;
     if let Some(source) = listed.into_iter().find(is_answered) {
         return Ok(source);
@@ -97,10 +100,21 @@ async fn looked_at(
             return Ok(source);
         }
     }
-    Err(CliError::Failed(format!(
-        "timed out waiting until {} is looked at; `whoosh version` shows whether an operator leads",
-        object::slashed(key)
-    )))
+    let source = ctx.client.get(key).await?;
+    let (name, message) = (object::slashed(key), object::text(&source, "/status/message"));
+    Err(CliError::Failed(match waits_for_objects(&source) {
+        true => format!("timed out waiting until {name} is ready: {message}"),
+        false => format!(
+            "timed out waiting until {name} is looked at; `whoosh version` shows whether an operator leads"
+        ),
+    }))
+}
+
+/// Whether it has come to no end yet, since its objects may still become ready.
+fn waits_for_objects(source: &Value) -> bool {
+    let mut conditions = object::conditions(source).into_iter();
+    let reason = Reason::ObjectsNotReady.to_string();
+    conditions.any(|one| one.type_ == "Reconciling" && one.status == "True" && one.reason == reason)
 }
 
 /// Refuses what names no commit, before anything is asked.

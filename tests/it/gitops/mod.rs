@@ -326,6 +326,36 @@ async fn a_suspended_source_leaves_everything_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_source_that_waits_is_ready_when_its_teams_are() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    repository.write("prod/a.yaml", &team("a"));
+    repository.write("prod/b.yaml", &team("b").replace("chorus-agent:dev", "missing:1"));
+    repository.push("Two teams, and one image that is not there");
+    stage.source(json!({"wait": true})).await;
+    let status = stage
+        .until_message("; 1 of 2 teams and councils are not ready: team/b is ")
+        .await;
+    assert_eq!(status["ready"], "False");
+    assert_eq!(status["health"]["ready"], 1, "{status}");
+    assert_eq!(status["health"]["notReady"][0]["object"], "team/default/b");
+    let waited = stage.reconcile(&["--timeout", "0"]).await;
+    assert!(
+        waited.0 == 1 && waited.1.contains("timed out waiting until gitsource/fleet is "),
+        "{waited:?}"
+    );
+
+    repository.write("prod/b.yaml", &team("b"));
+    repository.push("Mended");
+    let (code, said) = stage.reconcile(&["--timeout", "2m"]).await;
+    assert!(code == 0 && said.contains("is applied: 2 objects"), "{said}");
+    let status = stage.status().await;
+    assert_eq!(status["health"], json!({"ready": 2, "total": 2}));
+    let ready = stage.operator.get(&["team/b"]).await["status"]["state"].clone();
+    assert_eq!(ready, "Ready");
+}
+
+#[tokio::test]
 async fn what_a_repository_must_not_hold_is_refused_with_its_place() {
     let stage = Stage::new().await;
     stage.repository.write("prod/a.yaml", &team("a"));

@@ -1,0 +1,159 @@
+//! How the teams and councils that a source declares are. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::resource::git_source::{ObjectHealth, SourceHealth};
+use crate::resource::{Key, Object};
+
+/// How many of those that are not ready a status names.
+const NAMED: usize = 20;
+/// The state of one that nobody has looked at since it changed.
+const NEW: &str = "Progressing";
+const READY: &str = "Ready";
+
+/// How one object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Health {
+    state: String,
+    message: String,
+}
+
+impl Health {
+    /// How a team or council is, as the operator last said of what is declared now; `None` of what runs nothing.
+    pub(super) fn of(object: &Object) -> Option<Self> {
+        if !object.kind.owns_agents() {
+            return None;
+        }
+        let text = |field: &str| {
+            let status = object.status.as_ref()?;
+            status.get(field)?.as_str().map(str::to_owned)
+        };
+        let seen = object
+            .status
+            .as_ref()
+            .and_then(|status| status.get("observedGeneration")?.as_i64());
+        Some(match seen == Some(object.generation()) && !object.is_deleting() {
+            true => Self {
+                state: text("state").unwrap_or_default(),
+                message: text("message").unwrap_or_default(),
+            },
+            false => Self::unknown(),
+        })
+    }
+
+    fn unknown() -> Self {
+        Self {
+            state: NEW.to_owned(),
+            message: String::new(),
+        }
+    }
+}
+
+/// How those of `inventory` are that run agents, of whom `known` tells.
+pub(super) fn sum(inventory: &[String], known: &BTreeMap<Key, Health>) -> SourceHealth {
+    let keys = inventory.iter().filter_map(|text| Key::parse(text));
+    let mut sum = SourceHealth::default();
+    for key in keys.filter(|key| key.kind.owns_agents()) {
+        sum.total += 1;
+        let Health { state, message } = known.get(&key).cloned().unwrap_or_else(Health::unknown);
+        if state == READY {
+            sum.ready += 1;
+        } else if sum.not_ready.len() < NAMED {
+            sum.not_ready.push(ObjectHealth {
+                object: key.to_string(),
+                state,
+                message,
+            });
+        }
+    }
+    sum
+}
+
+/// What is said of a source that waits for those of its objects that are not ready; `None` when all are, or it does not
+/// wait.
+pub(super) fn waits_for(wait: bool, health: &SourceHealth) -> Option<String> {
+    let left = health.total.saturating_sub(health.ready);
+    if !wait || left == 0 {
+        return None;
+    }
+    let first = health.not_ready.first();
+    let first = first.map(|first| {
+        let ObjectHealth {
+            object,
+            state,
+            message,
+        } = first;
+        let (kind, name) = match Key::parse(object) {
+            Some(key) => (key.kind.singular(), key.name),
+            None => ("object", object.clone()),
+        };
+        match message.as_str() {
+            "" => format!(": {kind}/{name} is {state}"),
+            message => format!(": {kind}/{name} is {state}: {message}"),
+        }
+    });
+    Some(format!(
+        "{left} of {} teams and councils are not ready{}",
+        health.total,
+        first.unwrap_or_default()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::resource::Kind;
+
+    fn team(name: &str, generation: i64, status: Value) -> Object {
+        let mut object = Object::new(&Key::new(Kind::Team, "default", name), json!({}));
+        object.metadata.generation = Some(generation);
+        object.status = Some(status);
+        object
+    }
+
+    #[test]
+    fn what_counts_is_what_was_said_of_the_generation_that_is_declared() {
+        let ready = json!({"state": "Ready", "observedGeneration": 1});
+        let stalled = json!({"state": "Stalled", "message": "no image", "observedGeneration": 2});
+        let known: BTreeMap<Key, Health> = [
+            team("a", 1, ready.clone()),
+            team("b", 2, stalled),
+            team("c", 2, ready),
+        ]
+        .iter()
+        .map(|team| (team.key(), Health::of(team).unwrap()))
+        .collect();
+        let inventory = [
+            "agenttemplate/default/t",
+            "team/default/a",
+            "team/default/b",
+            "team/default/c",
+            "team/default/d",
+        ];
+        let sum = sum(&inventory.map(str::to_owned), &known);
+        assert_eq!((sum.ready, sum.total), (1, 4));
+        let states: Vec<(&str, &str)> = sum
+            .not_ready
+            .iter()
+            .map(|one| (one.object.as_str(), one.state.as_str()))
+            .collect();
+        assert_eq!(
+            states,
+            [
+                ("team/default/b", "Stalled"),
+                ("team/default/c", "Progressing"),
+                ("team/default/d", "Progressing")
+            ]
+        );
+        assert_eq!(
+            waits_for(true, &sum).as_deref(),
+            Some("3 of 4 teams and councils are not ready: team/b is Stalled: no image")
+        );
+        assert_eq!(waits_for(false, &sum), None);
+        assert_eq!(waits_for(true, &SourceHealth::default()), None);
+        let template = Object::new(&Key::new(Kind::AgentTemplate, "default", "t"), json!({}));
+        assert_eq!(Health::of(&template), None);
+    }
+}
