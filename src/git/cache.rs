@@ -172,6 +172,11 @@ impl Cache {
             .map_err(|error| unusable(&self.folder, &error))
     }
 
+    /// All of it; what is not known in it is removed when it is opened again.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where packs are.
     pub(super) fn packs(&self) -> PathBuf {
         self.path(OBJECTS).join(PACK)

@@ -80,6 +80,14 @@ pub enum GitError {
         /// What it does that it must not.
         why: String,
     },
+    /// Nobody who is trusted signed it.
+    #[error("{what} is not trusted: {why}")]
+    Unverified {
+        /// The commit or tag.
+        what: String,
+        /// What is wrong with its signature.
+        why: String,
+    },
     /// The server's answer makes no sense.
     #[error("the server's answer is damaged: {why}")]
     Damaged {
@@ -116,7 +124,8 @@ impl GitError {
             | Self::NoReference { .. }
             | Self::NoPath { .. }
             | Self::TooLarge { .. }
-            | Self::Unsafe { .. } => false,
+            | Self::Unsafe { .. }
+            | Self::Unverified { .. } => false,
         }
     }
 
@@ -133,6 +142,7 @@ impl GitError {
             Self::Timeout { .. } => "Timeout",
             Self::TooLarge { .. } => "TooLarge",
             Self::Unsafe { .. } => "UnsafeContent",
+            Self::Unverified { .. } => "Unverified",
             Self::Damaged { .. } => "DamagedAnswer",
             Self::Cache { .. } => "CacheFailed",
             Self::Worker { .. } => "WorkerFailed",

@@ -7,7 +7,7 @@ use super::ignore::Ignore;
 use super::reference::Chosen;
 use super::remote::Remote;
 use super::tree::Walk;
-use super::{Answer, Request, Snapshot};
+use super::{Answer, Request, Snapshot, signature};
 
 /// Does what the request asks for.
 ///
@@ -83,6 +83,11 @@ impl Reader<'_> {
     fn read(&self, tip: Tip) -> Result<Snapshot, Reading> {
         let objects = self.cache.objects()?;
         let commit = history::commit(&objects, tip.commit)?;
+        let verify = self.request.verify.as_ref();
+        // Before anything of it is read.
+        let signer = verify
+            .map(|verify| signature::signer(&objects, self.chosen, verify, self.cache.folder()))
+            .transpose()?;
         let walk = Walk {
             objects: &objects,
             ignore: self.ignore,
@@ -96,6 +101,7 @@ impl Reader<'_> {
             author: commit.author,
             time: commit.time,
             message: commit.message,
+            signer,
             files: walk.files(commit.tree, &self.request.path)?,
         })
     }

@@ -21,9 +21,11 @@ mod history;
 mod http;
 mod ignore;
 mod limits;
+mod nameless;
 mod names;
 mod reference;
 mod remote;
+mod signature;
 mod ssh;
 mod tree;
 mod trouble;
@@ -64,6 +66,26 @@ pub struct Request {
     pub credentials: Option<Credentials>,
     /// Certificates in PEM that https servers may be signed by, besides those that the machine trusts.
     pub ca: Option<String>,
+    /// Who has to have signed it; without, nobody.
+    pub verify: Option<Verify>,
+}
+
+/// Who has to have signed what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// What is signed.
+    pub signed: Signed,
+    /// Public keys, one of which has to have signed it: lines like `ssh-ed25519 AAAA… ada`, or blocks of OpenPGP in armor.
+    pub keys: Vec<String>,
+}
+
+/// What has to be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signed {
+    /// The commit.
+    Commit,
+    /// The annotated tag that names it.
+    Tag,
 }
 
 /// What names a commit.
@@ -146,6 +168,8 @@ pub struct Snapshot {
     pub time: String,
     /// The first line of its message.
     pub message: String,
+    /// Who signed it, where that was asked for.
+    pub signer: Option<String>,
     /// Its files in `.yaml`, `.yml` and `.json` below the path that are not ignored, in the order of their paths.
     pub files: Vec<File>,
 }

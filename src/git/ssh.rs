@@ -2,12 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::error::GitError;
+use super::nameless;
 
 /// The command, and what it reads, which is there as long as this is.
 pub(super) struct Ssh {
@@ -16,20 +14,20 @@ pub(super) struct Ssh {
 }
 
 impl Ssh {
-    /// Puts key and servers into files without names in `folder`: whatever becomes of this process, they are gone with it.
+    /// Puts key and servers into files without names in `folder`.
     ///
     /// # Errors
     /// If the folder cannot be written to.
     pub(super) fn new(folder: &Path, key: &str, known_hosts: &str) -> Result<Self, GitError> {
         let keep = |text: &str| {
-            nameless(folder, text).map_err(|error| GitError::Cache {
+            // ssh reads no key whose last line does not end.
+            let text = format!("{}\n", text.strip_suffix('\n').unwrap_or(text));
+            nameless::file(folder, text.as_bytes()).map_err(|error| GitError::Cache {
                 why: format!("it takes no file ({error})"),
             })
         };
         let files = [keep(key)?, keep(known_hosts)?];
-        let [key, known_hosts] = files
-            .each_ref()
-            .map(|file| format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
+        let [key, known_hosts] = files.each_ref().map(nameless::path);
         Ok(Self {
             command: command(&key, &known_hosts).into(),
             _files: files,
@@ -54,28 +52,6 @@ fn command(key: &str, known_hosts: &str) -> String {
     ];
     let options: Vec<String> = options.iter().map(|option| format!("-o {option}")).collect();
     format!("ssh -F none {}", options.join(" "))
-}
-
-fn nameless(folder: &Path, text: &str) -> io::Result<File> {
-    let path = folder.join(format!(".secret-{}-{}", std::process::id(), text.len()));
-    // Left by a process of the same number that ended before it could take the name away.
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)?;
-    std::fs::remove_file(&path)?;
-    file.write_all(text.as_bytes())?;
-    // ssh reads no key whose last line does not end.
-    if !text.ends_with('\n') {
-        file.write_all(b"\n")?;
-    }
-    Ok(file)
 }
 
 #[cfg(test)]

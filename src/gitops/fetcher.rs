@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::source::Source;
 use crate::git::{self, Answer, GitError, Limits, Reference, Request};
 use crate::resource::condition::Reason;
-use crate::resource::git_source::GitReference;
+use crate::resource::git_source::{GitReference, Signed, Verification};
 use crate::resource::pattern::Pattern;
 
 /// Bytes of all manifests of a commit: they are read by one process for everybody.
@@ -82,6 +82,7 @@ impl FetchError {
         match self {
             Self::Git(error) if error.is_transient() => Reason::FetchFailed,
             Self::Git(GitError::Unsafe { .. } | GitError::TooLarge { .. }) => Reason::ContentRefused,
+            Self::Git(GitError::Unverified { .. }) => Reason::SignatureRefused,
             Self::Git(_) | Self::NotAllowed { .. } => Reason::FetchRefused,
         }
     }
@@ -117,6 +118,7 @@ impl Fetcher {
             },
             credentials: None,
             ca: None,
+            verify: source.spec.verify.as_ref().map(verify),
         };
         let mut paths = source.paths().into_iter();
         request.path = paths.next().unwrap_or_default();
@@ -127,6 +129,8 @@ impl Fetcher {
         // The other folders are of the very same commit.
         request.reference = Reference::Commit(snapshot.revision.clone());
         request.known = None;
+        // Whoever signed the commit, or the tag that led to it, is known by now.
+        request.verify = None;
         for path in paths {
             request.path = path;
             if let Answer::Fetched(more) = git::fetch(&self.program, &request, source.timeout()).await? {
@@ -145,6 +149,16 @@ impl Fetcher {
         if let Err(error) = git::sweep(&self.cache, urls.iter().map(String::as_str)) {
             tracing::warn!(folder = %self.cache.display(), %error, "cannot remove what was fetched and is not needed");
         }
+    }
+}
+
+fn verify(said: &Verification) -> git::Verify {
+    git::Verify {
+        signed: match said.signed.unwrap_or(Signed::Commit) {
+            Signed::Commit => git::Signed::Commit,
+            Signed::Tag => git::Signed::Tag,
+        },
+        keys: said.keys.clone(),
     }
 }
 

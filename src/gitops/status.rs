@@ -270,6 +270,7 @@ mod tests {
             reference: "main".to_owned(),
             author: "Ada <ada@example.org>".to_owned(),
             message: "Add a team".to_owned(),
+            signer: None,
         }
     }
 

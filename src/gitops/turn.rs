@@ -431,6 +431,7 @@ fn commit(snapshot: &Snapshot) -> FetchedCommit {
         reference: snapshot.reference.clone(),
         author: snapshot.author.clone(),
         message: snapshot.message.clone(),
+        signer: snapshot.signer.clone(),
     }
 }
 

@@ -90,6 +90,8 @@ pub enum Reason {
     FetchRefused,
     /// The repository holds what is not read: a link, a submodule, too much.
     ContentRefused,
+    /// Nobody who is trusted signed the commit or tag.
+    SignatureRefused,
     /// Some of the commit's objects are not valid or not allowed, and so none is applied.
     RevisionRefused,
     /// The commit would delete more than it may without a person's word.

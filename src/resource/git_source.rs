@@ -42,6 +42,9 @@ pub struct GitSourceSpec {
     /// Files that are left out, by patterns as `.gitignore` writes them, from the repository's root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
+    /// Who has to have signed what is applied. Default: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verification>,
     /// How often the reference is looked up. Default: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
@@ -85,6 +88,28 @@ pub struct GitReference {
     /// A commit, by its whole hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+}
+
+/// Who has to have signed what is applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Verification {
+    /// What has to be signed: the commit, or the annotated tag that `ref` names. Default: `Commit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Signed>,
+    /// Public keys, one of which has to have signed it: lines of SSH like `ssh-ed25519 AAAA… ada`, or blocks of OpenPGP in
+    /// armor.
+    #[schemars(length(min = 1, max = 64))]
+    pub keys: Vec<String>,
+}
+
+/// What has to be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Signed {
+    /// The commit that is applied.
+    Commit,
+    /// The annotated tag that names it.
+    Tag,
 }
 
 /// Why a source is suspended, and until when.
@@ -187,6 +212,9 @@ pub struct FetchedCommit {
     pub author: String,
     /// The first line of its message.
     pub message: String,
+    /// Who signed it, where `verify` asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
 }
 
 /// One commit that was applied, or refused.

@@ -12,6 +12,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The length of a commit's whole hash: SHA-1 or SHA-256, in hexadecimal.
 const HASH_LENGTHS: [usize; 2] = [40, 64];
+/// The kinds of SSH keys that sign.
+const SSH_KEYS: [&str; 7] = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
 /// The ways of saying what is applied.
 const REFERENCES: [&str; 4] = ["branch", "tag", "semver", "commit"];
 
@@ -39,6 +49,13 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     causes.text(&path, folder);
     causes.texts(&paths, folder);
     causes.texts(&spec.field("ignore"), syntax::line);
+    let verify = spec.field("verify");
+    causes.texts(&verify.field("keys"), public_key);
+    let names_tag = reference.field("tag").exists() || reference.field("semver").exists();
+    if verify.field("signed").text() == Some("Tag") && !names_tag {
+        let message = "must be Commit where spec.ref names no tag, by its name or a version";
+        causes.add(&verify.field("signed"), CauseReason::Invalid, message);
+    }
     causes.duration(&spec.field("interval"), 5 * SECOND, DAY);
     causes.duration(&spec.field("retryInterval"), SECOND, DAY);
     causes.duration(&spec.field("timeout"), SECOND, 5 * MINUTE);
@@ -103,6 +120,23 @@ fn commit(text: &str) -> Checked {
     })
 }
 
+/// A key that signatures are checked by; a private one must not stand where everybody may look.
+fn public_key(text: &str) -> Checked {
+    let text = text.trim();
+    let mut words = text.split_whitespace();
+    let is_ssh = words.next().is_some_and(|kind| SSH_KEYS.contains(&kind))
+        && words.next().is_some_and(|key| key.starts_with("AAAA"))
+        && !text.contains('\n');
+    let is_openpgp = text.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+        && text.ends_with("-----END PGP PUBLIC KEY BLOCK-----");
+    must(is_ssh || is_openpgp, || {
+        format!(
+            "must be a public key: a line like \"ssh-ed25519 AAAA… ada\" (kinds: {}), or an armored block of OpenPGP",
+            SSH_KEYS.join(", ")
+        )
+    })
+}
+
 /// A folder below the repository's root.
 fn folder(text: &str) -> Checked {
     let leaves = text.starts_with('/') || text.split('/').any(|part| part == "..");
@@ -152,6 +186,19 @@ mod tests {
                 &["main", "release/1.2", "v1.0.0"],
                 &[
                     "", "-x", "a..b", "a b", "a/", "/a", "a.lock", ".a", "a~1", "a@{1}", "a.",
+                ],
+            ),
+            (
+                public_key,
+                &[
+                    "ssh-ed25519 AAAAC3Nza ada",
+                    "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDM\n-----END PGP PUBLIC KEY BLOCK-----\n",
+                ],
+                &[
+                    "ada",
+                    "ssh-ed25519",
+                    "ssh-ed25519 AAAA a\n* cert-authority ssh-ed25519 AAAA",
+                    "-----BEGIN OPENSSH PRIVATE KEY-----",
                 ],
             ),
             (

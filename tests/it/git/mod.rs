@@ -5,6 +5,7 @@ mod following;
 mod limits;
 mod refusals;
 mod servers;
+mod signatures;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +61,7 @@ impl Scene {
             limits: Limits::default(),
             credentials: None,
             ca: None,
+            verify: None,
         }
     }
 }
