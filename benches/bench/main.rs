@@ -1,5 +1,5 @@
-//! `make bench`: the figures, each beside its reference, measured in one run: on a real Swarm of its own, and, for its size, on a
-//! simulated one.
+//! `make bench`: the figures, each beside its reference, measured in one run: on a real Swarm of its own, and, for its size and
+//! for Git, on simulated ones.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@ mod agent;
 mod engine;
 mod figures;
 mod fleet;
+mod gitops;
 #[path = "../../tests/it/harness/mod.rs"]
 #[allow(
     dead_code,
@@ -45,7 +46,9 @@ async fn main() -> ExitCode {
     }
     let sizes = scale::sizes();
     let has = |part: &str| arguments.iter().any(|argument| argument == part);
-    let is_all = !["real", "pending", "watchers", "scale"].into_iter().any(has);
+    let is_all = !["real", "pending", "watchers", "gitops", "scale"]
+        .into_iter()
+        .any(has);
     let mut figures = Figures::default();
     if is_all || has("real") {
         measure_real(&mut figures).await;
@@ -55,6 +58,9 @@ async fn main() -> ExitCode {
     }
     if is_all || has("watchers") {
         watchers::measure(&mut figures).await;
+    }
+    if is_all || has("gitops") {
+        gitops::measure(&mut figures).await;
     }
     let sizes = if is_all || has("scale") { sizes } else { Vec::new() };
     let table = scale::measure(&sizes).await;
