@@ -31,6 +31,17 @@ pub(crate) async fn load(ctx: &Context, args: &FileArgs) -> Result<Vec<Located<O
     Ok(objects)
 }
 
+/// Checks every object of files that were read.
+///
+/// # Errors
+/// As of [`load`].
+pub(crate) fn check(ctx: &Context, sources: &[Source]) -> Result<Vec<Located<Object>>, CliError> {
+    let objects = manifest::load(sources, ctx.default_namespace());
+    let objects = objects.map_err(|problems| say_problems(&problems.all))?;
+    check_namespaces(ctx, &objects, Object::namespace)?;
+    Ok(objects)
+}
+
 /// Reads every object of every file, and checks no more of it than which one it is.
 ///
 /// # Errors

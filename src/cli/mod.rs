@@ -26,6 +26,7 @@ mod past;
 pub mod paths;
 mod print;
 mod progress;
+mod repository;
 mod run;
 mod talk;
 mod target;

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["resource", "plan", "store", "swarm", "telemetry", "whatif"],
     ),
     ("bus", &[]),
-    ("cli", &["resource"]),
+    ("cli", &["git", "resource"]),
     (
         "controller",
         &["resource", "plan", "store", "queue", "swarm", "telemetry"],

@@ -7,6 +7,7 @@ use crate::cli::apply::{Item, declared, proposed};
 use crate::cli::args::FileArgs;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::repository::{self, Repository};
 use crate::cli::{files, object};
 use crate::resource::escape;
 use crate::resource::preview::Preview;
@@ -27,10 +28,27 @@ Examples:
   whoosh diff -f team.yaml
 
   # In a pipeline: apply only when something changes
-  whoosh diff -f fleet/ > plan.txt || whoosh apply -f fleet/ --wait")]
+  whoosh diff -f fleet/ > plan.txt || whoosh apply -f fleet/ --wait
+
+  # What would a branch of a Git repository change?
+  whoosh diff --git https://git.example/acme/fleet.git@more-reviewers --path prod")]
 pub struct DiffArgs {
     #[command(flatten)]
     files: FileArgs,
+    /// Repository whose manifests are compared, in place of files; with a branch, a tag or a commit of it
+    ///
+    /// It is fetched without credentials. What needs some is compared as a clone of it, by -f.
+    #[arg(long, value_name = "URL[@REF]", conflicts_with = "file", value_parser = repository::parse)]
+    git: Option<Repository>,
+    /// The folder of its manifests, from the repository's root
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "git",
+        default_value = ".",
+        hide_default_value = true
+    )]
+    path: String,
     /// Form: json
     #[arg(short, long, value_name = "FORM")]
     output: Option<Form>,
@@ -58,7 +76,11 @@ impl Difference {
 pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliError> {
     let mut differences = Vec::new();
     let mut beside = Vec::new();
-    for item in Item::all(files::load(ctx, &args.files).await?) {
+    let objects = match &args.git {
+        Some(repository) => files::check(ctx, &repository.read(&args.path).await?)?,
+        None => files::load(ctx, &args.files).await?,
+    };
+    for item in Item::all(objects) {
         let live = ctx.client.find(&item.key).await?;
         let proposed = proposed(&item, live.as_ref());
         differences.push(difference(ctx, &item, &proposed, &beside).await?);

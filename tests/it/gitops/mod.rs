@@ -49,6 +49,27 @@ async fn what_is_committed_is_applied_and_what_is_removed_goes() {
     let history = stage.operator.whoosh(&["history", "team/a"]).await.ok();
     assert!(history.contains("system:whoosh:gitops:fleet"), "{history}");
 
+    git(
+        &stage.folder().join("clone"),
+        &["push", "--quiet", "origin", "HEAD~1:refs/heads/before"],
+    );
+    let url = |reference: &str| format!("{}@{reference}", stage.repository.url());
+    let diff = async |reference: &str| {
+        stage
+            .operator
+            .whoosh(&["diff", "--git", &url(reference), "--path=prod"])
+            .await
+    };
+    assert_eq!(diff("main").await.code, 0, "it is applied");
+    let before = diff("before").await;
+    assert_eq!(before.code, 1, "{before:?}");
+    assert!(before.out.contains("+++ proposed/team/d"), "{}", before.out);
+    let nowhere = diff("nowhere").await;
+    assert!(
+        nowhere.code == 2 && nowhere.err.contains("has no branch \"nowhere\""),
+        "{nowhere:?}"
+    );
+
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let why = words(&stage.operator.whoosh(&["why", "team/a"]).await.ok());
     let (second, first) = (&second[..12], &first[..12]);

@@ -1,0 +1,156 @@
+//! Manifests of a Git repository at a reference, read as the operator would read them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::CliError;
+use crate::git::{self, Answer, GitError, Limits, Reference, Request, Snapshot};
+use crate::resource::manifest::Source;
+
+/// How long a fetch may take: somebody waits for it.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A repository, and perhaps what names a commit of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repository {
+    url: String,
+    reference: Option<String>,
+}
+
+/// Reads `URL` or `URL@REF`. A user in front of the host is none of the reference.
+pub(crate) fn parse(text: &str) -> Result<Repository, String> {
+    let host = text.find("://").map_or(0, |at| at + 3);
+    let path = text[host..].find(['/', ':']).map_or(text.len(), |at| host + at);
+    let (url, reference) = match text[path..].rfind('@') {
+        Some(at) => (&text[..path + at], Some(text[path + at + 1..].to_owned())),
+        None => (text, None),
+    };
+    git::check_url(url).map_err(|error| error.to_string())?;
+    Ok(Repository {
+        url: url.to_owned(),
+        reference,
+    })
+}
+
+impl Repository {
+    /// The files below a folder of it.
+    ///
+    /// # Errors
+    /// When they cannot be fetched.
+    pub(crate) async fn read(&self, path: &str) -> Result<Vec<Source>, CliError> {
+        let snapshot = self.fetch(path).await;
+        let snapshot =
+            snapshot.map_err(|error| CliError::Failed(format!("cannot read {}: {error}", self.url)))?;
+        let files = snapshot.files.into_iter().map(|file| Source {
+            name: file.path,
+            bytes: file.content.into_bytes(),
+        });
+        Ok(files.collect())
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Snapshot, GitError> {
+        let folder = Folder::new();
+        let references = match self.reference.clone() {
+            None => vec![Reference::Head],
+            Some(name) => {
+                let commit = Reference::Commit(name.clone());
+                match git::check_reference(&commit) {
+                    Ok(()) => vec![commit],
+                    Err(_) => vec![Reference::Branch(name.clone()), Reference::Tag(name)],
+                }
+            }
+        };
+        let mut missing = None;
+        for reference in references {
+            let answer = fetch(&self.url, reference, path, &folder).await;
+            match answer {
+                Ok(Answer::Fetched(snapshot)) => return Ok(snapshot),
+                // What it is like, if it is there as something else, is told of the first.
+                Err(error @ GitError::NoReference { .. }) => missing = missing.or(Some(error)),
+                Err(error) => return Err(error),
+                Ok(Answer::Unchanged { .. }) => {}
+            }
+        }
+        Err(missing.unwrap_or(GitError::Worker {
+            why: "it told of nothing new where nothing was known".to_owned(),
+        }))
+    }
+}
+
+async fn fetch(url: &str, reference: Reference, path: &str, folder: &Folder) -> Result<Answer, GitError> {
+    let program = std::env::current_exe().map_err(|error| GitError::Worker {
+        why: format!("this program cannot be found ({error})"),
+    })?;
+    let request = Request {
+        url: url.to_owned(),
+        reference,
+        path: path.to_owned(),
+        ignore: Vec::new(),
+        cache: folder.0.clone(),
+        known: None,
+        limits: Limits::default(),
+        credentials: None,
+        ca: None,
+        verify: None,
+    };
+    git::fetch(&program, &request, TIMEOUT).await
+}
+
+/// A folder for what is fetched, which goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("whoosh-diff-{}", uuid::Uuid::new_v4())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_stands_behind_the_path() {
+        for (text, url, reference) in [
+            (
+                "https://git.example/acme/fleet.git",
+                "https://git.example/acme/fleet.git",
+                None,
+            ),
+            (
+                "https://git.example/acme/fleet.git@feature/x",
+                "https://git.example/acme/fleet.git",
+                Some("feature/x"),
+            ),
+            (
+                "file:///srv/fleet.git@v1.0.0",
+                "file:///srv/fleet.git",
+                Some("v1.0.0"),
+            ),
+            (
+                "ssh://git@git.example/fleet.git",
+                "ssh://git@git.example/fleet.git",
+                None,
+            ),
+            (
+                "git@git.example:acme/fleet.git@main",
+                "git@git.example:acme/fleet.git",
+                Some("main"),
+            ),
+        ] {
+            let expected = Repository {
+                url: url.to_owned(),
+                reference: reference.map(str::to_owned),
+            };
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+        assert!(parse("ext::sh -c id").is_err());
+    }
+}
