@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub scope: Option<String>,
     /// The namespace that the command line names, if it names one.
     pub named_namespace: Option<String>,
+    /// Whether the operator is the one that `whoosh up` runs here.
+    pub is_own: bool,
     /// Colours for standard output.
     pub paint: Paint,
 }
@@ -54,7 +56,9 @@ impl Context {
         } = chosen(socket.clone(), config.clone(), context.as_deref())?;
         let usual = usual.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
         let scope = namespace.clone().unwrap_or_else(|| usual.clone());
+        let own = Endpoint::Socket(paths::socket_in(&paths::home()));
         Ok(Self {
+            is_own: endpoint == own,
             client: Client::new(endpoint, patience(*request_timeout, REQUEST_TIMEOUT), *verbose)?,
             request_timeout: *request_timeout,
             usual_namespace: usual,

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
-    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain,
-    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token, tree,
-    validate, version, wait, why,
+    api_resources, apply, auth, bootstrap, completion, config, crds, delete, describe, diff, edit, events,
+    explain, export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token,
+    tree, validate, version, wait, why,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -73,6 +73,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::History(args) => history::run(ctx, args).await,
         ClientCommand::Config(args) => config::run(global, args),
         ClientCommand::Auth(args) => auth::run(ctx, args).await,
+        ClientCommand::Bootstrap(args) => bootstrap::run(ctx, args).await,
         ClientCommand::Reconcile(args) => reconcile::run(ctx, args).await,
         ClientCommand::Suspend(args) => suspend::suspend(ctx, args).await,
         ClientCommand::Resume(args) => suspend::resume(ctx, args).await,

@@ -18,9 +18,9 @@ pub use server::{
 pub(crate) use shared::{DataForm, DryRun, DryRunArgs, FileArgs, TimeoutArgs, check_fields, check_labels};
 
 use super::command::{
-    api_resources, apply, auth, completion, config, crds, delete, describe, diff, edit, events, explain,
-    export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token, tree,
-    validate, version, wait, why,
+    api_resources, apply, auth, bootstrap, completion, config, crds, delete, describe, diff, edit, events,
+    explain, export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token,
+    tree, validate, version, wait, why,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -184,6 +184,8 @@ pub enum ClientCommand {
     Annotate(mark::MarkArgs),
     /// Show who changed an object, when, why, and what
     History(history::HistoryArgs),
+    /// Set up a Git repository to be kept applied
+    Bootstrap(bootstrap::BootstrapArgs),
     /// Have a Git repository looked at now
     Reconcile(reconcile::ReconcileArgs),
     /// Leave a Git repository alone for now

@@ -3,6 +3,7 @@
 pub(crate) mod api_resources;
 pub(crate) mod apply;
 pub(crate) mod auth;
+pub(crate) mod bootstrap;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod crds;

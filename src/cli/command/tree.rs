@@ -282,7 +282,7 @@ mod tests {
         }
         assert_eq!(
             table.take(Paint::never()),
-            "gitsource/fleet           main@1a2b3c4   Ready\n\
+            "gitsource/fleet          main@1a2b3c4   Ready\n\
              ├─ agenttemplate/small\n\
              ├─ team/pay              0/1            Failed\n\
              │  └─ lead               0/1\n\

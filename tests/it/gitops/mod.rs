@@ -96,6 +96,7 @@ async fn a_look_that_finds_nothing_new_writes_nothing() {
     stage.repository.push("A team");
     stage.source(json!({"interval": "5s"})).await;
     stage.until_message("is applied").await;
+    stage.until_healthy(1).await;
     let revision = |source: serde_json::Value| source["metadata"]["resourceVersion"].clone();
     let before = revision(stage.operator.get(&["gitsource/fleet"]).await);
     // The next look is one that somebody asks for: what it wrote is the answer to that, and nothing else.
@@ -351,8 +352,14 @@ async fn a_source_that_waits_is_ready_when_its_teams_are() {
     let stage = Stage::new().await;
     let repository = &stage.repository;
     repository.write("prod/a.yaml", &team("a"));
-    repository.write("prod/b.yaml", &team("b").replace("chorus-agent:dev", "missing:1"));
-    repository.push("Two teams, and one image that is not there");
+    repository.write(
+        "prod/b.yaml",
+        &team("b").replace(
+            "  roles",
+            "    placement: {constraints: [node.labels.nowhere==true]}\n  roles",
+        ),
+    );
+    repository.push("Two teams, and no node for one of them");
     stage.source(json!({"wait": true})).await;
     let status = stage
         .until_message("; 1 of 2 teams and councils are not ready: team/b is ")

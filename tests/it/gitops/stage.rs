@@ -158,6 +158,18 @@ impl Stage {
         .await
     }
 
+    /// Waits until so many teams of the source are ready.
+    pub(super) async fn until_healthy(&self, teams: usize) {
+        eventually(PATIENCE, "the teams are ready", async || {
+            let status = self.status().await;
+            match status["health"]["ready"] == teams {
+                true => Ok(()),
+                false => Err(status.to_string()),
+            }
+        })
+        .await;
+    }
+
     /// The names of the teams that are declared and not about to go.
     pub(super) async fn teams(&self) -> Vec<String> {
         let listed = self.operator.get(&["teams"]).await;

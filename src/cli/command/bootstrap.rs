@@ -1,0 +1,219 @@
+//! `whoosh bootstrap`: sets up a Git repository to be kept applied, with all that belongs to it.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cli::client::Owner;
+use crate::cli::context::Context;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::target::check_name;
+use crate::cli::{object, paths, talk};
+use crate::resource::names::FIELD_MANAGER;
+use crate::resource::object::API_VERSION;
+use crate::resource::{Key, Kind};
+
+/// The file of a source's secret that holds what its webhooks are signed with.
+const WEBHOOK: &str = "webhook";
+
+/// Arguments of `bootstrap`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  whoosh bootstrap git --url https://git.example/acme/fleet.git --path prod --prune")]
+pub struct BootstrapArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum What {
+    /// Set up a Git repository, and a secret for the webhooks that tell of pushes
+    Git(GitArgs),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+It makes the GitSource, or changes it, and where the operator's folder of secrets is on this machine, it makes the file \
+that webhooks are signed with. Doing it again changes nothing, and no secret is ever replaced.
+
+Examples:
+  # A public repository, or one of this machine
+  whoosh bootstrap git --url https://git.example/acme/fleet.git --path prod --prune
+
+  # For an operator elsewhere, whose folder is mounted here
+  whoosh bootstrap git --url https://git.example/acme/fleet.git --git-secrets /srv/whoosh/git-secrets")]
+struct GitArgs {
+    /// The repository
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// The branch that is applied [default: the one that the repository itself names]
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    /// The folder of manifests, from the repository's root
+    #[arg(long, value_name = "DIR")]
+    path: Option<String>,
+    /// The source's name [default: that of the repository]
+    #[arg(long, value_name = "NAME", value_parser = check_name)]
+    name: Option<String>,
+    /// Delete objects that leave the repository
+    #[arg(long)]
+    prune: bool,
+    /// The operator's folder of secrets of GitSources [default: the one of `whoosh up`, where that runs here]
+    #[arg(long, value_name = "DIR", env = "WHOOSH_GIT_SECRETS", value_hint = clap::ValueHint::DirPath)]
+    git_secrets: Option<PathBuf>,
+}
+
+pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, CliError> {
+    let What::Git(args) = &args.what;
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => name_of(&args.url)?,
+    };
+    let key = ctx.key(Kind::GitSource, &name)?;
+    let secrets = match &args.git_secrets {
+        Some(folder) => Some(folder.clone()),
+        None => Some(paths::home().join("git-secrets")).filter(|folder| ctx.is_own && folder.is_dir()),
+    };
+    // First, so that the source finds it when it is looked at.
+    let secret = secrets
+        .as_deref()
+        .map(|folder| secret(folder, &key))
+        .transpose()?;
+    let owner = Owner {
+        manager: FIELD_MANAGER.to_owned(),
+        force: false,
+    };
+    ctx.client
+        .apply(&key, &source(&key, args, secret.is_some()), &owner, false)
+        .await?;
+    ctx.print(&format!("{} configured\n", object::slashed(&key)))?;
+    let name = object::slashed(&key);
+    match secret {
+        Some(file) => talk::say(&format!(
+            "Webhooks: have the forge send pushes to /hooks/v1/namespaces/{}/gitsources/{} of the operator's address, signed \
+             with what {} holds.",
+            key.namespace,
+            key.name,
+            file.display()
+        )),
+        None => talk::say(
+            "Webhooks are off: the operator's folder of secrets is not on this machine; see --git-secrets.",
+        ),
+    }
+    talk::say(&format!(
+        "Next: `whoosh reconcile {name} --wait` applies it now, `whoosh tree {name}` shows what it declares."
+    ));
+    Ok(Outcome::Done)
+}
+
+/// A name made of the last part of a url.
+fn name_of(url: &str) -> Result<String, CliError> {
+    let last = url
+        .trim_end_matches('/')
+        .rsplit(['/', ':'])
+        .next()
+        .unwrap_or_default();
+    let name = last.strip_suffix(".git").unwrap_or(last).to_ascii_lowercase();
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    check_name(name.trim_matches('-')).map_err(|_| {
+        CliError::Usage(format!(
+            "\"{url}\" gives no name for the source: name it with --name"
+        ))
+    })
+}
+
+fn source(key: &Key, args: &GitArgs, has_secret: bool) -> Value {
+    let mut spec = json!({"url": args.url});
+    if let Some(branch) = &args.branch {
+        spec["ref"] = json!({"branch": branch});
+    }
+    if let Some(path) = &args.path {
+        spec["path"] = path.as_str().into();
+    }
+    if args.prune {
+        spec["prune"] = true.into();
+    }
+    if has_secret {
+        spec["secretRef"] = json!({"name": key.name});
+    }
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": Kind::GitSource.to_string(),
+        "metadata": {"name": key.name, "namespace": key.namespace},
+        "spec": spec,
+    })
+}
+
+/// The file that webhooks of a source are signed with; it is made where there is none.
+fn secret(folder: &Path, key: &Key) -> Result<PathBuf, CliError> {
+    let file = folder.join(&key.namespace).join(&key.name).join(WEBHOOK);
+    match make(&file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(CliError::Failed(format!(
+            "cannot write {}: {error}",
+            file.display()
+        ))),
+        _ => Ok(file),
+    }
+}
+
+fn make(file: &Path) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    let secret: [u8; 32] = rand::random();
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let written = made.write_all(secret.as_bytes());
+    if written.is_err() {
+        // Half a secret is none.
+        let _ = fs::remove_file(file);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_source_is_called_like_its_repository() {
+        for (url, expected) in [
+            ("https://git.example/acme/fleet.git", Some("fleet")),
+            ("git@git.example:Fleet_Prod.git", Some("fleet-prod")),
+            ("file:///srv/git/fleet/", Some("fleet")),
+            ("https://git.example/.git", None),
+        ] {
+            assert_eq!(name_of(url).ok().as_deref(), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Key::new(Kind::GitSource, "prod", "fleet");
+        let file = secret(folder.path(), &key).unwrap();
+        assert_eq!(file, folder.path().join("prod/fleet/webhook"));
+        let first = fs::read_to_string(&file).unwrap();
+        assert_eq!(first.len(), 64);
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            file.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        secret(folder.path(), &key).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), first);
+    }
+}
