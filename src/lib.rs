@@ -21,6 +21,7 @@ pub mod bus;
 pub mod cli;
 pub mod controller;
 pub mod dev;
+pub mod files;
 pub mod git;
 pub mod gitops;
 pub mod plan;

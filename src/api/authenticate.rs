@@ -62,6 +62,19 @@ pub(super) async fn authenticate(State(door): State<Door>, request: Request, nex
     }
 }
 
+/// Middleware, for those who prove otherwise who they are: refuses a request too many of one address.
+pub(super) async fn counted(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let counted = match request.extensions().get::<Peer>() {
+        Some(Peer::Local { .. }) => Ok(()),
+        Some(Peer::Remote(address)) => door.rates.address(address.ip()),
+        None => Err(ApiError::Unauthorized),
+    };
+    match counted {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
 async fn admit(door: &Door, request: &Parts) -> Result<Caller, ApiError> {
     let caller = match request.extensions.get::<Peer>() {
         Some(Peer::Local { uid }) => Caller::local(*uid),

@@ -42,7 +42,7 @@ impl fmt::Display for Peer {
 }
 
 /// Who sent a request. Displays as the actor that the store records: `unix:uid=0`, `token:ci@10.0.0.7`,
-/// `jwt:ada@10.0.0.7`.
+/// `jwt:ada@10.0.0.7`, `webhook@10.0.0.7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     who: Who,
@@ -59,6 +59,9 @@ enum Who {
         proof: Proof,
         name: String,
         address: IpAddr,
+    },
+    Hook {
+        peer: Peer,
     },
 }
 
@@ -97,11 +100,20 @@ impl Caller {
         }
     }
 
-    /// What they are called, wherever they are: `unix:uid=0`, `token:ci`, `jwt:ada`.
+    /// The sender of a webhook, which may do what that does and nothing else.
+    pub(super) fn hook(peer: Peer) -> Self {
+        Self {
+            who: Who::Hook { peer },
+            grant: Grant::nothing(),
+        }
+    }
+
+    /// What they are called, wherever they are: `unix:uid=0`, `token:ci`, `jwt:ada`, `webhook`.
     pub(super) fn user_name(&self) -> String {
         match &self.who {
             Who::Local { uid } => Peer::Local { uid: *uid }.to_string(),
             Who::Bearer { proof, name, .. } => format!("{proof}:{name}"),
+            Who::Hook { .. } => "webhook".to_owned(),
         }
     }
 }
@@ -112,6 +124,7 @@ impl fmt::Display for Caller {
         match &self.who {
             Who::Local { .. } => Ok(()),
             Who::Bearer { address, .. } => write!(f, "@{address}"),
+            Who::Hook { peer } => write!(f, "@{peer}"),
         }
     }
 }

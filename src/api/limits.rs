@@ -28,19 +28,28 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for what is long work by nature, and is given up when its client is.
 const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// The places of the requests that are answered, and how long each may take.
+/// The places of the requests that are answered, and what each of these may cost.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
+    count: usize,
     timeout: Duration,
+    body: usize,
 }
 
 impl Places {
     pub(super) fn new(count: usize) -> Self {
         Self {
             free: Arc::new(Semaphore::new(count)),
+            count,
             timeout: TIMEOUT,
+            body: MAX_BODY,
         }
+    }
+
+    /// The same places, for bodies of at most so many bytes.
+    pub(super) fn for_bodies_of(self, most: usize) -> Self {
+        Self { body: most, ..self }
     }
 
     /// The same places, for long work.
@@ -53,14 +62,10 @@ impl Places {
 }
 
 /// Middleware: answers a request within its limits, or refuses it when too many are under way.
-pub(super) async fn bounded(
-    State(Places { free, timeout }): State<Places>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match free.try_acquire_owned() {
-        Ok(place) => hold(in_time(timeout, request, next).await, place),
-        Err(_) => ApiError::TooManyRequests(MAX_REQUESTS).into_response(),
+pub(super) async fn bounded(State(places): State<Places>, request: Request, next: Next) -> Response {
+    match Arc::clone(&places.free).try_acquire_owned() {
+        Ok(place) => hold(in_time(&places, request, next).await, place),
+        Err(_) => ApiError::TooManyRequests(places.count).into_response(),
     }
 }
 
@@ -103,13 +108,16 @@ pub(super) struct Abandoned(pub(super) CancellationToken);
 ///
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
 /// of its `BEGIN` would poison its pooled connection. [`Abandoned`] tells it.
-async fn in_time(timeout: Duration, mut request: Request, next: Next) -> Response {
+async fn in_time(places: &Places, mut request: Request, next: Next) -> Response {
+    let Places {
+        timeout, body: most, ..
+    } = *places;
     let abandoned = CancellationToken::new();
     request.extensions_mut().insert(Abandoned(abandoned.clone()));
     let _until_answered = abandoned.drop_guard();
     let answer = async {
         let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body).await?;
+        let body = read(&parts.headers, body, most).await?;
         let handler = next.run(Request::from_parts(parts, body)).in_current_span();
         tokio::spawn(handler).await.map_err(|fault| {
             error!(%fault, "a request handler failed");
@@ -123,16 +131,16 @@ async fn in_time(timeout: Duration, mut request: Request, next: Next) -> Respons
         .unwrap_or_else(ApiError::into_response)
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
+async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Body, ApiError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(ApiError::TooLarge(MAX_BODY));
+    if announced.is_some_and(|length| length > most as u64) {
+        return Err(ApiError::TooLarge(most));
     }
-    match Limited::new(body, MAX_BODY).collect().await {
+    match Limited::new(body, most).collect().await {
         Ok(read) => Ok(Body::from(read.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(MAX_BODY)),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(most)),
         Err(error) => Err(ApiError::BadRequest(format!(
             "the body could not be read: {error}"
         ))),

@@ -4,6 +4,7 @@
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate (tokens, jwt) -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge -> store
 //!    -> agents, logs, events, namespaces, definitions (views), pods (none) · discovery, openapi · reviews, tokens · health
+//! a forge -> hooks (a proof of its own in the place of a token) -> verbs::change -> store
 //! a program of this process -> declare -> admission, judge
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```
@@ -20,6 +21,7 @@ mod discovery;
 mod events;
 mod form;
 mod health;
+mod hooks;
 mod judge;
 mod jwt;
 mod limits;

@@ -129,6 +129,7 @@ pub(super) fn resource(path: &str) -> &'static str {
         ["api" | "apis", ..] => return "discovery",
         ["healthz" | "livez" | "readyz"] => return "health",
         ["metrics"] => return "metrics",
+        ["hooks", ..] => return "hooks",
         ["version"] => return "version",
         _ => return "unknown",
     };
@@ -249,6 +250,7 @@ mod tests {
             ("/apis/chorus.services/v1", "discovery"),
             ("/api/v1/namespaces/default/events", "events"),
             ("/readyz", "health"),
+            ("/hooks/v1/namespaces/default/gitsources/fleet", "hooks"),
             ("/../etc/passwd", "unknown"),
         ] {
             assert_eq!(resource(path), expected, "{path}");

@@ -6,19 +6,22 @@ use axum::routing::{any, delete, get, post};
 use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
-use super::authenticate::{Door, authenticate};
+use super::authenticate::{Door, authenticate, counted};
+use super::hooks::Deliveries;
 use super::limits::{MAX_REQUESTS, Places};
 use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
 use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
 use super::{
-    agents, definitions, discovery, events, form, health, limits, logs, namespaces, openapi, paths, pods,
-    reviews, tokens, trace, transfer, way_in,
+    agents, definitions, discovery, events, form, health, hooks, limits, logs, namespaces, openapi, paths,
+    pods, reviews, tokens, trace, transfer, way_in,
 };
 use crate::resource::Object;
 
 const GROUP: &str = "/apis/chorus.services/v1";
+/// Webhooks that are taken at a time: their senders are strangers until they have been read.
+const MAX_HOOKS: usize = 32;
 
 /// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {
@@ -29,6 +32,7 @@ pub fn router(api: Api) -> Router {
 
 fn table(api: Api) -> Router {
     let places = Places::new(MAX_REQUESTS);
+    let door = Door::new(api.clone());
     let bounded = json()
         .merge(groups())
         .merge(swagger())
@@ -40,9 +44,10 @@ fn table(api: Api) -> Router {
         .merge(long)
         .merge(metrics())
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Door::new(api.clone()), authenticate))
+        .layer(from_fn_with_state(door.clone(), authenticate))
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
+        .merge(webhooks(door).method_not_allowed_fallback(method_not_allowed))
         .merge(health().method_not_allowed_fallback(method_not_allowed))
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
@@ -165,6 +170,19 @@ fn logs() -> Router<Api> {
         "/apis/chorus.services/v1/namespaces/{namespace}/agents/{name}/log",
         get(logs::get),
     )
+}
+
+/// What forges tell. They have no token, and take no place of those who have one.
+fn webhooks(door: Door) -> Router<Api> {
+    let places = Places::new(MAX_HOOKS).for_bodies_of(hooks::MAX_BODY);
+    Router::new()
+        .route(
+            "/hooks/v1/namespaces/{namespace}/gitsources/{name}",
+            post(hooks::deliver),
+        )
+        .layer(Extension(Deliveries::default()))
+        .layer(from_fn_with_state(places, limits::bounded))
+        .layer(from_fn_with_state(door, counted))
 }
 
 /// For those who watch the operator: answered when nothing else is.

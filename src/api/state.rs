@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::jwt::JwtIssuer;
 use super::quota::Turns;
 use super::status::ApiError;
+use crate::files::Folder;
 use crate::resource::lower::Endpoints;
 use crate::resource::token::WayIn;
 use crate::resource::{Key, Object};
@@ -27,6 +28,8 @@ pub struct Api {
     pub way_in: Option<WayIn>,
     /// Whose JWTs count there, if anybody's.
     pub jwt: Option<JwtIssuer>,
+    /// The folder of the secrets that GitSources name, if there is one.
+    pub git_secrets: Option<Folder>,
     /// Whose turn it is to store what counts for a quota.
     pub quotas: Turns,
     /// Figures.

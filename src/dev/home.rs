@@ -43,11 +43,14 @@ impl Home {
         }
         let mark = self.root.join(MARK);
         fs::write(&mark, "").map_err(DevError::file("write", &mark))?;
-        for folder in [self.run(), self.log(), self.secrets()] {
+        let [secrets, git_secrets] = self.all_secrets();
+        for folder in [self.run(), self.log(), secrets.clone(), git_secrets.clone()] {
             fs::create_dir_all(&folder).map_err(DevError::file("create", &folder))?;
         }
-        set_mode(&self.run(), 0o700)?;
-        set_mode(&self.secrets(), 0o700)
+        for folder in [self.run(), secrets, git_secrets] {
+            set_mode(&folder, 0o700)?;
+        }
+        Ok(())
     }
 
     fn fits_sockets(&self) -> Result<(), DevError> {
@@ -65,7 +68,9 @@ impl Home {
     /// Whether anything but secrets, which stay when the rest goes, is in a folder without a mark.
     fn holds_others(&self) -> Result<bool, DevError> {
         let entries = fs::read_dir(&self.root).map_err(DevError::file("read", &self.root))?;
-        Ok(entries.flatten().any(|entry| entry.path() != self.secrets()))
+        Ok(entries
+            .flatten()
+            .any(|entry| !self.all_secrets().contains(&entry.path())))
     }
 
     /// Whether `whoosh up` made it and `whoosh down` has not removed it.
@@ -78,7 +83,7 @@ impl Home {
         let root = self.root.display();
         match self.holds_others() {
             Ok(true) => format!("what is in {root} was not made by `whoosh up`"),
-            Ok(false) if self.secrets().exists() => format!("{root} holds only your secrets"),
+            Ok(false) if !self.kept_secrets().is_empty() => format!("{root} holds only your secrets"),
             Ok(false) => format!("{root} is empty"),
             Err(DevError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 format!("there is no {root}")
@@ -92,7 +97,7 @@ impl Home {
         self.postgres().exists()
     }
 
-    /// Deletes all of it. The secrets folder stays when somebody put secrets there.
+    /// Deletes all of it. Folders of secrets stay when somebody put some there.
     ///
     /// # Errors
     /// [`DevError::File`] when something cannot be deleted.
@@ -102,15 +107,17 @@ impl Home {
         if kubeconfig.exists() {
             fs::remove_file(&kubeconfig).map_err(DevError::file("remove", &kubeconfig))?;
         }
-        for folder in [self.log(), self.run(), self.pki(), self.postgres()] {
+        for folder in [self.log(), self.run(), self.git(), self.pki(), self.postgres()] {
             if folder.exists() {
                 fs::remove_dir_all(&folder).map_err(DevError::file("remove", &folder))?;
             }
         }
         let mark = self.root.join(MARK);
         fs::remove_file(&mark).map_err(DevError::file("remove", &mark))?;
-        // Both fail when the user keeps files there, which is what we want.
-        let _kept = fs::remove_dir(self.secrets());
+        // Each fails when the user keeps files there, which is what we want.
+        for folder in self.all_secrets() {
+            let _kept = fs::remove_dir(folder);
+        }
         let _kept = fs::remove_dir(&self.root);
         Ok(())
     }
@@ -143,6 +150,22 @@ impl Home {
     /// Secret files: `<namespace>/<name>`.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
+    }
+
+    /// Secrets of GitSources: `<namespace>/<name>/<file>`.
+    pub fn git_secrets(&self) -> PathBuf {
+        self.root.join("git-secrets")
+    }
+
+    fn all_secrets(&self) -> [PathBuf; 2] {
+        [self.secrets(), self.git_secrets()]
+    }
+
+    /// The folders of secrets that are there.
+    pub fn kept_secrets(&self) -> Vec<PathBuf> {
+        let mut kept = Vec::from(self.all_secrets());
+        kept.retain(|folder| folder.exists());
+        kept
     }
 
     /// The authority that signs the certificate of the API.
@@ -221,9 +244,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::new(folder.path());
         home.create().unwrap();
-        fs::write(home.secrets().join("token"), "s3cret").unwrap();
+        fs::create_dir_all(home.git().join("cache")).unwrap();
+        for secrets in [home.secrets(), home.git_secrets()] {
+            assert_eq!(
+                fs::metadata(&secrets).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
+            fs::write(secrets.join("token"), "s3cret").unwrap();
+        }
         home.remove().unwrap();
-        assert!(home.secrets().join("token").exists());
+        assert_eq!(home.kept_secrets(), [home.secrets(), home.git_secrets()]);
+        assert!(home.git_secrets().join("token").exists() && !home.git().exists());
         home.create().unwrap();
         home.create().unwrap();
         assert!(home.exists());

@@ -22,6 +22,9 @@ pub struct Settings {
     pub simulated_nodes: Option<NonZeroU16>,
     /// The folder of secret files, as a whole path; one below the home when `None`.
     pub secrets_dir: Option<PathBuf>,
+    /// The folder of the secrets of GitSources, likewise.
+    #[serde(default)]
+    pub git_secrets: Option<PathBuf>,
     /// What is logged.
     pub log: String,
     /// How a line of the log is written: `text` or `json`.
@@ -108,6 +111,7 @@ mod tests {
             docker_host: "unix:///elsewhere.sock".to_owned(),
             simulated_nodes: None,
             secrets_dir: Some("/etc/whoosh/secrets".into()),
+            git_secrets: Some("/etc/whoosh/git-secrets".into()),
             log: "debug".to_owned(),
             log_format: "json".to_owned(),
         };

@@ -10,7 +10,7 @@ use super::swarm::SimulatedSwarm;
 use super::{DevError, Settings, Turn};
 
 /// Who reaches a private operator may read this machine's repositories anyway.
-const GIT_ALLOW: &str = "https://*,file://*,http://127.0.0.1:*,http://localhost:*";
+const GIT_ALLOW: &str = "https://*,ssh://*,file://*,http://127.0.0.1:*,http://localhost:*";
 
 /// What is started, and how.
 #[derive(Clone, Default)]
@@ -55,6 +55,7 @@ pub async fn up(
         None => settings.docker_host.clone(),
     };
     let secrets = settings.secrets_dir.clone().unwrap_or_else(|| home.secrets());
+    let git_secrets = settings.git_secrets.clone().unwrap_or_else(|| home.git_secrets());
     let operator = Operator::new(home);
     let listen = operator.address()?;
     let environment = [
@@ -62,6 +63,7 @@ pub async fn up(
         ("WHOOSH_TLS_DIR", home.pki().display().to_string()),
         ("WHOOSH_SOCKET", home.socket().display().to_string()),
         ("WHOOSH_SECRETS_DIR", secrets.display().to_string()),
+        ("WHOOSH_GIT_SECRETS", git_secrets.display().to_string()),
         ("WHOOSH_DATABASE_URL", database_url),
         ("WHOOSH_NATS_URL", nats_url),
         ("DOCKER_HOST", docker_host),

@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout as within;
@@ -120,7 +121,10 @@ impl Worker {
         drop(input);
         match (answered, status) {
             (Some(Ok(answer)), _) => Ok(answer),
-            (Some(Err(error)), _) => Err(with_words(error, &scrubbed(&words, request))),
+            (Some(Err(error)), _) => {
+                let error = scrubbed_error(error, request);
+                Err(with_words(error, &scrubbed(&words, request)))
+            }
             (None, Some(status)) => Err(ended(status, &scrubbed(&words, request), &request.limits)),
             (None, None) => Err(failed(match sent {
                 Ok(()) => "it ended without an answer".to_owned(),
@@ -180,6 +184,15 @@ fn ended(status: ExitStatus, words: &str, limits: &Limits) -> GitError {
     })
 }
 
+/// What ssh says when it comes to no server, or to none that goes on with it.
+const NO_SERVER: [&str; 5] = [
+    "ssh: ",
+    "Connection closed by",
+    "Connection reset by",
+    "Connection timed out",
+    "banner exchange",
+];
+
 /// An error with what ssh said about it, which comes to nobody else's ears.
 fn with_words(error: GitError, words: &str) -> GitError {
     if words.contains("Host key verification failed") {
@@ -188,6 +201,7 @@ fn with_words(error: GitError, words: &str) -> GitError {
         };
     }
     let said = quoted(words);
+    let has_no_server = || NO_SERVER.iter().any(|part| said.contains(part));
     match error {
         GitError::NoRepository { why } | GitError::Unreachable { why }
             if said.contains("Permission denied") =>
@@ -196,6 +210,7 @@ fn with_words(error: GitError, words: &str) -> GitError {
                 why: format!("{why} ({said})"),
             }
         }
+        GitError::NoRepository { .. } if has_no_server() => GitError::Unreachable { why: said },
         GitError::Refused { why } if !said.is_empty() => GitError::Refused {
             why: format!("{why} ({said})"),
         },
@@ -206,6 +221,25 @@ fn with_words(error: GitError, words: &str) -> GitError {
             why: format!("{why} ({said})"),
         },
         other => other,
+    }
+}
+
+/// An error without the request's secrets, should a server have said one back.
+fn scrubbed_error(error: GitError, request: &Request) -> GitError {
+    let scrub = |error: &GitError| {
+        let mut value = serde_json::to_value(error).ok()?;
+        scrub_texts(&mut value, request);
+        serde_json::from_value(value).ok()
+    };
+    scrub(&error).unwrap_or(error)
+}
+
+fn scrub_texts(value: &mut Value, request: &Request) {
+    match value {
+        Value::String(text) => *text = scrubbed(text, request),
+        Value::Array(values) => values.iter_mut().for_each(|value| scrub_texts(value, request)),
+        Value::Object(members) => members.values_mut().for_each(|value| scrub_texts(value, request)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -225,6 +259,7 @@ fn scrubbed(words: &str, request: &Request) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reference;
     use super::*;
 
     #[test]
@@ -252,5 +287,53 @@ mod tests {
         assert_eq!(denied.reason(), "AuthenticationFailed");
         let told = with_words(unreachable(), "ERROR: no\n").to_string();
         assert!(told.ends_with("eof (ERROR: no)"), "{told}");
+        let nothing = |words: &str| {
+            with_words(
+                GitError::NoRepository {
+                    why: "eof".to_owned(),
+                },
+                words,
+            )
+        };
+        for words in [
+            "ssh: connect to host example.com port 22: Connection refused\n",
+            "ssh: Could not resolve hostname example.com: Name or service not known\n",
+            "kex_exchange_identification: read: Connection reset by peer\n",
+        ] {
+            assert_eq!(nothing(words).reason(), "Unreachable", "{words}");
+        }
+        let nowhere = nothing("ERROR: Repository not found.\n");
+        assert_eq!(nowhere.reason(), "RepositoryNotFound");
+    }
+
+    #[test]
+    fn a_secret_that_a_server_says_back_is_not_told() {
+        let request = |credentials| Request {
+            url: "https://example.com/a".to_owned(),
+            reference: Reference::Head,
+            path: String::new(),
+            ignore: Vec::new(),
+            cache: "/nowhere".into(),
+            known: None,
+            limits: Limits::default(),
+            credentials: Some(credentials),
+            ca: None,
+        };
+        let error = GitError::NoReference {
+            reference: "branch \"hunter22222\"".to_owned(),
+            near: vec!["hunter22222".to_owned(), "main".to_owned()],
+        };
+        let token = Credentials::Token {
+            username: "ann".to_owned(),
+            token: "hunter22222".to_owned(),
+        };
+        let key = Credentials::Ssh {
+            key: "-----BEGIN\nhunter22222\n".to_owned(),
+            known_hosts: String::new(),
+        };
+        for credentials in [token, key] {
+            let told = scrubbed_error(error.clone(), &request(credentials)).to_string();
+            assert_eq!(told, "the repository has no branch \"…\"; there is …, main");
+        }
     }
 }

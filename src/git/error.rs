@@ -22,6 +22,12 @@ pub enum GitError {
         /// What is wrong with it.
         why: String,
     },
+    /// What is to say who we are cannot be used as it is.
+    #[error("the credentials cannot be used: {why}")]
+    Credentials {
+        /// What is wrong with them.
+        why: String,
+    },
     /// The server did not accept who we are, or that we may read the repository.
     #[error("the server refuses access: {why}; check the credentials and what they may read")]
     Refused {
@@ -119,6 +125,7 @@ impl GitError {
             | Self::Worker { .. } => true,
             Self::Url { .. }
             | Self::Invalid { .. }
+            | Self::Credentials { .. }
             | Self::Refused { .. }
             | Self::NoRepository { .. }
             | Self::NoReference { .. }
@@ -134,6 +141,7 @@ impl GitError {
         match self {
             Self::Url { .. } => "UrlRefused",
             Self::Invalid { .. } => "InvalidSource",
+            Self::Credentials { .. } => "InvalidCredentials",
             Self::Refused { .. } => "AuthenticationFailed",
             Self::NoRepository { .. } => "RepositoryNotFound",
             Self::NoReference { .. } => "ReferenceNotFound",

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
+use gix_url::Scheme;
 use hyper::body::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Certificate, RequestBuilder, Response, StatusCode};
@@ -18,13 +19,14 @@ use tokio::runtime::Runtime;
 use super::error::{GitError, quoted};
 use super::limits::{Limits, bytes};
 use super::trouble::{Trouble, chain};
+use super::url::is_loopback;
 use super::{Credentials, Request};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// What frames and progress may add to the bytes of a pack.
 const FRAMES: u64 = 1024 * 1024;
 
-/// An HTTP client for one repository.
+/// An HTTP client for one repository. As it follows no redirect, what it says of who we are goes to the url's host alone.
 pub(super) struct Client {
     http: reqwest::Client,
     authorization: Option<HeaderValue>,
@@ -40,11 +42,15 @@ struct Line {
 }
 
 impl Client {
-    /// A client with the request's credentials and certificates. It speaks to `is_local` servers without a proxy.
+    /// A client with the request's credentials and certificates, for a server at `url`; one of this machine is spoken to
+    /// without a proxy.
     ///
     /// # Errors
     /// If they cannot be used.
-    pub(super) fn new(request: &Request, is_local: bool, trouble: Trouble) -> Result<Self, GitError> {
+    pub(super) fn new(request: &Request, url: &gix_url::Url, trouble: Trouble) -> Result<Self, GitError> {
+        if request.credentials.is_some() && url.scheme != Scheme::Https {
+            return Err(unusable("they are sent by https:// alone"));
+        }
         // An error only says that it was given before.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let set_up = |error: &(dyn std::error::Error + 'static)| GitError::Worker { why: chain(error) };
@@ -55,7 +61,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_WITHIN);
-        if is_local {
+        if url.host().is_some_and(is_loopback) {
             builder = builder.no_proxy();
         }
         if let Some(pem) = &request.ca {
@@ -103,31 +109,28 @@ fn certificates(pem: &str) -> Result<Vec<Certificate>, GitError> {
         Ok(_) => "it holds no certificate in PEM".to_owned(),
         Err(error) => chain(&error),
     };
-    Err(GitError::Invalid {
-        what: "the certificate authority".to_owned(),
-        why,
-    })
+    Err(unusable(&format!("of the certificate authority, {why}")))
+}
+
+fn unusable(why: &str) -> GitError {
+    GitError::Credentials { why: why.to_owned() }
 }
 
 fn authorization(
     http: &reqwest::Client,
     credentials: Option<&Credentials>,
 ) -> Result<Option<HeaderValue>, GitError> {
-    let invalid = |why: &str| GitError::Invalid {
-        what: "the Secret".to_owned(),
-        why: why.to_owned(),
-    };
     match credentials {
         None => Ok(None),
-        Some(Credentials::Ssh { .. }) => Err(invalid("it has a key for ssh, and the url is none of ssh")),
+        Some(Credentials::Ssh { .. }) => Err(unusable("they are a key for ssh, and the url is none of ssh")),
         Some(Credentials::Token { username, token }) => {
             if username.contains(':') {
-                return Err(invalid("its username has a colon in it"));
+                return Err(unusable("the username has a colon in it"));
             }
             let request = http.get("https://localhost").basic_auth(username, Some(token));
             let built = request
                 .build()
-                .map_err(|_| invalid("it cannot be sent in a header"))?;
+                .map_err(|_| unusable("they cannot be sent in a header"))?;
             Ok(built.headers().get(AUTHORIZATION).cloned())
         }
     }

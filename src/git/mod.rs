@@ -43,7 +43,7 @@ pub use error::GitError;
 pub use limits::Limits;
 pub use names::check_path;
 pub use reference::check_reference;
-pub use url::check_url;
+pub use url::{Way, check_url, way};
 
 /// What to fetch, and from where.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,7 +62,8 @@ pub struct Request {
     pub known: Option<String>,
     /// How much is too much.
     pub limits: Limits,
-    /// How to identify ourselves; without any, the repository has to be open to all (and ssh is not possible).
+    /// How to identify ourselves, to the url's own host alone; without any, the repository has to be open to all (and ssh
+    /// is not possible).
     pub credentials: Option<Credentials>,
     /// Certificates in PEM that https servers may be signed by, besides those that the machine trusts.
     pub ca: Option<String>,
@@ -118,7 +119,7 @@ impl fmt::Display for Reference {
 /// How to identify ourselves at the server. Shown nowhere.
 #[derive(Clone, Serialize, Deserialize)]
 pub enum Credentials {
-    /// For https: a name and a token or password.
+    /// For https, and never http: a name and a token or password.
     Token {
         /// Any name will do for most servers when there is a token.
         username: String,

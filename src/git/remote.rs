@@ -24,7 +24,7 @@ use super::limits::{Limits, bytes};
 use super::reference::{self, Chosen, Told};
 use super::ssh::Ssh;
 use super::trouble::{Doing, Trouble};
-use super::url::{Place, is_loopback};
+use super::url::Place;
 use super::{Credentials, Reference, Request};
 
 const AGENT: &str = "git/whoosh";
@@ -52,8 +52,7 @@ impl<'a> Remote<'a> {
         let asking = |error: gix_error::Error| trouble.told(&error, Doing::Asking);
         let mut transport: Box<dyn Transport + Send> = match place {
             Place::Http(url) => {
-                let is_local = url.host().is_some_and(is_loopback);
-                let client = Client::new(request, is_local, trouble.clone())?;
+                let client = Client::new(request, url, trouble.clone())?;
                 Box::new(http::connect_http(client, url.clone(), Protocol::V2, false))
             }
             Place::Ssh(url) => {
@@ -252,9 +251,8 @@ fn ssh_for(request: &Request) -> Result<Ssh, GitError> {
             })?;
             Ssh::new(&request.cache, key, known_hosts)
         }
-        _ => Err(GitError::Invalid {
-            what: "the Secret".to_owned(),
-            why: "a url of ssh needs one with a private key and the server's lines of known_hosts".to_owned(),
+        _ => Err(GitError::Credentials {
+            why: "a url of ssh needs a private key, and the server's lines of known_hosts".to_owned(),
         }),
     }
 }

@@ -21,6 +21,29 @@ pub(super) enum Place {
     Folder(String),
 }
 
+/// By what a repository may ask who is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By a name and a token or password.
+    Http,
+    /// By a key.
+    Ssh,
+    /// By nothing.
+    Open,
+}
+
+/// By what the repository at a url may ask who is there.
+///
+/// # Errors
+/// If it is none that is fetched from.
+pub fn way(url: &str) -> Result<Way, GitError> {
+    Ok(match place(url)? {
+        Place::Http(_) => Way::Http,
+        Place::Ssh(_) => Way::Ssh,
+        Place::Daemon(_) | Place::Folder(_) => Way::Open,
+    })
+}
+
 /// Checks a url before it is stored.
 ///
 /// # Errors
@@ -44,7 +67,7 @@ fn judge(url: &str) -> Result<Place, &'static str> {
     let parsed = gix_url::parse(url).map_err(|_| "it cannot be understood")?;
     let host = parsed.host().unwrap_or_default().to_owned();
     if parsed.password().is_some() {
-        return Err("it has a password in it; name a Secret instead");
+        return Err("it has a password in it; a secret is the place for that");
     }
     if host.starts_with('-') || parsed.user().is_some_and(|user| user.starts_with('-')) {
         return Err("its host or user begins with a dash");
@@ -52,7 +75,7 @@ fn judge(url: &str) -> Result<Place, &'static str> {
     match &parsed.scheme {
         Scheme::Https | Scheme::Http if url.contains(['?', '#']) => Err("it has a query or a fragment"),
         Scheme::Https | Scheme::Http | Scheme::Git if parsed.user().is_some() => {
-            Err("it has a user's name in it; name a Secret instead")
+            Err("it has a user's name in it; a secret is the place for that")
         }
         Scheme::Https | Scheme::Http | Scheme::Git | Scheme::Ssh if host.is_empty() => Err("it has no host"),
         Scheme::Https => Ok(Place::Http(parsed)),
@@ -106,6 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn a_url_says_by_what_it_asks_who_is_there() {
+        for (url, expected) in [
+            ("https://example.com/a", Way::Http),
+            ("http://localhost/a", Way::Http),
+            ("ssh://git@example.com/a", Way::Ssh),
+            ("git@example.com:a/b.git", Way::Ssh),
+            ("git://127.0.0.1/a", Way::Open),
+            ("file:///srv/a.git", Way::Open),
+        ] {
+            assert_eq!(way(url), Ok(expected), "{url}");
+        }
+    }
+
+    #[test]
     fn these_urls_are_refused() {
         for (url, why) in [
             ("", "empty"),
@@ -114,9 +151,9 @@ mod tests {
             ("http://localhost.example.com/a", "use https://"),
             ("http://127.0.0.1@example.com/a", "user's name"),
             ("git://example.com/a", "use https://"),
-            ("https://ann:s3cret@example.com/a", "Secret"),
-            ("https://s3cret@example.com/a", "Secret"),
-            ("ssh://git:s3cret@example.com/a", "Secret"),
+            ("https://ann:s3cret@example.com/a", "a secret is"),
+            ("https://s3cret@example.com/a", "a secret is"),
+            ("ssh://git:s3cret@example.com/a", "a secret is"),
             ("https:///a", ""),
             ("https://example.com/a?b=c", "query"),
             ("https://example.com/a#b", "fragment"),

@@ -1,9 +1,12 @@
 //! Which repositories the operator may fetch, and how it does.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::secret::{Access, Secret, SecretError};
 use super::source::Source;
+use crate::files::Folder;
 use crate::git::{self, Answer, GitError, Limits, Reference, Request};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitReference, Signed, Verification};
@@ -21,9 +24,12 @@ pub struct Fetcher {
     pub cache: PathBuf,
     /// The repositories that may be fetched; none are allowed by an empty list.
     pub allowed: Vec<UrlPattern>,
+    /// The folder of the secrets that sources name, `<namespace>/<name>/<file>`, if there is one.
+    pub secrets: Option<Folder>,
 }
 
-/// Addresses of repositories; `*` stands for any text.
+/// Addresses of repositories; `*` stands for any text. `user@host:path` is written as `ssh://user@host/~/path`, too, which is
+/// the same place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlPattern(String);
 
@@ -39,10 +45,23 @@ impl UrlPattern {
     fn matches(&self, url: &str) -> bool {
         // A detour in the path would lead out of what is allowed.
         let detour = url.contains("..") || url.contains('%') || url.contains('\\');
-        let ((host_pattern, path_pattern), (host, path)) = (parts(&self.0), parts(url));
+        let (pattern, url) = (in_full(&self.0), in_full(url));
+        let ((host_pattern, path_pattern), (host, path)) = (parts(&pattern), parts(&url));
         // A pattern that says nothing of the path says nothing against any.
         let path_fits = path_pattern.is_none_or(|pattern| Pattern(pattern).matches(path.unwrap_or_default()));
         !detour && Pattern(host_pattern).matches(host) && path_fits
+    }
+}
+
+/// ssh's short form, `user@host:path`, in full; any other as it is.
+fn in_full(url: &str) -> Cow<'_, str> {
+    let short = url
+        .split_once(':')
+        .filter(|(host, _)| host.contains('@') && !host.contains('/'));
+    match short {
+        None => url.into(),
+        Some((host, path)) if path.starts_with('/') => format!("ssh://{host}{path}").into(),
+        Some((host, path)) => format!("ssh://{host}/~/{path}").into(),
     }
 }
 
@@ -66,6 +85,9 @@ pub(super) enum FetchError {
         /// What may be fetched.
         allowed: String,
     },
+    /// The secret that it names cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// It was tried.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -74,12 +96,18 @@ pub(super) enum FetchError {
 impl FetchError {
     /// Whether it may work the next time, without anybody's help.
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::Git(error) if error.is_transient())
+        match self {
+            Self::NotAllowed { .. } => false,
+            Self::Secret(error) => error.is_transient(),
+            Self::Git(error) => error.is_transient(),
+        }
     }
 
     /// One word for machines.
     pub(super) fn reason(&self) -> Reason {
         match self {
+            Self::Secret(error) if error.is_missing() => Reason::SecretNotFound,
+            Self::Secret(_) | Self::Git(GitError::Credentials { .. }) => Reason::SecretInvalid,
             Self::Git(error) if error.is_transient() => Reason::FetchFailed,
             Self::Git(GitError::Unsafe { .. } | GitError::TooLarge { .. }) => Reason::ContentRefused,
             Self::Git(GitError::Unverified { .. }) => Reason::SignatureRefused,
@@ -92,7 +120,7 @@ impl Fetcher {
     /// What a source's repository holds now; nothing more than that it is the commit `known`, when it is.
     ///
     /// # Errors
-    /// When it may not be fetched, or cannot be.
+    /// When it may not be fetched, its secret cannot be used, or it cannot be fetched.
     pub(super) async fn fetch(&self, source: &Source, known: Option<&str>) -> Result<Answer, FetchError> {
         let url = &source.spec.url;
         if !self.allowed.iter().any(|pattern| pattern.matches(url)) {
@@ -105,6 +133,7 @@ impl Fetcher {
                 },
             });
         }
+        let Access { credentials, ca } = self.access(source).await?;
         let mut request = Request {
             url: url.clone(),
             reference: reference(source.spec.reference.as_ref()),
@@ -116,8 +145,8 @@ impl Fetcher {
                 total: MANIFESTS_MAX,
                 ..Limits::default()
             },
-            credentials: None,
-            ca: None,
+            credentials,
+            ca,
             verify: source.spec.verify.as_ref().map(verify),
         };
         let mut paths = source.paths().into_iter();
@@ -144,6 +173,20 @@ impl Fetcher {
 }
 
 impl Fetcher {
+    /// How a source's repository is asked, by the secret as it is now.
+    async fn access(&self, source: &Source) -> Result<Access, FetchError> {
+        let way = git::way(&source.spec.url)?;
+        let Some(secret) = &source.spec.secret_ref else {
+            return Ok(Access::default());
+        };
+        let secret = Secret {
+            folder: self.secrets.as_ref().ok_or(SecretError::NoFolder)?,
+            namespace: source.object.namespace(),
+            name: &secret.name,
+        };
+        Ok(secret.access(way).await?)
+    }
+
     /// Forgets what was fetched of other repositories.
     pub(super) fn keep_only(&self, urls: &[String]) {
         if let Err(error) = git::sweep(&self.cache, urls.iter().map(String::as_str)) {
@@ -224,6 +267,23 @@ mod tests {
                 "http://127.0.0.1.evil.test/fleet.git",
                 false,
             ),
+            ("ssh://*", "ssh://git@git.example/acme/fleet.git", true),
+            ("ssh://*", "git@git.example:acme/fleet.git", true),
+            ("ssh://git@git.example/*", "git@git.example:acme/fleet.git", true),
+            ("git@git.example:acme/*", "git@git.example:acme/fleet.git", true),
+            ("git@git.example:acme/*", "git@git.example:evil/fleet.git", false),
+            ("git@git.example:acme/*", "git@evil.test:acme/fleet.git", false),
+            (
+                "ssh://git@git.example/srv/*",
+                "git@git.example:/srv/fleet.git",
+                true,
+            ),
+            (
+                "ssh://git@git.example/srv/*",
+                "git@git.example:srv/fleet.git",
+                false,
+            ),
+            ("https://*", "git@git.example:acme/fleet.git", false),
             ("", "https://git.example/fleet.git", false),
         ] {
             let pattern: UrlPattern = pattern.parse().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! follow (sources, and changes of what they declare) -> queue(key) -> Sources::turn
-//!    -> git::fetch (a process of its own) -> read -> prune -> Api::declare (the admission of all doors)
+//!    -> secret (files, read anew) -> git::fetch (a process of its own) -> read -> prune -> Api::declare (the admission of all doors)
 //!    -> status -> Store::write_all: the commit's objects and the source's status in one transaction
 //! ```
 //!
@@ -15,6 +15,7 @@ mod index;
 mod memory;
 mod prune;
 mod read;
+mod secret;
 mod source;
 mod status;
 mod turn;

@@ -68,10 +68,12 @@ pub enum Reason {
     Deleting,
     /// The overlay network has not enough addresses.
     NetworkFull,
-    /// A secret is not in the operator's secrets folder.
+    /// A secret is not in the operator's secrets folder, or a file of a GitSource's secret is not there.
     SecretNotFound,
     /// A secret cannot be used as it is: it is too large, empty, or cannot be read.
     SecretUnusable,
+    /// A file of a GitSource's secret cannot be read, or cannot be what it should be.
+    SecretInvalid,
     /// A Policy of the namespace refuses what an agent asks for, or none allows it.
     PolicyDenied,
     /// The Docker engine does not answer.

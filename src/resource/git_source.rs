@@ -26,9 +26,12 @@ use super::duration::Duration;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 pub struct GitSourceSpec {
-    /// Where the repository is: `https://…` or `file:///…`. The operator says which it may fetch (`--git-allow`), and asks
-    /// without credentials.
+    /// Where the repository is: `https://…`, `ssh://user@host/…`, `user@host:path` or `file:///…`. The operator says which
+    /// it may fetch (`--git-allow`). A user or password has no place in it, but for the user of ssh.
     pub url: String,
+    /// What the operator identifies itself with, and what webhooks are signed with. By ssh it is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
     /// What is applied. Default: the branch that the repository itself names.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<GitReference>,
@@ -70,6 +73,17 @@ pub struct GitSourceSpec {
     /// Why it is suspended, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspension: Option<Suspension>,
+}
+
+/// A folder of files that the operator reads, below its folder for that (`--git-secrets`) and the namespace.
+///
+/// For https: `password` or `token`, with a `username` if the server wants one, and `ca.crt` for a server whose
+/// certificate nobody else trusts. For ssh: `identity`, a private key, and `known_hosts`. For webhooks: `webhook`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretRef {
+    /// Its name.
+    pub name: String,
 }
 
 /// What of a repository is applied: one of these.

@@ -60,6 +60,12 @@ pub mod label {
     pub const STACK: &str = "com.docker.stack.namespace";
 }
 
+/// The path at which the operator takes the webhooks of a GitSource.
+pub fn hook_path(source: &Key) -> String {
+    let Key { namespace, name, .. } = source;
+    format!("/hooks/v1/namespaces/{namespace}/gitsources/{name}")
+}
+
 /// The service name of one slot: `<kind>_<namespace>_<name>_<role>_<slot>`.
 ///
 /// Injective, because none of the parts can hold `_`. A name over [`SERVICE_NAME_MAX`] bytes keeps its head

@@ -20,7 +20,6 @@ mod logs;
 mod networks;
 mod policy;
 mod polls;
-mod reading;
 mod secrets;
 mod spec;
 mod subnet;

@@ -158,6 +158,6 @@ async fn edited(
 }
 
 /// An object as JSON.
-pub(super) fn json(object: &Object) -> Result<Value, ApiError> {
+pub(in crate::api) fn json(object: &Object) -> Result<Value, ApiError> {
     serde_json::to_value(object).map_err(|error| ApiError::Internal(format!("{}: {error}", object.key())))
 }

@@ -110,15 +110,16 @@ fn settings(args: &UpArgs, home: &Home) -> std::io::Result<Settings> {
         simulated_nodes: args
             .simulate
             .then(|| args.nodes.unwrap_or_else(|| nodes_of(home))),
-        // The operator runs in another folder.
-        secrets_dir: servers
-            .secrets_dir
-            .as_ref()
-            .map(std::path::absolute)
-            .transpose()?,
+        secrets_dir: absolute(servers.secrets_dir.as_ref())?,
+        git_secrets: absolute(servers.git_secrets.as_ref())?,
         log: log.clone(),
         log_format: log_format.as_str().to_owned(),
     })
+}
+
+/// A whole path: the operator runs in another folder.
+fn absolute(path: Option<&PathBuf>) -> std::io::Result<Option<PathBuf>> {
+    path.map(std::path::absolute).transpose()
 }
 
 /// Removes the agents, then everything that `up` made.
@@ -150,13 +151,18 @@ pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
         }
     }
     dev::down(turn).await?;
-    let (root, secrets) = (home.root().display(), home.secrets());
-    match secrets.exists() {
-        true => println!(
-            "Down: the operator and its servers are gone; your secrets stay in {}.",
-            secrets.display()
+    match home.kept_secrets().as_slice() {
+        [] => println!(
+            "Down: the operator, its servers and {} are gone.",
+            home.root().display()
         ),
-        false => println!("Down: the operator, its servers and {root} are gone."),
+        kept => {
+            let kept: Vec<String> = kept.iter().map(|folder| folder.display().to_string()).collect();
+            println!(
+                "Down: the operator and its servers are gone; your secrets stay in {}.",
+                kept.join(" and ")
+            );
+        }
     }
     Ok(())
 }

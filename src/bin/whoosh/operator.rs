@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use whoosh::api::{self, Api, Socket};
 use whoosh::cli::{GitArgs, GlobalArgs, OperatorArgs, paths};
 use whoosh::controller::{self, Controller};
+use whoosh::files::Folder;
 use whoosh::gitops::{Fetcher, Sources};
 use whoosh::resource::lower::{Endpoints, NatsUrl};
 use whoosh::store::Store;
@@ -41,6 +42,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
     };
     let jwt = network::jwt_issuer(&args.network)?;
     let network = network::listen(&args.network, &host_name()).await?;
+    let git_secrets = args.servers.git_secrets.clone().map(Folder::new);
     let (metrics, closing) = (Metrics::new(), CancellationToken::new());
     let api = Api {
         store: store.clone(),
@@ -49,6 +51,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         instance: instance.clone(),
         way_in: network.as_ref().map(|(_, way_in)| way_in.clone()),
         jwt,
+        git_secrets: git_secrets.clone(),
         quotas: api::Turns::default(),
         metrics: metrics.clone(),
         closing: closing.clone(),
@@ -66,7 +69,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
         tuning: controller::Tuning::default(),
     };
     let observing = tokio::spawn(async move { cache.run().await });
-    let sources = Sources::new(api.clone(), fetcher(&args.git)?);
+    let sources = Sources::new(api.clone(), fetcher(&args.git, git_secrets)?);
     let app = api::router(api);
     let mut serving = JoinSet::new();
     serving.spawn(socket.serve(app.clone(), closing.clone()));
@@ -86,13 +89,14 @@ pub(crate) async fn run(global: &GlobalArgs, args: &OperatorArgs) -> Result<(), 
 }
 
 /// Fetches with this very program.
-fn fetcher(args: &GitArgs) -> Result<Fetcher, Failure> {
+fn fetcher(args: &GitArgs, secrets: Option<Folder>) -> Result<Fetcher, Failure> {
     let GitArgs { git_allow, git_dir } = args;
     let allowed = git_allow.iter().map(|pattern| pattern.parse());
     Ok(Fetcher {
         program: std::env::current_exe()?,
         cache: git_dir.clone(),
         allowed: allowed.collect::<Result<_, _>>()?,
+        secrets,
     })
 }
 

@@ -63,6 +63,12 @@ pub struct ServerArgs {
     /// Folder with the content of secrets, one file for each: NAMESPACE/NAME
     #[arg(long, value_name = "DIR", env = "WHOOSH_SECRETS_DIR")]
     pub secrets_dir: Option<PathBuf>,
+    /// Folder with the secrets of GitSources, a folder of files for each: NAMESPACE/NAME/FILE
+    ///
+    /// FILE is username, password or token, and ca.crt, for repositories by https; identity and known_hosts for those by
+    /// ssh; webhook for what their servers sign webhooks with. They are read whenever a repository is looked at.
+    #[arg(long, value_name = "DIR", env = "WHOOSH_GIT_SECRETS")]
+    pub git_secrets: Option<PathBuf>,
 }
 
 impl ServerArgs {
@@ -128,13 +134,14 @@ pub struct GitArgs {
     /// Repository that GitSources may name, * for any text; can be repeated
     ///
     /// What is fetched is read by this operator, with what it may read: allow file:// and addresses of this machine only
-    /// where everybody who may make GitSources may read them, too.
+    /// where everybody who may make GitSources may read them, too. Whoever may make them in a namespace also says to which
+    /// of these servers the secrets of that namespace go: where there are some, name your own.
     #[arg(
         long = "git-allow",
         value_name = "URL",
         env = "WHOOSH_GIT_ALLOW",
         value_delimiter = ',',
-        default_value = "https://*"
+        default_value = "https://*,ssh://*"
     )]
     pub git_allow: Vec<String>,
     /// Folder in which what was fetched is kept; it may be removed at any time

@@ -15,8 +15,8 @@ use crate::cli::object;
 use crate::resource::age::age;
 use crate::resource::jsonpath::plain;
 use crate::resource::kinds::{RoleStatus, WorkloadStatus};
-use crate::resource::names::LAST_APPLIED;
-use crate::resource::{Kind, escape, yaml};
+use crate::resource::names::{LAST_APPLIED, hook_path};
+use crate::resource::{Key, Kind, escape, yaml};
 
 /// What stands where there is nothing to show.
 const NONE: &str = "<none>";
@@ -50,6 +50,16 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
     let mut head = identity(object, now);
     if let Some(status) = &status {
         summary(object, status, &mut head);
+    }
+    if let Some(name) = object.pointer("/spec/secretRef/name").map(plain)
+        && kind == Some(Kind::GitSource)
+    {
+        let key = Key::new(Kind::GitSource, object::namespace(object), object::name(object));
+        let path = hook_path(&key);
+        head.row([
+            "Webhook:".to_owned(),
+            format!("{path} (signed with the file `webhook` of secret {name})"),
+        ]);
     }
     if kind == Some(Kind::Agent) {
         fields("Declared", object.get("spec"), &mut head);

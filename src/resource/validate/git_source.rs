@@ -26,7 +26,15 @@ const SSH_KEYS: [&str; 7] = [
 const REFERENCES: [&str; 4] = ["branch", "tag", "semver", "commit"];
 
 pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
-    causes.text(&spec.field("url"), repository);
+    let url = spec.field("url");
+    causes.text(&url, repository);
+    let secret = spec.field("secretRef");
+    causes.text(&secret.field("name"), syntax::dns_label);
+    if url.text().is_some_and(|url| Place::of(url).scheme == "ssh") && !secret.exists() {
+        let message = "is required for a repository by ssh: it names a secret with the files `identity`, a private key, and \
+                       `known_hosts`";
+        causes.add(&secret, CauseReason::Required, message);
+    }
     let reference = spec.field("ref");
     let said: Vec<Node<'_>> = REFERENCES
         .iter()
@@ -64,35 +72,97 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     causes.text(&suspension.field("by"), syntax::line);
 }
 
-/// Where a repository is. Credentials have no place in it: what is declared is shown to everybody who may look.
+/// Where a repository is. Credentials have no place in it: what is declared is shown to everybody who may look. So what may
+/// hold some is not repeated either.
 fn repository(text: &str) -> Checked {
+    let place = Place::of(text);
+    must(!place.user.is_some_and(|user| user.contains(':')), || {
+        "must not hold a password: everybody who may read the object would see it; put it into the secret that \
+         spec.secretRef names"
+            .to_owned()
+    })?;
+    let got = || match place.user {
+        Some(_) => String::new(),
+        None => format!(", got {}", quoted(text)),
+    };
     must(
         !text.contains(|c: char| c.is_whitespace() || c.is_control()),
-        || format!("must not hold spaces or control characters, got {}", quoted(text)),
+        || format!("must not hold spaces or control characters{}", got()),
     )?;
-    let (scheme, rest) = text.split_once("://").unwrap_or((text, ""));
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match scheme {
-        "file" => must(host.is_empty() && rest.len() > 1, || {
+    let is_host = |host: &str| !host.is_empty() && !host.starts_with('-');
+    match place.scheme {
+        "file" => must(place.host.is_empty() && place.path.len() > 1, || {
             format!(
-                "must name an absolute path, as in \"file:///srv/git/fleet.git\", got {}",
-                quoted(text)
+                "must name an absolute path, as in \"file:///srv/git/fleet.git\"{}",
+                got()
             )
         }),
         "https" | "http" | "git" => {
-            must(!host.contains('@'), || {
-                "must not hold a user or a password: everybody who may read the object would see them"
+            must(place.user.is_none(), || {
+                "must not hold a user or a token: everybody who may read the object would see them; put them into the \
+                 secret that spec.secretRef names"
                     .to_owned()
             })?;
-            must(!host.is_empty() && !host.starts_with('-'), || {
-                format!("must name a host, got {}", quoted(text))
-            })
+            must(is_host(place.host), || format!("must name a host{}", got()))
         }
+        "ssh" => must(is_host(place.host) && place.user.is_none_or(is_host), || {
+            format!(
+                "must be like \"ssh://git@git.example/acme/fleet.git\" or \"git@git.example:acme/fleet.git\"{}",
+                got()
+            )
+        }),
         _ => Err(format!(
-            "must be like \"https://git.example/acme/fleet.git\", got {}; repositories by ssh ask who is there, which a \
-             GitSource cannot say",
-            quoted(text)
+            "must be like \"https://git.example/acme/fleet.git\" or \"git@git.example:acme/fleet.git\"{}",
+            got()
         )),
+    }
+}
+
+/// The parts of a repository's address.
+struct Place<'a> {
+    scheme: &'a str,
+    /// The user of the host, with a password if somebody wrote one.
+    user: Option<&'a str>,
+    host: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// The parts of `scheme://user@host/path` and of `user@host:path`, which is ssh's; of anything else only what may be a
+    /// user.
+    fn of(text: &'a str) -> Self {
+        if let Some((scheme, rest)) = text.split_once("://") {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            let (user, host) = match authority.rsplit_once('@') {
+                Some((user, host)) => (Some(user), host),
+                None => (None, authority),
+            };
+            return Self {
+                scheme,
+                user,
+                host,
+                path,
+            };
+        }
+        let Some((user, rest)) = text.split_once('@') else {
+            return Self {
+                scheme: "",
+                user: None,
+                host: "",
+                path: "",
+            };
+        };
+        let (scheme, host, path) = match rest.split_once(':') {
+            Some((host, path)) if !path.is_empty() && !host.contains('/') => ("ssh", host, path),
+            _ => ("", "", ""),
+        };
+        Self {
+            scheme,
+            user: Some(user),
+            host,
+            path,
+        }
     }
 }
 
@@ -151,6 +221,8 @@ fn folder(text: &str) -> Checked {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -162,14 +234,25 @@ mod tests {
                     "https://git.example/acme/fleet.git",
                     "file:///srv/git/fleet.git",
                     "http://127.0.0.1:3000/x",
+                    "ssh://git@git.example/fleet.git",
+                    "ssh://git.example:2222/~/fleet.git",
+                    "git@git.example:acme/fleet.git",
                 ][..],
                 &[
-                    "https://ada:secret@git.example/fleet.git",
-                    "https://token@git.example/fleet.git",
+                    "https://ada:hunter2@git.example/fleet.git",
+                    "https://hunter2@git.example/fleet.git",
+                    "ssh://git:hunter2@git.example/fleet.git",
+                    "git:hunter2@git.example:acme/fleet.git",
+                    "ftp://ada:hunter2@git.example/fleet.git",
+                    "ftp://hunter2@git.example/fleet.git",
+                    "https://ada:hunter2@git.example/a b",
                     "https:///fleet.git",
                     "file://host/fleet.git",
-                    "ssh://git@git.example/fleet.git",
-                    "git@git.example:acme/fleet.git",
+                    "ssh:///fleet.git",
+                    "ssh://-oProxyCommand=id/fleet.git",
+                    "ssh://-l@git.example/fleet.git",
+                    "-l@git.example:fleet.git",
+                    "git@git.example",
                     "ext::sh -c id",
                     "--upload-pack=id",
                     "https://git.example/a b",
@@ -211,8 +294,31 @@ mod tests {
                 assert_eq!(rule(text), Ok(()), "{text}");
             }
             for text in bad {
-                assert!(rule(text).is_err(), "{text}");
+                let told = rule(text).expect_err(text);
+                assert!(!told.contains("hunter2"), "{text}: {told}");
             }
         }
+    }
+
+    #[test]
+    fn ssh_takes_a_secret() {
+        let told = |spec: Value| {
+            let mut causes = Causes::default();
+            check(&Node::root(&spec), &mut causes);
+            let told: Vec<String> = causes.found.iter().map(ToString::to_string).collect();
+            told.join("; ")
+        };
+        let (ssh, https) = ("git@git.example:fleet.git", "https://git.example/fleet.git");
+        let named = json!({"name": "fleet"});
+        assert_eq!(told(json!({"url": https})), "");
+        assert_eq!(told(json!({"url": ssh, "secretRef": named})), "");
+        let missing = told(json!({"url": ssh}));
+        assert!(missing.starts_with("secretRef: is required"), "{missing}");
+        assert!(missing.contains("`known_hosts`"), "{missing}");
+        let elsewhere = told(json!({"url": https, "secretRef": {"name": "../other"}}));
+        assert!(
+            elsewhere.starts_with("secretRef.name: must be a DNS label"),
+            "{elsewhere}"
+        );
     }
 }

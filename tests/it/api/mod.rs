@@ -8,6 +8,7 @@ mod contexts;
 mod discovery;
 mod doors;
 mod errors;
+pub(crate) mod hooks;
 mod kube_rs;
 mod kube_runtime;
 mod kubectl;
@@ -93,6 +94,7 @@ impl Server {
             instance,
             way_in: None,
             jwt: None,
+            git_secrets: None,
             quotas: api::Turns::default(),
             metrics,
             closing: closing.clone(),

@@ -113,6 +113,7 @@ impl Office {
             instance,
             way_in: None,
             jwt: None,
+            git_secrets: None,
             quotas: api::Turns::default(),
             metrics: Metrics::new(),
             closing: CancellationToken::new(),

@@ -13,6 +13,7 @@ use crate::harness::eventually::eventually;
 use crate::harness::git::bridge::{Bridge, Manner};
 use crate::harness::git::daemon::Daemon;
 use crate::harness::git::repository::Entry;
+use crate::harness::git::sshd::{Sshd, strangers_key};
 use crate::harness::process::Process;
 
 const WHOOSH: &str = env!("CARGO_BIN_EXE_whoosh");
@@ -20,8 +21,9 @@ const WHOOSH: &str = env!("CARGO_BIN_EXE_whoosh");
 #[tokio::test]
 async fn credentials_open_what_they_may_and_are_never_told() {
     let scene = Scene::with(&[("a.yaml", "1")]);
-    let bridge = Bridge::start(scene.root(), Manner::To("ann", "right-s3cret")).await;
+    let (bridge, certificate) = Bridge::start_tls(scene.root(), Manner::To("ann", "right-s3cret")).await;
     let mut request = scene.request_of(&bridge.url("repository.git"));
+    request.ca = Some(certificate);
     let token = |token: &str| {
         Some(Credentials::Token {
             username: "ann".to_owned(),
@@ -36,12 +38,73 @@ async fn credentials_open_what_they_may_and_are_never_told() {
     }
     request.credentials = token("right-s3cret");
     assert_eq!(files(&snapshot(&request).await), [("a.yaml", "1")]);
+
+    // A server that says back what it was told.
+    let echo = "Location: https://localhost/right-s3cret\r\n";
+    bridge.behave(Manner::Plain(301, echo));
+    let error = refusal(&request).await;
+    assert!(
+        error.to_string().contains("redirects to \"https://localhost/…\""),
+        "{error}"
+    );
+
+    let plain = Bridge::start(scene.root(), Manner::To("ann", "right-s3cret")).await;
+    request.url = plain.url("repository.git");
+    let error = refusal(&request).await;
+    assert!(error.to_string().contains("by https:// alone"), "{error}");
+    assert!(plain.seen().is_empty(), "nothing was asked");
+}
+
+#[tokio::test]
+async fn ssh_speaks_with_a_server_that_is_known_and_lets_the_key_in() {
+    let scene = Scene::with(&[("a.yaml", "1")]);
+    let server = Sshd::start().await;
+    let mut request = scene.request_of(&server.url(scene.repository.folder()));
+    let with = |key: &str, known_hosts: &str| {
+        Some(Credentials::Ssh {
+            key: key.to_owned(),
+            known_hosts: known_hosts.to_owned(),
+        })
+    };
+    let (key, known) = (server.identity(), server.known_hosts());
+    let another = server.known_hosts_of_another();
+    for (credentials, reason, words) in [
+        (None, "InvalidCredentials", "needs a private key"),
+        (with(&key, ""), "AuthenticationFailed", "known_hosts"),
+        (with(&key, &another), "AuthenticationFailed", "known_hosts"),
+        (
+            with(&strangers_key(), &known),
+            "AuthenticationFailed",
+            "Permission denied",
+        ),
+        (
+            with("nonsense", &known),
+            "AuthenticationFailed",
+            "Permission denied",
+        ),
+    ] {
+        request.credentials = credentials;
+        let error = refusal(&request).await;
+        assert_eq!(error.reason(), reason, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    request.credentials = with(&key, &known);
+    assert_eq!(files(&snapshot(&request).await), [("a.yaml", "1")]);
+    let left = fs::read_dir(scene.cache()).unwrap().flatten();
+    let left: Vec<_> = left.filter(|entry| entry.path().is_file()).collect();
+    assert!(left.is_empty(), "{left:?}");
+
+    request.url = server.url(&scene.root().join("none.git"));
+    assert_eq!(refusal(&request).await.reason(), "RepositoryNotFound");
+    request.url = "ssh://git@127.0.0.1:1/a.git".to_owned();
+    let error = refusal(&request).await;
+    assert_eq!(error.reason(), "Unreachable", "{error}");
 }
 
 #[tokio::test]
 async fn a_certificate_counts_for_those_who_name_its_authority() {
     let scene = Scene::with(&[("a.yaml", "1")]);
-    let (bridge, certificate) = Bridge::start_tls(scene.root()).await;
+    let (bridge, certificate) = Bridge::start_tls(scene.root(), Manner::Well).await;
     let mut request = scene.request_of(&bridge.url("repository.git"));
     let error = refusal(&request).await;
     assert_eq!(error.reason(), "Unreachable");
@@ -49,7 +112,7 @@ async fn a_certificate_counts_for_those_who_name_its_authority() {
     request.ca = Some(certificate);
     assert_eq!(files(&snapshot(&request).await), [("a.yaml", "1")]);
     request.ca = Some("nonsense".to_owned());
-    assert_eq!(refusal(&request).await.reason(), "InvalidSource");
+    assert_eq!(refusal(&request).await.reason(), "InvalidCredentials");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Repositories that the operator keeps applied, from a commit to the objects and back.
 
+mod credentials;
+mod hooks;
 mod stage;
 
 use serde_json::json;

@@ -14,6 +14,7 @@ use crate::harness::operator::Operator;
 use crate::harness::postgres::database;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const SECRETS: &str = "git-secrets";
 
 /// The repository, the operator, and the Swarm on paper.
 pub(super) struct Stage {
@@ -94,19 +95,24 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {
 impl Stage {
     /// An operator, and a repository without a commit.
     pub(super) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, with further settings of the operator.
+    pub(super) async fn with(more: &[(&'static str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let swarm = Simulation::start(&socket, Settings::default()).unwrap();
-        let settings = [
+        let below = |name: &str| folder.path().join(name).display().to_string();
+        let mut settings = vec![
             (
                 "WHOOSH_GIT_ALLOW",
-                format!("file://{}/*", folder.path().display()),
+                format!("file://{}/*,https://localhost:*,ssh://*", folder.path().display()),
             ),
-            (
-                "WHOOSH_GIT_DIR",
-                folder.path().join("cache").display().to_string(),
-            ),
+            ("WHOOSH_GIT_DIR", below("cache")),
+            ("WHOOSH_GIT_SECRETS", below(SECRETS)),
         ];
+        settings.extend(more.iter().cloned());
         Self {
             operator: Operator::start_on(&socket, &database().await, &settings).await,
             repository: Repository::new(folder.path()),
@@ -125,6 +131,18 @@ impl Stage {
         let source = json!({"apiVersion": "chorus.services/v1", "kind": "GitSource",
                             "metadata": {"name": "fleet"}, "spec": spec});
         self.operator.apply(&source.to_string(), &[]).await.ok();
+    }
+
+    /// Writes a file of the secret `fleet`.
+    pub(super) fn secret(&self, file: &str, content: &str) {
+        self.secret_of("default", file, content);
+    }
+
+    /// Writes a file of the secret `fleet` of a namespace.
+    pub(super) fn secret_of(&self, namespace: &str, file: &str, content: &str) {
+        let secret = self.folder().join(SECRETS).join(namespace).join("fleet");
+        fs::create_dir_all(&secret).unwrap();
+        fs::write(secret.join(file), content).unwrap();
     }
 
     /// `whoosh reconcile gitsource/fleet --wait`, which says how it ended.

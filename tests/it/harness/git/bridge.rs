@@ -38,6 +38,8 @@ pub(crate) enum Manner {
     Miscounting(u8),
     /// It lists references without end.
     Endless,
+    /// It sends everybody elsewhere, by this header.
+    Redirecting(String),
     /// It answers everything with this status and these headers.
     Plain(u16, &'static str),
 }
@@ -73,7 +75,7 @@ impl Bridge {
     }
 
     /// One that speaks TLS, and its certificate in PEM, which nobody trusts by himself.
-    pub(crate) async fn start_tls(folder: &Path) -> (Self, String) {
+    pub(crate) async fn start_tls(folder: &Path, manner: Manner) -> (Self, String) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -84,7 +86,7 @@ impl Bridge {
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config));
-        let bridge = Self::listen(folder, Manner::Well, Some(tls)).await;
+        let bridge = Self::listen(folder, manner, Some(tls)).await;
         (bridge, made.cert.pem())
     }
 
@@ -171,6 +173,11 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shar
             stream.read_u8().await.ok()?;
             return None;
         }
+        Manner::Redirecting(header) => {
+            let head = format!("HTTP/1.1 301 Plain\r\n{header}Content-Length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.ok()?;
+            return Some(());
+        }
         Manner::Plain(status, headers) => {
             let head = format!("HTTP/1.1 {status} Plain\r\n{headers}Content-Length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await.ok()?;
@@ -180,6 +187,7 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shar
         Manner::To(name, password) => {
             let expected = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
             if asked.header("authorization") != Some(&format!("Basic {expected}")) {
+                note(0);
                 let head =
                     "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\n\r\n";
                 stream.write_all(head.as_bytes()).await.ok()?;

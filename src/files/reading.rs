@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-
-use super::cache::lock;
 
 /// Reads by path: those that go on at once share one read, so that a file that hangs costs one thread, however
 /// often it is asked for.
@@ -63,6 +61,11 @@ impl<T: Clone + Send + Sync + 'static> Reads<T> {
         }
         answer
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked did so outside of these short sections.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

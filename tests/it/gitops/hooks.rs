@@ -1,0 +1,39 @@
+//! A forge that tells of a push: the repository is looked at, long before its interval is over.
+
+use serde_json::json;
+
+use super::stage::{Stage, team};
+use crate::api::hooks::signed;
+use crate::harness::http;
+
+const SECRET: &str = "hunter2-of-the-forge";
+
+#[tokio::test]
+async fn a_push_that_a_forge_tells_of_is_applied() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    stage.secret("webhook", SECRET);
+    stage.source(json!({"secretRef": {"name": "fleet"}})).await;
+    stage.until_message("is applied: 1 object").await;
+
+    stage.repository.write("prod/b.yaml", &team("b"));
+    let pushed = stage.repository.push("Another");
+    let described = stage.operator.whoosh(&["describe", "gitsource/fleet"]).await.ok();
+    let line = described.lines().find_map(|line| line.strip_prefix("Webhook:"));
+    let path = line.unwrap().split_whitespace().next().unwrap();
+    let client = http().unix_socket(stage.operator.socket()).build().unwrap();
+    let tell = async |secret: &str| {
+        let body = json!({"ref": "refs/heads/main", "after": pushed}).to_string();
+        let request = client
+            .post(format!("http://whoosh{path}"))
+            .header("X-Hub-Signature-256", format!("sha256={}", signed(secret, &body)))
+            .body(body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(tell("another").await, 401);
+    assert_eq!(tell(SECRET).await, 202);
+    let status = stage.until_message("is applied: 2 objects").await;
+    assert_eq!(status["appliedRevision"], pushed.as_str());
+    assert!(!stage.operator.log().contains(SECRET));
+}
