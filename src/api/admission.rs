@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::judge::{Judged, judge};
 use super::quota::Turn;
 use super::state::Api;
@@ -49,12 +50,13 @@ impl<'a> Intent<'a> {
     }
 }
 
-/// Judges a new object, sent to the collection of `kind` in `namespace`.
+/// Judges a new object that somebody sent to the collection of `kind` in `namespace`.
 ///
 /// # Errors
 /// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
 pub(super) async fn admit_new(
     api: &Api,
+    caller: &Caller,
     raw: &Value,
     kind: Kind,
     namespace: &str,
@@ -78,7 +80,7 @@ pub(super) async fn admit_new(
         uid: Uuid::new_v4().to_string(),
     };
     let object = lifecycle::create(object, &stamp);
-    let Judged { warnings, turn } = judge(api, &object, None, intent).await?;
+    let Judged { warnings, turn } = judge(api, caller, &object, None, intent).await?;
     Ok(Admitted {
         object,
         warnings,
@@ -86,13 +88,14 @@ pub(super) async fn admit_new(
     })
 }
 
-/// Judges what is to replace `old`.
+/// Judges what somebody sent to replace `old`.
 ///
 /// # Errors
 /// 400 and 422 as for a new object, and 422 for finalizers that come too late; 409 when it names a uid or a
 /// resourceVersion that is not the present one.
 pub(super) async fn admit(
     api: &Api,
+    caller: &Caller,
     raw: &Value,
     old: &Object,
     intent: Intent<'_>,
@@ -118,7 +121,7 @@ pub(super) async fn admit(
         .metadata
         .resource_version
         .clone_from(&old.metadata.resource_version);
-    let Judged { warnings, turn } = judge(api, &object, Some(old), intent).await?;
+    let Judged { warnings, turn } = judge(api, caller, &object, Some(old), intent).await?;
     Ok(Admitted {
         object,
         warnings,

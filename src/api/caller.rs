@@ -41,7 +41,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Who sent a request. Displays as the actor that the store records: `unix:uid=0`, `token:ci@10.0.0.7`,
+/// Who asks for something. Displays as the actor that the store records: `unix:uid=0`, `token:ci@10.0.0.7`,
 /// `jwt:ada@10.0.0.7`, `webhook@10.0.0.7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
@@ -62,6 +62,9 @@ enum Who {
     },
     Hook {
         peer: Peer,
+    },
+    Program {
+        name: String,
     },
 }
 
@@ -108,12 +111,21 @@ impl Caller {
         }
     }
 
+    /// A program of this process, on behalf of those who told it what to do.
+    pub(super) fn program(name: String, grant: Grant) -> Self {
+        Self {
+            who: Who::Program { name },
+            grant,
+        }
+    }
+
     /// What they are called, wherever they are: `unix:uid=0`, `token:ci`, `jwt:ada`, `webhook`.
     pub(super) fn user_name(&self) -> String {
         match &self.who {
             Who::Local { uid } => Peer::Local { uid: *uid }.to_string(),
             Who::Bearer { proof, name, .. } => format!("{proof}:{name}"),
             Who::Hook { .. } => "webhook".to_owned(),
+            Who::Program { name } => name.clone(),
         }
     }
 }
@@ -122,7 +134,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.user_name())?;
         match &self.who {
-            Who::Local { .. } => Ok(()),
+            Who::Local { .. } | Who::Program { .. } => Ok(()),
             Who::Bearer { address, .. } => write!(f, "@{address}"),
             Who::Hook { peer } => write!(f, "@{peer}"),
         }

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::admission::{Intent, admit, admit_new};
+use super::caller::Caller;
 use super::quota::{self, Turn};
 use super::state::Api;
 use super::status::ApiError;
+use crate::resource::access::Grant;
 use crate::resource::lifecycle::{self, Deletion, Propagation};
 use crate::resource::managed::{self, Applied, Manager};
 use crate::resource::validate::{self, Cause, CauseReason};
@@ -17,14 +19,25 @@ use crate::store::{Op, StoreError};
 /// What is to be there, and what is not.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration<'a> {
-    /// Who owns the fields that are set, also where others set them before.
-    pub manager: &'a str,
-    /// Whose objects they are.
-    pub namespace: &'a str,
-    /// What is applied: objects of it or parts of them, whose kind, namespace and name are known to be good.
-    pub objects: &'a [(Key, Value)],
+    /// Who declares it.
+    pub actor: &'a str,
+    /// What they may do. Whether they may declare these objects is known; what the objects may do then is judged by it.
+    pub grant: &'a Grant,
+    /// What is applied.
+    pub objects: &'a [Wanted],
     /// What goes, as far as it is there.
     pub remove: &'a [Key],
+}
+
+/// An object that is applied, or a part of one.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Which one it is. Its kind, namespace and name are known to be good.
+    pub key: Key,
+    /// Who owns the fields that it sets, also where others set them before.
+    pub manager: String,
+    /// What it says.
+    pub config: Value,
 }
 
 /// What brings a declaration about. It holds the turn of what counts for a quota: write it, then drop it.
@@ -65,21 +78,21 @@ impl Api {
     /// [`DeclareError::Refused`] with everything that is refused, whichever object it is of.
     pub async fn declare(&self, declaration: Declaration<'_>) -> Result<Changes, DeclareError> {
         let Declaration {
-            manager,
-            namespace,
+            actor,
+            grant,
             objects,
             remove,
         } = declaration;
-        let manager = Manager::new(manager);
+        let caller = Caller::program(actor.to_owned(), grant.clone());
         let mut steps = Vec::new();
-        for (key, config) in objects {
-            steps.push(self.step(key, config, &manager).await?);
+        for wanted in objects {
+            steps.push(self.step(wanted).await?);
         }
         let beside = shapers(&steps);
         let (mut changes, mut refused) = (Changes::default(), Vec::new());
-        for (place, ((key, _), step)) in objects.iter().zip(steps).enumerate() {
+        for (place, (wanted, step)) in objects.iter().zip(steps).enumerate() {
             let judged = match step {
-                Ok(step) => self.judged(key, step, &beside).await,
+                Ok(step) => self.judged(&caller, &wanted.key, step, &beside).await,
                 Err(error) => Err(error),
             };
             match judged {
@@ -100,34 +113,37 @@ impl Api {
             changes.ops.extend(removal);
         }
         let written: Vec<&Object> = changes.ops.iter().filter_map(written).collect();
-        let (turn, causes) = quota::together(self, namespace, &written, remove).await?;
-        changes.turn = turn;
-        if !causes.is_empty() {
+        let (turn, too_much) = quota::together(self, &written, remove).await?;
+        for (namespace, causes) in too_much {
             // It is said once, of the first that counts: no single one is too much.
-            let first = objects.iter().position(|(key, _)| key.kind.owns_agents());
+            let counts = |key: &Key| key.namespace == namespace && key.kind.owns_agents();
+            let first = objects.iter().position(|wanted| counts(&wanted.key));
             refused.push((first.unwrap_or_default(), causes));
         }
+        changes.turn = turn;
         match refused.is_empty() {
             true => Ok(changes),
             false => Err(DeclareError::Refused(refused)),
         }
     }
 
-    async fn step(
-        &self,
-        key: &Key,
-        config: &Value,
-        manager: &Manager,
-    ) -> Result<Result<Step, ApiError>, StoreError> {
-        let old = self.store.get(key).await?;
-        let applied = managed::apply(old.as_ref(), config, key.kind, manager, true, Timestamp::now());
+    async fn step(&self, wanted: &Wanted) -> Result<Result<Step, ApiError>, StoreError> {
+        let Wanted { key, manager, config } = wanted;
+        let (old, manager) = (self.store.get(key).await?, Manager::new(manager));
+        let applied = managed::apply(old.as_ref(), config, key.kind, &manager, true, Timestamp::now());
         // By force, nothing is contested.
         let by_force = |by| ApiError::Contested { key: key.clone(), by };
         Ok(applied.map(|applied| Step { old, applied }).map_err(by_force))
     }
 
     /// The write that an object takes, if it takes one.
-    async fn judged(&self, key: &Key, step: Step, beside: &[Object]) -> Result<Option<Op>, ApiError> {
+    async fn judged(
+        &self,
+        caller: &Caller,
+        key: &Key,
+        step: Step,
+        beside: &[Object],
+    ) -> Result<Option<Op>, ApiError> {
         let Step {
             old,
             applied: Applied { object: raw, owners },
@@ -137,13 +153,14 @@ impl Api {
             return Ok(None);
         }
         let Some(old) = old else {
-            let mut object = admit_new(self, &raw, key.kind, &key.namespace, Intent::Together(beside))
-                .await?
-                .object;
+            let intent = Intent::Together(beside);
+            let admitted = admit_new(self, caller, &raw, key.kind, &key.namespace, intent).await?;
+            let mut object = admitted.object;
             object.metadata.managed_fields = owners;
             return Ok(Some(Op::Create(object)));
         };
-        let mut object = admit(self, &raw, &old, Intent::Together(beside)).await?.object;
+        let admitted = admit(self, caller, &raw, &old, Intent::Together(beside)).await?;
+        let mut object = admitted.object;
         object.metadata.managed_fields = owners;
         let Some(expected) = old.revision().filter(|_| object != old) else {
             return Ok(None);

@@ -1,9 +1,12 @@
-//! What only shows beside other objects: problems of the merged spec, what Policies refuse, and warnings.
+//! What only shows beside other objects, or by who asks: problems of the merged spec, what Policies refuse, more power than
+//! somebody has to give; and warnings.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::admission::Intent;
+use super::caller::Caller;
+use super::escalation;
 use super::lowering::{self, Shelf};
 use super::quota::{Before, Turn};
 use super::state::Api;
@@ -12,8 +15,9 @@ use crate::plan;
 use crate::plan::action::Blocked;
 use crate::resource::agent_spec::AgentSpec;
 use crate::resource::condition::Reason;
+use crate::resource::git_source::GitSourceSpec;
 use crate::resource::policy::Asked;
-use crate::resource::validate::{self, Cause};
+use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::workload::Workload;
 use crate::resource::{Kind, Object};
 use crate::swarm::Want;
@@ -38,13 +42,15 @@ pub(super) struct Judged {
 /// 422 with every cause.
 pub(super) async fn judge(
     api: &Api,
+    caller: &Caller,
     object: &Object,
     old: Option<&Object>,
     intent: Intent<'_>,
 ) -> Result<Judged, ApiError> {
     let mut warnings = validate::warnings(object);
+    let mut causes = escalation::causes(caller, object, old);
     let beside = intent.beside();
-    if beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
+    if causes.is_empty() && beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
         return Ok(Judged { warnings, turn: None });
     }
     let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
@@ -55,10 +61,8 @@ pub(super) async fn judge(
         false => None,
     };
     shelf.put(object);
-    let mut causes: Vec<Cause> = before
-        .iter()
-        .flat_map(|before| before.too_much(&shelf, object))
-        .collect();
+    let too_much = before.iter().flat_map(|before| before.too_much(&shelf, object));
+    causes.extend(too_much);
     match object.kind {
         Kind::AgentTemplate => {
             if alone {
@@ -80,7 +84,8 @@ pub(super) async fn judge(
             }
             Err(invalid) => causes.extend(invalid.causes),
         },
-        Kind::GitSource | Kind::Agent => {}
+        Kind::GitSource => causes.extend(of_source(object)),
+        Kind::Agent => {}
     }
     refused(object, causes)?;
     let turn = match intent {
@@ -120,6 +125,20 @@ fn of_template(shelf: &Shelf, template: &Object) -> Vec<Cause> {
     shelf
         .rules(template.namespace())
         .judge(&Asked::of(&agent), "spec")
+}
+
+/// Why a source cannot declare anything where it wants to.
+fn of_source(source: &Object) -> Option<Cause> {
+    let spec: GitSourceSpec = serde_json::from_value(source.spec.clone()).ok()?;
+    let target = spec.target_namespace.as_deref()?;
+    let grant = spec.grant(source.namespace());
+    (!grant.reaches(target)).then(|| {
+        let places = grant.places();
+        let message = format!(
+            "is \"{target}\", and this source may declare objects of {places} alone (spec.impersonate)"
+        );
+        Cause::new("spec.targetNamespace", CauseReason::Forbidden, message)
+    })
 }
 
 /// What owners are told whose agents are left as they are from now on.

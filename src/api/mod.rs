@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate (tokens, jwt) -> limits -> router -> paths, options, payload
-//!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge -> store
+//!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge, escalation -> store
 //!    -> agents, logs, events, namespaces, definitions (views), pods (none) · discovery, openapi · reviews, tokens · health
 //! a forge -> hooks (a proof of its own in the place of a token) -> verbs::change -> store
-//! a program of this process -> declare -> admission, judge
+//! a program of this process -> declare -> admission, judge, escalation
 //! every failure -> status::ApiError -> a Kubernetes `Status`
 //! ```
 
@@ -18,6 +18,7 @@ mod connections;
 mod declare;
 mod definitions;
 mod discovery;
+mod escalation;
 mod events;
 mod form;
 mod health;
@@ -54,7 +55,7 @@ mod way_in;
 mod write_options;
 
 pub use connections::MAX_CONNECTIONS;
-pub use declare::{Changes, Declaration, DeclareError};
+pub use declare::{Changes, Declaration, DeclareError, Wanted};
 pub use jwt::{JwtIssuer, JwtKeyError};
 pub use limits::{MAX_BODY, MAX_REQUESTS, TIMEOUT};
 pub use quota::Turns;

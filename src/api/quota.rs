@@ -61,33 +61,58 @@ impl Before {
     }
 }
 
-/// The turn to store several objects of a namespace at once, where that counts for a quota, and what is too much of what
-/// they declare together: `written` as they are to be, without those that are `gone`.
-pub(super) async fn together(
+/// The turn to store several objects at once, where that counts for a quota, and what is too much of what they declare
+/// together, by namespace: `written` as they are to be, without those that are `gone`.
+pub(super) async fn together<'o>(
+    api: &Api,
+    written: &[&'o Object],
+    gone: &'o [Key],
+) -> Result<(Option<Turn>, Vec<(&'o str, Vec<Cause>)>), StoreError> {
+    let namespaces: BTreeSet<&str> = written
+        .iter()
+        .map(|object| object.namespace())
+        .chain(gone.iter().map(|key| key.namespace.as_str()))
+        .collect();
+    let mut limited = Vec::new();
+    for namespace in namespaces {
+        let mut shelf = Shelf::read(api, Some(namespace)).await?;
+        written.iter().for_each(|object| shelf.put(object));
+        if shelf.rules(namespace).has_quota() {
+            limited.push(namespace);
+        }
+    }
+    if limited.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let turn = api.quotas.next().await;
+    let mut too_much = Vec::new();
+    for namespace in limited {
+        let causes = over(api, namespace, written, gone).await?;
+        if !causes.is_empty() {
+            too_much.push((namespace, causes));
+        }
+    }
+    Ok((Some(turn), too_much))
+}
+
+/// What is too much in a namespace, now that it is this write's turn: others may have had theirs since.
+async fn over(
     api: &Api,
     namespace: &str,
     written: &[&Object],
     gone: &[Key],
-) -> Result<(Option<Turn>, Vec<Cause>), StoreError> {
-    if !Shelf::read(api, Some(namespace))
-        .await?
-        .rules(namespace)
-        .has_quota()
-    {
-        return Ok((None, Vec::new()));
-    }
-    let turn = api.quotas.next().await;
-    // Others may have had their turns since.
+) -> Result<Vec<Cause>, StoreError> {
     let mut shelf = Shelf::read(api, Some(namespace)).await?;
-    let rules = shelf.rules(namespace);
     let owners = lowering::owners(api, Some(namespace)).await?;
     let before = shelf.usage(&owners);
     written.iter().for_each(|object| shelf.put(object));
     let mut replaced: BTreeSet<Key> = gone.iter().cloned().collect();
     replaced.extend(written.iter().map(|object| object.key()));
-    let is_replaced = |key: &Key| replaced.contains(key);
-    let kept = owners.iter().filter(|owner| !is_replaced(&owner.key()));
-    let new = written.iter().copied().filter(|object| object.kind.owns_agents());
+    let kept = owners.iter().filter(|owner| !replaced.contains(&owner.key()));
+    let new = written.iter().copied().filter(|object| {
+        let is_here = object.namespace() == namespace;
+        is_here && object.kind.owns_agents()
+    });
     let after = shelf.usage(kept.chain(new));
-    Ok((Some(turn), rules.over_quota(&before, &after)))
+    Ok(shelf.rules(namespace).over_quota(&before, &after))
 }

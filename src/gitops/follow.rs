@@ -41,9 +41,13 @@ async fn list(term: &Term, queue: &Queue<Key>) -> Result<Revision, StoreError> {
     let url = |object: &Object| Some(object.spec.get("url")?.as_str()?.to_owned());
     term.fetcher
         .keep_only(&sources.iter().filter_map(url).collect::<Vec<String>>());
-    for object in sources {
+    for object in &sources {
         queue.add(object.key());
-        term.note(object);
+        term.note(object.clone());
+    }
+    // Sources may be declared by others.
+    for object in &sources {
+        term.changed(object);
     }
     for kind in Kind::stored().filter(|kind| *kind != Kind::GitSource) {
         term.api
@@ -66,11 +70,16 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
             object,
         } = &*change?;
         let key = object.key();
+        if key.kind == Kind::GitSource {
+            let waiting = term.memories.waiting_for(&key);
+            waiting.into_iter().for_each(|source| queue.add(source));
+        }
         let news = match (key.kind, kind) {
             (Kind::GitSource, ChangeKind::Deleted) => {
-                term.index().remove(&key);
-                queue.add(key);
-                continue;
+                queue.add(key.clone());
+                let mut index = term.index();
+                index.remove(&key);
+                index.gone(&key).map(|source| (source, News::Drifted))
             }
             (Kind::GitSource, ChangeKind::Added | ChangeKind::Modified) => {
                 term.note(object.clone());

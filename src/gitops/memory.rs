@@ -1,6 +1,6 @@
 //! What one term of the leader remembers of a source between its turns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(super) struct Memory {
     pub(super) drifted: bool,
     /// When it is told how its objects are, if that is news.
     pub(super) health_due: Option<Instant>,
+    /// The sources that it waits for.
+    pub(super) waits_for: BTreeSet<Key>,
     /// Whether all of a commit was applied in this term: what others did while nobody led was not seen.
     pub(super) is_applied: bool,
 }
@@ -71,6 +73,13 @@ impl Memories {
         change(all.entry(key.clone()).or_default());
     }
 
+    /// The sources that wait for one.
+    pub(super) fn waiting_for(&self, key: &Key) -> Vec<Key> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = all.iter().filter(|(_, memory)| memory.waits_for.contains(key));
+        waiting.map(|(source, _)| source.clone()).collect()
+    }
+
     /// Forgets a source that is gone.
     pub(super) fn forget(&self, key: &Key) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,6 +109,7 @@ mod tests {
             seen: Some((1, None)),
             drifted: false,
             health_due: None,
+            waits_for: BTreeSet::new(),
             is_applied: true,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! follow (sources, and changes of what they declare) -> queue(key) -> Sources::turn
-//!    -> secret (files, read anew) -> git::fetch (a process of its own) -> read -> prune -> Api::declare (the admission of all doors)
+//!    -> depend (other sources first) -> secret (files, read anew) -> git::fetch (a process of its own) -> substitute, read
+//!    -> prune -> Api::declare (the admission of all doors)
 //!    -> status -> Store::write_all: the commit's objects and the source's status in one transaction
 //! ```
 //!
-//! A source does what somebody with the role `edit` in its namespace could do, and no more.
+//! A source does what its role allows in its namespaces, by default `edit` in its own, and no more.
 
+mod depend;
 mod fetcher;
 mod follow;
 mod health;
@@ -18,6 +20,7 @@ mod read;
 mod secret;
 mod source;
 mod status;
+mod substitute;
 mod turn;
 
 use std::sync::{Arc, Mutex};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::source::may_declare;
+use super::source::Source;
+use super::substitute::Substitution;
 use crate::resource::manifest::{self, Located, Problem, Source as File};
 use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
@@ -21,13 +22,13 @@ const LINE: usize = 400;
 /// One object of a commit.
 pub(super) type Declared = (Key, Located<Value>);
 
-/// Reads what files declare for a source of `namespace`; `others` are what other sources declare there, by source.
+/// Reads what files declare for a source; `others` are what other sources declare, by source.
 ///
 /// # Errors
 /// The problems, as people read them: what cannot be read, and what this source may not declare.
 pub(super) fn read(
     files: &[File],
-    namespace: &str,
+    source: &Source,
     others: &BTreeMap<Key, String>,
 ) -> Result<Vec<Declared>, String> {
     // Files without objects are no mistake in a repository, as they are in a command.
@@ -42,7 +43,18 @@ pub(super) fn read(
             "its files hold more than {VALUES} values, aliases expanded"
         ));
     }
-    let objects = manifest::load_parts(&files, namespace).map_err(|problems| told(&problems.all))?;
+    let mut substitution = source.spec.substitute.as_ref().map(Substitution::new);
+    let edit = |object: &mut Value| {
+        if let Some(substitution) = &mut substitution {
+            substitution.apply(object)?;
+        }
+        if let Some(target) = &source.spec.target_namespace {
+            move_to(target, object);
+        }
+        Ok(())
+    };
+    let objects =
+        manifest::load_edited(&files, source.namespace(), edit).map_err(|problems| told(&problems.all))?;
     if objects.len() > OBJECTS {
         let count = objects.len();
         return Err(format!(
@@ -55,7 +67,7 @@ pub(super) fn read(
         .collect();
     let problems: Vec<Problem> = declared
         .iter()
-        .filter_map(|(key, located)| Some(located.problem(refusal(key, namespace, others)?)))
+        .filter_map(|(key, located)| Some(located.problem(refusal(key, source, others)?)))
         .collect();
     if !problems.is_empty() {
         return Err(told(&problems));
@@ -96,10 +108,17 @@ fn key(object: &Value) -> Option<Key> {
     ))
 }
 
+/// Puts an object into a namespace, whatever it says of that. What has no metadata is told of later.
+fn move_to(namespace: &str, object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("namespace".to_owned(), namespace.into());
+    }
+}
+
 /// Why a source may not declare an object.
-fn refusal(key: &Key, namespace: &str, others: &BTreeMap<Key, String>) -> Option<Cause> {
+fn refusal(key: &Key, source: &Source, others: &BTreeMap<Key, String>) -> Option<Cause> {
     let forbidden = |field: &str, message: String| Cause::new(field, CauseReason::Forbidden, message);
-    if let Err((field, message)) = may_declare(namespace, key) {
+    if let Err((field, message)) = source.may_declare(key) {
         return Some(forbidden(field, message));
     }
     let other = others.get(key)?;
@@ -120,7 +139,19 @@ fn told(problems: &[Problem]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::resource::Object;
+
+    /// A source of the namespace `prod`, with further fields.
+    fn source(more: Value) -> Source {
+        let mut spec = json!({"url": "u"});
+        spec.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        Source::read(Object::new(&Key::new(Kind::GitSource, "prod", "fleet"), spec)).unwrap()
+    }
 
     fn file(name: &str, text: &str) -> File {
         File {
@@ -135,7 +166,7 @@ mod tests {
 
     fn check(files: &[File], expected: Result<&[&str], &str>) {
         let others = BTreeMap::from([(Key::new(Kind::Team, "prod", "taken"), "other".to_owned())]);
-        let read = read(files, "prod", &others).map(|declared| {
+        let read = read(files, &source(json!({})), &others).map(|declared| {
             let keys = declared.iter().map(|(key, _)| key.to_string());
             keys.collect::<Vec<String>>()
         });
@@ -163,18 +194,20 @@ mod tests {
             (
                 "Team",
                 "name: a, namespace: other",
-                "a.yaml:1 (document 1, team/a): metadata.namespace: is \"other\", and a source declares objects of its own \
-                 namespace, \"prod\"",
+                "a.yaml:1 (document 1, team/a): metadata.namespace: is \"other\", and this source may declare \
+                 objects of prod alone (spec.impersonate)",
             ),
             (
                 "Policy",
                 "name: a",
-                "a.yaml:1 (document 1, policy/a): kind: a Policy is not for a source to declare: apply it yourself",
+                "a.yaml:1 (document 1, policy/a): kind: a Policy is not for this source to declare, which has the role edit in prod \
+                 (spec.impersonate)",
             ),
             (
                 "GitSource",
                 "name: fleet",
-                "a.yaml:1 (document 1, gitsource/fleet): kind: a GitSource is not for a source to declare: apply it yourself",
+                "a.yaml:1 (document 1, gitsource/fleet): metadata.name: is this source itself, which does not decide on itself: apply it \
+                 yourself",
             ),
             (
                 "Team",
@@ -194,7 +227,86 @@ mod tests {
 
     fn read_one(text: &str) -> String {
         let others = BTreeMap::from([(Key::new(Kind::Team, "prod", "taken"), "other".to_owned())]);
-        read(&[file("a.yaml", text)], "prod", &others).unwrap_err()
+        read(&[file("a.yaml", text)], &source(json!({})), &others).unwrap_err()
+    }
+
+    #[test]
+    fn variables_are_those_of_the_source_and_what_is_undefined_is_told_with_its_place() {
+        let text = "apiVersion: chorus.services/v1\nkind: Team\nmetadata:\n  name: ${NAME}\nspec:\n  project: ${PROJECT}\n";
+        let files = [
+            file("a.yaml", text),
+            file("b.yaml", &text.replace("NAME", "OTHER")),
+        ];
+        let refused = read(
+            &files,
+            &source(json!({"substitute": {"NAME": "payments"}})),
+            &BTreeMap::new(),
+        );
+        let refused = refused.unwrap_err();
+        let places: Vec<&str> = refused
+            .lines()
+            .filter_map(|line| line.split(" is not defined").next())
+            .collect();
+        assert_eq!(
+            places,
+            [
+                "a.yaml:6 (document 1, team/payments): spec.project: ${PROJECT}",
+                "b.yaml:4 (document 1, team/${OTHER}): metadata.name: ${OTHER}",
+                "b.yaml:6 (document 1, team/${OTHER}): spec.project: ${PROJECT}",
+            ],
+            "{refused}"
+        );
+        let values =
+            json!({"substitute": {"NAME": "payments", "OTHER": "refunds", "PROJECT": "acme/payments"}});
+        let declared = read(&files, &source(values), &BTreeMap::new()).unwrap();
+        let told: Vec<_> = declared
+            .iter()
+            .map(|(key, located)| (key.to_string(), located.value["spec"]["project"].as_str()))
+            .collect();
+        let project = Some("acme/payments");
+        assert_eq!(
+            told,
+            [
+                ("team/prod/payments".to_owned(), project),
+                ("team/prod/refunds".to_owned(), project)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_target_namespace_is_where_everything_goes() {
+        let one = |name: &str, more: &str| object("Team", &format!("name: {name}{more}"));
+        let source = source(json!({"targetNamespace": "prod"}));
+        let read = |files: &[File]| {
+            let declared = read(files, &source, &BTreeMap::new());
+            declared.map(|declared| {
+                let keys = declared.iter().map(|(key, located)| {
+                    let namespace = &located.value["metadata"]["namespace"];
+                    format!("{key} {}", namespace.as_str().unwrap_or_default())
+                });
+                keys.collect::<Vec<String>>()
+            })
+        };
+        let files = [
+            file("a.yaml", &one("a", "")),
+            file("b.yaml", &one("b", ", namespace: other")),
+        ];
+        let expected = ["team/prod/a prod", "team/prod/b prod"]
+            .map(str::to_owned)
+            .to_vec();
+        assert_eq!(read(&files), Ok(expected));
+        let twice = [
+            file("a.yaml", &one("a", ", namespace: one")),
+            file("b.yaml", &one("a", ", namespace: other")),
+        ];
+        let refused = read(&twice).unwrap_err();
+        assert!(
+            refused.contains("team/a is declared twice, first in a.yaml:1"),
+            "{refused}"
+        );
+        for nothing in ["just text\n", "metadata: [1]\n", "- 1\n"] {
+            assert!(read(&[file("a.yaml", nothing)]).is_err());
+        }
     }
 
     #[test]
@@ -210,7 +322,7 @@ mod tests {
         let bombs: Vec<File> = (0..2)
             .map(|number| file(&format!("{number}.yaml"), &bomb))
             .collect();
-        let refused = read(&bombs, "prod", &BTreeMap::new()).unwrap_err();
+        let refused = read(&bombs, &source(json!({})), &BTreeMap::new()).unwrap_err();
         assert!(refused.contains("more than 1000000 values"), "{refused}");
     }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::status::{self, Ended};
-use crate::resource::access::{Deed, Grant, Role};
+use crate::resource::access::{Deed, Grant};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
-use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
+use crate::resource::managed::NAME_MAX as MANAGER_MAX;
+use crate::resource::names::{ALLOW_PRUNE, GITOPS_ACTOR, RECONCILE_REQUESTED};
 use crate::resource::object::GROUP;
 use crate::resource::{Key, Kind, Object};
 
@@ -47,9 +48,30 @@ impl Source {
         })
     }
 
-    /// Who owns the fields that it sets.
-    pub(super) fn manager(&self) -> String {
-        format!("gitops/{}", self.object.name())
+    /// What it is called in a namespace: `fleet` in its own, `tools/fleet` elsewhere.
+    pub(super) fn name_in(&self, namespace: &str) -> String {
+        let object = &self.object;
+        match namespace == object.namespace() {
+            true => object.name().to_owned(),
+            false => format!("{}/{}", object.namespace(), object.name()),
+        }
+    }
+
+    /// Who owns the fields that it sets in objects of a namespace.
+    pub(super) fn manager(&self, namespace: &str) -> String {
+        let manager = format!("gitops/{}", self.name_in(namespace));
+        manager.chars().take(MANAGER_MAX).collect()
+    }
+
+    /// Who does what it does, as the store records it.
+    pub(super) fn actor(&self) -> String {
+        let here = self.object.namespace();
+        let places = self.grant().namespaces;
+        let is_at_home = places.is_some_and(|places| places.iter().all(|place| place == here));
+        format!(
+            "{GITOPS_ACTOR}:{}",
+            self.name_in(if is_at_home { here } else { "" })
+        )
     }
 
     /// The request to reconcile that it carries.
@@ -89,12 +111,32 @@ impl Source {
         self.spec.timeout.map_or(TIMEOUT, |timeout| timeout.0)
     }
 
+    /// What it may do.
+    pub(super) fn grant(&self) -> Grant {
+        self.spec.grant(self.object.namespace())
+    }
+
+    /// The sources that must be ready first.
+    pub(super) fn needs(&self) -> Vec<Key> {
+        let here = self.object.namespace();
+        let needs = self.spec.depends_on.iter().map(|needed| {
+            let namespace = needed.namespace.as_deref().unwrap_or(here);
+            Key::new(Kind::GitSource, namespace, &needed.name)
+        });
+        needs.collect()
+    }
+
+    /// The namespace of objects that name none.
+    pub(super) fn namespace(&self) -> &str {
+        let target = self.spec.target_namespace.as_deref();
+        target.unwrap_or_else(|| self.object.namespace())
+    }
+
     /// The objects that it declared when it was applied last.
     pub(super) fn inventory(&self) -> BTreeSet<Key> {
         let told = self.status.inventory.iter().filter_map(|text| Key::parse(text));
         // Others may write a status: what is not a source's to declare is not its to delete.
-        told.filter(|key| may_declare(self.object.namespace(), key).is_ok())
-            .collect()
+        told.filter(|key| self.may_declare(key).is_ok()).collect()
     }
 
     /// How a turn ends that found nothing new.
@@ -142,42 +184,44 @@ impl Source {
             by_this && status::is_applied(status) && status.attempted_revision == status.applied_revision
         })
     }
-}
 
-/// Whether a source of `namespace` may declare an object, and so delete it: it does what somebody with the role `edit` there
-/// could do, and declares no sources, which would decide on themselves.
-///
-/// # Errors
-/// The field that says otherwise, and why.
-pub(super) fn may_declare(namespace: &str, key: &Key) -> Result<(), (&'static str, String)> {
-    if key.namespace != namespace {
-        let message = format!(
-            "is \"{}\", and a source declares objects of its own namespace, \"{namespace}\"",
-            key.namespace
-        );
-        return Err(("metadata.namespace", message));
-    }
-    let deed = Deed {
-        verb: "patch".to_owned(),
-        group: GROUP.to_owned(),
-        resource: key.kind.plural().to_owned(),
-        namespace: Some(key.namespace.clone()),
-        name: key.name.clone(),
-        ..Deed::default()
-    };
-    let grant = Grant {
-        role: Role::Edit,
-        namespaces: Some(BTreeSet::from([namespace.to_owned()])),
-    };
-    match grant.allows(&deed) && key.kind.is_stored() && key.kind != Kind::GitSource {
-        true => Ok(()),
-        false => Err((
-            "kind",
-            format!(
-                "{} is not for a source to declare: apply it yourself",
-                key.kind.with_article()
-            ),
-        )),
+    /// Whether it may declare an object, and so delete it: it does what somebody with its role could do, and does not decide
+    /// on itself.
+    ///
+    /// # Errors
+    /// The field that says otherwise, and why.
+    pub(super) fn may_declare(&self, key: &Key) -> Result<(), (&'static str, String)> {
+        let grant = self.grant();
+        if *key == self.object.key() {
+            let message = "is this source itself, which does not decide on itself: apply it yourself";
+            return Err(("metadata.name", message.to_owned()));
+        }
+        if !grant.reaches(&key.namespace) {
+            let message = format!(
+                "is \"{}\", and this source may declare objects of {} alone (spec.impersonate)",
+                key.namespace,
+                grant.places()
+            );
+            return Err(("metadata.namespace", message));
+        }
+        let deed = Deed {
+            verb: "patch".to_owned(),
+            group: GROUP.to_owned(),
+            resource: key.kind.plural().to_owned(),
+            namespace: Some(key.namespace.clone()),
+            name: key.name.clone(),
+            ..Deed::default()
+        };
+        match grant.allows(&deed) && key.kind.is_stored() {
+            true => Ok(()),
+            false => Err((
+                "kind",
+                format!(
+                    "{} is not for this source to declare, which has {grant} (spec.impersonate)",
+                    key.kind.with_article()
+                ),
+            )),
+        }
     }
 }
 
@@ -186,6 +230,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::resource::managed::is_name;
 
     fn source(spec: Value, status: Value) -> Source {
         let mut object = Object::new(&Key::new(Kind::GitSource, "default", "fleet"), spec);
@@ -242,7 +287,40 @@ mod tests {
         .map(str::to_owned)
         .into();
         inventory.push(key.to_string());
-        let source = source(json!({"url": "u"}), json!({"inventory": inventory}));
-        assert_eq!(source.inventory(), BTreeSet::from([key]));
+        let status = json!({"inventory": inventory});
+        let edits = source(json!({"url": "u"}), status.clone());
+        assert_eq!(edits.inventory(), BTreeSet::from([key]));
+        let views = json!({"url": "u", "impersonate": {"role": "view"}});
+        assert_eq!(source(views, status.clone()).inventory(), BTreeSet::new());
+        let rules = json!({"url": "u", "impersonate": {"role": "admin", "namespaces": ["*"]}});
+        let all: Vec<String> = source(rules, status)
+            .inventory()
+            .iter()
+            .map(Key::to_string)
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "team/default/payments",
+                "team/other/payments",
+                "policy/default/limits"
+            ],
+            "all but itself"
+        );
+    }
+
+    #[test]
+    fn a_source_is_told_apart_where_it_is_not_at_home() {
+        let at_home = source(json!({"url": "u"}), Value::Null);
+        assert_eq!(at_home.actor(), "system:whoosh:gitops:fleet");
+        assert_eq!(at_home.manager("default"), "gitops/fleet");
+        let abroad = json!({"url": "u", "impersonate": {"namespaces": ["default", "prod"]}});
+        let abroad = source(abroad, Value::Null);
+        assert_eq!(abroad.actor(), "system:whoosh:gitops:default/fleet");
+        assert_eq!(abroad.manager("default"), "gitops/fleet");
+        assert_eq!(abroad.manager("prod"), "gitops/default/fleet");
+        let long = Key::new(Kind::GitSource, "n".repeat(63), "s".repeat(63));
+        let long = Source::read(Object::new(&long, json!({"url": "u"}))).unwrap();
+        assert!(is_name(&long.manager("prod")), "{}", long.manager("prod"));
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum Ended {
         /// Why, with places.
         why: String,
     },
-    /// It could not be fetched or applied.
+    /// It could not be fetched or applied, or must not be before others are.
     Failed {
         /// One word for machines.
         reason: Reason,

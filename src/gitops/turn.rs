@@ -6,15 +6,16 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Term;
+use super::depend::{self, Standing, Waits};
 use super::memory::Wake;
 use super::prune::{self, Guard, Pruned, Question};
 use super::read::{self, Declared};
 use super::source::Source;
 use super::status::{self, Changes, Ended, Round};
-use crate::api::{self, Declaration, DeclareError};
+use crate::api::{self, Declaration, DeclareError, Wanted};
 use crate::git::{Answer, Snapshot};
 use crate::queue::Next;
-use crate::resource::condition::Reason;
+use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
 use crate::resource::manifest::Source as File;
@@ -118,6 +119,11 @@ impl Term {
             };
             return Ok(until.map_or(Next::Never, |until| Next::After(left(until))));
         }
+        if let Some(ended) = self.held_up(&source).await? {
+            self.write(&source, ended, Vec::new()).await?;
+            // Those that it waits for ask for it when something happens to them.
+            return Ok(Next::After(source.retry_interval()));
+        }
         let memory = self.memories.of(key);
         match memory.wake(&source, Instant::now()) {
             Wake::Sleep(left) => return Ok(Next::After(left)),
@@ -170,6 +176,33 @@ impl Term {
         Ok(self.sleep(&source, wait))
     }
 
+    /// How a turn ends that must wait for other sources; `None` when it need not.
+    async fn held_up(&self, source: &Source) -> Result<Option<Ended>, StoreError> {
+        let (key, needs) = (source.object.key(), source.needs());
+        // Before they are looked at: what happens to them from now on is not missed.
+        self.memories
+            .change(&key, |memory| memory.waits_for = needs.iter().cloned().collect());
+        if needs.is_empty() {
+            return Ok(None);
+        }
+        let sources = self.api.store.list(Kind::GitSource, None).await?.items;
+        let sources = sources.into_iter().filter_map(|object| Source::read(object).ok());
+        let all = sources
+            .map(|source| (source.object.key(), Standing::of(&source)))
+            .collect();
+        let waits = depend::waits(&key, &all);
+        self.memories.change(&key, |memory| match waits {
+            // As soon as it need not wait any more, the repository is looked at.
+            Some(_) => memory.due = None,
+            None => memory.waits_for.clear(),
+        });
+        Ok(waits.map(|waits| Ended::Failed {
+            reason: waits.reason(),
+            why: waits.told(source),
+            transient: matches!(waits, Waits::For(_)),
+        }))
+    }
+
     /// The repository is looked at again after about this long; not at the same time as others.
     fn sleep(&self, source: &Source, wait: std::time::Duration) -> Next {
         let wait = wait.mul_f64(0.95 + 0.1 * rand::random::<f64>());
@@ -189,9 +222,8 @@ impl Term {
         started: Instant,
     ) -> Result<Application, TurnError> {
         let commit = commit(&snapshot);
-        let namespace = source.object.namespace();
         let claims = self.claims(source).await?;
-        let declared = match read_apart(snapshot, namespace, &claims).await {
+        let declared = match read_apart(snapshot, source, &claims).await {
             Ok(declared) => declared,
             Err(why) => return Ok(Application::held(commit, ApplicationResult::Refused, why)),
         };
@@ -206,14 +238,17 @@ impl Term {
                 return Ok(Application::held(commit, ApplicationResult::Guarded, why));
             }
         };
-        let objects: Vec<_> = declared
+        let objects: Vec<Wanted> = declared
             .iter()
-            .map(|(key, located)| (key.clone(), located.value.clone()))
+            .map(|(key, located)| Wanted {
+                key: key.clone(),
+                manager: source.manager(&key.namespace),
+                config: located.value.clone(),
+            })
             .collect();
-        let manager = source.manager();
         let declaration = Declaration {
-            manager: &manager,
-            namespace,
+            actor: &source.actor(),
+            grant: &source.grant(),
             objects: &objects,
             remove: &pruned.remove,
         };
@@ -256,16 +291,16 @@ impl Term {
         })
     }
 
-    /// What other sources of the namespace declare, by source.
+    /// What other sources declare, by what those are called where this one is.
     async fn claims(&self, source: &Source) -> Result<BTreeMap<Key, String>, StoreError> {
-        let namespace = Some(source.object.namespace());
+        let (itself, here) = (source.object.key(), source.object.namespace());
         let mut claims = BTreeMap::new();
-        for object in self.api.store.list(Kind::GitSource, namespace).await?.items {
-            let name = object.name().to_owned();
-            if name == source.object.name() {
+        for object in self.api.store.list(Kind::GitSource, None).await?.items {
+            if object.key() == itself {
                 continue;
             }
             if let Ok(other) = Source::read(object) {
+                let name = other.name_in(here);
                 claims.extend(other.inventory().into_iter().map(|key| (key, name.clone())));
             }
         }
@@ -356,7 +391,7 @@ impl Term {
         all.extend(ops);
         let batch = Batch {
             ops: all,
-            actor: format!("{GITOPS_ACTOR}:{}", source.object.name()),
+            actor: source.actor(),
             reason,
             epoch: Some(self.epoch),
         };
@@ -406,10 +441,10 @@ impl Term {
 /// Reads a commit's files on a thread of its own: that may take its time, and others wait for this one.
 async fn read_apart(
     snapshot: Snapshot,
-    namespace: &str,
+    source: &Source,
     claims: &BTreeMap<Key, String>,
 ) -> Result<Vec<Declared>, String> {
-    let (namespace, claims) = (namespace.to_owned(), claims.clone());
+    let (source, claims) = (source.clone(), claims.clone());
     let work = tokio::task::spawn_blocking(move || {
         let files: Vec<File> = snapshot
             .files
@@ -419,7 +454,7 @@ async fn read_apart(
                 bytes: file.content.into_bytes(),
             })
             .collect();
-        read::read(&files, &namespace, &claims)
+        read::read(&files, &source, &claims)
     });
     work.await
         .unwrap_or_else(|error| Err(format!("its files cannot be read: {error}")))
@@ -486,16 +521,16 @@ fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<Event
             Some(about(source, EventType::Normal, "RevisionApplied", message))
         }
         Ended::Held { .. } | Ended::Failed { .. } if next.message != source.status.message => {
-            let reason = next
-                .conditions
-                .iter()
-                .find(|condition| condition.type_ == "Ready")?;
-            Some(about(
-                source,
-                EventType::Warning,
-                &reason.reason,
-                next.message.clone(),
-            ))
+            let ready = condition::get(&next.conditions, ConditionType::Ready)?;
+            let type_ = match ended {
+                // Nothing is wrong with it.
+                Ended::Failed {
+                    reason: Reason::DependencyNotReady,
+                    ..
+                } => EventType::Normal,
+                _ => EventType::Warning,
+            };
+            Some(about(source, type_, &ready.reason, next.message.clone()))
         }
         Ended::Suspended { why } if next.message != source.status.message => {
             Some(about(source, EventType::Normal, "Suspended", why.clone()))

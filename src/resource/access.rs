@@ -120,18 +120,48 @@ impl Grant {
         }
     }
 
+    /// Whether it allows all that another one does.
+    pub fn covers(&self, other: &Grant) -> bool {
+        let places = match (&self.namespaces, &other.namespaces) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(mine), Some(theirs)) => mine.is_superset(theirs),
+        };
+        places && self.role <= other.role
+    }
+
+    /// Where it holds, for people: `prod, test`.
+    pub fn places(&self) -> String {
+        match &self.namespaces {
+            None => "all namespaces".to_owned(),
+            Some(namespaces) if namespaces.is_empty() => "no namespace".to_owned(),
+            Some(namespaces) => namespaces.iter().cloned().collect::<Vec<String>>().join(", "),
+        }
+    }
+
+    /// Whether it holds in a namespace.
+    pub fn reaches(&self, namespace: &str) -> bool {
+        self.namespaces
+            .as_ref()
+            .is_none_or(|namespaces| namespaces.contains(namespace))
+    }
+
     /// Whether it allows a deed.
     pub fn allows(&self, deed: &Deed) -> bool {
-        let place = match &self.namespaces {
-            None => true,
-            Some(namespaces) => deed
-                .namespace
-                .as_ref()
-                .is_some_and(|namespace| namespaces.contains(namespace)),
+        let place = match &deed.namespace {
+            Some(namespace) => self.reaches(namespace),
+            None => self.namespaces.is_none(),
         };
         let everywhere = self.namespaces.is_none() && self.role == Role::Admin;
         let binds_nodes = deed.resource == POLICIES && !READS.contains(&deed.verb.as_str());
         place && self.role.allows(deed) && (everywhere || !binds_nodes)
+    }
+}
+
+/// `the role edit in prod, test`.
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the role {} in {}", self.role, self.places())
     }
 }
 
@@ -201,6 +231,52 @@ mod tests {
                 .map(Role::word)
                 .collect();
             assert_eq!(allowed.join(" "), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_grant_that_covers_another_allows_all_that_it_does() {
+        let places = [None, Some("prod"), Some("prod test"), Some("")];
+        let all: Vec<Grant> = Role::ALL
+            .into_iter()
+            .flat_map(|role| {
+                places.map(|names| Grant {
+                    role,
+                    namespaces: names.map(|names| names.split_whitespace().map(str::to_owned).collect()),
+                })
+            })
+            .collect();
+        let deeds: Vec<Deed> = ["get", "create"]
+            .into_iter()
+            .flat_map(|verb| {
+                ["teams", "teams/status", "policies", "tokens", "agents/log"]
+                    .into_iter()
+                    .flat_map(move |what| {
+                        ["", " prod", " test"].map(|place| deed(&format!("{verb} {what}{place}")))
+                    })
+            })
+            .collect();
+        for one in &all {
+            assert!(one.covers(one) && Grant::everything().covers(one), "{one}");
+            for other in all.iter().filter(|other| one.covers(other)) {
+                for deed in &deeds {
+                    assert!(
+                        one.allows(deed) || !other.allows(deed),
+                        "{one}, {other}: {deed:?}"
+                    );
+                }
+            }
+        }
+        let grant = |text: &str, namespaces: Option<&str>| Grant {
+            role: text.parse().unwrap(),
+            namespaces: namespaces.map(|names| names.split(' ').map(str::to_owned).collect()),
+        };
+        for (mine, theirs) in [
+            (grant("edit", Some("prod")), grant("admin", Some("prod"))),
+            (grant("admin", Some("prod")), grant("edit", None)),
+            (grant("admin", Some("prod")), grant("view", Some("prod test"))),
+        ] {
+            assert!(!mine.covers(&theirs), "{mine}, {theirs}");
         }
     }
 

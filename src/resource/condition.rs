@@ -98,6 +98,10 @@ pub enum Reason {
     RevisionRefused,
     /// The commit would delete more than it may without a person's word.
     PruneGuarded,
+    /// A source that this one depends on is not ready.
+    DependencyNotReady,
+    /// A source depends, through others, on itself.
+    DependencyLoop,
 }
 
 impl fmt::Display for ConditionType {

@@ -1,10 +1,13 @@
 //! What a GitSource says: which repository is kept applied, and what came of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::access::{Grant, Role};
 use super::duration::Duration;
 
 /// A GitSource is a Git repository of manifests that the operator keeps applied in the source's namespace.
@@ -48,6 +51,22 @@ pub struct GitSourceSpec {
     /// Who has to have signed what is applied. Default: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<Verification>,
+    /// The values of variables: where manifests say `${NAME}` or `${NAME:-default}`, the value takes its place. `$${` stands
+    /// for `${`. Without this field, all that is left as it is written. No secrets: whoever may read this object sees them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitute: Option<BTreeMap<String, String>>,
+    /// The namespace of all that is declared, whatever the manifests say of it. Default: the one that they name, or else that
+    /// of this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_namespace: Option<String>,
+    /// What the source may do, and where. Default: what somebody with the role `edit` in the namespace of this object may do.
+    /// Nobody can give a source more than they may do themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impersonate: Option<Impersonation>,
+    /// Other sources: while one of them is not ready, nothing is fetched and nothing applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub depends_on: Vec<Dependency>,
     /// How often the reference is looked up. Default: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
@@ -84,6 +103,77 @@ pub struct GitSourceSpec {
 pub struct SecretRef {
     /// Its name.
     pub name: String,
+}
+
+impl GitSourceSpec {
+    /// What a source of `namespace` may do.
+    pub fn grant(&self, namespace: &str) -> Grant {
+        let Impersonation { role, namespaces } = self.impersonate.clone().unwrap_or_default();
+        Grant {
+            role: role.unwrap_or_default().into(),
+            namespaces: match namespaces.as_slice() {
+                [] => Some(BTreeSet::from([namespace.to_owned()])),
+                [all] if all == ALL_NAMESPACES => None,
+                _ => Some(namespaces.into_iter().collect()),
+            },
+        }
+    }
+}
+
+/// Another source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Dependency {
+    /// Its name.
+    pub name: String,
+    /// Its namespace. Default: the namespace of this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+/// Whether a variable of [`GitSourceSpec::substitute`] can have this name.
+pub fn is_variable(name: &str) -> bool {
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(first) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Stands for all namespaces in [`Impersonation::namespaces`].
+pub const ALL_NAMESPACES: &str = "*";
+
+/// What a source may do, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Impersonation {
+    /// The role that the source has; what is not for that role is refused. Default: `edit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<SourceRole>,
+    /// The namespaces where it has it; `*` alone stands for all of them. Default: the namespace of this object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "set"))]
+    pub namespaces: Vec<String>,
+}
+
+/// The roles that a source can have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceRole {
+    /// All that can be declared; with all namespaces, also Policies.
+    Admin,
+    /// All that can be declared, but no Policies.
+    #[default]
+    Edit,
+    /// Nothing is applied.
+    View,
+}
+
+impl From<SourceRole> for Role {
+    fn from(role: SourceRole) -> Self {
+        match role {
+            SourceRole::Admin => Role::Admin,
+            SourceRole::Edit => Role::Edit,
+            SourceRole::View => Role::View,
+        }
+    }
 }
 
 /// What of a repository is applied: one of these.

@@ -20,6 +20,8 @@ pub const ALLOW_PRUNE: &str = "chorus.services/allow-prune";
 pub const PRUNE: &str = "chorus.services/prune";
 /// Who writes what a GitSource declares; the source's name follows, after a colon.
 pub const GITOPS_ACTOR: &str = "system:whoosh:gitops";
+/// Annotation of an object in a GitSource's repository: `disabled` leaves its variables as they are written.
+pub const SUBSTITUTE: &str = "chorus.services/substitute";
 /// Who owns the fields that `whoosh` sets, where it is not told another name.
 pub const FIELD_MANAGER: &str = "whoosh";
 /// The longest service name that Swarm accepts, in bytes.

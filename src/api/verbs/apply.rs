@@ -63,7 +63,7 @@ async fn create(
         mut object,
         warnings,
         turn,
-    } = admit_new(api, &raw, key.kind, &key.namespace, intent).await?;
+    } = admit_new(api, change.caller, &raw, key.kind, &key.namespace, intent).await?;
     if object.name() != key.name {
         return Err(ApiError::BadRequest(format!(
             "the object's metadata.name is \"{}\", the request's path says \"{}\"",

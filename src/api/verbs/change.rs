@@ -102,7 +102,7 @@ impl Change<'_> {
                         mut object,
                         mut warnings,
                         turn,
-                    } = admit(api, &raw, &old, intent).await?;
+                    } = admit(api, self.caller, &raw, &old, intent).await?;
                     object.metadata.managed_fields =
                         managed::update(Some(&old), &object, &manager, Timestamp::now());
                     warnings.extend(dropped);
@@ -113,7 +113,7 @@ impl Change<'_> {
                         mut object,
                         warnings,
                         turn,
-                    } = admit(api, &raw, &old, intent).await?;
+                    } = admit(api, self.caller, &raw, &old, intent).await?;
                     object.metadata.managed_fields = owners;
                     (Some(object), warnings, turn)
                 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::apply::applied;
 use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
 use crate::api::answer::Answer;
+use crate::api::caller::Caller;
 use crate::api::lowering::{self, Shelf};
 use crate::api::options::Params;
 use crate::api::paths::Target;
@@ -43,6 +44,7 @@ pub(in crate::api) async fn propose_change(
     Target(key): Target,
     params: Params,
     options: WriteOptions,
+    caller: Caller,
     Written {
         body,
         warnings: repeated,
@@ -61,13 +63,14 @@ pub(in crate::api) async fn propose_change(
             (object, owners, beside)
         }
     };
+    let intent = Intent::Rehearse(&beside);
     let Admitted {
         mut object,
         mut warnings,
         turn: _,
     } = match &live {
-        Some(live) => admit(&api, &raw, live, Intent::Rehearse(&beside)).await?,
-        None => admit_new(&api, &raw, key.kind, &key.namespace, Intent::Rehearse(&beside)).await?,
+        Some(live) => admit(&api, &caller, &raw, live, intent).await?,
+        None => admit_new(&api, &caller, &raw, key.kind, &key.namespace, intent).await?,
     };
     warnings.extend(repeated);
     if owners.is_some() {

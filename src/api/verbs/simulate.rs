@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
 use crate::api::answer::Answer;
+use crate::api::caller::Caller;
 use crate::api::limits::Abandoned;
 use crate::api::lowering::{self, Shelf};
 use crate::api::payload::Document;
@@ -36,13 +37,14 @@ const NICE: i32 = 19;
 /// Plays the scenario in the body, in all namespaces.
 pub(in crate::api) async fn simulate(
     State(api): State<Api>,
+    caller: Caller,
     Extension(Abandoned(abandoned)): Extension<Abandoned>,
     Document(body): Document,
 ) -> Result<Answer<Outlook>, ApiError> {
     let scenario = Scenario::deserialize(body)
         .map_err(|error| ApiError::BadRequest(format!("the body is no scenario: {error}")))?;
     let turn = turn().await?;
-    let (today, warnings) = today(&api, &scenario).await?;
+    let (today, warnings) = today(&api, &caller, &scenario).await?;
     let played = play(turn, today, scenario, abandoned).await;
     match played.map_err(|error| ApiError::Internal(error.to_string()))? {
         Ok(outlook) => Ok(Answer {
@@ -98,7 +100,7 @@ async fn play(
 
 /// What is declared, with the scenario's objects in the place of theirs, and what runs; and what their authors should
 /// know of them.
-async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), ApiError> {
+async fn today(api: &Api, caller: &Caller, scenario: &Scenario) -> Result<(Today, Vec<String>), ApiError> {
     let mut warnings = Vec::new();
     let mut shelf = Shelf::read(api, None).await?;
     let stored = lowering::owners(api, None).await?;
@@ -114,7 +116,7 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
             object,
             warnings: more,
             turn: _,
-        } = proposed(api, raw, &shaping).await?;
+        } = proposed(api, caller, raw, &shaping).await?;
         warnings.extend(more);
         if object.kind.shapes_owners() {
             shelf.put(&object);
@@ -156,12 +158,12 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
 }
 
 /// An object of the scenario as it would be stored.
-async fn proposed(api: &Api, raw: &Value, beside: &[Object]) -> Result<Admitted, ApiError> {
+async fn proposed(api: &Api, caller: &Caller, raw: &Value, beside: &[Object]) -> Result<Admitted, ApiError> {
     let key = validated(raw, Kind::Team)?.key();
     let intent = Intent::Rehearse(beside);
     match api.store.get(&key).await? {
-        Some(live) => admit(api, raw, &live, intent).await,
-        None => admit_new(api, raw, key.kind, &key.namespace, intent).await,
+        Some(live) => admit(api, caller, raw, &live, intent).await,
+        None => admit_new(api, caller, raw, key.kind, &key.namespace, intent).await,
     }
 }
 

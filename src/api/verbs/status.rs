@@ -12,6 +12,7 @@ use crate::api::admission::unchanged;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
+use crate::api::escalation;
 use crate::api::paths::Target;
 use crate::api::payload::{Modification, Written};
 use crate::api::state::Api;
@@ -56,6 +57,7 @@ pub(in crate::api) async fn change(
         Modification::Edit(edit) => {
             let manager = manager(options.manager());
             let edited = |old: &Object| {
+                may_say(&caller, old)?;
                 let (new, dropped) = with_status(old, edit.of(json(old)?)?, options.unknown)?;
                 let owners = managed::update(Some(old), &new, &manager, Timestamp::now());
                 Ok(Step::Store(Box::new(owned(new, owners)), dropped))
@@ -66,6 +68,7 @@ pub(in crate::api) async fn change(
             told.extend(options.unknown.drop_from(&mut config, &Known::status(key.kind)));
             let manager = manager(options.applier()?);
             let applied = |old: &Object| {
+                may_say(&caller, old)?;
                 let Applied { object, owners } = applied(Some(old), &key, &config, &manager, &options)?;
                 let (new, dropped) = with_status(old, object, options.unknown)?;
                 Ok(Step::Store(Box::new(owned(new, owners)), dropped))
@@ -81,6 +84,18 @@ pub(in crate::api) async fn change(
 /// Fails for a subresource that the kind does not have.
 pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
     has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
+}
+
+/// Fails for somebody who must not say how an object stands, although they have the role for it.
+fn may_say(caller: &Caller, old: &Object) -> Result<(), ApiError> {
+    match escalation::of_status(caller, old) {
+        causes if causes.is_empty() => Ok(()),
+        causes => Err(ApiError::Invalid {
+            kind: old.kind,
+            name: old.name().to_owned(),
+            causes,
+        }),
+    }
 }
 
 /// The object with the status in `raw`, unless that was made from another state; and warnings of what was left out.

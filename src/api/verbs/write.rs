@@ -48,6 +48,7 @@ pub(in crate::api) async fn create(
         turn,
     } = admit_new(
         &api,
+        &caller,
         &raw,
         collection.kind,
         namespace,

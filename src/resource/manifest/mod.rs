@@ -169,7 +169,7 @@ impl fmt::Display for Problems {
 /// Every problem of every file: unreadable bytes, YAML, schema, semantics, two objects with one identity, and
 /// roles that do not go together with a template that comes along.
 pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, Problems> {
-    let (objects, mut problems) = judged(files, namespace, |raw| {
+    let (objects, mut problems) = judged(files, namespace, as_written, |raw| {
         let mut object = validate::object(raw)?;
         let named = &mut object.metadata.namespace;
         named.get_or_insert_with(|| namespace.to_owned());
@@ -189,7 +189,19 @@ pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, P
 /// # Errors
 /// Every problem of every file: unreadable bytes, YAML, what names no object, and two that name the same one.
 pub fn load_parts(files: &[Source], namespace: &str) -> Result<Vec<Located<Value>>, Problems> {
-    let (objects, problems) = judged(files, namespace, |raw| {
+    load_edited(files, namespace, as_written)
+}
+
+/// The same, of objects that `edit` changes before anything is made of them. Their places stay those of what is written.
+///
+/// # Errors
+/// The same, and what `edit` finds.
+pub fn load_edited(
+    files: &[Source],
+    namespace: &str,
+    edit: impl FnMut(&mut Value) -> Result<(), Invalid>,
+) -> Result<Vec<Located<Value>>, Problems> {
+    let (objects, problems) = judged(files, namespace, edit, |raw| {
         validate::identity(raw)?;
         let mut object = raw.clone();
         if object["metadata"]["namespace"].is_null() {
@@ -204,16 +216,22 @@ pub fn load_parts(files: &[Source], namespace: &str) -> Result<Vec<Located<Value
     }
 }
 
+/// Changes nothing of an object.
+fn as_written(_: &mut Value) -> Result<(), Invalid> {
+    Ok(())
+}
+
 /// How many values files hold, aliases expanded, as far as they can be read. Nothing is built to count them.
 pub fn values(files: &[Source]) -> usize {
     let texts = files.iter().filter_map(|file| text(&file.bytes).ok());
     texts.map(|text| scan::scan(text).values).sum()
 }
 
-/// What `judge` makes of every object of every file, and every problem.
+/// What `judge` makes of every object of every file, once `edit` has changed it; and every problem.
 fn judged<T>(
     files: &[Source],
     namespace: &str,
+    mut edit: impl FnMut(&mut Value) -> Result<(), Invalid>,
     judge: impl Fn(&Value) -> Result<T, Invalid>,
 ) -> (Vec<Located<T>>, Vec<Problem>) {
     let mut objects = Vec::new();
@@ -224,7 +242,11 @@ fn judged<T>(
         if documents.is_empty() && found.is_empty() {
             found.push(Problem::of_file(&file.name, "has no objects"));
         }
-        for document in documents {
+        for mut document in documents {
+            if let Err(Invalid { causes }) = edit(&mut document.value) {
+                found.extend(causes.into_iter().map(|cause| document.problem(cause)));
+                continue;
+            }
             found.extend(twice(&document, namespace, &mut seen));
             match judge(&document.value) {
                 Ok(object) => objects.push(located(document, object)),

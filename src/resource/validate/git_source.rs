@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::git_source::{ALL_NAMESPACES, is_variable};
 use super::super::schema::quoted;
 use super::cause::CauseReason;
 use super::syntax::{self, Checked, check as must};
@@ -63,6 +64,32 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     if verify.field("signed").text() == Some("Tag") && !names_tag {
         let message = "must be Commit where spec.ref names no tag, by its name or a version";
         causes.add(&verify.field("signed"), CauseReason::Invalid, message);
+    }
+    for (name, node) in spec.field("substitute").members() {
+        if !is_variable(name) {
+            let message = format!(
+                "the name {} must be letters, digits and \"_\", with no digit first, as in \"REGION\"",
+                quoted(name)
+            );
+            causes.add(&node, CauseReason::Invalid, message);
+        }
+    }
+    causes.text(&spec.field("targetNamespace"), syntax::dns_label);
+    let namespaces = spec.field("impersonate").field("namespaces");
+    match namespaces
+        .items()
+        .find(|item| item.text() == Some(ALL_NAMESPACES))
+    {
+        Some(all) if namespaces.items().count() > 1 => {
+            let message = "must stand alone: it stands for all namespaces";
+            causes.add(&all, CauseReason::Invalid, message);
+        }
+        Some(_) => {}
+        None => causes.texts(&namespaces, syntax::dns_label),
+    }
+    for dependency in spec.field("dependsOn").items() {
+        causes.text(&dependency.field("name"), syntax::dns_label);
+        causes.text(&dependency.field("namespace"), syntax::dns_label);
     }
     causes.duration(&spec.field("interval"), 5 * SECOND, DAY);
     causes.duration(&spec.field("retryInterval"), SECOND, DAY);
@@ -223,7 +250,41 @@ fn folder(text: &str) -> Checked {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::{API_VERSION, object};
     use super::*;
+
+    #[test]
+    fn every_problem_of_a_source_is_told_at_once() {
+        let raw = json!({
+            "apiVersion": API_VERSION, "kind": "GitSource", "metadata": {"name": "fleet"},
+            "spec": {
+                "url": "https://git.example/fleet.git",
+                "substitute": {"A-B": "x", "1": "y", "": "z", "_OK_1": "z"},
+                "targetNamespace": "Prod",
+                "impersonate": {"role": "agent", "namespaces": ["*", "prod"]},
+                "dependsOn": [{"name": "Base"}, {"namespace": "x y"}, {"name": "good", "namespace": "other"}],
+            },
+        });
+        let mut fields: Vec<String> = object(&raw)
+            .unwrap_err()
+            .causes
+            .into_iter()
+            .map(|cause| cause.field)
+            .collect();
+        fields.sort();
+        let expected = [
+            "spec.dependsOn[0].name",
+            "spec.dependsOn[1].name",
+            "spec.dependsOn[1].namespace",
+            "spec.impersonate.namespaces[0]",
+            "spec.impersonate.role",
+            "spec.substitute.A-B",
+            "spec.substitute[1]",
+            "spec.substitute[]",
+            "spec.targetNamespace",
+        ];
+        assert_eq!(fields, expected);
+    }
 
     #[test]
     fn what_cannot_be_fetched_is_refused_at_the_door() {

@@ -8,6 +8,7 @@ mod contexts;
 mod discovery;
 mod doors;
 mod errors;
+mod escalation;
 pub(crate) mod hooks;
 mod kube_rs;
 mod kube_runtime;

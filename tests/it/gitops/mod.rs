@@ -1,8 +1,12 @@
 //! Repositories that the operator keeps applied, from a commit to the objects and back.
 
 mod credentials;
+mod dependencies;
 mod hooks;
+mod namespaces;
+mod rights;
 mod stage;
+mod substitute;
 
 use serde_json::json;
 
@@ -300,11 +304,11 @@ async fn a_source_may_do_no_more_than_somebody_who_edits_its_namespace() {
     let status = stage.until_message("is not applied").await;
     let message = status["message"].as_str().unwrap();
     assert!(
-        message.contains("a Policy is not for a source to declare"),
+        message.contains("a Policy is not for this source to declare, which has the role edit in default"),
         "{message}"
     );
     assert!(
-        message.contains("a source declares objects of its own namespace"),
+        message.contains("is \"other\", and this source may declare objects of default alone"),
         "{message}"
     );
 

@@ -1,0 +1,155 @@
+//! Nobody gives a GitSource more power than they have. It acts long after they asked, on behalf of whoever writes to its
+//! repository: so who changes what one does must have all that it has, whether or not they gave it that.
+
+use crate::resource::git_source::GitSourceSpec;
+use crate::resource::names::ALLOW_PRUNE;
+use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::{Kind, Object, path};
+
+use super::caller::Caller;
+
+/// Why `caller` may not make `object` of what was there, at the fields that do something; nothing for other kinds.
+///
+/// Labels, and a request to look at a repository, give nothing. Nor does the end of a source, or of its rights.
+pub(super) fn causes(caller: &Caller, object: &Object, old: Option<&Object>) -> Vec<Cause> {
+    let word = |object: &Object| object.metadata.annotations.as_ref()?.get(ALLOW_PRUNE).cloned();
+    let is_lifted = word(object).is_some_and(|commit| old.and_then(word) != Some(commit));
+    let is_told = old.is_none_or(|old| old.spec != object.spec);
+    let fields = [
+        (is_told, "spec.impersonate".to_owned()),
+        (is_lifted, path::field("metadata.annotations", ALLOW_PRUNE)),
+    ];
+    let changed = fields.into_iter().filter(|(is_changed, _)| *is_changed);
+    changed
+        .filter_map(|(_, field)| beyond(caller, object, &field))
+        .collect()
+}
+
+/// Why `caller` may not write the status of a source, which says what it may delete.
+pub(super) fn of_status(caller: &Caller, object: &Object) -> Vec<Cause> {
+    beyond(caller, object, "status").into_iter().collect()
+}
+
+/// What a source may do beyond what `caller` may.
+fn beyond(caller: &Caller, object: &Object, field: &str) -> Option<Cause> {
+    if object.kind != Kind::GitSource {
+        return None;
+    }
+    // What is no such spec does nothing, and is refused elsewhere.
+    let spec: GitSourceSpec = serde_json::from_value(object.spec.clone()).ok()?;
+    let grant = spec.grant(object.namespace());
+    (!caller.grant.covers(&grant)).then(|| {
+        let message = format!(
+            "this source has {grant}, and {} has {}: nobody lets a source do what they may not do themselves",
+            caller.user_name(),
+            caller.grant
+        );
+        Cause::new(field, CauseReason::Forbidden, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::resource::Key;
+    use crate::resource::access::{Grant, Role};
+
+    fn source(impersonate: &Value) -> Object {
+        let spec = json!({"url": "u", "impersonate": impersonate});
+        Object::new(&Key::new(Kind::GitSource, "prod", "fleet"), spec)
+    }
+
+    fn caller(role: Role, namespaces: Option<&[&str]>) -> Caller {
+        let namespaces = namespaces.map(|all| all.iter().map(|name| (*name).to_owned()).collect());
+        Caller::program("ada".to_owned(), Grant { role, namespaces })
+    }
+
+    #[test]
+    fn nobody_gives_more_than_they_have() {
+        for (impersonate, allowed) in [
+            (Value::Null, "edit-prod edit-both edit-all admin-prod admin-all"),
+            (
+                json!({"role": "edit"}),
+                "edit-prod edit-both edit-all admin-prod admin-all",
+            ),
+            (
+                json!({"role": "view"}),
+                "edit-prod edit-both edit-all admin-prod admin-all",
+            ),
+            (
+                json!({"namespaces": ["prod", "test"]}),
+                "edit-both edit-all admin-all",
+            ),
+            (json!({"namespaces": ["*"]}), "edit-all admin-all"),
+            (json!({"role": "admin"}), "admin-prod admin-all"),
+            (json!({"role": "admin", "namespaces": ["*"]}), "admin-all"),
+        ] {
+            let source = source(&impersonate);
+            let people = [
+                ("edit-prod", caller(Role::Edit, Some(&["prod"]))),
+                ("edit-test", caller(Role::Edit, Some(&["test"]))),
+                ("edit-both", caller(Role::Edit, Some(&["prod", "test"]))),
+                ("edit-all", caller(Role::Edit, None)),
+                ("admin-prod", caller(Role::Admin, Some(&["prod"]))),
+                ("admin-all", caller(Role::Admin, None)),
+            ];
+            let may: Vec<&str> = people
+                .iter()
+                .filter(|(_, caller)| causes(caller, &source, None).is_empty())
+                .map(|(name, _)| *name)
+                .collect();
+            assert_eq!(may.join(" "), allowed, "{impersonate}");
+        }
+    }
+
+    #[test]
+    fn who_changes_what_a_source_does_must_have_all_that_it_has() {
+        let ada = caller(Role::Edit, Some(&["prod"]));
+        let strong = source(&json!({"role": "admin", "namespaces": ["prod", "test"]}));
+        let fields = |new: &Object| {
+            let causes = causes(&ada, new, Some(&strong));
+            causes
+                .into_iter()
+                .map(|cause| cause.field)
+                .collect::<Vec<String>>()
+        };
+        assert_eq!(fields(&strong), [""; 0]);
+        let mut labelled = strong.clone();
+        labelled.metadata.labels = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+        assert_eq!(fields(&labelled), [""; 0]);
+        let mut elsewhere = strong.clone();
+        elsewhere.spec["url"] = json!("https://evil.example/fleet.git");
+        assert_eq!(fields(&elsewhere), ["spec.impersonate"]);
+        let mut lifted = strong.clone();
+        let word = (ALLOW_PRUNE.to_owned(), "1a2b3c4".to_owned());
+        lifted.metadata.annotations = Some(BTreeMap::from([word]));
+        assert_eq!(
+            fields(&lifted),
+            ["metadata.annotations[chorus.services/allow-prune]"]
+        );
+        assert_eq!(
+            fields(&source(&Value::Null)),
+            [""; 0],
+            "to take power away is no power"
+        );
+        assert_eq!(
+            of_status(&ada, &strong)[0].to_string(),
+            "status: this source has the role admin in prod, test, and ada has the role edit in prod: nobody lets a source do \
+             what they may not do themselves"
+        );
+    }
+
+    #[test]
+    fn other_kinds_give_no_power() {
+        let ada = caller(Role::View, Some(&[]));
+        let team = Object::new(
+            &Key::new(Kind::Team, "prod", "a"),
+            json!({"impersonate": {"role": "admin"}}),
+        );
+        assert_eq!(causes(&ada, &team, None), []);
+    }
+}

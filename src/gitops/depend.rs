@@ -1,0 +1,229 @@
+//! Which sources wait for which others. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::source::Source;
+use crate::resource::Key;
+use crate::resource::condition::{self, ConditionType, Reason};
+
+/// A source as those see it that depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The sources that it depends on itself.
+    needs: Vec<Key>,
+    /// Why it is not ready, if it is not.
+    lacks: Option<Lack>,
+}
+
+/// Why a source is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// There is no such source.
+    Missing,
+    /// What it was told last is not applied yet.
+    Behind,
+    /// The condition says so, for this reason.
+    NotReady(String),
+}
+
+/// Why a source waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Others are not ready.
+    For(Vec<(Key, Lack)>),
+    /// It depends on itself, by this way from it to it.
+    Loop(Vec<Key>),
+}
+
+impl Standing {
+    /// How a source stands.
+    pub(super) fn of(source: &Source) -> Self {
+        let ready = condition::get(&source.status.conditions, ConditionType::Ready);
+        let lacks = match ready {
+            Some(ready) if ready.observed_generation != Some(source.object.generation()) => {
+                Some(Lack::Behind)
+            }
+            Some(ready) if ready.status == "True" => None,
+            Some(ready) => Some(Lack::NotReady(ready.reason.clone())),
+            None => Some(Lack::Behind),
+        };
+        Self {
+            needs: source.needs(),
+            lacks,
+        }
+    }
+}
+
+/// Why a source has to wait, among all that there are; `None` when it need not.
+pub(super) fn waits(source: &Key, all: &BTreeMap<Key, Standing>) -> Option<Waits> {
+    if let Some(way) = way_back(source, all) {
+        return Some(Waits::Loop(way));
+    }
+    let lack = |needed: &Key| match all.get(needed) {
+        Some(standing) => standing.lacks.clone(),
+        None => Some(Lack::Missing),
+    };
+    let lacking: Vec<(Key, Lack)> = needs(source, all)
+        .iter()
+        .filter_map(|needed| Some((needed.clone(), lack(needed)?)))
+        .collect();
+    (!lacking.is_empty()).then_some(Waits::For(lacking))
+}
+
+fn needs<'a>(source: &Key, all: &'a BTreeMap<Key, Standing>) -> &'a [Key] {
+    all.get(source)
+        .map(|standing| standing.needs.as_slice())
+        .unwrap_or_default()
+}
+
+/// The shortest way from a source over what it depends on back to it, both ends included.
+fn way_back(source: &Key, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> {
+    let mut seen = BTreeSet::new();
+    let mut ways = VecDeque::from([vec![source]]);
+    while let Some(way) = ways.pop_front() {
+        for next in needs(way.last()?, all) {
+            let way = || way.iter().copied().chain([next]);
+            if next == source {
+                return Some(way().cloned().collect());
+            }
+            if seen.insert(next) {
+                ways.push_back(way().collect());
+            }
+        }
+    }
+    None
+}
+
+impl Waits {
+    /// One word for machines.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::For(_) => Reason::DependencyNotReady,
+            Self::Loop(_) => Reason::DependencyLoop,
+        }
+    }
+
+    /// What people are told of the source that waits.
+    pub(super) fn told(&self, source: &Source) -> String {
+        let here = source.object.namespace();
+        let name = |key: &Key| match key.namespace == here {
+            true => key.name.clone(),
+            false => format!("{}/{}", key.namespace, key.name),
+        };
+        match self {
+            Self::For(lacking) => {
+                let told = lacking.iter().map(|(key, lack)| {
+                    let why = match lack {
+                        Lack::Missing => "is not there".to_owned(),
+                        Lack::Behind => "is not looked at yet as it is now".to_owned(),
+                        Lack::NotReady(reason) => format!("is not ready: {reason}"),
+                    };
+                    format!("gitsource/{} ({why})", name(key))
+                });
+                format!("waits for {}", told.collect::<Vec<String>>().join(", "))
+            }
+            Self::Loop(way) => {
+                let way: Vec<String> = way.iter().map(name).collect();
+                format!(
+                    "waits for itself: {}; take one of these out of spec.dependsOn of the one before it",
+                    way.join(" -> ")
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Kind, Object};
+
+    /// A source as `name: what it depends on`, for example `a: b infra/c`, with the status of its condition.
+    fn source(text: &str, ready: &str, observed: i64) -> Source {
+        let (name, needs) = text.split_once(':').unwrap();
+        let needs: Vec<_> = needs
+            .split_whitespace()
+            .map(|needed| match needed.split_once('/') {
+                Some((namespace, name)) => json!({"namespace": namespace, "name": name}),
+                None => json!({"name": needed}),
+            })
+            .collect();
+        let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
+        let key = Key::new(Kind::GitSource, namespace, name);
+        let mut object = Object::new(&key, json!({"url": "u", "dependsOn": needs}));
+        object.metadata.generation = Some(2);
+        object.status = Some(json!({"conditions": [{
+            "type": "Ready", "status": ready, "reason": "FetchFailed", "message": "", "observedGeneration": observed,
+            "lastTransitionTime": "2026-03-01T10:00:00Z",
+        }]}));
+        Source::read(object).unwrap()
+    }
+
+    fn check(sources: &[Source], expected: &str) {
+        let all = sources
+            .iter()
+            .map(|source| (source.object.key(), Standing::of(source)))
+            .collect();
+        let told = waits(&sources[0].object.key(), &all).map(|waits| waits.told(&sources[0]));
+        assert_eq!(told.unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn a_source_waits_until_all_are_ready_as_they_are_now() {
+        let ready = |text| source(text, "True", 2);
+        check(&[ready("a:")], "");
+        check(&[ready("a: b infra/c"), ready("b:"), ready("infra/c:")], "");
+        check(
+            &[ready("a: b"), ready("infra/b:")],
+            "waits for gitsource/b (is not there)",
+        );
+        check(
+            &[
+                ready("a: b infra/c d"),
+                source("b:", "False", 2),
+                source("infra/c:", "True", 1),
+                ready("d:"),
+            ],
+            "waits for gitsource/b (is not ready: FetchFailed), gitsource/infra/c (is not looked at yet as it is now)",
+        );
+        // What those wait for is theirs to tell.
+        check(
+            &[ready("a: b"), source("b: c", "Unknown", 2)],
+            "waits for gitsource/b (is not ready: FetchFailed)",
+        );
+        let mut new = ready("b:");
+        new.status.conditions.clear();
+        check(
+            &[ready("a: b"), new],
+            "waits for gitsource/b (is not looked at yet as it is now)",
+        );
+    }
+
+    #[test]
+    fn a_source_that_waits_for_itself_is_told_the_way() {
+        let ready = |text| source(text, "True", 2);
+        let told = |way: &str| {
+            format!("waits for itself: {way}; take one of these out of spec.dependsOn of the one before it")
+        };
+        check(&[ready("a: a")], &told("a -> a"));
+        check(&[ready("a: b"), ready("b: a")], &told("a -> b -> a"));
+        check(
+            &[
+                ready("a: b c"),
+                ready("b: d"),
+                ready("d: c"),
+                ready("c: infra/e"),
+                ready("infra/e: infra/f"),
+                ready("infra/f: default/a"),
+            ],
+            &told("a -> c -> infra/e -> infra/f -> a"),
+        );
+        // Others go round in a circle, and this one only waits for one of them.
+        check(
+            &[ready("a: b"), source("b: c", "False", 2), ready("c: b")],
+            "waits for gitsource/b (is not ready: FetchFailed)",
+        );
+    }
+}

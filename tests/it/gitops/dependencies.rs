@@ -1,0 +1,97 @@
+//! Sources that wait for others.
+
+use serde_json::{Value, json};
+
+use super::stage::{Stage, team};
+
+/// Declares the source `base`, of the folder of that name.
+async fn base(stage: &Stage, more: Value) {
+    let mut spec = json!({"url": stage.repository.url(), "ref": {"branch": "main"}, "path": "base",
+                          "interval": "1h", "retryInterval": "1h"});
+    spec.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    let source = json!({"apiVersion": "chorus.services/v1", "kind": "GitSource",
+                        "metadata": {"name": "base"}, "spec": spec});
+    stage.operator.apply(&source.to_string(), &[]).await.ok();
+}
+
+/// The conditions of a status that hold, and the reasons.
+fn holding(status: &Value) -> Vec<String> {
+    let conditions = status["conditions"].as_array().unwrap().iter();
+    let holding = conditions.filter(|condition| condition["status"] == "True");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    holding
+        .map(|condition| format!("{} {}", text(&condition["type"]), text(&condition["reason"])))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_source_waits_for_others_and_goes_on_as_soon_as_they_are_ready() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    repository.write("prod/a.yaml", &team("a"));
+    repository.write("base/b.yaml", &team("b").replace("roles", "rolls"));
+    repository.push("Two folders, one with a mistake");
+    stage.source(json!({"dependsOn": [{"name": "base"}]})).await;
+    let status = stage
+        .until_message("waits for gitsource/base (is not there)")
+        .await;
+    assert_eq!(holding(&status), ["Reconciling DependencyNotReady"]);
+
+    base(&stage, json!({})).await;
+    stage
+        .until_message("waits for gitsource/base (is not ready: RevisionRefused)")
+        .await;
+    assert!(stage.teams().await.is_empty());
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 1 && said.contains("waits for gitsource/base"), "{said}");
+
+    // Nobody asks for the one that waits, and it would not look by itself for an hour.
+    repository.write("base/b.yaml", &team("b"));
+    repository.push("Mended");
+    let reconcile = ["reconcile", "gitsource/base", "--wait"];
+    stage.operator.whoosh(&reconcile).await.ok();
+    let status = stage.until_message("is applied: 1 object").await;
+    assert_eq!(holding(&status), ["Ready RevisionApplied"]);
+    stage.until_teams(&["a", "b"]).await;
+
+    // One that is told something else is not ready before that is applied.
+    base(&stage, json!({"path": "none"})).await;
+    repository.write("prod/c.yaml", &team("c"));
+    repository.push("A third");
+    let refused = stage.operator.whoosh(&reconcile).await;
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 1 && said.contains("waits for gitsource/base"), "{said}");
+    assert_eq!(stage.teams().await, ["a", "b"]);
+    base(&stage, json!({})).await;
+    stage.until_message("is applied: 2 objects").await;
+}
+
+#[tokio::test]
+async fn sources_that_wait_for_each_other_say_so() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.write("base/b.yaml", &team("b"));
+    stage.repository.push("Two folders");
+    base(
+        &stage,
+        json!({"dependsOn": [{"name": "fleet", "namespace": "default"}]}),
+    )
+    .await;
+    stage.source(json!({"dependsOn": [{"name": "base"}]})).await;
+    let status = stage
+        .until_message("waits for itself: fleet -> base -> fleet")
+        .await;
+    assert_eq!(holding(&status), ["Stalled DependencyLoop"]);
+    let wait = ["wait", "gitsource/base", "--for=condition=Ready", "--timeout=30s"];
+    let told = stage.operator.whoosh(&wait).await;
+    assert_eq!(told.code, 1, "{}", told.out);
+    assert!(told.err.contains("base -> fleet -> base"), "{}", told.err);
+    assert!(stage.teams().await.is_empty());
+
+    base(&stage, json!({})).await;
+    stage.until_message("is applied: 1 object").await;
+    stage.until_teams(&["a", "b"]).await;
+}

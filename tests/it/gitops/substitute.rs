@@ -1,0 +1,114 @@
+//! Variables in a repository's manifests.
+
+use serde_json::json;
+
+use super::stage::{Stage, team};
+
+const MANIFEST: &str = "apiVersion: chorus.services/v1
+kind: Team
+metadata:
+  name: ${NAME:-payments}
+  labels: {region: '${REGION:-none}'}
+spec:
+  replicas: ${COUNT:-1}
+  task: {description: '${REGION:-none} costs $${PRICE}'}
+  defaults: {image: chorus-agent:dev}
+  roles: [{name: worker}]
+---
+apiVersion: chorus.services/v1
+kind: Team
+metadata:
+  name: as-written
+  annotations: {chorus.services/substitute: disabled}
+spec:
+  task: {description: '${REGION}'}
+  defaults: {image: chorus-agent:dev}
+  roles: [{name: worker}]
+";
+
+#[tokio::test]
+async fn variables_have_the_values_of_the_source_and_undefined_ones_refuse_the_commit() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    let plain = team("a").replace("spec:\n", "spec:\n  task: {description: 'costs ${PRICE}'}\n");
+    repository.write("prod/a.yaml", &plain);
+    repository.push("No variable, unless the source says so");
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 1 object").await;
+    let description = async |name: &str| {
+        let team = stage.operator.get(&[name]).await;
+        team["spec"]["task"]["description"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(description("team/a").await, "costs ${PRICE}");
+
+    repository.remove("prod/a.yaml");
+    repository.write("prod/b.yaml", MANIFEST);
+    repository.push("Variables");
+    let hostile = "west\", spec: {}\n# ${NAME}: [";
+    stage
+        .source(json!({"maxPrune": 100, "substitute": {"COUNT": "2", "REGION": "west"}}))
+        .await;
+    stage.until_message("is applied: 2 objects").await;
+    let payments = stage.operator.get(&["team/payments"]).await;
+    assert_eq!(payments["spec"]["replicas"], 2);
+    assert_eq!(payments["metadata"]["labels"]["region"], "west");
+    assert_eq!(description("team/payments").await, "west costs ${PRICE}");
+    assert_eq!(description("team/as-written").await, "${REGION}");
+
+    // Another value is applied without another commit, and cannot be more than a value.
+    stage
+        .source(json!({"maxPrune": 100, "substitute": {"COUNT": "2", "REGION": hostile}}))
+        .await;
+    let status = stage.until_message("is not applied").await;
+    let message = status["message"].as_str().unwrap();
+    assert!(
+        message.contains("prod/b.yaml:5 (document 1, team/payments): metadata.labels.region: the value"),
+        "{message}"
+    );
+    let labelled = MANIFEST.replace("  labels: {region: '${REGION:-none}'}\n", "");
+    repository.write("prod/b.yaml", &labelled);
+    repository.push("No label");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(
+        description("team/payments").await,
+        format!("{hostile} costs ${{PRICE}}")
+    );
+
+    let undefined = labelled.replace("${REGION:-none} costs", "${REGON} and ${TOWN} cost");
+    repository.write("prod/b.yaml", &undefined);
+    repository.push("A mistake");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    for told in [
+        "prod/b.yaml:7 (document 1, team/payments): spec.task.description: ${REGON} is not defined (did you mean \"REGION\"?)",
+        "prod/b.yaml:7 (document 1, team/payments): spec.task.description: ${TOWN} is not defined",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+    assert_eq!(
+        description("team/payments").await,
+        format!("{hostile} costs ${{PRICE}}"),
+        "the last good commit stays"
+    );
+}
+
+#[tokio::test]
+async fn a_variable_has_a_name_that_manifests_can_say() {
+    let stage = Stage::new().await;
+    let source = json!({"apiVersion": "chorus.services/v1", "kind": "GitSource", "metadata": {"name": "fleet"},
+                        "spec": {"url": stage.repository.url(), "substitute": {"A-B": "x", "1": "y", "GOOD_1": "z"}}});
+    let refused = stage.operator.apply(&source.to_string(), &[]).await;
+    assert_ne!(refused.code, 0);
+    for name in ["A-B", "1"] {
+        let told = format!("the name \"{name}\" must be letters, digits and \"_\"");
+        assert!(refused.err.contains(&told), "{}", refused.err);
+    }
+    assert!(!refused.err.contains("GOOD_1"), "{}", refused.err);
+    let explained = stage
+        .operator
+        .whoosh(&["explain", "gitsource.spec.substitute"])
+        .await
+        .ok();
+    assert!(explained.contains("${NAME:-default}"), "{explained}");
+}
