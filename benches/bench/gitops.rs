@@ -1,4 +1,4 @@
-//! A Git repository on a simulated Swarm: how soon a commit is applied once somebody says that it is there, what a
+//! A Git repository on a simulated Swarm: how soon a commit is applied once a webhook says that it is there, what a
 //! commit of a thousand objects takes, and what a look costs that finds nothing new.
 
 use std::path::Path;
@@ -13,6 +13,9 @@ use crate::harness::operator::Operator;
 use crate::harness::postgres::database;
 
 const SOURCES: &str = "http://whoosh/apis/chorus.services/v1/namespaces/default/gitsources";
+const HOOKS: &str = "http://whoosh/hooks/v1/namespaces/default/gitsources";
+/// What webhooks are signed with.
+const SECRET: &str = "not-a-secret";
 /// Objects of the source whose commits are timed; each commit changes all of them.
 const OBJECTS: usize = 100;
 /// Commits that are timed.
@@ -38,12 +41,13 @@ impl Client {
         answer.json::<Value>().await.unwrap()["status"].take()
     }
 
-    /// Says that there is something new, as a webhook would.
-    async fn ask(&self, name: &str, number: usize) {
-        let patch = json!({"metadata": {"annotations": {"chorus.services/reconcile-requested-at": number.to_string()}}});
-        let request = self.0.patch(format!("{SOURCES}/{name}"));
-        let request = request.header("content-type", "application/merge-patch+json");
-        let answer = request.body(patch.to_string()).send().await.unwrap();
+    /// Says that there is something new, as GitLab does.
+    async fn deliver(&self, name: &str, number: usize) {
+        let request = self.0.post(format!("{HOOKS}/{name}"));
+        let request = request
+            .header("x-gitlab-token", SECRET)
+            .header("x-gitlab-event-uuid", number);
+        let answer = request.body("{}").send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
 
@@ -66,6 +70,9 @@ pub(crate) async fn measure(figures: &mut Figures) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let _swarm = Simulation::start(&socket, Settings::default()).unwrap();
+    let secrets = folder.path().join("git-secrets");
+    std::fs::create_dir_all(secrets.join("default/hook")).unwrap();
+    std::fs::write(secrets.join("default/hook/webhook"), SECRET).unwrap();
     let settings = [
         (
             "WHOOSH_GIT_ALLOW",
@@ -75,6 +82,7 @@ pub(crate) async fn measure(figures: &mut Figures) {
             "WHOOSH_GIT_DIR",
             folder.path().join("cache").display().to_string(),
         ),
+        ("WHOOSH_GIT_SECRETS", secrets.display().to_string()),
         ("WHOOSH_LOG", "info,whoosh::gitops=debug".to_owned()),
     ];
     let operator = Operator::start_on(&socket, &database().await, &settings).await;
@@ -92,11 +100,11 @@ pub(crate) async fn measure(figures: &mut Figures) {
     for run in 1..=RUNS {
         commit = push(&fleet, OBJECTS, run);
         let start = Instant::now();
-        client.ask("fleet", run).await;
+        client.deliver("fleet", run).await;
         client.until_applied("fleet", &commit).await;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    let label = "Git, 100 objects: told of a commit to applied";
+    let label = "Git, 100 objects: webhook to applied";
     figures.add(
         &format!("{label}, p50"),
         median(&seconds),
@@ -172,7 +180,8 @@ fn push(repository: &Repository, teams: usize, round: usize) -> String {
 async fn declare(operator: &Operator, name: &str, repository: &Path, interval: &str) {
     let source = json!({
         "apiVersion": "chorus.services/v1", "kind": "GitSource", "metadata": {"name": name},
-        "spec": {"url": format!("file://{}", repository.display()), "path": "teams", "interval": interval},
+        "spec": {"url": format!("file://{}", repository.display()), "path": "teams", "interval": interval,
+                 "secretRef": {"name": "hook"}},
     });
     operator.apply(&source.to_string(), &[]).await.ok();
 }

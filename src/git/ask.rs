@@ -318,6 +318,7 @@ mod tests {
             limits: Limits::default(),
             credentials: Some(credentials),
             ca: None,
+            verify: None,
         };
         let error = GitError::NoReference {
             reference: "branch \"hunter22222\"".to_owned(),

@@ -174,7 +174,7 @@ impl Fetcher {
 
 impl Fetcher {
     /// How a source's repository is asked, by the secret as it is now.
-    async fn access(&self, source: &Source) -> Result<Access, FetchError> {
+    pub(super) async fn access(&self, source: &Source) -> Result<Access, FetchError> {
         let way = git::way(&source.spec.url)?;
         let Some(secret) = &source.spec.secret_ref else {
             return Ok(Access::default());

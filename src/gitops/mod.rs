@@ -17,6 +17,7 @@ mod index;
 mod memory;
 mod prune;
 mod read;
+mod report;
 mod secret;
 mod source;
 mod status;

@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Term;
 use super::depend::{self, Standing, Waits};
 use super::memory::Wake;
 use super::prune::{self, Guard, Pruned, Question};
 use super::read::{self, Declared};
+use super::report::{self, Report};
 use super::source::Source;
 use super::status::{self, Changes, Ended, Round};
-use crate::api::{self, Declaration, DeclareError, Wanted};
+use super::{Fetcher, Term};
+use crate::api::{self, Api, Declaration, DeclareError, Wanted};
 use crate::git::{Answer, Snapshot};
 use crate::queue::Next;
 use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::event::EventType;
-use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
+use crate::resource::git_source::{ApplicationResult, FetchedCommit, Forge, GitSourceStatus};
 use crate::resource::manifest::Source as File;
 use crate::resource::names::{GITOPS_ACTOR, PRUNE};
 use crate::resource::{Key, Kind, Object, lifecycle};
@@ -396,6 +397,16 @@ impl Term {
             epoch: Some(self.epoch),
         };
         self.api.store.write_all(batch).await?;
+        if let (Some(wanted), Some(report)) = (&source.spec.commit_status, report::news(&source.status, next))
+        {
+            tokio::spawn(tell_forge(
+                self.api.clone(),
+                self.fetcher.clone(),
+                source.clone(),
+                wanted.forge,
+                report,
+            ));
+        }
         Ok(true)
     }
 
@@ -434,6 +445,26 @@ impl Term {
             .await;
             self.tell(about(source, EventType::Warning, "PutBack", message))
                 .await;
+        }
+    }
+}
+
+/// Tells a forge what came of a commit, and in an event when it cannot be told. Nobody waits for it.
+async fn tell_forge(api: Api, fetcher: Fetcher, source: Source, forge: Forge, report: Report) {
+    let told = async {
+        let access = fetcher.access(&source).await?;
+        let context = format!("whoosh/{}/{}", source.object.namespace(), source.object.name());
+        report::tell(forge, &source.spec.url, &context, &report, access).await
+    };
+    if let Err(error) = told.await {
+        let message = format!(
+            "the forge cannot be told what came of a commit: {}",
+            Chain(&error)
+        );
+        tracing::warn!(source = %source.object.key(), "{message}");
+        let event = about(&source, EventType::Warning, "CommitStatusFailed", message);
+        if let Err(error) = api.store.record_event(event).await {
+            tracing::warn!(error = %Chain(&error), "cannot record an event of a source");
         }
     }
 }

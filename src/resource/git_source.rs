@@ -67,6 +67,9 @@ pub struct GitSourceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub depends_on: Vec<Dependency>,
+    /// The forge that is told what came of a commit, as a status beside it. By https alone, with the token of `secretRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_status: Option<CommitStatus>,
     /// How often the reference is looked up. Default: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
@@ -153,7 +156,7 @@ pub struct Impersonation {
     pub namespaces: Vec<String>,
 }
 
-/// The roles that a source can have.
+/// What of the namespaces a source may change, in the words of roles. What is not for its role is refused. Default: `edit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceRole {
@@ -214,6 +217,23 @@ pub enum Signed {
     Commit,
     /// The annotated tag that names it.
     Tag,
+}
+
+/// Who is told what came of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CommitStatus {
+    /// Whose ways of being told are meant; Forgejo is told as Gitea is.
+    pub forge: Forge,
+}
+
+/// A place where repositories are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Forge {
+    /// GitHub, or GitHub Enterprise at the url's host.
+    GitHub,
+    /// Gitea or Forgejo at the url's host.
+    Gitea,
 }
 
 /// Why a source is suspended, and until when.

@@ -149,18 +149,25 @@ async fn origin(ctx: &Context, key: &Key) -> Result<Origin, CliError> {
         Err(error) if error.is_not_found() => Ok(None),
         history => told(history)?.map(|entries| Change::last(&entries)),
     };
-    let selection = Selection {
-        kind: Kind::GitSource,
-        namespace: Some(key.namespace.clone()),
-        labels: None,
-        fields: None,
+    let sources = match told(ctx.client.list(&sources_of(None)).await)? {
+        // Not everybody may look everywhere.
+        Err(_) => told(ctx.client.list(&sources_of(Some(&key.namespace))).await)?,
+        everywhere => everywhere,
     };
-    let sources = told(ctx.client.list(&selection).await)?;
     let last = change.as_ref().ok().and_then(Option::as_ref);
     let commit = sources
         .ok()
         .and_then(|listed| Commit::of(&listed.items, key, last));
     Ok(Origin { change, commit })
+}
+
+fn sources_of(namespace: Option<&str>) -> Selection {
+    Selection {
+        kind: Kind::GitSource,
+        namespace: namespace.map(str::to_owned),
+        labels: None,
+        fields: None,
+    }
 }
 
 async fn about(ctx: &Context, key: &Key) -> Result<Vec<Event>, CliError> {

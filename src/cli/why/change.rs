@@ -40,12 +40,13 @@ impl Change {
         })
     }
 
-    /// The commit of the source `name` that it comes from, by the first digits of its hash; `None` when it was made
-    /// otherwise.
-    pub(super) fn commit_of(&self, name: &str) -> Option<&str> {
+    /// The commit of a source that it comes from, by the first digits of its hash; `None` when it was made otherwise.
+    pub(super) fn commit_of(&self, namespace: &str, name: &str) -> Option<&str> {
         let source = self.actor.strip_prefix(GITOPS_ACTOR)?.strip_prefix(':')?;
         let (_, commit) = self.reason.strip_prefix("apply ")?.rsplit_once('@')?;
-        (source == name).then_some(commit)
+        // Where it is not at home, its namespace is told, too.
+        let is_it = source == name || source.split_once('/') == Some((namespace, name));
+        is_it.then_some(commit)
     }
 }
 

@@ -28,7 +28,8 @@ impl Commit {
             let status: GitSourceStatus = serde_json::from_value(source["status"].clone()).ok()?;
             status.inventory.contains(&wanted).then_some((source, status))
         })?;
-        let short = change.and_then(|change| change.commit_of(object::name(source)));
+        let short =
+            change.and_then(|change| change.commit_of(object::namespace(source), object::name(source)));
         let changed_by = status.history.into_iter().find(|application| {
             let is_it = |short: &str| application.revision.starts_with(short);
             application.result == ApplicationResult::Applied && short.is_some_and(is_it)

@@ -60,6 +60,16 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     causes.texts(&spec.field("ignore"), syntax::line);
     let verify = spec.field("verify");
     causes.texts(&verify.field("keys"), public_key);
+    if spec.field("commitStatus").exists() {
+        let is_https = spec
+            .field("url")
+            .text()
+            .is_some_and(|url| url.starts_with("https://"));
+        if !is_https || !spec.field("secretRef").exists() {
+            let message = "must stand beside an https:// url, and a secretRef that holds a token";
+            causes.add(&spec.field("commitStatus"), CauseReason::Invalid, message);
+        }
+    }
     let names_tag = reference.field("tag").exists() || reference.field("semver").exists();
     if verify.field("signed").text() == Some("Tag") && !names_tag {
         let message = "must be Commit where spec.ref names no tag, by its name or a version";

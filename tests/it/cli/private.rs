@@ -43,7 +43,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
     let before = converge::services(engine, "private").await;
     assert_eq!(before.len(), 2);
 
-    machine.kill("postgres");
+    machine.kill("postgres").await;
     let again = machine.whoosh(&loud, "").await.ok();
     assert!(again.starts_with("The operator runs already.\n"), "{again}");
     machine.entrust(&["postgres", "operator"]);
@@ -64,7 +64,7 @@ async fn what_up_was_told_reaches_the_operator_and_down() {
     machine.entrust(&["postgres", "operator"]);
 
     // The first has its turn alone, and the other one finds things as it left them.
-    machine.kill("operator");
+    machine.kill("operator").await;
     let (down, keep) = (
         machine.start(&["down", timeout]),
         machine.start(&["down", "--keep"]),

@@ -11,7 +11,7 @@ metadata:
   labels: {region: '${REGION:-none}'}
 spec:
   replicas: ${COUNT:-1}
-  task: {description: '${REGION:-none} costs $${PRICE}'}
+  task: {title: t, description: '${REGION:-none} costs $${PRICE}'}
   defaults: {image: chorus-agent:dev}
   roles: [{name: worker}]
 ---
@@ -21,7 +21,7 @@ metadata:
   name: as-written
   annotations: {chorus.services/substitute: disabled}
 spec:
-  task: {description: '${REGION}'}
+  task: {title: t, description: '${REGION}'}
   defaults: {image: chorus-agent:dev}
   roles: [{name: worker}]
 ";
@@ -30,7 +30,10 @@ spec:
 async fn variables_have_the_values_of_the_source_and_undefined_ones_refuse_the_commit() {
     let stage = Stage::new().await;
     let repository = &stage.repository;
-    let plain = team("a").replace("spec:\n", "spec:\n  task: {description: 'costs ${PRICE}'}\n");
+    let plain = team("a").replace(
+        "spec:\n",
+        "spec:\n  task: {title: t, description: 'costs ${PRICE}'}\n",
+    );
     repository.write("prod/a.yaml", &plain);
     repository.push("No variable, unless the source says so");
     stage.source(json!({})).await;

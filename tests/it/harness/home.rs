@@ -4,8 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::AsyncWriteExt;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::process::{Child, Command};
 
 use super::keeper::run;
@@ -60,9 +61,12 @@ impl Home {
         text.split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Kills what was started by this name.
-    pub(crate) fn kill(&self, name: &str) {
+    /// Kills what was started by this name, and waits until it is dead.
+    pub(crate) async fn kill(&self, name: &str) {
         let pid = Pid::from_raw(self.pid(name).cast_signed()).unwrap();
+        let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
         kill_process(pid, Signal::KILL).unwrap();
+        let dead = AsyncFd::with_interest(process, Interest::READABLE).unwrap();
+        let _dead = dead.readable().await.unwrap();
     }
 }

@@ -1,6 +1,11 @@
 //! `whoosh up --simulate`, and what follows it.
 
+use std::time::Duration;
+
+use serde_json::json;
+
 use crate::converge;
+use crate::harness::eventually::eventually;
 use crate::harness::home::Home;
 
 const STARTED: &[&str] = &["postgres", "nats", "swarm", "operator"];
@@ -29,8 +34,23 @@ async fn whoosh_can_be_tried_without_docker() {
         "{versions}"
     );
 
+    // Secrets have their place.
+    let source = json!({"apiVersion": "chorus.services/v1", "kind": "GitSource", "metadata": {"name": "fleet"},
+                        "spec": {"url": "https://localhost:1/fleet.git", "secretRef": {"name": "fleet"}}});
+    let apply = ["apply", "-f", "-"];
+    machine.whoosh(&apply, &source.to_string()).await.ok();
+    let secret = machine.home.join("git-secrets/default/fleet/password");
+    eventually(Duration::from_secs(60), "a secret is missed", async || {
+        let told = machine.whoosh(&["why", "gitsource/fleet"], "").await.ok();
+        match told.contains(secret.to_str().unwrap()) {
+            true => Ok(()),
+            false => Err(told),
+        }
+    })
+    .await;
+
     // A Swarm that died is there again, without what ran on it; the operator brings that back.
-    machine.kill("swarm");
+    machine.kill("swarm").await;
     let again = machine.whoosh(&up, "").await.ok();
     machine.entrust(STARTED);
     assert!(again.starts_with("The operator runs already.\n"), "{again}");
