@@ -97,6 +97,11 @@ impl Caller {
         }
     }
 
+    /// Whether they are somewhere on the network.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.who, Who::Bearer { .. })
+    }
+
     /// What they are called, wherever they are: `unix:uid=0`, `token:ci`, `jwt:ada`.
     pub(super) fn user_name(&self) -> String {
         match &self.who {

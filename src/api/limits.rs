@@ -1,7 +1,6 @@
 //! What one request may cost: a place among those that are answered, bytes of its body, time until its answer starts.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,14 +12,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error};
 
+use super::caller::Caller;
+use super::places::Places;
 use super::status::ApiError;
 
-/// Requests that are answered at a time, watches and logs included. `/healthz`, `/metrics` and their like need no place.
-pub const MAX_REQUESTS: usize = 960;
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// How long a request may take until its answer starts; what is streamed (watches, logs) then goes on.
@@ -30,19 +28,21 @@ const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// The places of the requests that are answered, and how long each may take.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
-    free: Arc<Semaphore>,
+pub(super) struct Limits {
+    places: Places,
     timeout: Duration,
 }
 
-impl Places {
-    pub(super) fn new(count: usize) -> Self {
+impl Default for Limits {
+    fn default() -> Self {
         Self {
-            free: Arc::new(Semaphore::new(count)),
+            places: Places::default(),
             timeout: TIMEOUT,
         }
     }
+}
 
+impl Limits {
     /// The same places, for long work.
     pub(super) fn for_long_work(self) -> Self {
         Self {
@@ -54,13 +54,14 @@ impl Places {
 
 /// Middleware: answers a request within its limits, or refuses it when too many are under way.
 pub(super) async fn bounded(
-    State(Places { free, timeout }): State<Places>,
+    State(Limits { places, timeout }): State<Limits>,
+    caller: Caller,
     request: Request,
     next: Next,
 ) -> Response {
-    match free.try_acquire_owned() {
+    match places.take(&caller) {
         Ok(place) => hold(in_time(timeout, request, next).await, place),
-        Err(_) => ApiError::TooManyRequests(MAX_REQUESTS).into_response(),
+        Err(refused) => refused.into_response(),
     }
 }
 
@@ -142,6 +143,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::Arc;
 
     use axum::http::StatusCode;
     use axum::middleware::from_fn_with_state;
@@ -154,11 +156,11 @@ mod tests {
     use super::*;
 
     async fn send(app: Router, body: Body) -> StatusCode {
-        send_within(Places::new(1), app, body).await
+        send_within(Limits::default(), app, body).await
     }
 
-    async fn send_within(places: Places, app: Router, body: Body) -> StatusCode {
-        let app = TowerToHyperService::new(app.layer(from_fn_with_state(places, bounded)));
+    async fn send_within(limits: Limits, app: Router, body: Body) -> StatusCode {
+        let app = TowerToHyperService::new(app.layer(from_fn_with_state(limits, bounded)));
         let request = Request::post("/").body(body).unwrap();
         app.call(request).await.unwrap().status()
     }
@@ -179,8 +181,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn long_work_is_waited_for() {
         let slow = || Router::new().route("/", post(async || tokio::time::sleep(TIMEOUT * 2).await));
-        let places = Places::new(1).for_long_work();
-        assert_eq!(send_within(places, slow(), Body::empty()).await, StatusCode::OK);
+        let limits = Limits::default().for_long_work();
+        assert_eq!(send_within(limits, slow(), Body::empty()).await, StatusCode::OK);
     }
 
     #[tokio::test]

@@ -167,7 +167,7 @@ pub(super) struct ListOptions {
     pub(super) part: Option<Part>,
     /// Whether a list is to be of the very revision in `from`.
     pub(super) exact: bool,
-    /// How long a watch lasts; `None` for as long as it can.
+    /// How long a watch lasts; `None` leaves it to the server.
     pub(super) timeout: Option<Duration>,
 }
 

@@ -7,7 +7,7 @@ use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
 use super::authenticate::{Door, authenticate};
-use super::limits::{MAX_REQUESTS, Places};
+use super::limits::Limits;
 use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
@@ -28,14 +28,14 @@ pub fn router(api: Api) -> Router {
 }
 
 fn table(api: Api) -> Router {
-    let places = Places::new(MAX_REQUESTS);
+    let limits = Limits::default();
     let bounded = json()
         .merge(groups())
         .merge(swagger())
         .merge(logs())
         .fallback(unknown)
-        .layer(from_fn_with_state(places.clone(), limits::bounded));
-    let long = long().layer(from_fn_with_state(places.for_long_work(), limits::bounded));
+        .layer(from_fn_with_state(limits.clone(), limits::bounded));
+    let long = long().layer(from_fn_with_state(limits.for_long_work(), limits::bounded));
     bounded
         .merge(long)
         .merge(metrics())

@@ -5,10 +5,12 @@ use std::time::Instant;
 use futures::future::join_all;
 use reqwest::Method;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use whoosh::api::{MAX_BODY, MAX_CONNECTIONS, MAX_REQUESTS, Socket};
+use whoosh::api::{MAX_BODY, MAX_CONNECTIONS, MAX_REQUESTS, MAX_REQUESTS_OF_ONE, Socket};
 
+use super::network::{Door, TOKENS, token};
 use super::{PATIENCE, Server, TEAMS, answer, at, client, server};
 use crate::harness::eventually::eventually;
 
@@ -88,6 +90,30 @@ async fn who_watches_the_operator_is_answered_when_nobody_else_is() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn one_token_shuts_nobody_else_out() {
+    allow_many_files();
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let wanted = |name: &str| json!({"name": name, "role": "agent", "namespaces": ["default"]});
+    let greedy = token(&server, &wanted("greedy")).await;
+    let modest = token(&server, &wanted("modest")).await;
+    let path = format!("{TEAMS}?watch=true");
+    let mut watches = Vec::new();
+    for _ in 0..MAX_REQUESTS_OF_ONE {
+        let watch = door.request(Method::GET, &path, &greedy).send().await.unwrap();
+        assert_eq!(watch.status(), 200);
+        watches.push(watch);
+    }
+    let refused = door.get(TEAMS, &greedy).await.refused(429, "TooManyRequests");
+    assert!(
+        refused.starts_with("token:greedy has 240 requests and watches under way"),
+        "{refused}"
+    );
+    door.get(TEAMS, &modest).await.ok(200);
+    server.delete(&format!("{TOKENS}/greedy")).await.ok(200);
 }
 
 #[tokio::test]
