@@ -90,7 +90,7 @@ impl Newcomer {
             Self::Unix(stream) => Ok((Peer::of(&stream), Box::new(stream))),
             Self::Tls(stream, address, acceptor) => {
                 stream.set_nodelay(true)?;
-                Ok((Peer::Remote(address), Box::new(acceptor.0.accept(stream).await?)))
+                Ok((Peer::at(address), Box::new(acceptor.0.accept(stream).await?)))
             }
         }
     }
