@@ -1,7 +1,7 @@
 //! What one request may cost: a place among those that are answered, bytes of its body, time until its answer starts.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -25,6 +25,8 @@ pub const MAX_BODY: usize = 3 * 1024 * 1024;
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for what is long work by nature, and is given up when its client is.
 const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// Bytes of an answer that are handed over at a time.
+const SLICE: usize = 64 * 1024;
 
 /// The places of the requests that are answered, and how long each may take.
 #[derive(Clone, Debug)]
@@ -67,12 +69,20 @@ pub(super) async fn bounded(
 
 /// Keeps `held` until the answer was sent to its end, or given up.
 pub(super) fn hold(response: Response, held: impl Send + Unpin + 'static) -> Response {
-    response.map(|body| Body::new(Holding { body, _held: held }))
+    response.map(|body| {
+        Body::new(Holding {
+            body,
+            rest: Bytes::new(),
+            _held: held,
+        })
+    })
 }
 
-/// A body that keeps something else, and is as long as it was.
+/// A body that keeps something else, and is as long as it was. It is handed over in slices: what is handed over whole
+/// would be let go of before any of it is sent.
 struct Holding<T> {
     body: Body,
+    rest: Bytes,
     _held: T,
 }
 
@@ -84,15 +94,32 @@ impl<T: Unpin> hyper::body::Body for Holding<T> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => this.rest = data,
+                Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let slice = this.rest.split_to(this.rest.len().min(SLICE));
+        Poll::Ready(Some(Ok(Frame::data(slice))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (ahead, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(ahead.lower() + rest);
+        if let Some(upper) = ahead.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }
 

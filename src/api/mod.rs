@@ -20,6 +20,7 @@ mod discovery;
 mod events;
 mod form;
 mod health;
+mod impatient;
 mod judge;
 mod jwt;
 mod limits;
