@@ -2,6 +2,7 @@
 
 mod access;
 mod error;
+mod history;
 mod lines;
 mod owner;
 mod selection;
@@ -323,16 +324,6 @@ impl Client {
     pub(super) async fn simulate(&self, scenario: &Scenario) -> Result<Outlook, ClientError> {
         let path = format!("apis/{API_VERSION}/simulations");
         self.json(self.request(Method::POST, &path).json(scenario)).await
-    }
-
-    /// Who changed an object, oldest first.
-    ///
-    /// # Errors
-    /// See [`ClientError`]; 404 when nobody ever did, or that is forgotten.
-    pub(super) async fn history<T: DeserializeOwned>(&self, key: &Key) -> Result<Vec<T>, ClientError> {
-        let path = format!("{}/history", object_path(key));
-        let mut answer: Value = self.json(self.request(Method::GET, &path)).await?;
-        serde_json::from_value(answer["items"].take()).map_err(ClientError::Unreadable)
     }
 
     /// Lists the events of a namespace, or of all.

@@ -279,6 +279,13 @@ async fn the_history_names_who_and_why() {
     let uid = rustix::process::getuid().as_raw();
     assert_eq!(entries[0]["actor"], format!("unix:uid={uid}"));
     assert_eq!(entries[1]["object"]["spec"]["project"], "a");
+    let older = format!("{}/history?continue={}", at("payments"), entries[1]["revision"]);
+    let older = server.get(&older).await.ok(200);
+    assert_eq!(older["items"][0], entries[0]);
+    assert_eq!(
+        (older["items"].as_array().unwrap().len(), &older["metadata"]),
+        (1, &json!({}))
+    );
     let missing = format!("{}/history", at("nobody"));
     server.get(&missing).await.refused(404, "NotFound");
 }
