@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::authenticate::hash;
+use super::caller::Caller;
+use super::options::Params;
 use super::paths::{self, Name};
 use super::payload::Document;
 use super::state::Api;
@@ -23,9 +25,9 @@ const PREFIX: &str = "whoosh_";
 /// Random bytes of a token.
 const LENGTH: usize = 32;
 
-/// `GET …/tokens`
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<TokenList>, ApiError> {
-    let tokens = api.store.tokens().await?;
+/// `GET …/tokens`: with the parameter `revoked`, those that were revoked, too.
+pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<TokenList>, ApiError> {
+    let tokens = api.store.tokens(params.flag("revoked")?).await?;
     let items = tokens.into_iter().map(|token| shown(token, None)).collect();
     Ok(Json(TokenList { items }))
 }
@@ -33,6 +35,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<TokenList>, ApiE
 /// `POST …/tokens`
 pub(super) async fn create(
     State(api): State<Api>,
+    caller: Caller,
     Document(raw): Document,
 ) -> Result<Answer<TokenInfo>, ApiError> {
     let wanted = read(raw)?;
@@ -40,7 +43,13 @@ pub(super) async fn create(
     let token = make();
     let stored = api
         .store
-        .create_token(&wanted.name, &hash(&token), &wanted.grant, lifetime)
+        .create_token(
+            &wanted.name,
+            &hash(&token),
+            &wanted.grant,
+            lifetime,
+            &caller.to_string(),
+        )
         .await?;
     let stored = stored.ok_or(ApiError::NameTaken {
         resource: "tokens",
@@ -54,8 +63,12 @@ pub(super) async fn create(
 }
 
 /// `DELETE …/tokens/{name}`
-pub(super) async fn revoke(State(api): State<Api>, Name(name): Name) -> Result<Json<Status>, ApiError> {
-    match paths::may_exist(&name) && api.store.revoke_token(&name).await? {
+pub(super) async fn revoke(
+    State(api): State<Api>,
+    Name(name): Name,
+    caller: Caller,
+) -> Result<Json<Status>, ApiError> {
+    match paths::may_exist(&name) && api.store.revoke_token(&name, &caller.to_string()).await? {
         true => Ok(Json(Status {
             status: Some("Success".to_owned()),
             ..Status::default()
@@ -94,15 +107,21 @@ fn shown(stored: Token, token: Option<String>) -> TokenInfo {
         name,
         grant,
         created,
+        created_by,
         expires,
         used,
+        revoked,
     } = stored;
+    let (revoked, revoked_by) = revoked.unzip();
     TokenInfo {
         name,
         grant,
         created,
+        created_by,
         expires,
         last_used: used,
+        revoked,
+        revoked_by,
         token,
     }
 }
