@@ -22,6 +22,8 @@ use crate::store::Token;
 
 /// What stands before each token, so that scanners for secrets that leaked know it.
 const PREFIX: &str = "whoosh_";
+/// The longest that a token with an end may count, in seconds: about a hundred years.
+const LIFETIME_MAX: u64 = 100 * 366 * 24 * 60 * 60;
 /// Random bytes of a token.
 const LENGTH: usize = 32;
 
@@ -87,6 +89,14 @@ fn read(raw: Value) -> Result<NewToken, ApiError> {
     let named = [("name", &wanted.name)].into_iter();
     for (what, name) in named.chain(namespaces.map(|namespace| ("namespace", namespace))) {
         validate::label(name).map_err(|why| ApiError::BadRequest(format!("a token's {what} {why}")))?;
+    }
+    if wanted
+        .lifetime_seconds
+        .is_some_and(|seconds| seconds > LIFETIME_MAX)
+    {
+        return Err(ApiError::BadRequest(
+            "a token's lifetimeSeconds must be at most a hundred years; without it, the token counts for ever".to_owned(),
+        ));
     }
     Ok(wanted)
 }

@@ -14,7 +14,7 @@ pub struct NewToken {
     /// What its bearer may do.
     #[serde(flatten)]
     pub grant: Grant,
-    /// For how long; for ever when absent.
+    /// For how long, at most a hundred years; for ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_seconds: Option<u64>,
 }

@@ -58,7 +58,10 @@ impl Row {
             },
             created: row::timestamp(self.created)?,
             created_by: self.created_by,
-            expires: self.expires.map(row::timestamp).transpose()?,
+            // An end that no calendar has is as good as the last day that there is.
+            expires: self
+                .expires
+                .map(|at| row::timestamp(at).unwrap_or(Timestamp::MAX)),
             used: self.used.map(row::timestamp).transpose()?,
             revoked: self.revoked.map(row::timestamp).transpose()?.zip(self.revoked_by),
         })

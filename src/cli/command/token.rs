@@ -68,7 +68,7 @@ pub(crate) struct GrantArgs {
     /// Namespace in which it may be done; can be repeated [default: all]
     #[arg(long = "for-namespace", value_name = "NAME", value_parser = check_name)]
     namespaces: Vec<String>,
-    /// How long it counts; 0 for ever
+    /// How long it counts, at most 100 years; 0 for ever
     #[arg(long, value_name = "TIME", default_value = "720h", value_parser = parse_duration)]
     lifetime: Duration,
 }

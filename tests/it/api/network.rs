@@ -192,6 +192,14 @@ async fn what_somebody_changed_is_known_by_their_name() {
     );
     for (wanted, part) in [
         (
+            json!({"name": "x", "role": "view", "namespaces": null, "lifetimeSeconds": 400_000_000_000_u64}),
+            "lifetimeSeconds must be at most a hundred years",
+        ),
+        (
+            json!({"name": "x", "role": "view", "namespaces": null, "lifetimeSeconds": u64::MAX}),
+            "lifetimeSeconds must be at most a hundred years",
+        ),
+        (
             json!({"name": "x", "role": "root", "namespaces": null}),
             "unknown variant `root`",
         ),
