@@ -41,6 +41,26 @@ impl Door {
             rates: Arc::default(),
         }
     }
+
+    /// Whether whoever asks is no stranger: is of this machine, or shows something that counts.
+    pub(super) async fn knows(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        match (peer, token_of(headers)) {
+            (Peer::Local { .. }, _) => true,
+            (Peer::Remote(address), Some(bearer)) => who(&self.api, bearer, address.ip()).await.is_ok(),
+            (Peer::Remote(_), None) => false,
+        }
+    }
+}
+
+/// Middleware of what strangers may ask, too: counts it by their address, and leaves word of the [`Door`].
+pub(super) async fn counted(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    if let Some(Peer::Remote(address)) = request.extensions().get()
+        && let Err(refused) = door.rates.address(address.ip())
+    {
+        return refused.into_response();
+    }
+    request.extensions_mut().insert(door);
+    next.run(request).await
 }
 
 /// Middleware: refuses a request of somebody unknown, one too many, and one for what its sender may not do.

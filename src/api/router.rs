@@ -6,7 +6,7 @@ use axum::routing::{any, delete, get, post};
 use axum::{Extension, Router};
 use k8s_openapi::api::core::v1::Event;
 
-use super::authenticate::{Door, authenticate};
+use super::authenticate::{Door, authenticate, counted};
 use super::limits::Limits;
 use super::recent::Recent;
 use super::state::Api;
@@ -28,7 +28,11 @@ pub fn router(api: Api) -> Router {
 }
 
 fn table(api: Api) -> Router {
-    let limits = Limits::default();
+    let (limits, door) = (Limits::default(), Door::new(api.clone()));
+    let health = health()
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(Extension(health::Postgres::default()))
+        .layer(from_fn_with_state(door.clone(), counted));
     let bounded = json()
         .merge(groups())
         .merge(swagger())
@@ -40,10 +44,10 @@ fn table(api: Api) -> Router {
         .merge(long)
         .merge(metrics())
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Door::new(api.clone()), authenticate))
+        .layer(from_fn_with_state(door, authenticate))
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
-        .merge(health().method_not_allowed_fallback(method_not_allowed))
+        .merge(health)
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
         .layer(from_fn(transfer::closing))
