@@ -10,7 +10,7 @@ use crate::resource::object::{GROUP, VERSION};
 
 const READ: [&str; 3] = ["get", "list", "watch"];
 /// What can be done with an object that is declared.
-pub(in crate::api) const READ_AND_WRITE: [&str; 8] = [
+const READ_AND_WRITE: [&str; 8] = [
     "create",
     "delete",
     "deletecollection",
