@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::admission::{Intent, admit, admit_new};
+use super::admission::{Intent, admit_at};
 use super::quota::{self, Turn};
 use super::state::Api;
 use super::status::ApiError;
@@ -136,15 +136,12 @@ impl Api {
         if old.as_ref().is_some_and(Object::is_deleting) {
             return Ok(None);
         }
+        let judged = admit_at(self, &raw, key, old.as_ref(), Intent::Together(beside));
+        let mut object = judged.await?.object;
+        object.metadata.managed_fields = owners;
         let Some(old) = old else {
-            let mut object = admit_new(self, &raw, key.kind, &key.namespace, Intent::Together(beside))
-                .await?
-                .object;
-            object.metadata.managed_fields = owners;
             return Ok(Some(Op::Create(object)));
         };
-        let mut object = admit(self, &raw, &old, Intent::Together(beside)).await?.object;
-        object.metadata.managed_fields = owners;
         let Some(expected) = old.revision().filter(|_| object != old) else {
             return Ok(None);
         };

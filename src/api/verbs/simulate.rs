@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
+use crate::api::admission::{Admitted, Intent, admit_at, validated};
 use crate::api::answer::Answer;
 use crate::api::limits::Abandoned;
 use crate::api::lowering::{self, Shelf};
@@ -158,11 +158,8 @@ async fn today(api: &Api, scenario: &Scenario) -> Result<(Today, Vec<String>), A
 /// An object of the scenario as it would be stored.
 async fn proposed(api: &Api, raw: &Value, beside: &[Object]) -> Result<Admitted, ApiError> {
     let key = validated(raw, Kind::Team)?.key();
-    let intent = Intent::Rehearse(beside);
-    match api.store.get(&key).await? {
-        Some(live) => admit(api, raw, &live, intent).await,
-        None => admit_new(api, raw, key.kind, &key.namespace, intent).await,
-    }
+    let live = api.store.get(&key).await?;
+    admit_at(api, raw, &key, live.as_ref(), Intent::Rehearse(beside)).await
 }
 
 #[cfg(test)]

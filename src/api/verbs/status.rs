@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::apply::applied;
 use super::change::{Change, Step};
 use super::write::json;
-use crate::api::admission::unchanged;
+use crate::api::admission::{belongs, unchanged};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
@@ -18,6 +18,7 @@ use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::{UnknownFields, WriteOptions};
 use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::object::API_VERSION;
 use crate::resource::validate::{Cause, Known};
 use crate::resource::{Object, lifecycle, schema};
 
@@ -83,12 +84,14 @@ pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
     has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
 }
 
-/// The object with the status in `raw`, unless that was made from another state; and warnings of what was left out.
+/// The object with the status in `raw`, unless that is another's or was made from another state; and warnings of what was left out.
 fn with_status(
     old: &Object,
     mut raw: Value,
     unknown: UnknownFields,
 ) -> Result<(Object, Vec<String>), ApiError> {
+    let type_ = (API_VERSION, old.kind.name());
+    belongs(&raw, type_, old.namespace(), Some(old.name()))?;
     let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
     unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
     let dropped = unknown.drop_from(&mut raw, &Known::status(old.kind));

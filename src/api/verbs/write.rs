@@ -50,7 +50,7 @@ pub(in crate::api) async fn create(
         &api,
         &raw,
         collection.kind,
-        namespace,
+        (namespace, None),
         Intent::of(options.dry_run),
     )
     .await?;

@@ -108,6 +108,39 @@ async fn a_team_is_scaled() {
 }
 
 #[tokio::test]
+async fn the_status_and_the_scale_of_another_are_refused() {
+    let server = server().await;
+    server.create("payments").await;
+    let other = server.create("other").await;
+    for (subresource, field, value, part) in [
+        ("status", "/metadata/name", "other", "metadata.name is \"other\""),
+        (
+            "status",
+            "/metadata/namespace",
+            "prod",
+            "metadata.namespace is \"prod\"",
+        ),
+        ("status", "/kind", "Council", "kind is \"Council\""),
+        ("status", "/apiVersion", "v2", "apiVersion is \"v2\""),
+        ("scale", "/metadata/name", "other", "metadata.name is \"other\""),
+        ("scale", "/kind", "Deployment", "kind is \"Deployment\""),
+        ("scale", "/apiVersion", "apps/v1", "apiVersion is \"apps/v1\""),
+    ] {
+        let path = format!("{}/{subresource}", at("payments"));
+        let mut body = server.get(&path).await.ok(200);
+        body["status"] = json!({"state": "Ready"});
+        *body.pointer_mut(field).unwrap() = json!(value);
+        let refused = server.put(&path, &body).await.refused(400, "BadRequest");
+        assert!(refused.contains(part), "{refused}");
+    }
+    let mut anonymous = other;
+    anonymous["metadata"] = json!({});
+    anonymous["status"] = json!({"state": "Ready"});
+    let path = format!("{}/status", at("payments"));
+    server.put(&path, &anonymous).await.ok(200);
+}
+
+#[tokio::test]
 async fn unknown_fields_are_treated_as_those_of_objects_are() {
     let server = server().await;
     server.create("payments").await;
