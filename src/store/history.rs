@@ -11,7 +11,7 @@ const ENTRIES_MAX: usize = 1000;
 /// How many bytes they may have together, as JSON: each is a whole object.
 const BYTES_MAX: i64 = 8 << 20;
 /// How many are read at once.
-const READ_AT_ONCE: i64 = 32;
+const READ_AT_ONCE: i64 = 16;
 
 /// One state that an object went through.
 #[derive(Clone, Debug, PartialEq)]

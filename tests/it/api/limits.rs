@@ -5,10 +5,11 @@ use std::time::Instant;
 use futures::future::join_all;
 use reqwest::Method;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use whoosh::api::{MAX_BODY, MAX_CONNECTIONS, MAX_REQUESTS, MAX_REQUESTS_OF_ONE, Socket};
+use whoosh::resource::validate::DECLARED_MAX;
 
 use super::network::{Door, TOKENS, token};
 use super::{PATIENCE, Server, TEAMS, answer, at, client, server};
@@ -135,6 +136,32 @@ async fn a_body_over_the_limit_is_refused_and_not_read() {
 
     let padded = format!("{}{}", super::team("padded"), " ".repeat(MAX_BODY - 1000));
     answer(post().body(padded)).await.ok(201);
+}
+
+#[tokio::test]
+async fn the_largest_object_has_a_status_and_can_be_deleted() {
+    let server = server().await;
+    let config = |name: &str, length: usize| json!({"name": name, "path": format!("/etc/{name}"), "data": "x".repeat(length)});
+    let with = |mut team: Value, length: usize| {
+        team["spec"]["defaults"]["configs"] = json!([config("a", DECLARED_MAX / 2), config("b", length)]);
+        team
+    };
+    let made = server.post(TEAMS, &with(super::team("large"), 1)).await.ok(201);
+    let mut declared = made.clone();
+    declared["metadata"]["managedFields"].take();
+    declared.as_object_mut().unwrap().remove("status");
+    let room = DECLARED_MAX - declared.to_string().len();
+    let refused = server.put(&at("large"), &with(made.clone(), room + 100)).await;
+    assert!(refused.refused(422, "Invalid").contains("can be declared"));
+    let full = server.put(&at("large"), &with(made, room)).await.ok(200);
+    let status = json!({"status": {"state": "Ready", "message": "x".repeat(DECLARED_MAX)}});
+    let status = server
+        .patch(&format!("{}/status", at("large")), &status)
+        .await
+        .ok(200);
+    assert_eq!(status["spec"], full["spec"]);
+    let marked = server.delete(&at("large")).await.ok(200);
+    assert!(marked["metadata"]["deletionTimestamp"].is_string());
 }
 
 #[tokio::test]

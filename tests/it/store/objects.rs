@@ -178,7 +178,7 @@ async fn history_tells_who_did_what_and_why() {
 async fn a_long_history_is_told_in_parts() {
     let (_database, store) = store().await;
     let mut object = create(&store, "a").await;
-    let large = "x".repeat(MAX_OBJECT_BYTES / 4);
+    let large = "x".repeat(MAX_OBJECT_BYTES / 16);
     for number in 0..40 {
         let spec = json!({"text": large, "number": number});
         object = update(&store, &object, spec).await.unwrap();
