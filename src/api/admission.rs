@@ -171,6 +171,23 @@ pub(super) fn unchanged(
     }
 }
 
+/// Fails for a whole object that says not which state of `old` it is the successor of.
+///
+/// # Errors
+/// 422, as for Kubernetes' custom resources.
+pub(super) fn says_what_it_saw(raw: &Value, old: &Object) -> Result<(), ApiError> {
+    let seen = raw.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    if seen.is_some_and(|seen| !seen.is_empty()) {
+        return Ok(());
+    }
+    let why = "must be specified for an update: read the object, change it, and send it with the one it had";
+    Err(ApiError::Invalid {
+        kind: old.kind,
+        name: old.name().to_owned(),
+        causes: vec![Cause::new("metadata.resourceVersion", CauseReason::Required, why)],
+    })
+}
+
 /// Fails when what the object says of its type and identity is not what the path says. What it leaves out is not judged
 /// here.
 ///

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::form::{ListMetadata, Presenter};
-use super::options::ListOptions;
+use super::options::{ListOptions, RevisionMatch};
 use super::recent::Look;
 use super::state::Api;
 use super::status::ApiError;
@@ -62,7 +62,7 @@ pub(super) async fn answer<F>(
 where
     F: Future<Output = Result<Rows, ApiError>> + Send,
 {
-    if options.part.is_some() || options.exact {
+    if options.part.is_some() || options.revision_match == Some(RevisionMatch::Exact) {
         let what = presenter.resource.kind;
         return Err(ApiError::BadRequest(format!(
             "{what}s are listed as they are now, and whole"

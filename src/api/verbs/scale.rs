@@ -73,6 +73,7 @@ pub(in crate::api) async fn change(
         }
         Ok(Step::Admit(Sent {
             raw: with_scale(json(old)?, &scale)?,
+            is_whole: false,
             manager: manager.clone(),
             dropped,
         }))

@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::apply::applied;
 use super::change::{Change, Step};
 use super::write::json;
-use crate::api::admission::{belongs, unchanged};
+use crate::api::admission::{belongs, says_what_it_saw, unchanged};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
 use crate::api::paths::Target;
-use crate::api::payload::{Modification, Written};
+use crate::api::payload::{Edit, Modification, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::{UnknownFields, WriteOptions};
@@ -58,6 +58,9 @@ pub(in crate::api) async fn change(
             let manager = manager(options.manager());
             let edited = |old: &Object| {
                 let (new, dropped) = with_status(old, edit.of(json(old)?)?, options.unknown)?;
+                if let Edit::Replace(new) = &edit {
+                    says_what_it_saw(new, old)?;
+                }
                 let owners = managed::update(Some(old), &new, &manager, Timestamp::now());
                 Ok(Step::Store(Box::new(owned(new, owners)), dropped))
             };

@@ -111,6 +111,18 @@ async fn a_write_may_say_what_it_saw() {
         .await
         .ok(200);
 
+    let blind = server
+        .request(Method::PUT, &at("payments"))
+        .json(&team("payments"));
+    let refused = answer(blind).await.refused(422, "Invalid");
+    assert!(
+        refused.contains("metadata.resourceVersion: must be specified for an update"),
+        "{refused}"
+    );
+    let blind = server.request(Method::PUT, &format!("{}/status", at("payments")));
+    answer(blind.json(&team("payments")))
+        .await
+        .refused(422, "Invalid");
     let stale = server.put(&at("payments"), &first).await.refused(409, "Conflict");
     assert!(stale.contains("the object has been modified; please apply your changes to the latest version"));
     let old = json!({"metadata": {"resourceVersion": "1"}, "spec": {"project": "b"}});

@@ -133,11 +133,11 @@ async fn the_status_and_the_scale_of_another_are_refused() {
         let refused = server.put(&path, &body).await.refused(400, "BadRequest");
         assert!(refused.contains(part), "{refused}");
     }
-    let mut anonymous = other;
-    anonymous["metadata"] = json!({});
-    anonymous["status"] = json!({"state": "Ready"});
-    let path = format!("{}/status", at("payments"));
-    server.put(&path, &anonymous).await.ok(200);
+    let anonymous = json!({"status": {"state": "Ready"}, "spec": other["spec"]});
+    server
+        .patch(&format!("{}/status", at("payments")), &anonymous)
+        .await
+        .ok(200);
 }
 
 #[tokio::test]
