@@ -28,15 +28,8 @@ pub(super) struct Rows(Vec<Value>);
 type ByName = BTreeMap<(String, String), Value>;
 
 impl Rows {
-    pub(super) fn new(mut rows: Vec<Value>) -> Self {
-        for row in &mut rows {
-            if let Some(metadata) = row.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.remove("resourceVersion");
-            }
-            let version = digest(std::slice::from_ref(row)).to_string();
-            row["metadata"]["resourceVersion"] = json!(version);
-        }
-        Self(rows)
+    pub(super) fn new(rows: Vec<Value>) -> Self {
+        Self(rows.into_iter().map(versioned).collect())
     }
 
     fn by_name(self) -> ByName {
@@ -47,6 +40,16 @@ impl Rows {
         let name = |row: &Value| (text(row, "/metadata/namespace"), text(row, "/metadata/name"));
         self.0.into_iter().map(|row| (name(&row), row)).collect()
     }
+}
+
+/// An object with the resourceVersion that stands for its content.
+pub(super) fn versioned(mut row: Value) -> Value {
+    if let Some(metadata) = row.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
+    let version = digest(std::slice::from_ref(&row)).to_string();
+    row["metadata"]["resourceVersion"] = json!(version);
+    row
 }
 
 /// Lists a collection, or watches it when `options` ask for that.

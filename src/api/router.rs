@@ -77,10 +77,15 @@ fn json() -> Router<Api> {
         .route("/api/v1/namespaces/{namespace}/pods/{*rest}", any(pods::none))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
+        .route("/api/v1/namespaces/{namespace}/events/{name}", get(events::get))
         .route("/apis/events.k8s.io/v1/events", get(events::list))
         .route(
             "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
             get(events::list),
+        )
+        .route(
+            "/apis/events.k8s.io/v1/namespaces/{namespace}/events/{name}",
+            get(events::get),
         )
         .route("/apis/{group}", get(discovery::group))
         .route("/apis/{group}/v1", get(discovery::resources))

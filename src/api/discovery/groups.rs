@@ -113,7 +113,7 @@ impl Group {
             kind: "Event".to_owned(),
             singular_name: "event".to_owned(),
             short_names: Some(vec!["ev".to_owned()]),
-            ..resource("events", &["list", "watch"])
+            ..resource("events", &READ)
         };
         match self {
             Self::Events => vec![events],
