@@ -144,6 +144,13 @@ async fn an_object_that_stops_matching_is_deleted_for_the_watcher() {
     assert_eq!(fresh.told(1).await, ["ADDED a@1"]);
     assert_eq!(fresh.told(6).await, changes);
     assert_eq!(resumed.told(6).await, changes);
+    let mut again = Watch::start(&server, "labelSelector=tier%3Dweb&resourceVersion=2").await;
+    let left = again.next().await.unwrap();
+    assert_eq!(
+        left["object"]["metadata"]["labels"]["tier"], "web",
+        "as it was: {left}"
+    );
+    assert_eq!(left["object"]["metadata"]["resourceVersion"], "3");
 
     let mut named = Watch::start(&server, "fieldSelector=metadata.name%3Db&resourceVersion=0").await;
     assert_eq!(named.told(1).await, ["ADDED b@6"]);
