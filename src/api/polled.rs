@@ -78,7 +78,7 @@ where
     }
     let is_old = options.resumes().is_some_and(|from| from.0 != revision);
     let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
-    let limit = options.timeout;
+    let (limit, bookmarks) = (options.timeout, options.bookmarks);
     Ok(stream::respond(
         "application/json",
         api.closing.clone(),
@@ -97,18 +97,27 @@ where
             if marks_present {
                 lines.bookmark(&presenter, revision, true).await?;
             }
+            let mut place = revision;
             tokio::select! {
-                ended = follow(&lines, &presenter, now, look) => ended,
-                () = stream::over(limit) => Ok(()),
+                ended = follow(&lines, &presenter, now, &mut place, bookmarks, look) => return ended,
+                () = stream::over(limit) => {}
+            }
+            match bookmarks {
+                // The last bookmark is where the client's next watch goes on.
+                true => lines.bookmark(&presenter, place, false).await,
+                false => Ok(()),
             }
         },
     ))
 }
 
+/// Tells what differs from look to look; `place` is the revision that was told last.
 async fn follow<F>(
     lines: &Lines,
     presenter: &Presenter,
     mut shown: ByName,
+    place: &mut i64,
+    bookmarks: bool,
     look: impl Fn(Look) -> F,
 ) -> Result<(), Gone>
 where
@@ -118,9 +127,14 @@ where
         sleep(PERIOD).await;
         match look(Look::Recent).await {
             Ok(rows) => {
+                let revision = digest(&rows.0);
                 let now = rows.by_name();
                 tell(lines, presenter, &shown, &now).await?;
                 shown = now;
+                // What was told has a revision of its own; one to go on from is that of the whole.
+                if revision != std::mem::replace(place, revision) && bookmarks {
+                    lines.bookmark(presenter, revision, false).await?;
+                }
             }
             Err(error) => tracing::debug!(%error, "a watched collection cannot be looked at now"),
         }
