@@ -197,7 +197,7 @@ impl Client {
         dry_run: bool,
     ) -> Result<Value, ClientError> {
         let path = collection_path(key.kind, Some(&key.namespace));
-        let request = self.request(Method::POST, &path).json(object);
+        let request = strict(self.request(Method::POST, &path)).json(object);
         self.json(with_dry_run(request, dry_run)).await
     }
 
@@ -221,8 +221,7 @@ impl Client {
         patch: &Value,
         dry_run: bool,
     ) -> Result<Value, ClientError> {
-        let request = self
-            .request(Method::PATCH, &object_path(key))
+        let request = strict(self.request(Method::PATCH, &object_path(key)))
             .header("content-type", media)
             .body(patch.to_string());
         self.json(with_dry_run(request, dry_run)).await
@@ -239,7 +238,7 @@ impl Client {
         owner: &Owner,
         dry_run: bool,
     ) -> Result<Value, ClientError> {
-        let request = self.request(Method::PATCH, &object_path(key));
+        let request = strict(self.request(Method::PATCH, &object_path(key)));
         self.json(with_dry_run(owner.applies(request, config), dry_run))
             .await
     }
@@ -496,6 +495,11 @@ fn together(object: &Value, templates: &[Value]) -> Value {
 
 fn object_path(key: &Key) -> String {
     format!("{}/{}", collection_path(key.kind, Some(&key.namespace)), key.name)
+}
+
+/// Has fields refused that nobody knows: people look at what they typed.
+fn strict(request: RequestBuilder) -> RequestBuilder {
+    request.query(&[("fieldValidation", "Strict")])
 }
 
 fn with_dry_run(request: RequestBuilder, dry_run: bool) -> RequestBuilder {

@@ -305,7 +305,9 @@ async fn every_problem_is_told_at_once() {
             ],
         },
     });
-    let answer = server.post(TEAMS, &bad).await;
+    let answer = server
+        .post(&format!("{TEAMS}?fieldValidation=Strict"), &bad)
+        .await;
     let details = answer.body["details"].clone();
     answer.refused(422, "Invalid");
     assert_eq!(
