@@ -12,7 +12,7 @@ use super::status::ApiError;
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::object::API_VERSION;
 use crate::resource::validate::{self, Cause, CauseReason};
-use crate::resource::{Kind, Object};
+use crate::resource::{Key, Kind, Object};
 
 /// An object as it would be stored, and what its author should know.
 #[derive(Debug)]
@@ -50,7 +50,35 @@ impl<'a> Intent<'a> {
     }
 }
 
-/// Judges a new object that somebody sent to the collection of `kind` in `namespace`.
+/// Judges what is to be the object of a key, in the place of the `live` one if there is one.
+///
+/// # Errors
+/// As of [`admit`] and [`admit_new`].
+pub(super) async fn admit_at(
+    api: &Api,
+    caller: &Caller,
+    raw: &Value,
+    key: &Key,
+    live: Option<&Object>,
+    intent: Intent<'_>,
+) -> Result<Admitted, ApiError> {
+    match live {
+        Some(live) => admit(api, caller, raw, live, intent).await,
+        None => {
+            admit_new(
+                api,
+                caller,
+                raw,
+                key.kind,
+                (&key.namespace, Some(&key.name)),
+                intent,
+            )
+            .await
+        }
+    }
+}
+
+/// Judges a new object, sent to a place in the collection of `kind`: a namespace, and a name if the path says one.
 ///
 /// # Errors
 /// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
@@ -59,10 +87,10 @@ pub(super) async fn admit_new(
     caller: &Caller,
     raw: &Value,
     kind: Kind,
-    namespace: &str,
+    (namespace, name): (&str, Option<&str>),
     intent: Intent<'_>,
 ) -> Result<Admitted, ApiError> {
-    belongs(raw, kind, namespace, None)?;
+    belongs(raw, (API_VERSION, kind.name()), namespace, name)?;
     let mut object = validated(raw, kind)?;
     if object
         .metadata
@@ -100,7 +128,12 @@ pub(super) async fn admit(
     old: &Object,
     intent: Intent<'_>,
 ) -> Result<Admitted, ApiError> {
-    belongs(raw, old.kind, old.namespace(), Some(old.name()))?;
+    belongs(
+        raw,
+        (API_VERSION, old.kind.name()),
+        old.namespace(),
+        Some(old.name()),
+    )?;
     let object = validated(raw, old.kind)?;
     let metadata = &object.metadata;
     unchanged(old, metadata.uid.as_deref(), metadata.resource_version.as_deref())?;
@@ -152,11 +185,37 @@ pub(super) fn unchanged(
     }
 }
 
-/// Fails when what the object says of its identity is not what the path says. What it leaves out is not judged here.
-fn belongs(raw: &Value, kind: Kind, namespace: &str, name: Option<&str>) -> Result<(), ApiError> {
+/// Fails for a whole object that says not which state of `old` it is the successor of.
+///
+/// # Errors
+/// 422, as for Kubernetes' custom resources.
+pub(super) fn says_what_it_saw(raw: &Value, old: &Object) -> Result<(), ApiError> {
+    let seen = raw.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    if seen.is_some_and(|seen| !seen.is_empty()) {
+        return Ok(());
+    }
+    let why = "must be specified for an update: read the object, change it, and send it with the one it had";
+    Err(ApiError::Invalid {
+        kind: old.kind,
+        name: old.name().to_owned(),
+        causes: vec![Cause::new("metadata.resourceVersion", CauseReason::Required, why)],
+    })
+}
+
+/// Fails when what the object says of its type and identity is not what the path says. What it leaves out is not judged
+/// here.
+///
+/// # Errors
+/// 400.
+pub(super) fn belongs(
+    raw: &Value,
+    (api_version, kind): (&str, &str),
+    namespace: &str,
+    name: Option<&str>,
+) -> Result<(), ApiError> {
     let of_path = [
-        ("apiVersion", Some(API_VERSION)),
-        ("kind", Some(kind.name())),
+        ("apiVersion", Some(api_version)),
+        ("kind", Some(kind)),
         ("metadata.namespace", Some(namespace)),
         ("metadata.name", name),
     ];
@@ -193,12 +252,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::Key;
 
     #[test]
     fn an_object_must_be_sent_where_it_belongs() {
         fn check(raw: &Value, expected: Option<&str>) {
-            let result = belongs(raw, Kind::Team, "prod", Some("payments"));
+            let result = belongs(raw, (API_VERSION, "Team"), "prod", Some("payments"));
             assert_eq!(
                 result.err().map(|error| error.to_string()).as_deref(),
                 expected,

@@ -56,6 +56,7 @@ pub(super) async fn get(
     form: Form,
 ) -> Result<Response, ApiError> {
     let agent = find(&api, &key).await?;
+    let agent = polled::versioned(json(&agent)?);
     Ok(Answer::ok(presenter(form).one(&agent)?).into_response())
 }
 

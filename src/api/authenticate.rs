@@ -41,6 +41,27 @@ impl Door {
             rates: Arc::default(),
         }
     }
+
+    /// Whether whoever asks is no stranger: is of this machine, or shows something that counts.
+    pub(super) async fn knows(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        match (peer, token_of(headers)) {
+            (Peer::Local { .. }, _) => true,
+            (Peer::Remote(address), Some(bearer)) => who(&self.api, bearer, address.ip()).await.is_ok(),
+            (Peer::Remote(_), None) => false,
+        }
+    }
+}
+
+/// Middleware of what strangers may ask, too, and of those who prove otherwise who they are: counts it by their address, and
+/// leaves word of the [`Door`].
+pub(super) async fn counted(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    if let Some(Peer::Remote(address)) = request.extensions().get()
+        && let Err(refused) = door.rates.address(address.ip())
+    {
+        return refused.into_response();
+    }
+    request.extensions_mut().insert(door);
+    next.run(request).await
 }
 
 /// Middleware: refuses a request of somebody unknown, one too many, and one for what its sender may not do.
@@ -58,19 +79,6 @@ pub(super) async fn authenticate(State(door): State<Door>, request: Request, nex
             response.extensions_mut().insert(caller);
             response
         }
-        Err(refused) => refused.into_response(),
-    }
-}
-
-/// Middleware, for those who prove otherwise who they are: refuses a request too many of one address.
-pub(super) async fn counted(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let counted = match request.extensions().get::<Peer>() {
-        Some(Peer::Local { .. }) => Ok(()),
-        Some(Peer::Remote(address)) => door.rates.address(address.ip()),
-        None => Err(ApiError::Unauthorized),
-    };
-    match counted {
-        Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
 }

@@ -23,6 +23,11 @@ pub(super) enum Peer {
 }
 
 impl Peer {
+    /// Somebody at an address. An address of IPv4 is one, also when a listener of both kinds writes it as one of IPv6.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        Self::Remote(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+
     /// What the kernel says of a socket's peer.
     pub(super) fn of(stream: &UnixStream) -> Self {
         Self::Local {
@@ -119,6 +124,11 @@ impl Caller {
         }
     }
 
+    /// Whether they are somewhere on the network.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.who, Who::Bearer { .. } | Who::Hook { .. })
+    }
+
     /// What they are called, wherever they are: `unix:uid=0`, `token:ci`, `jwt:ada`, `webhook`.
     pub(super) fn user_name(&self) -> String {
         match &self.who {
@@ -150,5 +160,21 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             who: Who::Local { uid: None },
             grant: Grant::nothing(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_by_whichever_listener_it_comes() {
+        for (address, expected) in [
+            ("[::ffff:10.0.0.7]:4711", "10.0.0.7"),
+            ("10.0.0.7:4711", "10.0.0.7"),
+            ("[2001:db8::7]:4711", "2001:db8::7"),
+        ] {
+            assert_eq!(Peer::at(address.parse().unwrap()).to_string(), expected);
+        }
     }
 }

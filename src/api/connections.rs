@@ -1,5 +1,5 @@
-//! The connections of a listener: bounded in number, each idle for a short time at most. When there are too many, the
-//! one that has idled longest makes room.
+//! The connections of a listener: bounded in number, each idle for a short time at most, as is a client that takes
+//! nothing of its answer. When there are too many, the one that has idled longest makes room.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::caller::Peer;
+use super::impatient::Impatient;
 use super::limits::hold;
 
 /// Connections that are open at a time. More than [`MAX_REQUESTS`](super::MAX_REQUESTS), so that one who wants to
@@ -32,6 +33,8 @@ use super::limits::hold;
 pub const MAX_CONNECTIONS: usize = 1024;
 /// How long a client may take to send a request's head, from its connection or its last answer on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take nothing of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests that are under way may take to end after the server was told to close.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long the end of an answer may take to leave a connection that is being closed.
@@ -90,7 +93,7 @@ impl Newcomer {
             Self::Unix(stream) => Ok((Peer::of(&stream), Box::new(stream))),
             Self::Tls(stream, address, acceptor) => {
                 stream.set_nodelay(true)?;
-                Ok((Peer::Remote(address), Box::new(acceptor.0.accept(stream).await?)))
+                Ok((Peer::at(address), Box::new(acceptor.0.accept(stream).await?)))
             }
         }
     }
@@ -169,7 +172,7 @@ async fn serve_one(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Impatient::new(stream, WRITE_TIMEOUT)), service);
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return log(ended),
@@ -343,6 +346,24 @@ mod tests {
         drop(lines);
         let told = rest(client).await;
         assert!(told.contains("first") && told.contains("last"), "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_busy_and_then_given_up() {
+        const LENGTH: usize = 8 << 20;
+        let idle = Arc::default();
+        let large = get(async || "x".repeat(LENGTH));
+        let mut client = connect(Router::new().route("/", large), &idle);
+        send(&mut client, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        sleep(WRITE_TIMEOUT / 2).await;
+        assert!(!idle.close_oldest(), "nobody idles whose answer was not taken");
+        sleep(WRITE_TIMEOUT).await;
+        let told = rest(client).await;
+        assert!(
+            told.starts_with("HTTP/1.1 200") && told.len() < LENGTH,
+            "{}",
+            told.len()
+        );
     }
 
     #[tokio::test(start_paused = true)]

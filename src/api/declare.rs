@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::admission::{Intent, admit, admit_new};
+use super::admission::{Intent, admit_at};
 use super::caller::Caller;
 use super::quota::{self, Turn};
 use super::state::Api;
@@ -152,16 +152,12 @@ impl Api {
         if old.as_ref().is_some_and(Object::is_deleting) {
             return Ok(None);
         }
+        let judged = admit_at(self, caller, &raw, key, old.as_ref(), Intent::Together(beside));
+        let mut object = judged.await?.object;
+        object.metadata.managed_fields = owners;
         let Some(old) = old else {
-            let intent = Intent::Together(beside);
-            let admitted = admit_new(self, caller, &raw, key.kind, &key.namespace, intent).await?;
-            let mut object = admitted.object;
-            object.metadata.managed_fields = owners;
             return Ok(Some(Op::Create(object)));
         };
-        let admitted = admit(self, caller, &raw, &old, Intent::Together(beside)).await?;
-        let mut object = admitted.object;
-        object.metadata.managed_fields = owners;
         let Some(expected) = old.revision().filter(|_| object != old) else {
             return Ok(None);
         };

@@ -17,6 +17,9 @@ use crate::resource::Kind;
 /// `GET …/customresourcedefinitions`: a list, or a watch in which nothing happens.
 pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
+    options
+        .selection
+        .fits_fields("CustomResourceDefinition", &["metadata.name"])?;
     let selection = options.selection.clone();
     let look = move |_| {
         let rows = Kind::ALL

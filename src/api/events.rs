@@ -5,14 +5,15 @@ use std::convert::Infallible;
 use axum::Extension;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::events::v1;
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::form::{Form, Presenter, Resource};
 use super::options::{ListOptions, Params, Selection};
-use super::paths::Scope;
+use super::paths::{Name, Scope};
 use super::polled::{self, Rows};
 use super::recent::Recent;
 use super::state::Api;
@@ -133,6 +134,27 @@ pub(super) async fn list(
     };
     let resource = dialect.resource();
     polled::answer(&api, Presenter { form, resource }, &options, look).await
+}
+
+/// `GET …/events/{name}`
+pub(super) async fn get(
+    State(api): State<Api>,
+    Scope(namespace): Scope,
+    Name(name): Name,
+    dialect: Dialect,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let found = api.store.event(&namespace.unwrap_or_default(), &name).await?;
+    let event = found.ok_or(ApiError::NoSuch {
+        resource: "events",
+        name,
+    })?;
+    let event = dialect
+        .json(&event)
+        .map_err(|error| ApiError::Internal(error.to_string()))?;
+    let resource = dialect.resource();
+    let presenter = Presenter { form, resource };
+    Ok(Answer::ok(presenter.one(&polled::versioned(event))?).into_response())
 }
 
 /// A core event in its newer form.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -17,36 +17,38 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error};
 
+use super::caller::Caller;
+use super::places::Places;
 use super::status::ApiError;
 
-/// Requests that are answered at a time, watches and logs included. `/healthz`, `/metrics` and their like need no place.
-pub const MAX_REQUESTS: usize = 960;
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// How long a request may take until its answer starts; what is streamed (watches, logs) then goes on.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for what is long work by nature, and is given up when its client is.
 const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// Bytes of an answer that are handed over at a time.
+const SLICE: usize = 64 * 1024;
 
 /// The places of the requests that are answered, and what each of these may cost.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
-    free: Arc<Semaphore>,
-    count: usize,
+pub(super) struct Limits {
+    places: Places,
     timeout: Duration,
     body: usize,
 }
 
-impl Places {
-    pub(super) fn new(count: usize) -> Self {
+impl Default for Limits {
+    fn default() -> Self {
         Self {
-            free: Arc::new(Semaphore::new(count)),
-            count,
+            places: Places::default(),
             timeout: TIMEOUT,
             body: MAX_BODY,
         }
     }
+}
 
+impl Limits {
     /// The same places, for bodies of at most so many bytes.
     pub(super) fn for_bodies_of(self, most: usize) -> Self {
         Self { body: most, ..self }
@@ -62,21 +64,64 @@ impl Places {
 }
 
 /// Middleware: answers a request within its limits, or refuses it when too many are under way.
-pub(super) async fn bounded(State(places): State<Places>, request: Request, next: Next) -> Response {
-    match Arc::clone(&places.free).try_acquire_owned() {
-        Ok(place) => hold(in_time(&places, request, next).await, place),
-        Err(_) => ApiError::TooManyRequests(places.count).into_response(),
+pub(super) async fn bounded(
+    State(limits): State<Limits>,
+    caller: Caller,
+    request: Request,
+    next: Next,
+) -> Response {
+    match limits.places.take(&caller) {
+        Ok(place) => hold(in_time(&limits, request, next).await, place),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// The places of those whom nobody knows: so many at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Strangers {
+    free: Arc<Semaphore>,
+    count: usize,
+    limits: Limits,
+}
+
+impl Strangers {
+    pub(super) fn new(count: usize, limits: Limits) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(count)),
+            count,
+            limits,
+        }
+    }
+}
+
+/// Middleware: the same for strangers.
+pub(super) async fn bounded_strangers(
+    State(strangers): State<Strangers>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match Arc::clone(&strangers.free).try_acquire_owned() {
+        Ok(place) => hold(in_time(&strangers.limits, request, next).await, place),
+        Err(_) => ApiError::TooManyRequests(strangers.count).into_response(),
     }
 }
 
 /// Keeps `held` until the answer was sent to its end, or given up.
 pub(super) fn hold(response: Response, held: impl Send + Unpin + 'static) -> Response {
-    response.map(|body| Body::new(Holding { body, _held: held }))
+    response.map(|body| {
+        Body::new(Holding {
+            body,
+            rest: Bytes::new(),
+            _held: held,
+        })
+    })
 }
 
-/// A body that keeps something else, and is as long as it was.
+/// A body that keeps something else, and is as long as it was. It is handed over in slices: what is handed over whole
+/// would be let go of before any of it is sent.
 struct Holding<T> {
     body: Body,
+    rest: Bytes,
     _held: T,
 }
 
@@ -88,15 +133,32 @@ impl<T: Unpin> hyper::body::Body for Holding<T> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
+        let this = self.get_mut();
+        if this.rest.is_empty() {
+            let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => this.rest = data,
+                Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let slice = this.rest.split_to(this.rest.len().min(SLICE));
+        Poll::Ready(Some(Ok(Frame::data(slice))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (ahead, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(ahead.lower() + rest);
+        if let Some(upper) = ahead.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }
 
@@ -108,10 +170,10 @@ pub(super) struct Abandoned(pub(super) CancellationToken);
 ///
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
 /// of its `BEGIN` would poison its pooled connection. [`Abandoned`] tells it.
-async fn in_time(places: &Places, mut request: Request, next: Next) -> Response {
-    let Places {
+async fn in_time(limits: &Limits, mut request: Request, next: Next) -> Response {
+    let Limits {
         timeout, body: most, ..
-    } = *places;
+    } = *limits;
     let abandoned = CancellationToken::new();
     request.extensions_mut().insert(Abandoned(abandoned.clone()));
     let _until_answered = abandoned.drop_guard();
@@ -150,6 +212,7 @@ async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Body, ApiE
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::Arc;
 
     use axum::http::StatusCode;
     use axum::middleware::from_fn_with_state;
@@ -162,11 +225,11 @@ mod tests {
     use super::*;
 
     async fn send(app: Router, body: Body) -> StatusCode {
-        send_within(Places::new(1), app, body).await
+        send_within(Limits::default(), app, body).await
     }
 
-    async fn send_within(places: Places, app: Router, body: Body) -> StatusCode {
-        let app = TowerToHyperService::new(app.layer(from_fn_with_state(places, bounded)));
+    async fn send_within(limits: Limits, app: Router, body: Body) -> StatusCode {
+        let app = TowerToHyperService::new(app.layer(from_fn_with_state(limits, bounded)));
         let request = Request::post("/").body(body).unwrap();
         app.call(request).await.unwrap().status()
     }
@@ -187,8 +250,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn long_work_is_waited_for() {
         let slow = || Router::new().route("/", post(async || tokio::time::sleep(TIMEOUT * 2).await));
-        let places = Places::new(1).for_long_work();
-        assert_eq!(send_within(places, slow(), Body::empty()).await, StatusCode::OK);
+        let limits = Limits::default().for_long_work();
+        assert_eq!(send_within(limits, slow(), Body::empty()).await, StatusCode::OK);
     }
 
     #[tokio::test]

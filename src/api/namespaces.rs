@@ -19,9 +19,13 @@ use super::status::ApiError;
 use super::table::Columns;
 use crate::resource::object::DEFAULT_NAMESPACE;
 
+/// What a field selector can compare, as in Kubernetes.
+const FIELDS: [&str; 2] = ["metadata.name", "status.phase"];
+
 /// `GET /api/v1/namespaces`: a list, or a watch that looks once a second.
 pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> Result<Response, ApiError> {
     let options = ListOptions::try_from(&params)?;
+    options.selection.fits_fields("Namespace", &FIELDS)?;
     let (state, selection) = (api.clone(), options.selection.clone());
     let look = move |_| {
         let (api, selection) = (state.clone(), selection.clone());

@@ -165,13 +165,30 @@ pub(super) struct ListOptions {
     pub(super) limit: Option<NonZeroU32>,
     /// Where a list that was given in part goes on.
     pub(super) part: Option<Part>,
-    /// Whether a list is to be of the very revision in `from`.
-    pub(super) exact: bool,
-    /// How long a watch lasts; `None` for as long as it can.
+    /// How a list is to be of the revision in `from`, if that is said.
+    pub(super) revision_match: Option<RevisionMatch>,
+    /// How long a watch lasts; `None` leaves it to the server.
     pub(super) timeout: Option<Duration>,
 }
 
+/// How old a list may be: the parameter `resourceVersionMatch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RevisionMatch {
+    /// Of the revision that is named.
+    Exact,
+    /// Of that one or a newer one.
+    NotOlderThan,
+}
+
 impl ListOptions {
+    /// Whether a list is to be of the very revision in `from`. One that is given in parts is, unless it says otherwise.
+    pub(super) fn is_exact(&self) -> bool {
+        match self.revision_match {
+            Some(told) => told == RevisionMatch::Exact,
+            None => self.from.is_some() && self.limit.is_some(),
+        }
+    }
+
     /// What a watch goes on from; `None` when the present state comes first, or is where it starts.
     pub(super) fn resumes(&self) -> Option<Revision> {
         self.from.filter(|_| self.initial_events != Some(true))
@@ -209,22 +226,24 @@ impl TryFrom<&Params> for ListOptions {
             Some(_) => Some(params.flag("sendInitialEvents")?),
             None => None,
         };
-        let oldest = params.text("resourceVersionMatch");
-        match oldest {
-            None | Some("NotOlderThan") => {}
-            Some("Exact") if from.is_none() => {
-                return refused("resourceVersionMatch=Exact needs a resourceVersion above 0");
-            }
-            Some("Exact") => {}
+        let revision_match = match params.text("resourceVersionMatch") {
+            None => None,
+            Some("NotOlderThan") => Some(RevisionMatch::NotOlderThan),
+            Some("Exact") => Some(RevisionMatch::Exact),
             Some(other) => {
                 return refused(&format!(
                     "the parameter resourceVersionMatch is \"{other}\"; it must be NotOlderThan or Exact"
                 ));
             }
-        }
-        match (initial_events, oldest) {
+        };
+        match (initial_events, revision_match) {
             (Some(_), _) if !watch => return refused("sendInitialEvents is for watches"),
-            (Some(_), None) => return refused("sendInitialEvents needs resourceVersionMatch=NotOlderThan"),
+            (Some(_), None | Some(RevisionMatch::Exact)) => {
+                return refused("sendInitialEvents needs resourceVersionMatch=NotOlderThan");
+            }
+            (None, Some(RevisionMatch::Exact)) if from.is_none() => {
+                return refused("resourceVersionMatch=Exact needs a resourceVersion above 0");
+            }
             (None, Some(_)) if watch => return refused("resourceVersionMatch is for lists"),
             (None, Some(_)) if params.text("resourceVersion").is_none() => {
                 return refused("resourceVersionMatch needs a resourceVersion");
@@ -232,7 +251,7 @@ impl TryFrom<&Params> for ListOptions {
             _ => {}
         }
         let part = params.text("continue").map(Part::read).transpose()?;
-        if part.is_some() && (watch || params.text("resourceVersion").is_some()) {
+        if part.is_some() && (watch || from.is_some() || revision_match.is_some()) {
             return refused("continue says itself which revision it is of, and a watch has no parts");
         }
         // As in Kubernetes, 0 is no limit.
@@ -252,7 +271,7 @@ impl TryFrom<&Params> for ListOptions {
             bookmarks: params.flag("allowWatchBookmarks")?,
             limit: limit.and_then(NonZeroU32::new),
             part,
-            exact: oldest == Some("Exact"),
+            revision_match,
             timeout: params
                 .number("timeoutSeconds")?
                 .filter(|seconds| *seconds > 0)
@@ -402,6 +421,10 @@ mod tests {
                 "watch=1&sendInitialEvents=true",
                 "needs resourceVersionMatch=NotOlderThan",
             ),
+            (
+                "watch=1&sendInitialEvents=true&resourceVersion=7&resourceVersionMatch=Exact",
+                "needs resourceVersionMatch=NotOlderThan",
+            ),
             ("labelSelector=a%20b", "label selector"),
             ("fieldSelector=name", "field selector"),
         ] {
@@ -421,9 +444,26 @@ mod tests {
         let options = ListOptions::try_from(&params(&format!("limit=5&continue={part}"))).unwrap();
         assert_eq!(
             (options.limit.map(NonZeroU32::get), options.part),
-            (Some(5), Some(part))
+            (Some(5), Some(part.clone()))
         );
         assert_eq!(ListOptions::try_from(&params("limit=0")).unwrap().limit, None);
+        assert!(ListOptions::try_from(&params(&format!("continue={part}&resourceVersion=0"))).is_ok());
+        for (query, is_exact) in [
+            ("limit=5&resourceVersion=7", true),
+            (
+                "limit=5&resourceVersion=7&resourceVersionMatch=NotOlderThan",
+                false,
+            ),
+            ("limit=5&resourceVersion=0", false),
+            ("resourceVersion=7", false),
+            ("resourceVersion=7&resourceVersionMatch=Exact", true),
+        ] {
+            assert_eq!(
+                ListOptions::try_from(&params(query)).unwrap().is_exact(),
+                is_exact,
+                "{query}"
+            );
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::form::{ListMetadata, Presenter};
-use super::options::ListOptions;
+use super::options::{ListOptions, RevisionMatch};
 use super::recent::Look;
 use super::state::Api;
 use super::status::ApiError;
@@ -28,15 +28,8 @@ pub(super) struct Rows(Vec<Value>);
 type ByName = BTreeMap<(String, String), Value>;
 
 impl Rows {
-    pub(super) fn new(mut rows: Vec<Value>) -> Self {
-        for row in &mut rows {
-            if let Some(metadata) = row.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.remove("resourceVersion");
-            }
-            let version = digest(std::slice::from_ref(row)).to_string();
-            row["metadata"]["resourceVersion"] = json!(version);
-        }
-        Self(rows)
+    pub(super) fn new(rows: Vec<Value>) -> Self {
+        Self(rows.into_iter().map(versioned).collect())
     }
 
     fn by_name(self) -> ByName {
@@ -47,6 +40,16 @@ impl Rows {
         let name = |row: &Value| (text(row, "/metadata/namespace"), text(row, "/metadata/name"));
         self.0.into_iter().map(|row| (name(&row), row)).collect()
     }
+}
+
+/// An object with the resourceVersion that stands for its content.
+pub(super) fn versioned(mut row: Value) -> Value {
+    if let Some(metadata) = row.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
+    let version = digest(std::slice::from_ref(&row)).to_string();
+    row["metadata"]["resourceVersion"] = json!(version);
+    row
 }
 
 /// Lists a collection, or watches it when `options` ask for that.
@@ -62,7 +65,7 @@ pub(super) async fn answer<F>(
 where
     F: Future<Output = Result<Rows, ApiError>> + Send,
 {
-    if options.part.is_some() || options.exact {
+    if options.part.is_some() || options.revision_match == Some(RevisionMatch::Exact) {
         let what = presenter.resource.kind;
         return Err(ApiError::BadRequest(format!(
             "{what}s are listed as they are now, and whole"
@@ -75,7 +78,7 @@ where
     }
     let is_old = options.resumes().is_some_and(|from| from.0 != revision);
     let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
-    let limit = options.timeout;
+    let (limit, bookmarks) = (options.timeout, options.bookmarks);
     Ok(stream::respond(
         "application/json",
         api.closing.clone(),
@@ -94,18 +97,27 @@ where
             if marks_present {
                 lines.bookmark(&presenter, revision, true).await?;
             }
+            let mut place = revision;
             tokio::select! {
-                ended = follow(&lines, &presenter, now, look) => ended,
-                () = stream::over(limit) => Ok(()),
+                ended = follow(&lines, &presenter, now, &mut place, bookmarks, look) => return ended,
+                () = stream::over(limit) => {}
+            }
+            match bookmarks {
+                // The last bookmark is where the client's next watch goes on.
+                true => lines.bookmark(&presenter, place, false).await,
+                false => Ok(()),
             }
         },
     ))
 }
 
+/// Tells what differs from look to look; `place` is the revision that was told last.
 async fn follow<F>(
     lines: &Lines,
     presenter: &Presenter,
     mut shown: ByName,
+    place: &mut i64,
+    bookmarks: bool,
     look: impl Fn(Look) -> F,
 ) -> Result<(), Gone>
 where
@@ -115,9 +127,14 @@ where
         sleep(PERIOD).await;
         match look(Look::Recent).await {
             Ok(rows) => {
+                let revision = digest(&rows.0);
                 let now = rows.by_name();
                 tell(lines, presenter, &shown, &now).await?;
                 shown = now;
+                // What was told has a revision of its own; one to go on from is that of the whole.
+                if revision != std::mem::replace(place, revision) && bookmarks {
+                    lines.bookmark(presenter, revision, false).await?;
+                }
             }
             Err(error) => tracing::debug!(%error, "a watched collection cannot be looked at now"),
         }

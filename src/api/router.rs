@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Event;
 
 use super::authenticate::{Door, authenticate, counted};
 use super::hooks::Deliveries;
-use super::limits::{MAX_REQUESTS, Places};
+use super::limits::{Limits, Strangers};
 use super::recent::Recent;
 use super::state::Api;
 use super::status::ApiError;
@@ -31,15 +31,18 @@ pub fn router(api: Api) -> Router {
 }
 
 fn table(api: Api) -> Router {
-    let places = Places::new(MAX_REQUESTS);
-    let door = Door::new(api.clone());
+    let (limits, door) = (Limits::default(), Door::new(api.clone()));
+    let health = health()
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(Extension(health::Postgres::default()))
+        .layer(from_fn_with_state(door.clone(), counted));
     let bounded = json()
         .merge(groups())
         .merge(swagger())
         .merge(logs())
         .fallback(unknown)
-        .layer(from_fn_with_state(places.clone(), limits::bounded));
-    let long = long().layer(from_fn_with_state(places.for_long_work(), limits::bounded));
+        .layer(from_fn_with_state(limits.clone(), limits::bounded));
+    let long = long().layer(from_fn_with_state(limits.for_long_work(), limits::bounded));
     bounded
         .merge(long)
         .merge(metrics())
@@ -48,7 +51,7 @@ fn table(api: Api) -> Router {
         .layer(Extension(Recent::<Option<String>, Event>::default()))
         .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(webhooks(door).method_not_allowed_fallback(method_not_allowed))
-        .merge(health().method_not_allowed_fallback(method_not_allowed))
+        .merge(health)
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
         .layer(from_fn(transfer::closing))
@@ -78,10 +81,15 @@ fn json() -> Router<Api> {
         .route("/api/v1/namespaces/{namespace}/pods/{*rest}", any(pods::none))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
+        .route("/api/v1/namespaces/{namespace}/events/{name}", get(events::get))
         .route("/apis/events.k8s.io/v1/events", get(events::list))
         .route(
             "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
             get(events::list),
+        )
+        .route(
+            "/apis/events.k8s.io/v1/namespaces/{namespace}/events/{name}",
+            get(events::get),
         )
         .route("/apis/{group}", get(discovery::group))
         .route("/apis/{group}/v1", get(discovery::resources))
@@ -174,14 +182,14 @@ fn logs() -> Router<Api> {
 
 /// What forges tell. They have no token, and take no place of those who have one.
 fn webhooks(door: Door) -> Router<Api> {
-    let places = Places::new(MAX_HOOKS).for_bodies_of(hooks::MAX_BODY);
+    let strangers = Strangers::new(MAX_HOOKS, Limits::default().for_bodies_of(hooks::MAX_BODY));
     Router::new()
         .route(
             "/hooks/v1/namespaces/{namespace}/gitsources/{name}",
             post(hooks::deliver),
         )
         .layer(Extension(Deliveries::default()))
-        .layer(from_fn_with_state(places, limits::bounded))
+        .layer(from_fn_with_state(strangers, limits::bounded_strangers))
         .layer(from_fn_with_state(door, counted))
 }
 

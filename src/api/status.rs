@@ -128,6 +128,17 @@ pub(super) enum ApiError {
          try again later"
     )]
     TooManyRequests(usize),
+    /// 429: somebody has as many requests under way as one may.
+    #[error(
+        "{user} has {limit} requests and watches under way, as many as one caller may; end some of the watches, or try \
+         again later"
+    )]
+    TooManyOfOne {
+        /// Who asks.
+        user: String,
+        /// How many one may have.
+        limit: usize,
+    },
     /// 429: somebody asks too often.
     #[error("too many requests from {0}; try again in a second")]
     TooFast(String),
@@ -185,7 +196,9 @@ impl ApiError {
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } | Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyRequests(_) | Self::TooFast(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests(_) | Self::TooManyOfOne { .. } | Self::TooFast(_) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout(_) | Self::TooLargeRevision { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -209,7 +222,7 @@ impl ApiError {
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
-            Self::TooManyRequests(_) | Self::TooFast(_) => "TooManyRequests",
+            Self::TooManyRequests(_) | Self::TooManyOfOne { .. } | Self::TooFast(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
             Self::Timeout(_) | Self::TooLargeRevision { .. } => "Timeout",
             Self::Internal(_) => "InternalError",
@@ -253,7 +266,10 @@ impl ApiError {
                 kind: Some((*resource).to_owned()),
                 ..StatusDetails::default()
             }),
-            Self::TooManyRequests(_) | Self::TooFast(_) | Self::Unavailable { .. } => Some(StatusDetails {
+            Self::TooManyRequests(_)
+            | Self::TooManyOfOne { .. }
+            | Self::TooFast(_)
+            | Self::Unavailable { .. } => Some(StatusDetails {
                 retry_after_seconds: Some(RETRY_AFTER_SECONDS),
                 ..StatusDetails::default()
             }),

@@ -16,6 +16,8 @@ use super::form::{Presenter, Resource};
 
 /// Lines that wait for a slow client before the producer waits, too.
 const BUFFER: usize = 64;
+/// How long a watch lasts at least that its client does not limit; twice as long at most.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// Where a producer sends its lines.
 #[derive(Clone, Debug)]
@@ -100,12 +102,11 @@ impl Lines {
     }
 }
 
-/// Waits until the time of a request is over; for ever when it has no limit.
+/// Waits until the time of a watch is over. One without a limit of its own ends after half an hour to an hour, as in
+/// Kubernetes: its client goes on with another one, and whoever has forgotten it has no place for ever.
 pub(super) async fn over(limit: Option<Duration>) {
-    match limit {
-        Some(limit) => tokio::time::sleep(limit).await,
-        None => std::future::pending().await,
-    }
+    let limit = limit.unwrap_or_else(|| LIFETIME + rand::random_range(Duration::ZERO..=LIFETIME));
+    tokio::time::sleep(limit).await;
 }
 
 /// An answer whose lines `produce` sends. It ends when `produce` does, when the client goes, and when `closing` or its
@@ -138,4 +139,23 @@ where
         .insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(content_type));
     response.extensions_mut().insert(Open(open));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_without_a_limit_ends_by_itself() {
+        let began = Instant::now();
+        over(Some(Duration::from_secs(3))).await;
+        assert_eq!(began.elapsed().as_secs(), 3);
+        let began = Instant::now();
+        over(None).await;
+        let lasted = began.elapsed().as_secs();
+        let least = LIFETIME.as_secs();
+        assert!((least..=2 * least).contains(&lasted), "{lasted}");
+    }
 }

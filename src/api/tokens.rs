@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::authenticate::hash;
+use super::caller::Caller;
+use super::options::Params;
 use super::paths::{self, Name};
 use super::payload::Document;
 use super::state::Api;
@@ -20,12 +22,14 @@ use crate::store::Token;
 
 /// What stands before each token, so that scanners for secrets that leaked know it.
 const PREFIX: &str = "whoosh_";
+/// The longest that a token with an end may count, in seconds: about a hundred years.
+const LIFETIME_MAX: u64 = 100 * 366 * 24 * 60 * 60;
 /// Random bytes of a token.
 const LENGTH: usize = 32;
 
-/// `GET …/tokens`
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<TokenList>, ApiError> {
-    let tokens = api.store.tokens().await?;
+/// `GET …/tokens`: with the parameter `revoked`, those that were revoked, too.
+pub(super) async fn list(State(api): State<Api>, params: Params) -> Result<Json<TokenList>, ApiError> {
+    let tokens = api.store.tokens(params.flag("revoked")?).await?;
     let items = tokens.into_iter().map(|token| shown(token, None)).collect();
     Ok(Json(TokenList { items }))
 }
@@ -33,6 +37,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<TokenList>, ApiE
 /// `POST …/tokens`
 pub(super) async fn create(
     State(api): State<Api>,
+    caller: Caller,
     Document(raw): Document,
 ) -> Result<Answer<TokenInfo>, ApiError> {
     let wanted = read(raw)?;
@@ -40,7 +45,13 @@ pub(super) async fn create(
     let token = make();
     let stored = api
         .store
-        .create_token(&wanted.name, &hash(&token), &wanted.grant, lifetime)
+        .create_token(
+            &wanted.name,
+            &hash(&token),
+            &wanted.grant,
+            lifetime,
+            &caller.to_string(),
+        )
         .await?;
     let stored = stored.ok_or(ApiError::NameTaken {
         resource: "tokens",
@@ -54,8 +65,12 @@ pub(super) async fn create(
 }
 
 /// `DELETE …/tokens/{name}`
-pub(super) async fn revoke(State(api): State<Api>, Name(name): Name) -> Result<Json<Status>, ApiError> {
-    match paths::may_exist(&name) && api.store.revoke_token(&name).await? {
+pub(super) async fn revoke(
+    State(api): State<Api>,
+    Name(name): Name,
+    caller: Caller,
+) -> Result<Json<Status>, ApiError> {
+    match paths::may_exist(&name) && api.store.revoke_token(&name, &caller.to_string()).await? {
         true => Ok(Json(Status {
             status: Some("Success".to_owned()),
             ..Status::default()
@@ -74,6 +89,14 @@ fn read(raw: Value) -> Result<NewToken, ApiError> {
     let named = [("name", &wanted.name)].into_iter();
     for (what, name) in named.chain(namespaces.map(|namespace| ("namespace", namespace))) {
         validate::label(name).map_err(|why| ApiError::BadRequest(format!("a token's {what} {why}")))?;
+    }
+    if wanted
+        .lifetime_seconds
+        .is_some_and(|seconds| seconds > LIFETIME_MAX)
+    {
+        return Err(ApiError::BadRequest(
+            "a token's lifetimeSeconds must be at most a hundred years; without it, the token counts for ever".to_owned(),
+        ));
     }
     Ok(wanted)
 }
@@ -94,15 +117,21 @@ fn shown(stored: Token, token: Option<String>) -> TokenInfo {
         name,
         grant,
         created,
+        created_by,
         expires,
         used,
+        revoked,
     } = stored;
+    let (revoked, revoked_by) = revoked.unzip();
     TokenInfo {
         name,
         grant,
         created,
+        created_by,
         expires,
         last_used: used,
+        revoked,
+        revoked_by,
         token,
     }
 }

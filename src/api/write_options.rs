@@ -29,10 +29,9 @@ pub(super) struct WriteOptions {
 }
 
 /// What becomes of fields that are not in the schema, and of those that are there twice (`fieldValidation`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnknownFields {
     /// They are refused, with everything else that is wrong.
-    #[default]
     Refused,
     /// They are dropped, with a warning for each.
     Warned,
@@ -41,14 +40,14 @@ pub(super) enum UnknownFields {
 }
 
 impl UnknownFields {
-    /// What a client asks for.
+    /// What a client asks for; one that does not say is warned, as in Kubernetes.
     ///
     /// # Errors
     /// 400 for a word that means nothing.
     pub(super) fn asked_for(params: &Params) -> Result<Self, ApiError> {
         match params.text("fieldValidation") {
-            None | Some("Strict") => Ok(Self::Refused),
-            Some("Warn") => Ok(Self::Warned),
+            Some("Strict") => Ok(Self::Refused),
+            None | Some("Warn") => Ok(Self::Warned),
             Some("Ignore") => Ok(Self::Ignored),
             Some(other) => Err(ApiError::BadRequest(format!(
                 "the parameter fieldValidation is \"{other}\"; it must be Strict, Warn or Ignore"
@@ -188,9 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_refused_unless_a_client_wants_less() {
+    fn unknown_fields_are_warned_of_unless_a_client_wants_something_else() {
         for (query, unknown) in [
-            ("", UnknownFields::Refused),
+            ("", UnknownFields::Warned),
             ("fieldValidation=Strict", UnknownFields::Refused),
             ("fieldValidation=Warn", UnknownFields::Warned),
             ("fieldValidation=Ignore", UnknownFields::Ignored),

@@ -14,7 +14,7 @@ pub struct NewToken {
     /// What its bearer may do.
     #[serde(flatten)]
     pub grant: Grant,
-    /// For how long; for ever when absent.
+    /// For how long, at most a hundred years; for ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime_seconds: Option<u64>,
 }
@@ -30,10 +30,16 @@ pub struct TokenInfo {
     pub grant: Grant,
     /// When it was made.
     pub created: Timestamp,
+    /// By whom; `None` where that is not known any more.
+    pub created_by: Option<String>,
     /// From when on it counts no more; `None` for never.
     pub expires: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// By whom.
+    pub revoked_by: Option<String>,
     /// The token itself, when it is made and never again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,

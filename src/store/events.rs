@@ -81,6 +81,32 @@ impl Store {
         rows.into_iter().rev().map(Row::into_event).collect()
     }
 
+    /// The event of this name.
+    pub async fn event(&self, namespace: &str, name: &str) -> Result<Option<Event>, StoreError> {
+        // What it is about, and its number.
+        let number = name
+            .rsplit_once('.')
+            .and_then(|(_, digits)| i64::from_str_radix(digits, 16).ok());
+        let Some(number) = number else {
+            return Ok(None);
+        };
+        let query = sqlx::query_as!(
+            Row,
+            r#"
+            SELECT id, uid::text AS "uid!", kind, namespace, name, regarding_uid, type AS type_, reason, message, count,
+                   (extract(epoch FROM first_at) * 1000000)::bigint AS "first_at!",
+                   (extract(epoch FROM last_at) * 1000000)::bigint AS "last_at!"
+            FROM events
+            WHERE id = $1 AND namespace = $2
+            "#,
+            number,
+            namespace,
+        );
+        let found = ask(query.fetch_optional(self.pool())).await?;
+        let found = found.map(Row::into_event).transpose()?;
+        Ok(found.filter(|event| event.metadata.name.as_deref() == Some(name)))
+    }
+
     /// Forgets the events that last happened longer than `age` ago; returns how many.
     pub async fn expire_events(&self, age: Duration) -> Result<u64, StoreError> {
         let query = sqlx::query!(

@@ -38,7 +38,7 @@ pub use crate::resource::event::EventType;
 pub use batch::Batch;
 pub use error::{Cause, StoreError, WatchError};
 pub use events::{EventRecord, MAX_EVENTS};
-pub use history::HistoryEntry;
+pub use history::{HistoryEntry, HistoryPage};
 pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use page::{ListPage, PageOf};
 pub use read::Listed;

@@ -22,10 +22,14 @@ pub struct Token {
     pub grant: Grant,
     /// When it was made.
     pub created: Timestamp,
+    /// By whom; `None` for a token of before that was kept.
+    pub created_by: Option<String>,
     /// From when on it counts no more; `None` for never.
     pub expires: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub used: Option<Timestamp>,
+    /// When it was revoked, and by whom.
+    pub revoked: Option<(Timestamp, String)>,
 }
 
 struct Row {
@@ -33,8 +37,11 @@ struct Row {
     role: String,
     namespaces: Option<Vec<String>>,
     created: i64,
+    created_by: Option<String>,
     expires: Option<i64>,
     used: Option<i64>,
+    revoked: Option<i64>,
+    revoked_by: Option<String>,
 }
 
 impl Row {
@@ -50,20 +57,26 @@ impl Row {
                 namespaces: self.namespaces.map(|all| all.into_iter().collect()),
             },
             created: row::timestamp(self.created)?,
-            expires: self.expires.map(row::timestamp).transpose()?,
+            created_by: self.created_by,
+            // An end that no calendar has is as good as the last day that there is.
+            expires: self
+                .expires
+                .map(|at| row::timestamp(at).unwrap_or(Timestamp::MAX)),
             used: self.used.map(row::timestamp).transpose()?,
+            revoked: self.revoked.map(row::timestamp).transpose()?.zip(self.revoked_by),
         })
     }
 }
 
 impl Store {
-    /// Keeps a token, for `lifetime` or for ever; `None` when the name is taken.
+    /// Keeps a token that `actor` makes, for `lifetime` or for ever; `None` when the name is taken.
     pub async fn create_token(
         &self,
         name: &str,
         hash: &TokenHash,
         grant: &Grant,
         lifetime: Option<Duration>,
+        actor: &str,
     ) -> Result<Option<Token>, StoreError> {
         let namespaces = grant
             .namespaces
@@ -72,39 +85,43 @@ impl Store {
         let query = sqlx::query_as!(
             Row,
             r#"
-            INSERT INTO tokens (name, hash, role, namespaces, expires_at)
-            VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
-            ON CONFLICT (name) DO NOTHING
+            INSERT INTO tokens (name, hash, role, namespaces, expires_at, created_by)
+            VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5), $6)
+            ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING
             RETURNING name, role, namespaces,
                       (extract(epoch FROM created_at) * 1000000)::bigint AS "created!",
                       (extract(epoch FROM expires_at) * 1000000)::bigint AS expires,
-                      (extract(epoch FROM used_at) * 1000000)::bigint AS used
+                      (extract(epoch FROM used_at) * 1000000)::bigint AS used,
+                      (extract(epoch FROM revoked_at) * 1000000)::bigint AS revoked, created_by, revoked_by
             "#,
             name,
             hash.as_slice(),
             grant.role.word(),
             namespaces.as_deref(),
             lifetime.map(|lifetime| lifetime.as_secs_f64()),
+            actor,
         );
         let made = ask(query.fetch_optional(self.pool())).await?;
         made.map(Row::into_token).transpose()
     }
 
-    /// The token of a hash, unless it has expired; notes that it was used.
+    /// The token of a hash, unless it has expired or was revoked; notes that it was used.
     pub async fn token(&self, hash: &TokenHash) -> Result<Option<Token>, StoreError> {
         let query = sqlx::query_as!(
             Row,
             r#"
             WITH used AS (
                 UPDATE tokens SET used_at = clock_timestamp()
-                WHERE hash = $1 AND (used_at IS NULL OR used_at < clock_timestamp() - make_interval(secs => $2))
+                WHERE hash = $1 AND revoked_at IS NULL
+                  AND (used_at IS NULL OR used_at < clock_timestamp() - make_interval(secs => $2))
             )
             SELECT name, role, namespaces,
                    (extract(epoch FROM created_at) * 1000000)::bigint AS "created!",
                    (extract(epoch FROM expires_at) * 1000000)::bigint AS expires,
-                   (extract(epoch FROM used_at) * 1000000)::bigint AS used
+                   (extract(epoch FROM used_at) * 1000000)::bigint AS used,
+                   (extract(epoch FROM revoked_at) * 1000000)::bigint AS revoked, created_by, revoked_by
             FROM tokens
-            WHERE hash = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())
+            WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
             "#,
             hash.as_slice(),
             USE_PERIOD.as_secs_f64(),
@@ -113,26 +130,36 @@ impl Store {
         found.map(Row::into_token).transpose()
     }
 
-    /// All tokens, by name.
-    pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+    /// All tokens, by name; with `revoked`, those that were revoked, too.
+    pub async fn tokens(&self, revoked: bool) -> Result<Vec<Token>, StoreError> {
         let query = sqlx::query_as!(
             Row,
             r#"
             SELECT name, role, namespaces,
                    (extract(epoch FROM created_at) * 1000000)::bigint AS "created!",
                    (extract(epoch FROM expires_at) * 1000000)::bigint AS expires,
-                   (extract(epoch FROM used_at) * 1000000)::bigint AS used
+                   (extract(epoch FROM used_at) * 1000000)::bigint AS used,
+                   (extract(epoch FROM revoked_at) * 1000000)::bigint AS revoked, created_by, revoked_by
             FROM tokens
-            ORDER BY name
+            WHERE $1 OR revoked_at IS NULL
+            ORDER BY name, id
             "#,
+            revoked,
         );
         let rows = ask(query.fetch_all(self.pool())).await?;
         rows.into_iter().map(Row::into_token).collect()
     }
 
-    /// Forgets a token, which then opens nothing any more; whether there was one.
-    pub async fn revoke_token(&self, name: &str) -> Result<bool, StoreError> {
-        let query = sqlx::query!("DELETE FROM tokens WHERE name = $1", name);
+    /// Has a token open nothing any more, and keeps that `actor` did so; whether there was one.
+    pub async fn revoke_token(&self, name: &str, actor: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query!(
+            r#"
+            UPDATE tokens SET revoked_at = clock_timestamp(), revoked_by = $2
+            WHERE name = $1 AND revoked_at IS NULL
+            "#,
+            name,
+            actor,
+        );
         Ok(ask(query.execute(self.pool())).await?.rows_affected() > 0)
     }
 }

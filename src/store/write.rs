@@ -11,10 +11,12 @@ use sqlx::types::Json;
 use super::error::Cause;
 use super::{ChangeKind, Epoch, Store, StoreError, answer, ask, row};
 use crate::resource::object::API_VERSION;
+use crate::resource::validate::DECLARED_MAX;
 use crate::resource::{Key, Object, Revision};
 
-/// The largest object, in bytes of JSON.
-pub const MAX_OBJECT_BYTES: usize = 1 << 20;
+/// The largest object, in bytes of JSON: what may be declared, and room for its status and for who owns its fields. One
+/// that is being deleted may have twice as much: whatever is noted on its way must not keep it.
+pub const MAX_OBJECT_BYTES: usize = 4 * DECLARED_MAX;
 
 /// One change of one object.
 #[derive(Clone, Debug)]
@@ -318,11 +320,16 @@ impl Document {
             key: key.clone(),
             source: Cause::new(error),
         })?;
-        if text.len() > MAX_OBJECT_BYTES {
+        let limit = if object.is_deleting() {
+            2 * MAX_OBJECT_BYTES
+        } else {
+            MAX_OBJECT_BYTES
+        };
+        if text.len() > limit {
             return Err(StoreError::TooLarge {
                 key,
                 bytes: text.len(),
-                limit: MAX_OBJECT_BYTES,
+                limit,
             });
         }
         Ok(Self { key, object, text })

@@ -178,7 +178,20 @@ async fn the_largest_agent_runs_and_changes_and_a_larger_one_is_refused() {
     let wait: Vec<&str> = wait.split(' ').collect();
     assert_eq!(send(client.post(teams), large("a", 99)).await.0, 201);
     operator.whoosh(&wait).await.ok();
-    assert_eq!(send(client.put(one), large("b", 99)).await.0, 200);
+    let changed = async |letter, kib| {
+        let stored = operator.get(&["team", "payments", "-n", "large"]).await;
+        let mut team = large(letter, kib);
+        team["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"].clone();
+        team
+    };
+    // Status is written beside it.
+    eventually(PATIENCE, "a change that is stored", async || {
+        match send(client.put(one), changed("b", 99).await).await {
+            (200, _) => Ok(()),
+            (code, text) => Err(format!("{code}: {text}")),
+        }
+    })
+    .await;
     operator.whoosh(&wait).await.ok();
     let before = services(engine, "large").await;
 

@@ -10,7 +10,7 @@ use crate::resource::object::{GROUP, VERSION};
 
 const READ: [&str; 3] = ["get", "list", "watch"];
 /// What can be done with an object that is declared.
-pub(in crate::api) const READ_AND_WRITE: [&str; 8] = [
+const READ_AND_WRITE: [&str; 8] = [
     "create",
     "delete",
     "deletecollection",
@@ -113,7 +113,7 @@ impl Group {
             kind: "Event".to_owned(),
             singular_name: "event".to_owned(),
             short_names: Some(vec!["ev".to_owned()]),
-            ..resource("events", &["list", "watch"])
+            ..resource("events", &READ)
         };
         match self {
             Self::Events => vec![events],

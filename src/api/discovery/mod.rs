@@ -18,7 +18,7 @@ use super::form::Form;
 use super::paths::{self, Name};
 use super::state::Api;
 use super::status::ApiError;
-pub(super) use groups::{Group, READ_AND_WRITE, has_scale, has_status};
+pub(super) use groups::{Group, has_scale, has_status};
 
 /// How long the engine may take to say its version.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);

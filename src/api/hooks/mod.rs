@@ -118,6 +118,7 @@ async fn ask_for_look(api: &Api, key: &Key, peer: Peer) -> Result<(), ApiError> 
         json_patch::merge(&mut raw, &patch);
         Ok(Step::Admit(Sent {
             raw,
+            is_whole: false,
             manager: Manager::new(MANAGER),
             dropped: Vec::new(),
         }))

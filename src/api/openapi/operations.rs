@@ -171,6 +171,7 @@ impl<'a> Operation<'a> {
                 ("sendInitialEvents", &flag),
                 ("timeoutSeconds", &number),
             ],
+            "get" if self.resource.name.ends_with("/history") => vec![("continue", &text)],
             "create" | "update" | "patch" => {
                 let mut all = vec![
                     ("dryRun", &text),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::change::{Change, Step};
 use super::write::insert;
-use crate::api::admission::{Admitted, Intent, admit_new};
+use crate::api::admission::{Admitted, Intent, admit_at};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::state::Api;
@@ -63,14 +63,7 @@ async fn create(
         mut object,
         warnings,
         turn,
-    } = admit_new(api, change.caller, &raw, key.kind, &key.namespace, intent).await?;
-    if object.name() != key.name {
-        return Err(ApiError::BadRequest(format!(
-            "the object's metadata.name is \"{}\", the request's path says \"{}\"",
-            object.name(),
-            key.name
-        )));
-    }
+    } = admit_at(api, change.caller, &raw, key, None, intent).await?;
     object.metadata.managed_fields = owners;
     let body = insert(api, object, turn, change.caller, change.reason, change.dry_run).await?;
     Ok(Answer {

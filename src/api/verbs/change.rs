@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::admission::{Admitted, Intent, admit};
+use crate::api::admission::{Admitted, Intent, admit, says_what_it_saw};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::quota::Turn;
@@ -37,8 +37,10 @@ pub(in crate::api) enum Step {
 /// What a client sent.
 #[derive(Debug)]
 pub(in crate::api) struct Sent {
-    /// The whole object.
+    /// The object that it comes to.
     pub(in crate::api) raw: Value,
+    /// Whether the client sent all of it, and not an edit: then it must say which state it replaces.
+    pub(in crate::api) is_whole: bool,
     /// Who owns what it sets.
     pub(in crate::api) manager: Manager,
     /// Warnings of fields that were taken out.
@@ -95,6 +97,7 @@ impl Change<'_> {
                 Step::Keep => (Some(old.clone()), Vec::new(), None),
                 Step::Admit(Sent {
                     raw,
+                    is_whole,
                     manager,
                     dropped,
                 }) => {
@@ -103,6 +106,9 @@ impl Change<'_> {
                         mut warnings,
                         turn,
                     } = admit(api, self.caller, &raw, &old, intent).await?;
+                    if is_whole {
+                        says_what_it_saw(&raw, &old)?;
+                    }
                     object.metadata.managed_fields =
                         managed::update(Some(&old), &object, &manager, Timestamp::now());
                     warnings.extend(dropped);

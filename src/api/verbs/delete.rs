@@ -18,6 +18,7 @@ use crate::api::state::Api;
 use crate::api::status::{ApiError, deleted};
 use crate::resource::lifecycle::{self, Deletion};
 use crate::resource::{Key, Kind, Object};
+use crate::store::StoreError;
 
 /// `DELETE …/{plural}/{name}`: answers with the marked object while finalizers hold it, with a Status once it is gone.
 pub(in crate::api) async fn delete(
@@ -33,7 +34,7 @@ pub(in crate::api) async fn delete(
         return Ok(Answer::ok(changed.object).into_response());
     }
     let answer = Answer {
-        warnings: left_alone(&api, &key).await?,
+        warnings: left_alone(&api, &key).await,
         ..Answer::ok(deleted(&key, changed.object.uid()))
     };
     Ok(answer.into_response())
@@ -108,22 +109,61 @@ fn options(body: serde_json::Value) -> Result<DeleteOptions, ApiError> {
 }
 
 /// A warning that names those who still use a template that went.
-async fn left_alone(api: &Api, key: &Key) -> Result<Vec<String>, ApiError> {
-    if key.kind != Kind::AgentTemplate {
-        return Ok(Vec::new());
+async fn left_alone(api: &Api, key: &Key) -> Vec<String> {
+    match key.kind {
+        Kind::AgentTemplate => {
+            let users = lowering::users(api, &key.namespace, &key.name).await;
+            told_of(&key.name, users).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
-    let mut users = lowering::users(api, &key.namespace, &key.name).await?;
+}
+
+/// The warning, if there is something to say. The template is gone by now, whatever became of the look for its users.
+fn told_of(template: &str, users: Result<Vec<Object>, StoreError>) -> Option<String> {
+    let mut users = match users {
+        Ok(users) => users,
+        Err(error) => {
+            return Some(format!(
+                "nobody knows who still uses the template {template}: {error}"
+            ));
+        }
+    };
     users.retain(|user| user.metadata.deletion_timestamp.is_none());
-    if users.is_empty() {
-        return Ok(Vec::new());
-    }
     let names: Vec<String> = users
         .iter()
         .map(|user| format!("{}/{}", user.kind.singular(), user.name()))
         .collect();
-    Ok(vec![format!(
-        "the template {} is still used by {}: their agents run on, and they wait for it (TemplateNotFound)",
-        key.name,
-        names.join(", ")
-    )])
+    (!names.is_empty()).then(|| {
+        format!(
+            "the template {template} is still used by {}: their agents run on, and they wait for it (TemplateNotFound)",
+            names.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_template_that_is_gone_is_gone_whoever_uses_it() {
+        let user = Object::new(&Key::new(Kind::Team, "prod", "payments"), json!({}));
+        for (users, expected) in [
+            (Ok(vec![]), None),
+            (Ok(vec![user]), Some("is still used by team/payments: ")),
+            (
+                Err(StoreError::Timeout),
+                Some("nobody knows who still uses the template reviewer: "),
+            ),
+        ] {
+            let told = told_of("reviewer", users);
+            match expected {
+                None => assert_eq!(told, None),
+                Some(part) => assert!(told.unwrap().contains(part), "{part}"),
+            }
+        }
+    }
 }

@@ -2,15 +2,32 @@
 
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::api::answer::Answer;
+use crate::api::options::{Params, revision};
 use crate::api::paths::Target;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::resource::object::API_VERSION;
 use crate::resource::{Object, Revision};
-use crate::store::{ChangeKind, HistoryEntry};
+use crate::store::{ChangeKind, HistoryEntry, HistoryPage};
+
+/// What an object has been.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct History {
+    kind: &'static str,
+    api_version: &'static str,
+    metadata: Place,
+    items: Vec<Entry>,
+}
+
+/// Where the rest is; nothing when there is none.
+#[derive(Serialize)]
+struct Place {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#continue: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Entry {
@@ -46,22 +63,29 @@ impl From<HistoryEntry> for Entry {
     }
 }
 
-/// `GET …/{name}/history`: oldest first; an object that is gone still has one until the log is compacted.
+/// `GET …/{name}/history`: oldest first, and the newest if they are too many at once; those before them are told with the
+/// parameter `continue` from `metadata`. An object that is gone still has one until the log is compacted.
 pub(in crate::api) async fn get(
     State(api): State<Api>,
     Target(key): Target,
-) -> Result<Answer<Value>, ApiError> {
-    let entries = api.store.history(&key).await?;
-    if entries.is_empty() {
+    params: Params,
+) -> Result<Answer<History>, ApiError> {
+    let before = params.text("continue").map(revision).transpose()?;
+    let HistoryPage { entries, has_more } = api.store.history_page(&key, before).await?;
+    let Some(oldest) = entries.first().map(|entry| entry.revision) else {
         return Err(ApiError::NotFound {
             kind: key.kind,
             name: key.name,
         });
-    }
-    let items: Vec<Entry> = entries.into_iter().map(Entry::from).collect();
-    Ok(Answer::ok(
-        json!({"kind": "History", "apiVersion": API_VERSION, "items": items}),
-    ))
+    };
+    Ok(Answer::ok(History {
+        kind: "History",
+        api_version: API_VERSION,
+        metadata: Place {
+            r#continue: has_more.then(|| oldest.to_string()),
+        },
+        items: entries.into_iter().map(Entry::from).collect(),
+    }))
 }
 
 /// Kubernetes' word for a change in a watch.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde_json::Value;
 
 use super::apply::applied;
-use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
+use crate::api::admission::{Admitted, Intent, admit_at, validated};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::lowering::{self, Shelf};
@@ -63,25 +63,22 @@ pub(in crate::api) async fn propose_change(
             (object, owners, beside)
         }
     };
-    let intent = Intent::Rehearse(&beside);
     let Admitted {
         mut object,
         mut warnings,
         turn: _,
-    } = match &live {
-        Some(live) => admit(&api, &caller, &raw, live, intent).await?,
-        None => admit_new(&api, &caller, &raw, key.kind, &key.namespace, intent).await?,
-    };
+    } = admit_at(
+        &api,
+        &caller,
+        &raw,
+        &key,
+        live.as_ref(),
+        Intent::Rehearse(&beside),
+    )
+    .await?;
     warnings.extend(repeated);
     if owners.is_some() {
         object.metadata.managed_fields = owners;
-    }
-    if object.name() != key.name {
-        return Err(ApiError::BadRequest(format!(
-            "the object's metadata.name is \"{}\", the request's path says \"{}\"",
-            object.name(),
-            key.name
-        )));
     }
     let proposal = if params.text("preview") == Some("false") {
         Proposal {

@@ -41,7 +41,7 @@ pub(in crate::api) async fn list(
     if options.watch {
         return watch::start(api, collection, presenter, options).await;
     }
-    if options.limit.is_some() || options.part.is_some() || options.exact {
+    if options.limit.is_some() || options.part.is_some() || options.is_exact() {
         let (metadata, items) = part(&api, &collection, &options).await?;
         return presenter.list(metadata, items);
     }
@@ -67,7 +67,7 @@ async fn part(
             return Err(ApiError::TooLargeRevision { asked: *at, current });
         }
         Some(Part { at, after }) => (*at, after.clone()),
-        None if options.exact => (options.from.unwrap_or(current), Default::default()),
+        None if options.is_exact() => (options.from.unwrap_or(current), Default::default()),
         None => (current, Default::default()),
     };
     let limit = options.limit.map_or(usize::MAX, |limit| limit.get() as usize);

@@ -1,6 +1,7 @@
 //! The subresource `scale`: the number of agents of each role that does not say its own.
 
 use axum::extract::State;
+use k8s_openapi::Resource;
 use k8s_openapi::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use super::change::{Change, Changed, Sent, Step};
 use super::status::offered;
 use super::write::json;
+use crate::api::admission::belongs;
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_scale;
@@ -22,6 +24,8 @@ use crate::resource::validate::Known;
 
 /// What `spec.replicas` means when it is not set.
 const DEFAULT_REPLICAS: i64 = 1;
+/// The type of a Scale.
+const SCALE: (&str, &str) = (<Scale as Resource>::API_VERSION, <Scale as Resource>::KIND);
 
 /// `GET …/{name}/scale`
 pub(in crate::api) async fn get(
@@ -57,6 +61,7 @@ pub(in crate::api) async fn change(
     let scaled = |old: &Object| {
         let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
         let mut scale = edit.of(scale)?;
+        belongs(&scale, SCALE, old.namespace(), Some(old.name()))?;
         let dropped = options.unknown.drop_from(&mut scale, &Known::scale());
         let causes = Known::scale().unknown(&scale);
         if !causes.is_empty() {
@@ -68,6 +73,7 @@ pub(in crate::api) async fn change(
         }
         Ok(Step::Admit(Sent {
             raw: with_scale(json(old)?, &scale)?,
+            is_whole: false,
             manager: manager.clone(),
             dropped,
         }))

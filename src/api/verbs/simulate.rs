@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::admission::{Admitted, Intent, admit, admit_new, validated};
+use crate::api::admission::{Admitted, Intent, admit_at, validated};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::limits::Abandoned;
@@ -160,11 +160,8 @@ async fn today(api: &Api, caller: &Caller, scenario: &Scenario) -> Result<(Today
 /// An object of the scenario as it would be stored.
 async fn proposed(api: &Api, caller: &Caller, raw: &Value, beside: &[Object]) -> Result<Admitted, ApiError> {
     let key = validated(raw, Kind::Team)?.key();
-    let intent = Intent::Rehearse(beside);
-    match api.store.get(&key).await? {
-        Some(live) => admit(api, caller, raw, &live, intent).await,
-        None => admit_new(api, caller, raw, key.kind, &key.namespace, intent).await,
-    }
+    let live = api.store.get(&key).await?;
+    admit_at(api, caller, raw, &key, live.as_ref(), Intent::Rehearse(beside)).await
 }
 
 #[cfg(test)]

@@ -8,17 +8,18 @@ use serde_json::Value;
 use super::apply::applied;
 use super::change::{Change, Step};
 use super::write::json;
-use crate::api::admission::unchanged;
+use crate::api::admission::{belongs, says_what_it_saw, unchanged};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
 use crate::api::escalation;
 use crate::api::paths::Target;
-use crate::api::payload::{Modification, Written};
+use crate::api::payload::{Edit, Modification, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::{UnknownFields, WriteOptions};
 use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::object::API_VERSION;
 use crate::resource::validate::{Cause, Known};
 use crate::resource::{Object, lifecycle, schema};
 
@@ -59,6 +60,9 @@ pub(in crate::api) async fn change(
             let edited = |old: &Object| {
                 may_say(&caller, old)?;
                 let (new, dropped) = with_status(old, edit.of(json(old)?)?, options.unknown)?;
+                if let Edit::Replace(new) = &edit {
+                    says_what_it_saw(new, old)?;
+                }
                 let owners = managed::update(Some(old), &new, &manager, Timestamp::now());
                 Ok(Step::Store(Box::new(owned(new, owners)), dropped))
             };
@@ -98,12 +102,14 @@ fn may_say(caller: &Caller, old: &Object) -> Result<(), ApiError> {
     }
 }
 
-/// The object with the status in `raw`, unless that was made from another state; and warnings of what was left out.
+/// The object with the status in `raw`, unless that is another's or was made from another state; and warnings of what was left out.
 fn with_status(
     old: &Object,
     mut raw: Value,
     unknown: UnknownFields,
 ) -> Result<(Object, Vec<String>), ApiError> {
+    let type_ = (API_VERSION, old.kind.name());
+    belongs(&raw, type_, old.namespace(), Some(old.name()))?;
     let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
     unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
     let dropped = unknown.drop_from(&mut raw, &Known::status(old.kind));

@@ -113,9 +113,30 @@ impl Watch {
 
     async fn tell(&mut self, change: &Change, lines: &Lines) -> Result<(), Gone> {
         self.cursor = change.revision;
-        match self.view.shows(&self.api, change).await {
-            Some(kind) => lines.object(word(kind), &self.presenter, &change.object).await,
-            None => Ok(()),
+        let Some(kind) = self.view.shows(&self.api, change).await else {
+            return Ok(());
+        };
+        let left = match (kind, change.kind) {
+            (ChangeKind::Deleted, ChangeKind::Added | ChangeKind::Modified) => self.before(change).await,
+            _ => None,
+        };
+        let object = left.as_ref().unwrap_or(&change.object);
+        lines.object(word(kind), &self.presenter, object).await
+    }
+
+    /// What an object was right before a change, at the revision of that: as Kubernetes tells of one that is selected no
+    /// more. `None` where the log does not tell.
+    async fn before(&self, change: &Change) -> Option<Object> {
+        let key = change.object.key();
+        match self.api.store.before(&key, change.revision).await {
+            Ok(found) => found.map(|(_, mut object)| {
+                object.metadata.resource_version = Some(change.revision.to_string());
+                object
+            }),
+            Err(error) => {
+                tracing::debug!(%key, %error, "cannot look an object's past up for a watch");
+                None
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub(in crate::api) async fn create(
         &caller,
         &raw,
         collection.kind,
-        namespace,
+        (namespace, None),
         Intent::of(options.dry_run),
     )
     .await?;
@@ -110,8 +110,8 @@ fn generate_name(raw: &mut Value) {
     raw["metadata"]["name"] = Value::String(beginning + &end);
 }
 
-/// `PUT` and `PATCH …/{plural}/{name}`: a resourceVersion in the body must be the present one; without one, the last
-/// word wins, and a patch is applied to the present state, whoever else writes.
+/// `PUT` and `PATCH …/{plural}/{name}`: a resourceVersion in the body must be the present one. A PUT must have one; a
+/// patch without one is applied to the present state, whoever else writes.
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
@@ -151,6 +151,7 @@ async fn edited(
         let dropped = options.unknown.drop_from(&mut raw, &Known::object(old.kind));
         Ok(Step::Admit(Sent {
             raw,
+            is_whole: matches!(edit, Edit::Replace(_)),
             manager: Manager::new(options.manager()),
             dropped,
         }))

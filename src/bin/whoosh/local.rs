@@ -1,20 +1,16 @@
 //! `whoosh up` and `whoosh down`.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::Command;
 use whoosh::cli::{DownArgs, LogArgs, UpArgs, paths};
-use whoosh::dev::operator::{Operator, Started};
+use whoosh::dev::operator::Started;
 use whoosh::dev::{self, DevError, Home, Settings, Turn};
 use whoosh::swarm::Swarm;
 
-use super::Failure;
+use super::{Failure, kubeconfig};
 
 /// How many nodes a simulated Swarm has when nobody says.
 const SIMULATED_NODES: NonZeroU16 = NonZeroU16::MIN.saturating_add(2);
@@ -47,39 +43,9 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
         };
         println!("This is a simulation: the Swarm has {nodes} on paper, and no container runs.");
     }
-    let kubeconfig = kubeconfig(&home).await?;
+    let kubeconfig = kubeconfig::up_to_date(&home).await?;
     println!("For kubectl: export KUBECONFIG={}", kubeconfig.display());
     Ok(())
-}
-
-/// What kubectl needs to come in, for the owner of `home` alone; it is made when there is none for the present address.
-async fn kubeconfig(home: &Home) -> Result<PathBuf, Failure> {
-    let path = home.kubeconfig();
-    let server = format!("https://{}", Operator::new(home).address()?);
-    if std::fs::read_to_string(&path).is_ok_and(|text| text.contains(&server)) {
-        return Ok(path);
-    }
-    let mut make = Command::new(std::env::current_exe()?);
-    make.args(["kubeconfig", "--role", "admin", "--lifetime", "0", "--socket"])
-        .arg(home.socket());
-    let made = make
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .await?;
-    if !made.status.success() {
-        return Err(DevError::Kubeconfig.into());
-    }
-    let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path);
-    file.and_then(|mut file| file.write_all(&made.stdout))
-        .map_err(DevError::file("write", &path))?;
-    Ok(path)
 }
 
 /// This machine's address for containers, from an engine that manages a Swarm; a simulated one has no containers.

@@ -1,5 +1,6 @@
 //! The operator and its command line: parse, wire, run.
 
+mod kubeconfig;
 mod local;
 mod network;
 mod operator;

@@ -44,12 +44,13 @@ impl Client {
         self.json(self.request(Method::POST, TOKENS).json(wanted)).await
     }
 
-    /// Lists all tokens, without what they are.
+    /// Lists all tokens, without what they are; with `revoked`, those that were revoked, too.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub(in crate::cli) async fn tokens(&self) -> Result<Vec<TokenInfo>, ClientError> {
-        let list: TokenList = self.json(self.request(Method::GET, TOKENS)).await?;
+    pub(in crate::cli) async fn tokens(&self, revoked: bool) -> Result<Vec<TokenInfo>, ClientError> {
+        let request = self.request(Method::GET, TOKENS).query(&[("revoked", revoked)]);
+        let list: TokenList = self.json(request).await?;
         Ok(list.items)
     }
 

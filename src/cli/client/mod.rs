@@ -2,6 +2,7 @@
 
 mod access;
 mod error;
+mod history;
 mod lines;
 mod owner;
 mod selection;
@@ -196,7 +197,7 @@ impl Client {
         dry_run: bool,
     ) -> Result<Value, ClientError> {
         let path = collection_path(key.kind, Some(&key.namespace));
-        let request = self.request(Method::POST, &path).json(object);
+        let request = strict(self.request(Method::POST, &path)).json(object);
         self.json(with_dry_run(request, dry_run)).await
     }
 
@@ -220,8 +221,7 @@ impl Client {
         patch: &Value,
         dry_run: bool,
     ) -> Result<Value, ClientError> {
-        let request = self
-            .request(Method::PATCH, &object_path(key))
+        let request = strict(self.request(Method::PATCH, &object_path(key)))
             .header("content-type", media)
             .body(patch.to_string());
         self.json(with_dry_run(request, dry_run)).await
@@ -238,7 +238,7 @@ impl Client {
         owner: &Owner,
         dry_run: bool,
     ) -> Result<Value, ClientError> {
-        let request = self.request(Method::PATCH, &object_path(key));
+        let request = strict(self.request(Method::PATCH, &object_path(key)));
         self.json(with_dry_run(owner.applies(request, config), dry_run))
             .await
     }
@@ -323,16 +323,6 @@ impl Client {
     pub(super) async fn simulate(&self, scenario: &Scenario) -> Result<Outlook, ClientError> {
         let path = format!("apis/{API_VERSION}/simulations");
         self.json(self.request(Method::POST, &path).json(scenario)).await
-    }
-
-    /// Who changed an object, oldest first.
-    ///
-    /// # Errors
-    /// See [`ClientError`]; 404 when nobody ever did, or that is forgotten.
-    pub(super) async fn history<T: DeserializeOwned>(&self, key: &Key) -> Result<Vec<T>, ClientError> {
-        let path = format!("{}/history", object_path(key));
-        let mut answer: Value = self.json(self.request(Method::GET, &path)).await?;
-        serde_json::from_value(answer["items"].take()).map_err(ClientError::Unreadable)
     }
 
     /// Lists the events of a namespace, or of all.
@@ -505,6 +495,11 @@ fn together(object: &Value, templates: &[Value]) -> Value {
 
 fn object_path(key: &Key) -> String {
     format!("{}/{}", collection_path(key.kind, Some(&key.namespace)), key.name)
+}
+
+/// Has fields refused that nobody knows: people look at what they typed.
+fn strict(request: RequestBuilder) -> RequestBuilder {
+    request.query(&[("fieldValidation", "Strict")])
 }
 
 fn with_dry_run(request: RequestBuilder, dry_run: bool) -> RequestBuilder {

@@ -93,7 +93,7 @@ pub(crate) fn run(global: &GlobalArgs, args: &ConfigArgs) -> Result<Outcome, Cli
         ConfigCommand::Remove { name } => {
             contexts.choose(name)?;
             let is_current = contexts.current() == Some(name);
-            let mut raw = without(contexts.raw, name);
+            let mut raw = without_context(contexts.raw, name);
             if is_current {
                 raw = with_current(raw, "");
             }
@@ -140,7 +140,10 @@ fn with_current(mut raw: Value, name: &str) -> Value {
 
 /// With a cluster, a user and a context of a name, in the place of those that had it.
 fn with_entry(raw: Value, name: &str, entry: &Value) -> Value {
-    let mut raw = without(raw, name);
+    let mut raw = without_context(raw, name);
+    for (list, _) in LISTS {
+        retain(&mut raw, list, |named| named["name"] != name);
+    }
     raw["apiVersion"] = "v1".into();
     raw["kind"] = "Config".into();
     for (list, what) in LISTS {
@@ -161,13 +164,24 @@ fn with_entry(raw: Value, name: &str, entry: &Value) -> Value {
     raw
 }
 
-fn without(mut raw: Value, name: &str) -> Value {
-    for (list, _) in LISTS {
-        let list = raw.get_mut(list).and_then(Value::as_array_mut);
-        list.into_iter()
-            .for_each(|list| list.retain(|named| named["name"] != name));
+/// Without a context, and without the cluster and the user that no other one names.
+fn without_context(mut raw: Value, name: &str) -> Value {
+    let contexts = raw["contexts"].as_array().cloned().unwrap_or_default();
+    let (gone, left): (Vec<Value>, Vec<Value>) =
+        contexts.into_iter().partition(|context| context["name"] == name);
+    for (list, what) in LISTS {
+        retain(&mut raw, list, |named| {
+            let names_it = |context: &Value| context["context"][what] == named["name"];
+            !gone.iter().any(names_it) || left.iter().any(names_it)
+        });
     }
+    retain(&mut raw, "contexts", |context| context["name"] != name);
     raw
+}
+
+fn retain(raw: &mut Value, list: &str, keep: impl Fn(&Value) -> bool) {
+    let list = raw.get_mut(list).and_then(Value::as_array_mut);
+    list.into_iter().for_each(|list| list.retain(&keep));
 }
 
 /// Writes the file whole or not at all, for its owner's eyes alone.
@@ -210,6 +224,28 @@ mod tests {
                 "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "prod", "namespace": "shop"}}],
             })
         );
-        assert_eq!(without(raw, "prod")["contexts"], json!([]));
+    }
+
+    #[test]
+    fn a_context_goes_with_what_is_its_own() {
+        let context = |name: &str, cluster: &str, user: &str| json!({"name": name, "context": {"cluster": cluster, "user": user}});
+        let raw = json!({
+            "clusters": [{"name": "whoosh"}, {"name": "ada"}],
+            "users": [{"name": "kubeconfig-1a2b"}, {"name": "eve"}, {"name": "ada"}],
+            "contexts": [context("ada", "whoosh", "kubeconfig-1a2b"), context("eve", "whoosh", "eve"), context("x", "ada", "ada")],
+        });
+        let raw = without_context(raw, "ada");
+        assert_eq!(
+            raw,
+            json!({
+                "clusters": [{"name": "whoosh"}, {"name": "ada"}],
+                "users": [{"name": "eve"}, {"name": "ada"}],
+                "contexts": [context("eve", "whoosh", "eve"), context("x", "ada", "ada")],
+            })
+        );
+        assert_eq!(
+            without_context(without_context(raw, "eve"), "x")["clusters"],
+            json!([])
+        );
     }
 }

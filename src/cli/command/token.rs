@@ -34,7 +34,16 @@ Examples:
   whoosh token create dashboard --role view")]
     Create(CreateArgs),
     /// List tokens, without what they are
-    #[command(visible_alias = "ls")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "\
+Examples:
+  # Who may come in, and who let them?
+  whoosh token list -o wide
+
+  # And who could, once?
+  whoosh token list --revoked -o wide"
+    )]
     List(ListArgs),
     /// Make tokens open nothing any more, at once
     #[command(visible_alias = "rm")]
@@ -59,7 +68,7 @@ pub(crate) struct GrantArgs {
     /// Namespace in which it may be done; can be repeated [default: all]
     #[arg(long = "for-namespace", value_name = "NAME", value_parser = check_name)]
     namespaces: Vec<String>,
-    /// How long it counts; 0 for ever
+    /// How long it counts, at most 100 years; 0 for ever
     #[arg(long, value_name = "TIME", default_value = "720h", value_parser = parse_duration)]
     lifetime: Duration,
 }
@@ -81,9 +90,12 @@ impl GrantArgs {
 
 #[derive(Clone, Debug, clap::Args)]
 struct ListArgs {
-    /// Form: json
+    /// Form: json, or wide, which also tells who made and who revoked them
     #[arg(short, long, value_name = "FORM")]
     output: Option<Form>,
+    /// List those that were revoked, too
+    #[arg(long)]
+    revoked: bool,
     /// Print the table without headings
     #[arg(long)]
     no_headers: bool,
@@ -92,6 +104,7 @@ struct ListArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
     Json,
+    Wide,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -120,7 +133,7 @@ async fn create(ctx: &Context, args: &CreateArgs) -> Result<Outcome, CliError> {
 }
 
 async fn list(ctx: &Context, args: &ListArgs) -> Result<Outcome, CliError> {
-    let tokens = ctx.client.tokens().await?;
+    let tokens = ctx.client.tokens(args.revoked).await?;
     if args.output == Some(Form::Json) {
         ctx.print(&format!("{:#}\n", json!({"items": tokens})))?;
         return Ok(Outcome::Done);
@@ -129,38 +142,49 @@ async fn list(ctx: &Context, args: &ListArgs) -> Result<Outcome, CliError> {
         talk::say("No tokens found.");
         return Ok(Outcome::Done);
     }
+    let wide = args.output == Some(Form::Wide);
     let mut table = Table::default();
     if !args.no_headers {
-        table.row(["NAME", "ROLE", "NAMESPACES", "EXPIRES", "LAST-USED", "AGE"]);
+        let more: &[&str] = if wide { &["MADE-BY", "REVOKED-BY"] } else { &[] };
+        let headings = ["NAME", "ROLE", "NAMESPACES", "EXPIRES", "LAST-USED", "AGE"];
+        table.row(headings.iter().chain(more).copied());
     }
     let now = Timestamp::now();
     for token in &tokens {
-        table.row(row(token, now));
+        table.row(row(token, now, wide));
     }
     ctx.print(&table.take(ctx.paint))?;
     Ok(Outcome::Done)
 }
 
-fn row(token: &TokenInfo, now: Timestamp) -> Vec<Cell> {
+fn row(token: &TokenInfo, now: Timestamp, wide: bool) -> Vec<Cell> {
     let namespaces = token.grant.namespaces.as_ref();
     let namespaces = namespaces.map_or_else(
         || "<all>".to_owned(),
         |all| all.iter().cloned().collect::<Vec<_>>().join(","),
     );
-    let expires = match token.expires {
-        None => "never".to_owned(),
-        Some(then) if then <= now => "expired".to_owned(),
-        Some(then) => format!("in {}", age(now, then)),
+    let expires = match (token.revoked, token.expires) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, None) => "never".to_owned(),
+        (None, Some(then)) if then <= now => "expired".to_owned(),
+        (None, Some(then)) => format!("in {}", age(now, then)),
     };
     let used = token.last_used.map_or("never".to_owned(), |then| age(then, now));
-    vec![
+    let mut cells: Vec<Cell> = vec![
         token.name.as_str().into(),
         token.grant.role.word().into(),
         namespaces.into(),
         expires.into(),
         used.into(),
         age(token.created, now).into(),
-    ]
+    ];
+    if wide {
+        let revoked = token.revoked.zip(token.revoked_by.as_ref());
+        let revoked = revoked.map(|(then, by)| format!("{by} ({} ago)", age(then, now)));
+        cells.push(Cell::or_none(token.created_by.as_deref().unwrap_or_default()));
+        cells.push(Cell::or_none(&revoked.unwrap_or_default()));
+    }
+    cells
 }
 
 async fn revoke(ctx: &Context, args: &RevokeArgs) -> Result<Outcome, CliError> {
@@ -183,15 +207,19 @@ mod tests {
             name: "ci".to_owned(),
             grant: Grant::everything(),
             created,
+            created_by: Some("unix:uid=0".to_owned()),
             expires: None,
             last_used: None,
+            revoked: None,
+            revoked_by: None,
             token: None,
         };
-        let told = |token: &TokenInfo| {
+        let told_so = |token: &TokenInfo, wide| {
             let mut table = Table::default();
-            table.row(row(token, now));
+            table.row(row(token, now, wide));
             table.take(crate::cli::print::paint::Paint::never())
         };
+        let told = |token: &TokenInfo| told_so(token, false);
         assert_eq!(told(&token), "ci   admin   <all>   never   never   5m\n");
         token.expires = Some("2026-01-01T02:05:00Z".parse().unwrap());
         token.last_used = Some(created);
@@ -199,5 +227,13 @@ mod tests {
         assert_eq!(told(&token), "ci   admin   prod,test   in 120m   5m   5m\n");
         token.expires = Some(created);
         assert!(told(&token).contains("expired"));
+        assert!(told_so(&token, true).ends_with("5m   unix:uid=0   <none>\n"));
+        token.revoked = Some("2026-01-01T00:04:00Z".parse().unwrap());
+        token.revoked_by = Some("token:ada@10.0.0.7".to_owned());
+        let wide = told_so(&token, true);
+        assert!(
+            wide.contains("revoked") && wide.ends_with("token:ada@10.0.0.7 (60s ago)\n"),
+            "{wide}"
+        );
     }
 }

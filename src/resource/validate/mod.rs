@@ -33,8 +33,9 @@ use super::policy_spec::PolicySpec;
 use super::schema::{self, quoted};
 use view::{Causes, Node};
 
-/// The largest object that the store takes, as JSON.
-const OBJECT_MAX: usize = 1 << 20;
+/// The largest object that may be declared, in bytes of JSON: without its status, and without what is noted of who owns
+/// its fields.
+pub const DECLARED_MAX: usize = 1 << 20;
 /// How many problems of one object are told.
 const CAUSES_MAX: usize = 100;
 
@@ -126,10 +127,11 @@ fn check(root: &Node<'_>, causes: &mut Causes) {
         against(&spec, schema::member(kind, "spec"), causes);
         spec::check(kind, &spec, causes);
     }
-    let size = root.value.map_or(0, |value| value.to_string().len());
-    if size > OBJECT_MAX {
+    let length = |value: Option<&Value>| value.map_or(0, |value| value.to_string().len());
+    let size = length(root.value).saturating_sub(length(metadata.field("managedFields").value));
+    if size > DECLARED_MAX {
         let message = format!(
-            "the object has {} KiB; at most 1,024 KiB can be stored",
+            "the object has {} KiB; at most 1,024 KiB can be declared",
             size.div_ceil(1024)
         );
         causes.found.push(Cause::new("", CauseReason::TooLong, message));

@@ -139,7 +139,8 @@ async fn an_apply_is_judged_as_everything_else_is() {
         .refused(400, "BadRequest");
     assert!(elsewhere.contains("metadata.name is \"billing\""), "{elsewhere}");
     let wrong = only(json!({"rolls": [], "roles": [{"name": "a"}, {"name": "a"}]}));
-    let wrong = refused("fieldManager=ci", wrong).await.refused(422, "Invalid");
+    let strict = "fieldManager=ci&fieldValidation=Strict";
+    let wrong = refused(strict, wrong).await.refused(422, "Invalid");
     assert!(
         wrong.contains("spec.rolls") && wrong.contains("duplicate \"a\""),
         "{wrong}"
@@ -157,7 +158,7 @@ async fn an_apply_is_judged_as_everything_else_is() {
     server.create("payments").await;
     let mut slip = team("payments");
     slip["sepc"] = slip["spec"].take();
-    let slip = refused("fieldManager=ci", slip).await.refused(422, "Invalid");
+    let slip = refused(strict, slip).await.refused(422, "Invalid");
     assert!(slip.contains("sepc: unknown field"), "{slip}");
     let mut bare = team("payments");
     bare["metadata"] = json!([]);
@@ -209,12 +210,13 @@ async fn who_writes_otherwise_owns_what_they_set() {
 }
 
 #[tokio::test]
-async fn unknown_fields_are_dropped_for_who_asks_for_it() {
+async fn unknown_fields_are_dropped_unless_a_client_is_strict() {
     let server = server().await;
     let mut slip = team("payments");
     slip["spec"]["rolls"] = json!([]);
-    server.post(TEAMS, &slip).await.refused(422, "Invalid");
-    let warned = server.post(&format!("{TEAMS}?fieldValidation=Warn"), &slip).await;
+    let strict = format!("{TEAMS}?fieldValidation=Strict");
+    server.post(&strict, &slip).await.refused(422, "Invalid");
+    let warned = server.post(TEAMS, &slip).await;
     assert_eq!(warned.warnings, [r#"299 - "unknown field \"spec.rolls\"""#]);
     assert_eq!(warned.ok(201)["spec"], team("payments")["spec"]);
     let ignored = server
@@ -225,7 +227,7 @@ async fn unknown_fields_are_dropped_for_who_asks_for_it() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_there_twice_is_refused_unless_a_client_wants_less() {
+async fn a_field_that_is_there_twice_is_told_of_or_refused() {
     let server = server().await;
     let sent = |method: Method, path: String, media: &'static str, body: &'static str| {
         let request = server
@@ -237,12 +239,12 @@ async fn a_field_that_is_there_twice_is_refused_unless_a_client_wants_less() {
     let twice = r#"{"apiVersion": "chorus.services/v1", "kind": "Team", "metadata": {"name": "payments"}, "spec": {
         "replicas": 1, "defaults": {"image": "chorus-agent:dev"}, "roles": [{"name": "a"}], "replicas": 2}}"#;
     let create = |query: &str| sent(Method::POST, format!("{TEAMS}{query}"), "application/json", twice);
-    let refused = create("").await.refused(400, "BadRequest");
+    let refused = create("?fieldValidation=Strict").await.refused(400, "BadRequest");
     assert_eq!(
         refused,
         r#"strict decoding error: json: duplicate field "spec.replicas""#
     );
-    let warned = create("?fieldValidation=Warn&dryRun=All").await;
+    let warned = create("?dryRun=All").await;
     assert_eq!(
         warned.warnings,
         [r#"299 - "json: duplicate field \"spec.replicas\"""#]
@@ -256,7 +258,8 @@ async fn a_field_that_is_there_twice_is_refused_unless_a_client_wants_less() {
         let body = r#"{"spec": {"replicas": 3, "replicas": 4}}"#;
         sent(Method::PATCH, path, "application/merge-patch+json", body)
     };
-    patch("").await.refused(400, "BadRequest");
+    let refused = patch("?fieldValidation=Strict").await;
+    refused.refused(400, "BadRequest");
     let warned = patch("?fieldValidation=Warn").await;
     assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
     assert_eq!(warned.ok(200)["spec"]["replicas"], 4);

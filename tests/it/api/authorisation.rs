@@ -54,8 +54,13 @@ const TABLE: &[(&str, Rule)] = &[
     ("/api/v1/namespaces/{namespace}", DECLARED),
     ("/api/v1/events", DECLARED),
     ("/api/v1/namespaces/{namespace}/events", DECLARED),
+    ("/api/v1/namespaces/{namespace}/events/{name}", DECLARED),
     ("/apis/events.k8s.io/v1/events", DECLARED),
     ("/apis/events.k8s.io/v1/namespaces/{namespace}/events", DECLARED),
+    (
+        "/apis/events.k8s.io/v1/namespaces/{namespace}/events/{name}",
+        DECLARED,
+    ),
     (
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
         DECLARED,

@@ -24,21 +24,24 @@ fn request(server: &Server, way: &str, spec: &Value) -> RequestBuilder {
         object["spec"] = spec.clone();
         object
     };
+    let strict = |path: &str| format!("{path}?fieldValidation=Strict");
     let patch = |name: &str, form: &str, query: &str, body: &Value| {
-        let request = server.request(Method::PATCH, &format!("{}{query}", at(name)));
+        let request = server.request(Method::PATCH, &format!("{}{query}", strict(&at(name))));
         request.header("content-type", form).body(body.to_string())
     };
     match way {
-        "create" => server.request(Method::POST, TEAMS).json(&object("new")),
+        "create" => server.request(Method::POST, &strict(TEAMS)).json(&object("new")),
         "create by apply" => {
-            let query = "?fieldManager=ci";
+            let query = "&fieldManager=ci";
             patch("new", "application/apply-patch+yaml", query, &object("new"))
         }
         "plan of a new one" => {
             let path = format!("{}/plan", at("new"));
             server.request(Method::POST, &path).json(&object("new"))
         }
-        "update" => server.request(Method::PUT, &at("old")).json(&object("old")),
+        "update" => server
+            .request(Method::PUT, &strict(&at("old")))
+            .json(&object("old")),
         "merge patch" => {
             // Members that a merge would keep.
             let gone = json!({"defaults": null, "replicas": null, "network": null});
@@ -53,7 +56,7 @@ fn request(server: &Server, way: &str, spec: &Value) -> RequestBuilder {
             patch("old", "application/json-patch+json", "", &body)
         }
         "apply" => {
-            let query = "?fieldManager=ci&force=true";
+            let query = "&fieldManager=ci&force=true";
             patch("old", "application/apply-patch+yaml", query, &object("old"))
         }
         "plan" => {

@@ -238,6 +238,14 @@ async fn garbage_is_a_bad_request() {
             format!("{TEAMS}?fieldSelector=spec.foo%3Dx"),
             "Team has no field \"spec.foo\"",
         ),
+        (
+            "/api/v1/namespaces?fieldSelector=metadata.nmae%3Dx".to_owned(),
+            "Namespace has no field \"metadata.nmae\"",
+        ),
+        (
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?fieldSelector=spec.group%3Dx".to_owned(),
+            "CustomResourceDefinition has no field \"spec.group\"",
+        ),
         (format!("{TEAMS}?watch=perhaps"), "true or false"),
         (format!("{TEAMS}?resourceVersion=abc&watch=1"), "resourceVersion"),
         (TEAMS.replace("default", "Nowhere"), "cannot exist"),
@@ -297,7 +305,9 @@ async fn every_problem_is_told_at_once() {
             ],
         },
     });
-    let answer = server.post(TEAMS, &bad).await;
+    let answer = server
+        .post(&format!("{TEAMS}?fieldValidation=Strict"), &bad)
+        .await;
     let details = answer.body["details"].clone();
     answer.refused(422, "Invalid");
     assert_eq!(

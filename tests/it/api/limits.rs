@@ -5,10 +5,13 @@ use std::time::Instant;
 use futures::future::join_all;
 use reqwest::Method;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use whoosh::api::{MAX_BODY, MAX_CONNECTIONS, MAX_REQUESTS, Socket};
+use whoosh::api::{MAX_BODY, MAX_CONNECTIONS, MAX_REQUESTS, MAX_REQUESTS_OF_ONE, Socket};
+use whoosh::resource::validate::DECLARED_MAX;
 
+use super::network::{Door, TOKENS, token};
 use super::{PATIENCE, Server, TEAMS, answer, at, client, server};
 use crate::harness::eventually::eventually;
 
@@ -91,6 +94,30 @@ async fn who_watches_the_operator_is_answered_when_nobody_else_is() {
 }
 
 #[tokio::test]
+async fn one_token_shuts_nobody_else_out() {
+    allow_many_files();
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let wanted = |name: &str| json!({"name": name, "role": "agent", "namespaces": ["default"]});
+    let greedy = token(&server, &wanted("greedy")).await;
+    let modest = token(&server, &wanted("modest")).await;
+    let path = format!("{TEAMS}?watch=true");
+    let mut watches = Vec::new();
+    for _ in 0..MAX_REQUESTS_OF_ONE {
+        let watch = door.request(Method::GET, &path, &greedy).send().await.unwrap();
+        assert_eq!(watch.status(), 200);
+        watches.push(watch);
+    }
+    let refused = door.get(TEAMS, &greedy).await.refused(429, "TooManyRequests");
+    assert!(
+        refused.starts_with("token:greedy has 240 requests and watches under way"),
+        "{refused}"
+    );
+    door.get(TEAMS, &modest).await.ok(200);
+    server.delete(&format!("{TOKENS}/greedy")).await.ok(200);
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_not_read() {
     let server = server().await;
     let post = || {
@@ -109,6 +136,32 @@ async fn a_body_over_the_limit_is_refused_and_not_read() {
 
     let padded = format!("{}{}", super::team("padded"), " ".repeat(MAX_BODY - 1000));
     answer(post().body(padded)).await.ok(201);
+}
+
+#[tokio::test]
+async fn the_largest_object_has_a_status_and_can_be_deleted() {
+    let server = server().await;
+    let config = |name: &str, length: usize| json!({"name": name, "path": format!("/etc/{name}"), "data": "x".repeat(length)});
+    let with = |mut team: Value, length: usize| {
+        team["spec"]["defaults"]["configs"] = json!([config("a", DECLARED_MAX / 2), config("b", length)]);
+        team
+    };
+    let made = server.post(TEAMS, &with(super::team("large"), 1)).await.ok(201);
+    let mut declared = made.clone();
+    declared["metadata"]["managedFields"].take();
+    declared.as_object_mut().unwrap().remove("status");
+    let room = DECLARED_MAX - declared.to_string().len();
+    let refused = server.put(&at("large"), &with(made.clone(), room + 100)).await;
+    assert!(refused.refused(422, "Invalid").contains("can be declared"));
+    let full = server.put(&at("large"), &with(made, room)).await.ok(200);
+    let status = json!({"status": {"state": "Ready", "message": "x".repeat(DECLARED_MAX)}});
+    let status = server
+        .patch(&format!("{}/status", at("large")), &status)
+        .await
+        .ok(200);
+    assert_eq!(status["spec"], full["spec"]);
+    let marked = server.delete(&at("large")).await.ok(200);
+    assert!(marked["metadata"]["deletionTimestamp"].is_string());
 }
 
 #[tokio::test]

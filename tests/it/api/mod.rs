@@ -127,8 +127,16 @@ impl Server {
         answer(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Replaces an object; one that does not say which state it replaces is taken to replace the present one.
     async fn put(&self, path: &str, body: &Value) -> Answer {
-        answer(self.request(Method::PUT, path).json(body)).await
+        let mut body = body.clone();
+        if let Some(metadata) = body.get_mut("metadata")
+            && metadata.get("resourceVersion").is_none()
+        {
+            let live = self.get(path).await.body;
+            metadata["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        }
+        answer(self.request(Method::PUT, path).json(&body)).await
     }
 
     async fn patch(&self, path: &str, body: &Value) -> Answer {

@@ -192,6 +192,14 @@ async fn what_somebody_changed_is_known_by_their_name() {
     );
     for (wanted, part) in [
         (
+            json!({"name": "x", "role": "view", "namespaces": null, "lifetimeSeconds": 400_000_000_000_u64}),
+            "lifetimeSeconds must be at most a hundred years",
+        ),
+        (
+            json!({"name": "x", "role": "view", "namespaces": null, "lifetimeSeconds": u64::MAX}),
+            "lifetimeSeconds must be at most a hundred years",
+        ),
+        (
             json!({"name": "x", "role": "root", "namespaces": null}),
             "unknown variant `root`",
         ),
@@ -207,6 +215,37 @@ async fn what_somebody_changed_is_known_by_their_name() {
         let refused = server.post(TOKENS, &wanted).await.refused(400, "BadRequest");
         assert!(refused.contains(part), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn who_made_and_who_revoked_a_token_is_kept() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let wanted = |name: &str| json!({"name": name, "role": "admin", "namespaces": null});
+    let ada = token(&server, &wanted("ada")).await;
+    door.post(TOKENS, &ada, &wanted("eve")).await.ok(201);
+    let revoke = door.request(Method::DELETE, &format!("{TOKENS}/eve"), &ada);
+    answer(revoke).await.ok(200);
+    door.post(TOKENS, &ada, &wanted("eve")).await.ok(201);
+    server.delete(&format!("{TOKENS}/ada")).await.ok(200);
+    server
+        .delete(&format!("{TOKENS}/ada"))
+        .await
+        .refused(404, "NotFound");
+
+    let local = format!("unix:uid={}", rustix::process::getuid().as_raw());
+    let listed = server.get(TOKENS).await.ok(200);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    let listed = server.get(&format!("{TOKENS}?revoked=true")).await.ok(200);
+    let told = |field: &str| -> Vec<Value> {
+        let items = listed["items"].as_array().unwrap();
+        items.iter().map(|item| item[field].clone()).collect()
+    };
+    assert_eq!(told("name"), ["ada", "eve", "eve"]);
+    let by_ada = "token:ada@127.0.0.1";
+    assert_eq!(told("createdBy"), [local.as_str(), by_ada, by_ada]);
+    assert_eq!(told("revokedBy"), [json!(local), json!(by_ada), Value::Null]);
+    assert!(listed["items"][1]["revoked"].is_string(), "{listed}");
 }
 
 #[tokio::test]

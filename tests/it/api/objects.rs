@@ -111,6 +111,18 @@ async fn a_write_may_say_what_it_saw() {
         .await
         .ok(200);
 
+    let blind = server
+        .request(Method::PUT, &at("payments"))
+        .json(&team("payments"));
+    let refused = answer(blind).await.refused(422, "Invalid");
+    assert!(
+        refused.contains("metadata.resourceVersion: must be specified for an update"),
+        "{refused}"
+    );
+    let blind = server.request(Method::PUT, &format!("{}/status", at("payments")));
+    answer(blind.json(&team("payments")))
+        .await
+        .refused(422, "Invalid");
     let stale = server.put(&at("payments"), &first).await.refused(409, "Conflict");
     assert!(stale.contains("the object has been modified; please apply your changes to the latest version"));
     let old = json!({"metadata": {"resourceVersion": "1"}, "spec": {"project": "b"}});
@@ -279,6 +291,13 @@ async fn the_history_names_who_and_why() {
     let uid = rustix::process::getuid().as_raw();
     assert_eq!(entries[0]["actor"], format!("unix:uid={uid}"));
     assert_eq!(entries[1]["object"]["spec"]["project"], "a");
+    let older = format!("{}/history?continue={}", at("payments"), entries[1]["revision"]);
+    let older = server.get(&older).await.ok(200);
+    assert_eq!(older["items"][0], entries[0]);
+    assert_eq!(
+        (older["items"].as_array().unwrap().len(), &older["metadata"]),
+        (1, &json!({}))
+    );
     let missing = format!("{}/history", at("nobody"));
     server.get(&missing).await.refused(404, "NotFound");
 }

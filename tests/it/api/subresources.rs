@@ -108,6 +108,39 @@ async fn a_team_is_scaled() {
 }
 
 #[tokio::test]
+async fn the_status_and_the_scale_of_another_are_refused() {
+    let server = server().await;
+    server.create("payments").await;
+    let other = server.create("other").await;
+    for (subresource, field, value, part) in [
+        ("status", "/metadata/name", "other", "metadata.name is \"other\""),
+        (
+            "status",
+            "/metadata/namespace",
+            "prod",
+            "metadata.namespace is \"prod\"",
+        ),
+        ("status", "/kind", "Council", "kind is \"Council\""),
+        ("status", "/apiVersion", "v2", "apiVersion is \"v2\""),
+        ("scale", "/metadata/name", "other", "metadata.name is \"other\""),
+        ("scale", "/kind", "Deployment", "kind is \"Deployment\""),
+        ("scale", "/apiVersion", "apps/v1", "apiVersion is \"apps/v1\""),
+    ] {
+        let path = format!("{}/{subresource}", at("payments"));
+        let mut body = server.get(&path).await.ok(200);
+        body["status"] = json!({"state": "Ready"});
+        *body.pointer_mut(field).unwrap() = json!(value);
+        let refused = server.put(&path, &body).await.refused(400, "BadRequest");
+        assert!(refused.contains(part), "{refused}");
+    }
+    let anonymous = json!({"status": {"state": "Ready"}, "spec": other["spec"]});
+    server
+        .patch(&format!("{}/status", at("payments")), &anonymous)
+        .await
+        .ok(200);
+}
+
+#[tokio::test]
 async fn unknown_fields_are_treated_as_those_of_objects_are() {
     let server = server().await;
     server.create("payments").await;
@@ -126,7 +159,8 @@ async fn unknown_fields_are_treated_as_those_of_objects_are() {
         ),
     ] {
         let path = format!("{}/{subresource}", at("payments"));
-        let refused = server.patch(&path, &patch).await;
+        let strict = format!("{path}?fieldValidation=Strict");
+        let refused = server.patch(&strict, &patch).await;
         let causes = refused.body["details"]["causes"].clone();
         refused.refused(422, "Invalid");
         let fields: Vec<&str> = causes
@@ -136,9 +170,7 @@ async fn unknown_fields_are_treated_as_those_of_objects_are() {
             .map(|cause| cause["field"].as_str().unwrap())
             .collect();
         assert_eq!(fields, unknown, "{subresource}");
-        let warned = server
-            .patch(&format!("{path}?fieldValidation=Warn"), &patch)
-            .await;
+        let warned = server.patch(&path, &patch).await;
         let mut warnings = warned.warnings.clone();
         warnings.sort();
         assert_eq!(

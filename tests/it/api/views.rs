@@ -127,6 +127,23 @@ async fn events_are_listed_by_what_they_are_about() {
             (&json!("EventList"), &json!("v1"))
         );
     }
+    let listed = server.get("/api/v1/namespaces/other/events").await.ok(200)["items"][0].clone();
+    let name = listed["metadata"]["name"].as_str().unwrap();
+    let one = format!("namespaces/other/events/{name}");
+    assert_eq!(server.get(&format!("/api/v1/{one}")).await.ok(200), listed);
+    let newer = server.get(&format!("/apis/events.k8s.io/v1/{one}")).await.ok(200);
+    assert_eq!(newer["regarding"]["name"], "c");
+    for other in [
+        one.replace("other", "default"),
+        one.replace("/c.", "/d."),
+        format!("{one}0"),
+    ] {
+        let missing = server
+            .get(&format!("/api/v1/{other}"))
+            .await
+            .refused(404, "NotFound");
+        assert!(missing.starts_with("events \""), "{missing}");
+    }
     let component = server.get("/api/v1/events").await.ok(200)["items"][0]["source"]["component"].clone();
     let from = format!(
         "/api/v1/events?fieldSelector=source%3D{}",

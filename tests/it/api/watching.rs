@@ -4,7 +4,8 @@ use futures::future::join_all;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use whoosh::resource::Revision;
+use whoosh::resource::{Key, Kind, Revision};
+use whoosh::store::{EventRecord, EventType};
 
 use super::{PATIENCE, Server, TEAMS, at, server, team};
 
@@ -16,7 +17,11 @@ struct Watch {
 
 impl Watch {
     async fn start(server: &Server, query: &str) -> Self {
-        let path = format!("{TEAMS}?watch=true&{query}");
+        Self::of(server, TEAMS, query).await
+    }
+
+    async fn of(server: &Server, collection: &str, query: &str) -> Self {
+        let path = format!("{collection}?watch=true&{query}");
         let response = server.request(Method::GET, &path).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "application/json");
@@ -144,6 +149,13 @@ async fn an_object_that_stops_matching_is_deleted_for_the_watcher() {
     assert_eq!(fresh.told(1).await, ["ADDED a@1"]);
     assert_eq!(fresh.told(6).await, changes);
     assert_eq!(resumed.told(6).await, changes);
+    let mut again = Watch::start(&server, "labelSelector=tier%3Dweb&resourceVersion=2").await;
+    let left = again.next().await.unwrap();
+    assert_eq!(
+        left["object"]["metadata"]["labels"]["tier"], "web",
+        "as it was: {left}"
+    );
+    assert_eq!(left["object"]["metadata"]["resourceVersion"], "3");
 
     let mut named = Watch::start(&server, "fieldSelector=metadata.name%3Db&resourceVersion=0").await;
     assert_eq!(named.told(1).await, ["ADDED b@6"]);
@@ -193,6 +205,47 @@ async fn a_watch_ends_when_its_time_is_over_with_a_bookmark_to_go_on_from() {
         json!({"kind": "Team", "apiVersion": "chorus.services/v1", "metadata": {"resourceVersion": "2"}});
     assert_eq!(bookmark, json!({"type": "BOOKMARK", "object": object}));
     assert_eq!(watch.next().await, None);
+}
+
+#[tokio::test]
+async fn a_watch_of_what_is_looked_at_goes_on_from_its_bookmarks() {
+    let server = server().await;
+    let record = async |name: &str| {
+        let event = EventRecord {
+            regarding: Key::new(Kind::Team, "default", name),
+            uid: format!("uid-{name}"),
+            type_: EventType::Normal,
+            reason: "Created".to_owned(),
+            message: "Something happened".to_owned(),
+        };
+        server.store.record_event(event).await.unwrap();
+    };
+    let events = "/api/v1/events";
+    let query = "allowWatchBookmarks=true";
+    let mut watch = Watch::of(&server, events, query).await;
+    record("a").await;
+    assert_eq!(watch.next().await.unwrap()["type"], "ADDED");
+    let bookmark = watch.next().await.unwrap();
+    assert_eq!(bookmark["type"], "BOOKMARK");
+    let place = &bookmark["object"]["metadata"]["resourceVersion"];
+    let listed = server.get(events).await.ok(200);
+    assert_eq!(listed["metadata"]["resourceVersion"], *place);
+
+    let from = format!("{query}&resourceVersion={}", place.as_str().unwrap());
+    let mut last = Watch::of(&server, events, &format!("{from}&timeoutSeconds=1")).await;
+    assert_eq!(
+        last.next().await.unwrap(),
+        bookmark,
+        "the last word is where to go on"
+    );
+    assert_eq!(last.next().await, None);
+    let mut next = Watch::of(&server, events, &from).await;
+    record("b").await;
+    let told = next.next().await.unwrap();
+    assert_eq!(
+        (&told["type"], &told["object"]["involvedObject"]["name"]),
+        (&json!("ADDED"), &json!("b"))
+    );
 }
 
 #[tokio::test]

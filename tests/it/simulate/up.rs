@@ -1,8 +1,9 @@
 //! `whoosh up --simulate`, and what follows it.
 
+use std::fs;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::converge;
 use crate::harness::eventually::eventually;
@@ -58,6 +59,46 @@ async fn whoosh_can_be_tried_without_docker() {
     machine.whoosh(&wait, "").await.ok();
     let as_before = machine.whoosh(&["up", "--simulate"], "").await.ok();
     assert!(as_before.contains("has 5 nodes on paper"), "{as_before}");
+
+    // What kubectl is given is kept for as long as it opens the door, and what took its place is the only one that does.
+    let kubeconfig = machine.home.join("kubeconfig");
+    let given = fs::read_to_string(&kubeconfig).unwrap();
+    assert!(
+        as_before.contains(&format!("export KUBECONFIG={}", kubeconfig.display())),
+        "{as_before}"
+    );
+    machine.whoosh(&["up", "--simulate"], "").await.ok();
+    assert_eq!(fs::read_to_string(&kubeconfig).unwrap(), given);
+    let tokens = async || {
+        let listed = machine.whoosh(&["token", "list", "-o", "json"], "").await.ok();
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let names = listed["items"].as_array().unwrap().iter();
+        names
+            .map(|token| token["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let [token] = &tokens().await[..] else {
+        panic!("one token");
+    };
+    machine.whoosh(&["token", "revoke", token], "").await.ok();
+    machine.whoosh(&["up", "--simulate"], "").await.ok();
+    assert_ne!(fs::read_to_string(&kubeconfig).unwrap(), given);
+    let [token] = &tokens().await[..] else {
+        panic!("one token");
+    };
+    let path = kubeconfig.to_str().unwrap();
+    let whoami = ["auth", "whoami", "--context", "whoosh", "--config", path];
+    let whoami = machine.whoosh(&whoami, "").await.ok();
+    assert!(whoami.contains(&format!("token:{token}")), "{whoami}");
+    let elsewhere = fs::read_to_string(&kubeconfig).unwrap();
+    fs::write(
+        &kubeconfig,
+        elsewhere.replace("https://127.0.0.1:", "https://127.0.0.2:"),
+    )
+    .unwrap();
+    machine.whoosh(&["up", "--simulate"], "").await.ok();
+    let now = tokens().await;
+    assert!(now.len() == 1 && now[0] != *token, "{now:?}");
 
     let smaller = ["up", "--simulate", "--nodes", "1", "--timeout=120s"];
     let smaller = machine.whoosh(&smaller, "").await.ok();

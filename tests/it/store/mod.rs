@@ -8,6 +8,7 @@ mod killed;
 mod leases;
 mod objects;
 mod setting_up;
+mod tokens;
 mod watching;
 
 use std::pin::Pin;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use whoosh::resource::{Key, Kind, Object, Revision};
-use whoosh::store::{ChangeKind, MAX_OBJECT_BYTES, Op, StoreError};
+use whoosh::store::{ChangeKind, HistoryPage, MAX_OBJECT_BYTES, Op, StoreError};
 
 use super::{create, key, remove, replace, store, team, update, write};
 
@@ -172,6 +172,28 @@ async fn history_tells_who_did_what_and_why() {
     let objects: Vec<_> = history.iter().map(|entry| entry.object.clone()).collect();
     assert_eq!(objects, [created, changed, removed]);
     assert!(history.is_sorted_by_key(|entry| entry.at));
+}
+
+#[tokio::test]
+async fn a_long_history_is_told_in_parts() {
+    let (_database, store) = store().await;
+    let mut object = create(&store, "a").await;
+    let large = "x".repeat(MAX_OBJECT_BYTES / 16);
+    for number in 0..40 {
+        let spec = json!({"text": large, "number": number});
+        object = update(&store, &object, spec).await.unwrap();
+    }
+    let (mut told, mut before) = (Vec::new(), None);
+    loop {
+        let HistoryPage { entries, has_more } = store.history_page(&key("a"), before).await.unwrap();
+        assert!(entries.len() < 40, "{}", entries.len());
+        before = Some(entries[0].revision);
+        told.splice(0..0, entries.iter().map(|entry| entry.revision.0));
+        if !has_more {
+            break;
+        }
+    }
+    assert_eq!(told, (1..=41).collect::<Vec<i64>>());
 }
 
 #[tokio::test]

@@ -319,7 +319,7 @@ fn an_object_is_not_a_warehouse() {
     let data = "x".repeat(600 * 1024);
     check(
         &agent(json!({"configs": [{"name": "a", "data": data}, {"name": "b", "data": data}]})),
-        &["the object has 1201 KiB; at most 1,024 KiB can be stored"],
+        &["the object has 1201 KiB; at most 1,024 KiB can be declared"],
     );
     let many: Vec<Value> = (0..300).map(|_| json!(5)).collect();
     let problems = problems(&agent(json!({"args": many})));

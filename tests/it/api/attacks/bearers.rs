@@ -68,6 +68,30 @@ async fn who_guesses_learns_nothing_and_is_stopped() {
 }
 
 #[tokio::test]
+async fn strangers_learn_that_something_fails_and_not_what() {
+    let house = House::new().await;
+    for bearer in ["", "a.b.c", "whoosh_0"] {
+        let told = house.door.get("/readyz?verbose", bearer).await;
+        assert_eq!(told.code, 503, "{told:?}");
+        assert!(
+            told.text.contains("[-]docker failed: reason withheld\n"),
+            "{told:?}"
+        );
+        assert!(!told.text.contains("/nowhere"), "{told:?}");
+    }
+    let known = house.door.get("/readyz", &house.narrow("view").await).await;
+    assert!(known.text.contains("/nowhere/docker.sock"), "{known:?}");
+
+    let flood = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500);
+    let last = head("GET", "/livez", "");
+    let asking =
+        async { while !codes(&say(&house.door, &format!("{flood}{last}\r\n")).await).contains(&429) {} };
+    timeout(PATIENCE * 2, asking)
+        .await
+        .expect("too many questions are stopped");
+}
+
+#[tokio::test]
 async fn one_name_in_many_jwts_is_one_caller() {
     let house = House::new().await;
     // Each of its JWTs is another, and all are hers.
