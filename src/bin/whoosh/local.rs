@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::Command;

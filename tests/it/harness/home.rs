@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
-use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncWriteExt, Interest};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
+use super::eventually::eventually;
 use super::keeper::run;
 use super::operator::{Printed, printed};
+
+/// Longer than a process takes to die that was killed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A home, and the environment that its owner has.
 pub(crate) struct Home {
@@ -64,9 +68,13 @@ impl Home {
     /// Kills what was started by this name, and waits until it is dead.
     pub(crate) async fn kill(&self, name: &str) {
         let pid = Pid::from_raw(self.pid(name).cast_signed()).unwrap();
-        let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
         kill_process(pid, Signal::KILL).unwrap();
-        let dead = AsyncFd::with_interest(process, Interest::READABLE).unwrap();
-        let _dead = dead.readable().await.unwrap();
+        let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+        eventually(PATIENCE, "it is dead", async || match fs::read_to_string(&stat) {
+            // Behind its name, which stands in parentheses: dead, and its parent has not been told yet.
+            Ok(stat) if !stat.contains(") Z ") => Err(stat),
+            _ => Ok(()),
+        })
+        .await;
     }
 }
