@@ -13,9 +13,6 @@ use super::eventually::eventually;
 use super::keeper::run;
 use super::operator::{Printed, printed};
 
-/// Longer than a process takes to die that was killed.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// A home, and the environment that its owner has.
 pub(crate) struct Home {
     pub(crate) home: PathBuf,
@@ -67,13 +64,17 @@ impl Home {
 
     /// Kills what was started by this name, and waits until it is dead.
     pub(crate) async fn kill(&self, name: &str) {
-        let pid = Pid::from_raw(self.pid(name).cast_signed()).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
-        let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
-        eventually(PATIENCE, "it is dead", async || match fs::read_to_string(&stat) {
-            // Behind its name, which stands in parentheses: dead, and its parent has not been told yet.
-            Ok(stat) if !stat.contains(") Z ") => Err(stat),
-            _ => Ok(()),
+        let pid = self.pid(name);
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+        let proc = PathBuf::from(format!("/proc/{pid}"));
+        eventually(Duration::from_secs(30), "it is dead", async || {
+            let stat = fs::read_to_string(proc.join("stat")).unwrap_or_default();
+            // It may be left to be buried, once all of its threads have ended.
+            let threads = fs::read_dir(proc.join("task")).map_or(0, Iterator::count);
+            match stat.is_empty() || (stat.contains(") Z ") && threads <= 1) {
+                true => Ok(()),
+                false => Err(stat),
+            }
         })
         .await;
     }
