@@ -193,7 +193,8 @@ async fn what_is_wrong_with_a_sources_rights_is_told_at_once() {
         &json!({"role": "owner", "namespaces": ["*", "prod", "prod"], "user": "ada"}),
     );
     raw["spec"]["targetNamespace"] = json!("Prod");
-    let refused = server.post(SOURCES, &raw).await.refused(422, "Invalid");
+    let strictly = format!("{SOURCES}?fieldValidation=Strict");
+    let refused = server.post(&strictly, &raw).await.refused(422, "Invalid");
     for told in [
         "spec.impersonate.role: must be one of \"admin\", \"edit\", \"view\", got \"owner\"",
         "spec.impersonate.user: unknown field",
