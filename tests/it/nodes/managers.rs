@@ -96,11 +96,11 @@ async fn a_leader_that_is_demoted_in_the_middle_of_a_change_leaves_nothing_half_
 
     scene.declare(5, LOUDER).await;
     until_begun(&scene, own).await;
-    scene.engine(own).docker(&["node", "demote", &leader]).await;
+    scene.change_node(own, &["demote", &leader]).await;
     until_carried_out(&scene, own).await;
     scene.until_true(own, 6, &[]).await;
     assert_kept(&declared, &services(scene.engine(own), "handover").await);
-    scene.engine(own).docker(&["node", "promote", &leader]).await;
+    scene.change_node(own, &["promote", &leader]).await;
     scene.until_whole().await;
 }
 
@@ -111,13 +111,13 @@ async fn a_manager_that_becomes_a_worker_is_told_with_advice() {
     scene.apply(1, "").await;
     let declared = services(scene.engine(own), "demoted").await;
 
-    scene.engine(others[0]).docker(&["node", "demote", own]).await;
+    scene.change_node(others[0], &["demote", own]).await;
     scene.declare(2, "").await;
     let told = ["EngineUnavailable", "is a worker", "promote this node"];
     scene.until("Ready", "Unknown", &told).await;
     scene.assert_answers_without_agents().await;
 
-    scene.engine(others[0]).docker(&["node", "promote", own]).await;
+    scene.change_node(others[0], &["promote", own]).await;
     scene.until_whole().await;
     scene.until_true(own, 3, &[]).await;
     assert_unchanged(&declared, &services(scene.engine(own), "demoted").await);

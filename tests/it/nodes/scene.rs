@@ -106,6 +106,16 @@ impl Scene {
         self.operator.apply(&team, &[]).await.ok();
     }
 
+    /// `docker node …` at a manager. It is refused when the node was changed since the engine looked at it, as nodes that
+    /// come and go are.
+    pub(super) async fn change_node(&self, manager: &str, words: &[&str]) {
+        let all = [&["node"], words].concat();
+        eventually(PATIENCE, &format!("docker {all:?}"), async || {
+            self.engine(manager).try_docker(&all).await
+        })
+        .await;
+    }
+
     /// Checks that, while the engine is away, whoever asks for the team or its agents is answered soon: what is
     /// declared, and why the agents cannot be shown.
     pub(super) async fn assert_answers_without_agents(&self) {
