@@ -24,6 +24,8 @@ const RUNS: usize = 100;
 const MANY: usize = 1_000;
 /// Looks that find nothing new.
 const LOOKS: usize = 4;
+/// How long nothing is written by an operator at rest.
+const QUIET: Duration = Duration::from_secs(5);
 /// Longer than anything here takes that works at all.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at a status.
@@ -137,7 +139,7 @@ pub(crate) async fn measure(figures: &mut Figures) {
     );
 
     // Its teams come to rest first: what is counted is what the looks cost.
-    crate::idle::until_nothing_to_do(&operator, OBJECTS + MANY).await;
+    until_nothing_is_written(&operator).await;
     let looks = || operator.log().matches("looked at a repository").count();
     let (before, written) = (looks(), writes(&operator).await);
     let start = Instant::now();
@@ -184,6 +186,20 @@ async fn declare(operator: &Operator, name: &str, repository: &Path, interval: &
                  "secretRef": {"name": "hook"}},
     });
     operator.apply(&source.to_string(), &[]).await.ok();
+}
+
+/// Waits until nothing was written for a while.
+async fn until_nothing_is_written(operator: &Operator) {
+    let start = Instant::now();
+    let (mut written, mut since) = (writes(operator).await, Instant::now());
+    while since.elapsed() < QUIET {
+        assert!(start.elapsed() < PATIENCE, "the operator does not come to rest");
+        tokio::time::sleep(TICK * 100).await;
+        let now = writes(operator).await;
+        if now != written {
+            (written, since) = (now, Instant::now());
+        }
+    }
 }
 
 /// What the operator wrote so far.
