@@ -123,16 +123,6 @@ impl Fetcher {
     /// When it may not be fetched, its secret cannot be used, or it cannot be fetched.
     pub(super) async fn fetch(&self, source: &Source, known: Option<&str>) -> Result<Answer, FetchError> {
         let url = &source.spec.url;
-        if !self.allowed.iter().any(|pattern| pattern.matches(url)) {
-            let allowed: Vec<&str> = self.allowed.iter().map(|pattern| pattern.0.as_str()).collect();
-            return Err(FetchError::NotAllowed {
-                url: url.clone(),
-                allowed: match allowed.as_slice() {
-                    [] => "nothing".to_owned(),
-                    allowed => allowed.join(", "),
-                },
-            });
-        }
         let Access { credentials, ca } = self.access(source).await?;
         let mut request = Request {
             url: url.clone(),
@@ -173,8 +163,23 @@ impl Fetcher {
 }
 
 impl Fetcher {
-    /// How a source's repository is asked, by the secret as it is now.
+    fn check_allowed(&self, url: &str) -> Result<(), FetchError> {
+        if self.allowed.iter().any(|pattern| pattern.matches(url)) {
+            return Ok(());
+        }
+        let allowed: Vec<&str> = self.allowed.iter().map(|pattern| pattern.0.as_str()).collect();
+        Err(FetchError::NotAllowed {
+            url: url.to_owned(),
+            allowed: match allowed.as_slice() {
+                [] => "nothing".to_owned(),
+                allowed => allowed.join(", "),
+            },
+        })
+    }
+
+    /// How a source's repository is asked, by the secret as it is now; not at all, where it is not allowed.
     pub(super) async fn access(&self, source: &Source) -> Result<Access, FetchError> {
+        self.check_allowed(&source.spec.url)?;
         let way = git::way(&source.spec.url)?;
         let Some(secret) = &source.spec.secret_ref else {
             return Ok(Access::default());

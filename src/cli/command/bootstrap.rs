@@ -12,10 +12,11 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::target::check_name;
 use crate::cli::{object, paths, talk};
-use crate::resource::names::FIELD_MANAGER;
 use crate::resource::object::API_VERSION;
 use crate::resource::{Key, Kind};
 
+/// Who owns what this sets. It is not who `whoosh apply` is: what a file says of the source stays.
+const MANAGER: &str = "whoosh-bootstrap";
 /// The file of a source's secret that holds what its webhooks are signed with.
 const WEBHOOK: &str = "webhook";
 
@@ -78,17 +79,24 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
         Some(folder) => Some(folder.clone()),
         None => Some(paths::home().join("git-secrets")).filter(|folder| ctx.is_own && folder.is_dir()),
     };
+    let live = ctx.client.find(&key).await?;
+    let named = live
+        .as_ref()
+        .map(|live| object::text(live, "/spec/secretRef/name"));
+    let named = named.filter(|name| !name.is_empty());
     // First, so that the source finds it when it is looked at.
     let secret = secrets
         .as_deref()
-        .map(|folder| secret(folder, &key))
+        .map(|folder| secret(folder, &key.namespace, named.unwrap_or(&key.name)))
         .transpose()?;
+    // A secret that the source has already is not taken away where its files are not at hand.
+    let secret_name = named.or(secret.as_ref().map(|_| key.name.as_str()));
     let owner = Owner {
-        manager: FIELD_MANAGER.to_owned(),
+        manager: MANAGER.to_owned(),
         force: false,
     };
     ctx.client
-        .apply(&key, &source(&key, args, secret.is_some()), &owner, false)
+        .apply(&key, &source(&key, args, secret_name), &owner, false)
         .await?;
     ctx.print(&format!("{} configured\n", object::slashed(&key)))?;
     let name = object::slashed(&key);
@@ -129,7 +137,7 @@ fn name_of(url: &str) -> Result<String, CliError> {
     })
 }
 
-fn source(key: &Key, args: &GitArgs, has_secret: bool) -> Value {
+fn source(key: &Key, args: &GitArgs, secret: Option<&str>) -> Value {
     let mut spec = json!({"url": args.url});
     if let Some(branch) = &args.branch {
         spec["ref"] = json!({"branch": branch});
@@ -140,8 +148,8 @@ fn source(key: &Key, args: &GitArgs, has_secret: bool) -> Value {
     if args.prune {
         spec["prune"] = true.into();
     }
-    if has_secret {
-        spec["secretRef"] = json!({"name": key.name});
+    if let Some(name) = secret {
+        spec["secretRef"] = json!({"name": name});
     }
     json!({
         "apiVersion": API_VERSION,
@@ -152,8 +160,8 @@ fn source(key: &Key, args: &GitArgs, has_secret: bool) -> Value {
 }
 
 /// The file that webhooks of a source are signed with; it is made where there is none.
-fn secret(folder: &Path, key: &Key) -> Result<PathBuf, CliError> {
-    let file = folder.join(&key.namespace).join(&key.name).join(WEBHOOK);
+fn secret(folder: &Path, namespace: &str, name: &str) -> Result<PathBuf, CliError> {
+    let file = folder.join(namespace).join(name).join(WEBHOOK);
     match make(&file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(CliError::Failed(format!(
             "cannot write {}: {error}",
@@ -203,8 +211,7 @@ mod tests {
     #[test]
     fn a_secret_is_made_once_and_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let key = Key::new(Kind::GitSource, "prod", "fleet");
-        let file = secret(folder.path(), &key).unwrap();
+        let file = secret(folder.path(), "prod", "fleet").unwrap();
         assert_eq!(file, folder.path().join("prod/fleet/webhook"));
         let first = fs::read_to_string(&file).unwrap();
         assert_eq!(first.len(), 64);
@@ -213,7 +220,7 @@ mod tests {
             file.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777,
             0o700
         );
-        secret(folder.path(), &key).unwrap();
+        secret(folder.path(), "prod", "fleet").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), first);
     }
 }

@@ -52,7 +52,11 @@ pub struct ResumeArgs {
 
 pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome, CliError> {
     let key = source(ctx, &args.what)?;
-    let until = args.duration.map(|duration| Timestamp::now() + duration);
+    let too_long = |_| CliError::Usage("--for is longer than time is counted; leave it out".to_owned());
+    let until = args
+        .duration
+        .map(|duration| Timestamp::now().checked_add(duration));
+    let until = until.transpose().map_err(too_long)?;
     let by = ctx
         .client
         .who_am_i()

@@ -37,3 +37,27 @@ async fn a_push_that_a_forge_tells_of_is_applied() {
     assert_eq!(status["appliedRevision"], pushed.as_str());
     assert!(!stage.operator.log().contains(SECRET));
 }
+
+#[tokio::test]
+async fn a_source_is_set_up_by_one_command_that_takes_nothing_away() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    stage.source(json!({"wait": true, "interval": "2h"})).await;
+    stage.until_message("is applied: 1 object").await;
+    let url = stage.repository.url();
+    let bootstrap = ["bootstrap", "git", "--url", &url, "--name=fleet", "--path=prod"];
+    for _ in 0..2 {
+        let done = stage.operator.whoosh(&bootstrap).await.ok();
+        assert_eq!(done, "gitsource/fleet configured\n");
+    }
+    let source = stage.operator.get(&["gitsource/fleet"]).await;
+    let spec = &source["spec"];
+    assert_eq!(
+        (&spec["wait"], &spec["interval"]),
+        (&json!(true), &json!("2h")),
+        "{spec}"
+    );
+    assert_eq!(spec["secretRef"]["name"], "fleet");
+    stage.until_message("is applied: 1 object").await;
+}
