@@ -43,7 +43,8 @@ impl Standing {
             Some(ready) if ready.observed_generation != Some(source.object.generation()) => {
                 Some(Lack::Behind)
             }
-            Some(ready) if ready.status == "True" => None,
+            // What a suspended one was told last is not applied, whatever was ready before.
+            Some(ready) if ready.status == "True" && ready.reason != Reason::Suspended.to_string() => None,
             Some(ready) => Some(Lack::NotReady(ready.reason.clone())),
             None => Some(Lack::Behind),
         };
@@ -192,6 +193,12 @@ mod tests {
         check(
             &[ready("a: b"), source("b: c", "Unknown", 2)],
             "waits for gitsource/b (is not ready: FetchFailed)",
+        );
+        let mut resting = ready("b:");
+        resting.status.conditions[0].reason = "Suspended".to_owned();
+        check(
+            &[ready("a: b"), resting],
+            "waits for gitsource/b (is not ready: Suspended)",
         );
         let mut new = ready("b:");
         new.status.conditions.clear();
