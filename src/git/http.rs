@@ -103,7 +103,11 @@ impl Client {
     }
 }
 
-fn certificates(pem: &str) -> Result<Vec<Certificate>, GitError> {
+/// The certificates of an authority.
+///
+/// # Errors
+/// If there are none, or they cannot be read.
+pub fn certificates(pem: &str) -> Result<Vec<Certificate>, GitError> {
     let why = match Certificate::from_pem_bundle(pem.as_bytes()) {
         Ok(found) if !found.is_empty() => return Ok(found),
         Ok(_) => "it holds no certificate in PEM".to_owned(),

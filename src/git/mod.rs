@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 pub use ask::{WORKER_COMMAND, fetch};
 pub use cache::sweep;
 pub use error::GitError;
+pub use http::certificates;
 pub use limits::Limits;
 pub use names::check_path;
 pub use reference::check_reference;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use super::fetcher::FetchError;
 use super::secret::Access;
-use crate::git::Credentials;
+use crate::git::{self, Credentials, GitError};
 use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::git_source::{Forge, GitSourceStatus};
 
@@ -39,9 +39,9 @@ pub(super) enum ReportError {
     /// The secret holds no token.
     #[error("spec.secretRef names no token, by which the forge knows who tells it")]
     NoToken,
-    /// Its certificates cannot be used.
-    #[error("the certificates of the secret cannot be used")]
-    Certificates(#[source] reqwest::Error),
+    /// The certificates of the secret cannot be used.
+    #[error(transparent)]
+    Certificates(#[from] GitError),
     /// It cannot be asked.
     #[error("the forge cannot be reached")]
     Unreachable(#[source] reqwest::Error),
@@ -123,10 +123,9 @@ pub(super) async fn tell(
         .redirect(reqwest::redirect::Policy::none())
         .timeout(TIMEOUT);
     if let Some(pem) = access.ca {
-        let all = Certificate::from_pem_bundle(pem.as_bytes()).map_err(ReportError::Certificates)?;
-        client = client.tls_certs_merge(all);
+        client = client.tls_certs_merge(git::certificates(&pem)?);
     }
-    let client = client.build().map_err(ReportError::Certificates)?;
+    let client = client.build().map_err(ReportError::Unreachable)?;
     let request = client
         .post(address)
         .header("accept", "application/json")

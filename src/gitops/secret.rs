@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::files::{Folder, ReadError};
 use crate::git::{Credentials, Way};
+use crate::resource::names::WEBHOOK_FILE;
 
 /// The largest file that is read, in bytes: lists of servers and of authorities may be long.
 const FILE_MAX: u64 = 256 * 1024;
@@ -91,9 +92,9 @@ impl Secret<'_> {
         match way {
             Way::Http => self.http().await,
             Way::Ssh => self.ssh().await,
-            Way::Open => match self.text("webhook").await? {
+            Way::Open => match self.text(WEBHOOK_FILE).await? {
                 Some(_) => Ok(Access::default()),
-                None => Err(self.missing("webhook", "what webhooks are signed with")),
+                None => Err(self.missing(WEBHOOK_FILE, "what webhooks are signed with")),
             },
         }
     }
@@ -113,7 +114,7 @@ impl Secret<'_> {
                 token,
             }),
             // A repository that everybody may read.
-            (None, None) if ca.is_some() || self.text("webhook").await?.is_some() => None,
+            (None, None) if ca.is_some() || self.text(WEBHOOK_FILE).await?.is_some() => None,
             (_, None) => {
                 return Err(self.missing("password", "a password or token that may read the repository"));
             }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::status::{self, Ended};
+use super::status;
 use crate::resource::access::{Deed, Grant};
-use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
 use crate::resource::managed::NAME_MAX as MANAGER_MAX;
 use crate::resource::names::{ALLOW_PRUNE, GITOPS_ACTOR, RECONCILE_REQUESTED};
@@ -137,22 +136,6 @@ impl Source {
         let told = self.status.inventory.iter().filter_map(|text| Key::parse(text));
         // Others may write a status: what is not a source's to declare is not its to delete.
         told.filter(|key| self.may_declare(key).is_ok()).collect()
-    }
-
-    /// How a turn ends that found nothing new.
-    pub(super) fn as_before(&self) -> Ended {
-        match &self.status.fetched {
-            Some(commit) => Ended::Applied {
-                commit: commit.clone(),
-                inventory: self.status.inventory.clone(),
-                changes: None,
-            },
-            None => Ended::Failed {
-                reason: Reason::FetchFailed,
-                why: "what was fetched is not known any more".to_owned(),
-                transient: true,
-            },
-        }
     }
 
     /// Why nothing is done, and until when, if that is so.

@@ -51,6 +51,24 @@ pub(super) enum Ended {
     },
 }
 
+impl Ended {
+    /// How a turn ends that found nothing new.
+    pub(super) fn as_before(status: &GitSourceStatus) -> Self {
+        match &status.fetched {
+            Some(commit) => Self::Applied {
+                commit: commit.clone(),
+                inventory: status.inventory.clone(),
+                changes: None,
+            },
+            None => Self::Failed {
+                reason: Reason::FetchFailed,
+                why: "what was fetched is not known any more".to_owned(),
+                transient: true,
+            },
+        }
+    }
+}
+
 /// What an application changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Changes {
@@ -175,16 +193,9 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
 
 /// The status that news of a source's objects leaves, whatever its last turn came to.
 pub(super) fn with_health(old: &GitSourceStatus, round: &Round<'_>) -> GitSourceStatus {
-    match &old.fetched {
-        Some(commit) if is_applied(old) => {
-            let ended = Ended::Applied {
-                commit: commit.clone(),
-                inventory: old.inventory.clone(),
-                changes: None,
-            };
-            next(old, &ended, round)
-        }
-        _ => GitSourceStatus {
+    match is_applied(old) {
+        true => next(old, &Ended::as_before(old), round),
+        false => GitSourceStatus {
             health: told_health(round),
             ..old.clone()
         },

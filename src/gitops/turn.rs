@@ -152,7 +152,7 @@ impl Term {
             mut changes,
             put_back,
         } = match answer {
-            Ok(Answer::Unchanged { .. }) => Application::of(source.as_before()),
+            Ok(Answer::Unchanged { .. }) => Application::of(Ended::as_before(&source.status)),
             Ok(Answer::Fetched(snapshot)) => self.application(&source, snapshot, Instant::now()).await?,
             Err(error) => Application::of(Ended::Failed {
                 reason: error.reason(),

@@ -62,6 +62,8 @@ pub mod label {
     pub const STACK: &str = "com.docker.stack.namespace";
 }
 
+/// The file of a GitSource's secret that holds what its webhooks are signed with.
+pub const WEBHOOK_FILE: &str = "webhook";
 /// The path at which the operator takes the webhooks of a GitSource.
 pub fn hook_path(source: &Key) -> String {
     let Key { namespace, name, .. } = source;

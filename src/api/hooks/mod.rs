@@ -24,7 +24,7 @@ use super::verbs::change::{Change, Sent, Step};
 use super::verbs::write::json;
 use crate::files::{Content, ReadError};
 use crate::resource::managed::Manager;
-use crate::resource::names::RECONCILE_REQUESTED;
+use crate::resource::names::{RECONCILE_REQUESTED, WEBHOOK_FILE};
 use crate::resource::{Key, Kind, Object, validate};
 use crate::telemetry::Chain;
 use deliveries::Delivery;
@@ -32,8 +32,6 @@ use proof::Proof;
 
 /// The largest body that is taken, in bytes.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
-/// The file of a source's secret that holds what webhooks are signed with.
-const FILE: &str = "webhook";
 /// The longest such secret, in bytes.
 const SECRET_MAX: u64 = 4096;
 /// Who asks for the look.
@@ -88,7 +86,10 @@ async fn secret(api: &Api, key: &Key) -> Result<Option<Content>, ApiError> {
     let Some(name) = source.as_ref().and_then(named) else {
         return Ok(None);
     };
-    match folder.read(&[&key.namespace, name, FILE], SECRET_MAX).await {
+    match folder
+        .read(&[&key.namespace, name, WEBHOOK_FILE], SECRET_MAX)
+        .await
+    {
         Ok(content) => Ok(Some(content)),
         Err(ReadError::Missing { .. }) => Ok(None),
         Err(error) => {

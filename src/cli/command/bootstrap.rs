@@ -12,13 +12,12 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::target::check_name;
 use crate::cli::{object, paths, talk};
+use crate::resource::names::WEBHOOK_FILE;
 use crate::resource::object::API_VERSION;
 use crate::resource::{Key, Kind};
 
 /// Who owns what this sets. It is not who `whoosh apply` is: what a file says of the source stays.
 const MANAGER: &str = "whoosh-bootstrap";
-/// The file of a source's secret that holds what its webhooks are signed with.
-const WEBHOOK: &str = "webhook";
 
 /// Arguments of `bootstrap`.
 #[derive(Clone, Debug, clap::Args)]
@@ -161,7 +160,7 @@ fn source(key: &Key, args: &GitArgs, secret: Option<&str>) -> Value {
 
 /// The file that webhooks of a source are signed with; it is made where there is none.
 fn secret(folder: &Path, namespace: &str, name: &str) -> Result<PathBuf, CliError> {
-    let file = folder.join(namespace).join(name).join(WEBHOOK);
+    let file = folder.join(namespace).join(name).join(WEBHOOK_FILE);
     match make(&file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(CliError::Failed(format!(
             "cannot write {}: {error}",
