@@ -55,6 +55,9 @@ impl FromStr for Role {
     }
 }
 
+/// Stands for all namespaces where names of namespaces are listed.
+pub const ALL_NAMESPACES: &str = "*";
+
 /// A role, and where it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
@@ -109,6 +112,15 @@ impl Grant {
         Self {
             role: Role::Admin,
             namespaces: None,
+        }
+    }
+
+    /// A role in the namespaces of a list, in which `*` alone is all of them.
+    pub fn listed(role: Role, namespaces: BTreeSet<String>) -> Self {
+        let everywhere = namespaces.iter().eq([ALL_NAMESPACES]);
+        Self {
+            role,
+            namespaces: (!everywhere).then_some(namespaces),
         }
     }
 

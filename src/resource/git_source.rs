@@ -112,13 +112,10 @@ impl GitSourceSpec {
     /// What a source of `namespace` may do.
     pub fn grant(&self, namespace: &str) -> Grant {
         let Impersonation { role, namespaces } = self.impersonate.clone().unwrap_or_default();
-        Grant {
-            role: role.unwrap_or_default().into(),
-            namespaces: match namespaces.as_slice() {
-                [] => Some(BTreeSet::from([namespace.to_owned()])),
-                [all] if all == ALL_NAMESPACES => None,
-                _ => Some(namespaces.into_iter().collect()),
-            },
+        let role = role.unwrap_or_default().into();
+        match namespaces.as_slice() {
+            [] => Grant::listed(role, BTreeSet::from([namespace.to_owned()])),
+            _ => Grant::listed(role, namespaces.into_iter().collect()),
         }
     }
 }
@@ -139,9 +136,6 @@ pub fn is_variable(name: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     name.starts_with(first) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
-
-/// Stands for all namespaces in [`Impersonation::namespaces`].
-pub const ALL_NAMESPACES: &str = "*";
 
 /// What a source may do, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

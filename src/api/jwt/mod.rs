@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 pub use keys::JwtKeyError;
 
@@ -49,13 +49,8 @@ pub(super) struct Subject {
 struct Claims {
     sub: String,
     role: Role,
-    #[serde(default, deserialize_with = "some")]
-    namespaces: Option<BTreeSet<String>>,
-}
-
-/// Absent is everywhere; `null` is a mistake.
-fn some<'de, D: Deserializer<'de>>(value: D) -> Result<Option<BTreeSet<String>>, D::Error> {
-    BTreeSet::deserialize(value).map(Some)
+    /// Has to be there: what is forgotten must not let somebody in everywhere.
+    namespaces: BTreeSet<String>,
 }
 
 /// Why a JWT does not count; for the log, in words of ours alone.
@@ -158,6 +153,6 @@ fn subject(claims: Claims) -> Result<Subject, Refused> {
     }
     Ok(Subject {
         name,
-        grant: Grant { role, namespaces },
+        grant: Grant::listed(role, namespaces),
     })
 }

@@ -17,22 +17,23 @@ const HOUR: u64 = 3600;
 /// A key whose other half is lost, and what that signed: nothing here makes RSA keys.
 const RSA_KEY: &str = "\
 -----BEGIN PUBLIC KEY-----
-MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEApcJOrqPc9nw6UHELRWg+
-b9vYKaozenyjpimwxc68BPRGVg6fFskItHeFRffntbROUQGvv4a1Tl9YuDs2ZzDn
-DwfKK1N+uuPFB1yd+L28uzjb3VDwB/wwt4UirNcXohuvcCQHnodbE1U/blUCRm9h
-exuggwvWfPUKR4KgQFrRv/MXivYyX/vgvDoxb6e/ZIZK935WWf+TNv/FInIagau3
-59LfVRnQfaJz7bhjl1xM4zkCk5dvspDK4HpYEnQOEyfHBRw209AxTbvNxcVP4BVz
-ZTyOROwPcw20DDAAm7VD1JQ+AAQ4gmPIDDQf+7/BvS3oxPFhgBwNgT08/Q6cxN4y
-awIDAQAB
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAjeM6/m1nFRwASFkwnlfQ
+nq9MEpRzXM+lYWK4/0UU4TgeSGqmAb3ccT635OsKeGNWsgdndeA9VKQdiz1aqEcI
+3MmG1oUoNqJQDEm63gk7LA9jUKHgEng7cdtt2LE+isSo+yvZEoKy2SCZXWXZ8deX
+bVy1FIxkQLyu3UC55bWgLS+X41fhoVqTavDA9fux+9snhckBVUU9nMsdPo4tIWYo
+Y9zOzwhfJaEaOI4hd7Es34CGLx4IXFkPzzuRphDboA5Ozx0nl/cKd0K3+F3ZbEpp
+LvYuOh++w98QQfHtEgbyJLlBqMiJnH8ny8EVSmTrocEGUqAMGY5uLRHnZXoTaqxh
+JwIDAQAB
 -----END PUBLIC KEY-----
 ";
 const RSA_JWT: [&str; 3] = [
     "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9",
     "eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJ3aG9vc2giLCJuYmYiOjAsImV4cCI6NDEwMjQ0NDgwMCwic3ViIjoiYWRhIiwicm9s\
-     ZSI6InZpZXcifQ",
-    "N4ISDfwUP337cEuj93xFg4cw2_RJ6Hfp3yg05M9ASw4EJu671rT_2ozQL1BubiYWjoLV3gLWnQUMMmBKBo2BmX-ZAAs6V5o5nTLrH0PRJnsIfsGIen\
-     ZLo7ZTKgU0peybk-g2dEpcYDbkZmmfMjZSbVuM9HfxjZFrQQzYbx2scSJ9Z8m5n88Vyi94bDZ91lZmXXDrOIp_rXPE8LDAYaUhbXXxLHQYhVsf-A5M\
-     Btx6R5XwdQpdOqNKMT4PNpmzIkKi0sTiRCOm7W5rwyFmNDD032_UoW9ruWZcfBbk_eLMSpfEhdle6Cus3AUWmZSTyHainaEM9qiu7JMMdY7ZCYqHow",
+     ZSI6InZpZXciLCJuYW1lc3BhY2VzIjpbInByb2QiXX0",
+    "SVK3AdzZ_wM8jggGzdG42dfWO0Ok5OzbGV6GstQA9pOECqpQPt8VqgYHoXipZoXbx2oogc4L0i1aMRgysuhGfPdc5dhDwBAMinYQRIEwZ2GxNool\
+     67e0rK5KOTvTFqYCWcgpH45-8fxccgucvm_DwTDMt0LXcw84l50MQcu_NdMgUErc4eHGrfJnLugXgTJPeM-yy08DgEvCqhPCZRsZolEzN9JCCth9\
+     OAPvnx2zRAY27NWdKD2khLzop6KG1omc1R0J1pU4KhnuHGsT-zvtBERwZsU4dW3fFMS_8fo8xUrtKfmzDZeuxBTC6jTzmeC33etLGBaDuRuenVCI\
+     enmCCg",
 ];
 
 fn issuer(pem: &str) -> JwtIssuer {
@@ -128,7 +129,13 @@ fn a_jwt_counts_by_what_it_claims() {
         ("role", Some(json!("Admin")), Err(Refused::Claims)),
         ("role", Some(json!(["admin"])), Err(Refused::Claims)),
         ("role", None, Err(Refused::Claims)),
-        ("namespaces", None, granted(Role::Edit, None)),
+        ("namespaces", None, Err(Refused::Claims)),
+        ("namespaces", Some(json!(["*"])), granted(Role::Edit, None)),
+        (
+            "namespaces",
+            Some(json!(["*", "prod"])),
+            granted(Role::Edit, Some(&["*", "prod"])),
+        ),
         ("namespaces", Some(json!([])), granted(Role::Edit, Some(&[]))),
         (
             "namespaces",

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::git_source::{ALL_NAMESPACES, is_variable};
+use super::super::access::ALL_NAMESPACES;
+use super::super::git_source::is_variable;
 use super::super::schema::quoted;
 use super::cause::CauseReason;
 use super::syntax::{self, Checked, check as must};

@@ -81,6 +81,7 @@ pub(crate) fn claims(name: &str, role: &str) -> Value {
         "exp": now + HOUR,
         "sub": name,
         "role": role,
+        "namespaces": ["*"],
     })
 }
 
