@@ -11,7 +11,12 @@ pub(super) fn holds(folder: &str, path: &str) -> bool {
 
 /// Whether it is the path that it seems to be: no detour, and nothing that the engine expands (`{{`).
 pub(super) fn is_plain(path: &str) -> bool {
-    path.starts_with('/') && !path.contains("{{") && !path.split('/').any(|part| matches!(part, "." | ".."))
+    let Some(parts) = path.strip_prefix('/') else {
+        return false;
+    };
+    let parts = parts.strip_suffix('/').unwrap_or(parts);
+    let is_detour = |part| matches!(part, "" | "." | "..");
+    !path.contains("{{") && (parts.is_empty() || !parts.split('/').any(is_detour))
 }
 
 /// Whether it is the Docker socket itself.
@@ -48,6 +53,9 @@ mod tests {
             ("/srv/models", true),
             ("/srv/..models", true),
             ("/srv/../etc", false),
+            ("/", true),
+            ("/srv/", true),
+            ("/run//docker.sock", false),
             ("/srv/{{\"..\"}}/etc", false),
             ("/srv/{{.Node.ID}}", false),
             ("srv", false),
