@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::queue::Queue;
-use crate::resource::Key;
 use crate::resource::lower::Endpoints;
+use crate::resource::{Key, Revision};
 use crate::store::{Epoch, Store};
 use crate::swarm::{Cache, SecretsDir, Trigger};
 use crate::telemetry::{Chain, Metrics};
@@ -21,8 +21,12 @@ const WORKERS: usize = 16;
 const EVENT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often old events and revisions are forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(10 * 60);
-/// Revisions that are kept for watchers and history.
+/// Revisions that are kept for watchers, however old they are.
 const REVISIONS_KEPT: i64 = 100_000;
+/// How long others are kept, too, for the history: one busy writer must not be able to push out what others did.
+const HISTORY_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Revisions that are kept at most.
+const REVISIONS_MAX: i64 = 1_000_000;
 
 /// What the controllers need, whoever leads.
 #[derive(Clone)]
@@ -144,9 +148,32 @@ async fn keep_house(store: &Store) {
 async fn forget(store: &Store) -> Result<(), crate::store::StoreError> {
     store.expire_events(EVENT_AGE).await?;
     let head = store.revision().await?;
-    let before = head.0.saturating_sub(REVISIONS_KEPT);
-    if before > 0 {
-        store.compact(crate::resource::Revision(before)).await?;
+    let young = store.first_within(HISTORY_AGE).await?;
+    store.compact(oldest_kept(head, young)).await
+}
+
+/// Where the log begins once its older part is forgotten; `young` is its first entry that is not old yet.
+fn oldest_kept(Revision(head): Revision, young: Option<Revision>) -> Revision {
+    let of_watchers = head - REVISIONS_KEPT;
+    let of_history = young.map_or(of_watchers, |Revision(young)| young.min(of_watchers));
+    Revision(of_history.max(head - REVISIONS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_kept_for_watchers_and_for_the_history_and_never_grows_without_end() {
+        for (head, young, expected) in [
+            (7, Some(1), -99_993),
+            (150_000, None, 50_000),
+            (150_000, Some(149_000), 50_000),
+            (150_000, Some(20_000), 20_000),
+            (2_000_000, Some(20_000), 1_000_000),
+        ] {
+            let kept = oldest_kept(Revision(head), young.map(Revision));
+            assert_eq!(kept, Revision(expected), "{head} {young:?}");
+        }
     }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Forgetting the log's older part. Objects are untouched.
 
+use std::time::Duration;
+
 use super::{Store, StoreError, ask};
 use crate::resource::Revision;
 
@@ -7,6 +9,15 @@ use crate::resource::Revision;
 const BATCH: i64 = 5000;
 
 impl Store {
+    /// The first entry of the log that is younger than `age` by the database's clock, if there is one.
+    pub async fn first_within(&self, age: Duration) -> Result<Option<Revision>, StoreError> {
+        let query = sqlx::query_scalar!(
+            "SELECT revision FROM revisions WHERE at > now() - make_interval(secs => $1) ORDER BY revision LIMIT 1",
+            age.as_secs_f64(),
+        );
+        Ok(ask(query.fetch_optional(self.pool())).await?.map(Revision))
+    }
+
     /// Forgets the log before `before`; the newest entry always stays.
     ///
     /// The mark moves first, and the entries follow. A watcher that stands before the mark is told that what it

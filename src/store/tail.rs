@@ -11,11 +11,15 @@ use tokio::time::timeout;
 use super::StoreError;
 use super::backoff::Backoff;
 use super::listen::Wake;
-use super::watch::{Change, POLL, Page, woken};
+use super::watch::{Change, POLL, Page, Read, woken};
 use crate::resource::Revision;
 
 /// Changes that are kept at hand. Whoever is further behind reads the log.
 const KEPT: usize = 200;
+/// How many bytes of them are kept, as JSON.
+const KEPT_BYTES: i64 = 16 << 20;
+/// How many of these a follower is handed at once, unless it is one change alone: it holds them until its client reads.
+const HANDED_BYTES: i64 = 1 << 20;
 /// After every revision: of the log, only its bounds are read.
 const END: Revision = Revision(i64::MAX);
 
@@ -50,7 +54,7 @@ impl Tail {
         }
     }
 
-    /// The changes after `cursor`; `None` when only the log knows them.
+    /// The next changes after `cursor`; `None` when only the log knows them.
     pub(super) fn after(&self, cursor: Revision) -> Option<Vec<Arc<Change>>> {
         lock(&self.recent).after(cursor)
     }
@@ -65,21 +69,39 @@ fn lock(recent: &Mutex<Recent>) -> MutexGuard<'_, Recent> {
 struct Recent {
     /// `None` before anything was read.
     head: Option<Revision>,
-    changes: VecDeque<Arc<Change>>,
+    changes: VecDeque<Known>,
+    bytes: i64,
+}
+
+#[derive(Debug)]
+struct Known {
+    change: Arc<Change>,
+    bytes: i64,
 }
 
 impl Recent {
     fn after(&self, cursor: Revision) -> Option<Vec<Arc<Change>>> {
         let before_all = self.head?.0 - i64::try_from(self.changes.len()).ok()?;
         let known = usize::try_from(cursor.0 - before_all).ok()?;
-        (known <= self.changes.len()).then(|| self.changes.range(known..).cloned().collect())
+        if known > self.changes.len() {
+            return None;
+        }
+        let mut handed = 0;
+        let next = self.changes.range(known..).take_while(|next| {
+            let is_first = handed == 0;
+            handed += next.bytes;
+            is_first || handed <= HANDED_BYTES
+        });
+        Some(next.map(|next| Arc::clone(&next.change)).collect())
     }
 
-    fn push(&mut self, change: Change) {
+    fn push(&mut self, Read { change, bytes }: Read) {
         self.head = Some(change.revision);
-        self.changes.push_back(Arc::new(change));
-        if self.changes.len() > KEPT {
-            self.changes.pop_front();
+        self.bytes += bytes;
+        let change = Arc::new(change);
+        self.changes.push_back(Known { change, bytes });
+        while self.changes.len() > KEPT || (self.bytes > KEPT_BYTES && self.changes.len() > 1) {
+            self.bytes -= self.changes.pop_front().map_or(0, |oldest| oldest.bytes);
         }
     }
 }
@@ -131,11 +153,11 @@ impl Reader {
             self.forget(told);
             return Ok(true);
         }
-        let Some(last) = page.changes.last().map(|change| change.revision) else {
+        let Some(last) = page.last() else {
             return Ok(false);
         };
         let mut recent = lock(&self.recent);
-        page.changes.into_iter().for_each(|change| recent.push(change));
+        page.changes.into_iter().for_each(|read| recent.push(read));
         drop(recent);
         told.send_replace(());
         Ok(last < page.head)
@@ -156,12 +178,18 @@ mod tests {
     use super::*;
     use crate::resource::{Key, Kind, Object};
 
-    fn change(revision: i64) -> Change {
-        Change {
+    fn read(revision: i64, bytes: i64) -> Read {
+        let change = Change {
             revision: Revision(revision),
             kind: ChangeKind::Added,
             object: Object::new(&Key::new(Kind::Team, "default", "a"), json!({})),
-        }
+        };
+        Read { change, bytes }
+    }
+
+    fn after(recent: &Recent, cursor: i64) -> Option<Vec<i64>> {
+        let told = recent.after(Revision(cursor));
+        told.map(|all| all.iter().map(|change| change.revision.0).collect())
     }
 
     #[test]
@@ -169,7 +197,7 @@ mod tests {
         let mut recent = Recent::default();
         assert_eq!(recent.after(Revision(0)), None);
         recent.head = Some(Revision(7));
-        (8..=10).for_each(|revision| recent.push(change(revision)));
+        (8..=10).for_each(|revision| recent.push(read(revision, 2)));
         for (cursor, expected) in [
             (6, None),
             (7, Some(vec![8, 9, 10])),
@@ -177,13 +205,43 @@ mod tests {
             (10, Some(vec![])),
             (11, None),
         ] {
-            let told = recent.after(Revision(cursor));
-            let told = told.map(|all| all.iter().map(|change| change.revision.0).collect());
-            assert_eq!(told, expected, "after {cursor}");
+            assert_eq!(after(&recent, cursor), expected, "after {cursor}");
         }
         let last = 10 + i64::try_from(KEPT).unwrap();
-        (11..=last).for_each(|revision| recent.push(change(revision)));
+        (11..=last).for_each(|revision| recent.push(read(revision, 2)));
         assert_eq!(recent.after(Revision(9)), None);
         assert_eq!(recent.after(Revision(10)).unwrap().len(), KEPT);
+    }
+
+    #[test]
+    fn large_objects_are_kept_and_handed_over_by_their_bytes() {
+        let mut recent = Recent {
+            head: Some(Revision(0)),
+            ..Recent::default()
+        };
+        for (revision, bytes) in [
+            (1, HANDED_BYTES / 2),
+            (2, HANDED_BYTES / 2),
+            (3, 1),
+            (4, KEPT_BYTES - 1),
+        ] {
+            recent.push(read(revision, bytes));
+        }
+        assert_eq!(
+            after(&recent, 1),
+            None,
+            "together with the last it would be too much"
+        );
+        assert_eq!(after(&recent, 2), Some(vec![3]), "the rest is the next part");
+        assert_eq!(
+            after(&recent, 3),
+            Some(vec![4]),
+            "one alone is handed over whatever it has"
+        );
+        recent.push(read(5, KEPT_BYTES + 1));
+        assert_eq!(after(&recent, 4), Some(vec![5]));
+        recent.push(read(6, 2));
+        assert_eq!(after(&recent, 4), None);
+        assert_eq!(after(&recent, 5), Some(vec![6]));
     }
 }

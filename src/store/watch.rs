@@ -19,6 +19,8 @@ use crate::resource::{Object, Revision};
 
 /// How many changes are read at once.
 const PAGE: i64 = 100;
+/// How many bytes they may have together, as JSON, unless it is one alone: an object may have megabytes.
+const PAGE_BYTES: i64 = 4 << 20;
 /// How long a watcher trusts that a notification would have come. One that was lost delays a change by this much.
 pub(super) const POLL: Duration = Duration::from_secs(5);
 
@@ -104,13 +106,18 @@ impl Follower {
             if let Some(change) = self.unread.pop_front() {
                 return Ok(change);
             }
-            if let Next::Wait(limit) = self.next
-                && timeout(limit, woken(&mut self.wake)).await.is_ok()
-                && let Some(changes) = self.store.tail().after(self.cursor)
-            {
-                self.cursor = changes.last().map_or(self.cursor, |last| last.revision);
-                self.unread = changes.into();
-                continue;
+            if let Next::Wait(limit) = self.next {
+                let at_hand = self.store.tail().after(self.cursor).unwrap_or_default();
+                if let Some(last) = at_hand.last() {
+                    self.cursor = last.revision;
+                    self.unread = at_hand.into();
+                    continue;
+                }
+                if timeout(limit, woken(&mut self.wake)).await.is_ok()
+                    && self.store.tail().after(self.cursor).is_some()
+                {
+                    continue;
+                }
             }
             // Before reading: what wakes us from here on may be newer than what we read.
             self.wake.mark_unchanged();
@@ -129,11 +136,15 @@ impl Follower {
         };
         page.check(self.cursor)?;
         self.backoff = Backoff::new();
-        if let Some(last) = page.changes.last() {
-            self.cursor = last.revision;
+        if let Some(last) = page.last() {
+            self.cursor = last;
         }
         let more = self.cursor < page.head;
-        self.unread = page.changes.into_iter().map(Arc::new).collect();
+        self.unread = page
+            .changes
+            .into_iter()
+            .map(|read| Arc::new(read.change))
+            .collect();
         Ok(if more { Next::Read } else { Next::Wait(POLL) })
     }
 }
@@ -151,7 +162,15 @@ pub(super) struct Page {
     pub(super) head: Revision,
     /// Revisions up to this one are gone.
     compacted: Revision,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<Read>,
+}
+
+/// A change as it was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) change: Change,
+    /// What its object has as JSON.
+    pub(super) bytes: i64,
 }
 
 impl Page {
@@ -160,19 +179,24 @@ impl Page {
         let query = sqlx::query!(
             r#"
             SELECT head.revision AS head, head.compacted,
-                   log.revision AS "revision?", log.change AS "change?", log.object AS "object?: Json<Object>"
+                   log.revision AS "revision?", log.change AS "change?", log.object AS "object?: Json<Object>",
+                   log.bytes::bigint AS "bytes?"
             FROM head
             LEFT JOIN LATERAL (
-                SELECT revision, change, object
-                FROM revisions
-                WHERE revision > $1
-                ORDER BY revision
-                LIMIT $2
-            ) AS log ON true
+                SELECT *, sum(bytes) OVER (ORDER BY revision) AS total
+                FROM (
+                    SELECT revision, change, object, octet_length(object::text) AS bytes
+                    FROM revisions
+                    WHERE revision > $1
+                    ORDER BY revision
+                    LIMIT $2
+                ) AS next
+            ) AS log ON log.total <= $3 OR log.revision = $1 + 1
             ORDER BY log.revision
             "#,
             cursor.0,
             PAGE,
+            PAGE_BYTES,
         );
         let rows = ask(query.fetch_all(pool)).await?;
         let (head, compacted) = rows
@@ -182,10 +206,14 @@ impl Page {
         let changes = rows.into_iter().filter_map(|row| {
             // With nothing to read, one row holds the bounds alone.
             let (revision, change, object) = (Revision(row.revision?), row.change?, row.object?);
-            Some(row::change_kind(&change).map(|kind| Change {
-                revision,
-                kind,
-                object: row::at(object.0, revision),
+            let bytes = row.bytes?;
+            Some(row::change_kind(&change).map(|kind| Read {
+                change: Change {
+                    revision,
+                    kind,
+                    object: row::at(object.0, revision),
+                },
+                bytes,
             }))
         });
         Ok(Self {
@@ -193,6 +221,15 @@ impl Page {
             compacted: Revision(compacted),
             changes: changes.collect::<Result<_, _>>()?,
         })
+    }
+
+    fn revisions(&self) -> impl DoubleEndedIterator<Item = Revision> {
+        self.changes.iter().map(|read| read.change.revision)
+    }
+
+    /// Where it ends.
+    pub(super) fn last(&self) -> Option<Revision> {
+        self.revisions().next_back()
     }
 
     /// Whether this page goes on from `cursor` without a gap.
@@ -204,16 +241,13 @@ impl Page {
             });
         }
         let expected = (cursor.0 + 1..).map(Revision);
-        let consecutive = self.changes.iter().map(|change| change.revision);
-        let has_gap = consecutive
+        let has_gap = self
+            .revisions()
             .zip(expected)
             .any(|(found, expected)| found != expected);
         let is_cut_short = self.changes.is_empty() && cursor < self.head;
         if cursor < self.compacted || has_gap || is_cut_short {
-            let oldest = self
-                .changes
-                .first()
-                .map_or(Revision(self.compacted.0 + 1), |change| change.revision);
+            let oldest = self.revisions().next().unwrap_or(Revision(self.compacted.0 + 1));
             return Err(WatchError::Gone { from: cursor, oldest });
         }
         Ok(())
@@ -227,10 +261,13 @@ mod tests {
     use serde_json::json;
 
     fn check(cursor: i64, (compacted, head): (i64, i64), revisions: &[i64], expected: &str) {
-        let changes = revisions.iter().map(|revision| Change {
-            revision: Revision(*revision),
-            kind: ChangeKind::Added,
-            object: Object::new(&Key::new(Kind::Team, "default", "a"), json!({})),
+        let changes = revisions.iter().map(|revision| Read {
+            change: Change {
+                revision: Revision(*revision),
+                kind: ChangeKind::Added,
+                object: Object::new(&Key::new(Kind::Team, "default", "a"), json!({})),
+            },
+            bytes: 2,
         });
         let page = Page {
             head: Revision(head),

@@ -24,8 +24,8 @@ async fn an_operator_forgets_the_older_part_of_the_log() {
         "spec": {},
     });
     let long_past = format!(
-        "INSERT INTO revisions (revision, change, kind, namespace, name, object, actor, reason)
-             SELECT n, 'Modified', 'AgentTemplate', 'default', 'busy', '{busy}', 'ann', 'a test'
+        "INSERT INTO revisions (revision, change, kind, namespace, name, object, actor, reason, at)
+             SELECT n, 'Modified', 'AgentTemplate', 'default', 'busy', '{busy}', 'ann', 'a test', now() - interval '8 days'
              FROM generate_series(1, {KEPT} + 7000) AS n;
          UPDATE head SET revision = {KEPT} + 7000"
     );
