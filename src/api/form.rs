@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::answer::Answer;
 use super::options::Params;
 use super::status::ApiError;
 use super::table::{Columns, IncludeObject, table};
-use crate::resource::Kind;
 use crate::resource::object::API_VERSION;
+use crate::resource::{Kind, Object};
 
 /// The group and version of tables and of objects that are metadata alone.
 pub(super) const META_V1: &str = "meta.k8s.io/v1";
@@ -92,6 +93,25 @@ struct List<T> {
     api_version: &'static str,
     metadata: ListMetadata,
     items: Vec<T>,
+}
+
+impl Form {
+    /// An answer with one of our objects, in this form.
+    ///
+    /// # Errors
+    /// 500 when it cannot be written as JSON.
+    pub(super) fn answer(self, answer: Answer<Object>) -> Result<Response, ApiError> {
+        let presenter = Presenter {
+            form: self,
+            resource: Resource::of(answer.body.kind),
+        };
+        let shown = Answer {
+            code: answer.code,
+            body: presenter.one(&answer.body)?,
+            warnings: answer.warnings,
+        };
+        Ok(shown.into_response())
+    }
 }
 
 impl Presenter {

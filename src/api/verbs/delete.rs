@@ -24,6 +24,7 @@ use crate::store::StoreError;
 pub(in crate::api) async fn delete(
     State(api): State<Api>,
     Target(key): Target,
+    form: Form,
     params: Params,
     caller: Caller,
     MaybeDocument(body): MaybeDocument,
@@ -31,7 +32,7 @@ pub(in crate::api) async fn delete(
     let request = DeleteRequest::from(&params, body.map(options).transpose()?)?;
     let changed = remove(&api, &key, &caller, &request).await?;
     if !changed.removed {
-        return Ok(Answer::ok(changed.object).into_response());
+        return form.answer(Answer::ok(changed.object));
     }
     let answer = Answer {
         warnings: left_alone(&api, &key).await,

@@ -1,7 +1,7 @@
 //! Get and list; a list that asks for it is a watch.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::watch;
 use crate::api::answer::Answer;
@@ -22,9 +22,7 @@ pub(in crate::api) async fn get(
     Target(key): Target,
     form: Form,
 ) -> Result<Response, ApiError> {
-    let object = api.object(&key).await?;
-    let resource = Resource::of(key.kind);
-    Ok(Answer::ok(Presenter { form, resource }.one(&object)?).into_response())
+    form.answer(Answer::ok(api.object(&key).await?))
 }
 
 /// `GET …/{plural}`, of a namespace or of all.

@@ -1,6 +1,7 @@
 //! The subresource `status`: what the operator saw, written apart from what people declare.
 
 use axum::extract::State;
+use axum::response::Response;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_status;
 use crate::api::escalation;
+use crate::api::form::Form;
 use crate::api::paths::Target;
 use crate::api::payload::{Edit, Modification, Written};
 use crate::api::state::Api;
@@ -27,22 +29,24 @@ use crate::resource::{Object, lifecycle, schema};
 pub(in crate::api) async fn get(
     State(api): State<Api>,
     Target(key): Target,
-) -> Result<Answer<Object>, ApiError> {
+    form: Form,
+) -> Result<Response, ApiError> {
     offered(has_status(key.kind))?;
-    api.object(&key).await.map(Answer::ok)
+    form.answer(Answer::ok(api.object(&key).await?))
 }
 
 /// `PUT` and `PATCH …/{name}/status`: everything but the status is ignored, as far as there is such a thing.
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
+    form: Form,
     options: WriteOptions,
     caller: Caller,
     Written {
         body: modification,
         warnings: mut told,
     }: Written<Modification>,
-) -> Result<Answer<Object>, ApiError> {
+) -> Result<Response, ApiError> {
     offered(has_status(key.kind))?;
     let manager = |name| Manager {
         name,
@@ -82,7 +86,7 @@ pub(in crate::api) async fn change(
     };
     let mut answer = Answer::from(changed);
     answer.warnings.extend(told);
-    Ok(answer)
+    form.answer(answer)
 }
 
 /// Fails for a subresource that the kind does not have.

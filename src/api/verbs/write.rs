@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use super::change::{Change, Sent, Step, store};
 use crate::api::admission::{Admitted, Intent, admit_new};
 use crate::api::answer::Answer;
 use crate::api::caller::Caller;
+use crate::api::form::Form;
 use crate::api::paths::{Collection, Target};
 use crate::api::payload::{Document, Edit, Modification, Written};
 use crate::api::quota::Turn;
@@ -30,13 +32,14 @@ const NAME_MAX: usize = 63;
 pub(in crate::api) async fn create(
     State(api): State<Api>,
     collection: Collection,
+    form: Form,
     options: WriteOptions,
     caller: Caller,
     Written {
         body: Document(mut raw),
         warnings: repeated,
     }: Written<Document>,
-) -> Result<(Extension<Key>, Answer<Object>), ApiError> {
+) -> Result<(Extension<Key>, Response), ApiError> {
     let namespace = collection.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let dropped = options
         .unknown
@@ -66,7 +69,7 @@ pub(in crate::api) async fn create(
         body,
         warnings,
     };
-    Ok((Extension(key), answer))
+    Ok((Extension(key), form.answer(answer)?))
 }
 
 /// Stores a new object, or sees whether it could be.
@@ -115,19 +118,20 @@ fn generate_name(raw: &mut Value) {
 pub(in crate::api) async fn change(
     State(api): State<Api>,
     Target(key): Target,
+    form: Form,
     options: WriteOptions,
     caller: Caller,
     Written {
         body: modification,
         warnings: repeated,
     }: Written<Modification>,
-) -> Result<Answer<Object>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut answer = match modification {
         Modification::Apply(config) => apply(&api, &key, &caller, &options, config).await?,
         Modification::Edit(edit) => edited(&api, &key, &caller, &options, edit).await?,
     };
     answer.warnings.extend(repeated);
-    Ok(answer)
+    form.answer(answer)
 }
 
 async fn edited(

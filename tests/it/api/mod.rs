@@ -22,6 +22,7 @@ mod schemathesis;
 mod subresources;
 mod swarm;
 mod tables;
+mod transfer;
 mod views;
 mod watching;
 mod wire;

@@ -92,6 +92,43 @@ async fn a_watch_is_printed_by_the_server() {
 }
 
 #[tokio::test]
+async fn what_is_written_is_answered_in_the_form_that_is_wanted() {
+    let server = server().await;
+    let write = async |method: Method, path: &str, media: &str, body: Value| {
+        let request = server.request(method, path).header("accept", TABLE);
+        let request = request.header("content-type", media).body(body.to_string());
+        answer(request).await
+    };
+    let payments = at("payments");
+    let json = "application/json";
+    let created = write(Method::POST, TEAMS, json, super::team("payments"))
+        .await
+        .ok(201);
+    let mut whole = server.get(&payments).await.ok(200);
+    whole["metadata"]["labels"] = json!({"tier": "gold"});
+    let replaced = write(Method::PUT, &payments, json, whole).await.ok(200);
+    let label = json!({"metadata": {"labels": {"tier": "silver"}}});
+    let patched = write(Method::PATCH, &payments, super::MERGE_PATCH, label)
+        .await
+        .ok(200);
+    let status = json!({"status": {"state": "Ready"}});
+    let path = format!("{payments}/status");
+    let told = write(Method::PATCH, &path, super::MERGE_PATCH, status)
+        .await
+        .ok(200);
+    let marked = write(Method::DELETE, &payments, json, json!({})).await.ok(200);
+    for answered in [created, replaced, patched, told, marked] {
+        assert_eq!(answered["kind"], "Table");
+        assert_eq!(answered["rows"][0]["cells"][0], "payments");
+    }
+
+    let request = server.request(Method::POST, TEAMS).header("accept", METADATA);
+    let alone = answer(request.json(&super::team("billing"))).await.ok(201);
+    assert_eq!(alone["kind"], "PartialObjectMetadata");
+    assert_eq!(alone.get("spec"), None);
+}
+
+#[tokio::test]
 async fn metadata_is_given_alone() {
     let server = server().await;
     let payments = server.create("payments").await;

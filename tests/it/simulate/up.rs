@@ -1,15 +1,32 @@
 //! `whoosh up --simulate`, and what follows it.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::converge;
 use crate::harness::eventually::eventually;
 use crate::harness::home::Home;
 
 const STARTED: &[&str] = &["postgres", "nats", "swarm", "operator"];
+
+/// The teams that the real kubectl finds with a configuration.
+async fn kubectl(config: &Path) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new("kubectl");
+    command
+        .args(["get", "teams", "--request-timeout=30s", "--kubeconfig"])
+        .arg(config)
+        .env("HOME", home.path());
+    let printed = command.output().await;
+    let printed = printed.expect("kubectl is missing: scripts/setup tests installs it");
+    let errors = String::from_utf8_lossy(&printed.stderr);
+    assert!(printed.status.success(), "{errors}");
+    String::from_utf8(printed.stdout).unwrap()
+}
 
 #[tokio::test]
 async fn whoosh_can_be_tried_without_docker() {
@@ -67,6 +84,16 @@ async fn whoosh_can_be_tried_without_docker() {
         as_before.contains(&format!("export KUBECONFIG={}", kubeconfig.display())),
         "{as_before}"
     );
+    assert!(kubectl(&kubeconfig).await.contains("payments"));
+    let made = machine
+        .whoosh(&["kubeconfig", "--name", "ada", "--role", "view"], "")
+        .await
+        .ok();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let of_ada = elsewhere.path().join("ada.kubeconfig");
+    fs::write(&of_ada, made).unwrap();
+    assert!(kubectl(&of_ada).await.contains("payments"));
+    machine.whoosh(&["token", "revoke", "ada"], "").await.ok();
     machine.whoosh(&["up", "--simulate"], "").await.ok();
     assert_eq!(fs::read_to_string(&kubeconfig).unwrap(), given);
     let tokens = async || {
