@@ -32,13 +32,18 @@ impl<T> Answer<T> {
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         let mut response = (self.code, Json(self.body)).into_response();
-        for warning in self.warnings.iter().take(WARNINGS_MAX) {
-            if let Ok(value) = HeaderValue::from_str(&header(warning)) {
-                let name = HeaderName::from_static("warning");
-                response.headers_mut().append(name, value);
-            }
-        }
+        warn(&mut response, &self.warnings);
         response
+    }
+}
+
+/// Says what the author of a request should know.
+pub(super) fn warn(response: &mut Response, warnings: &[String]) {
+    for warning in warnings.iter().take(WARNINGS_MAX) {
+        if let Ok(value) = HeaderValue::from_str(&header(warning)) {
+            let name = HeaderName::from_static("warning");
+            response.headers_mut().append(name, value);
+        }
     }
 }
 

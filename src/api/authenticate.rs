@@ -22,6 +22,7 @@ use super::state::Api;
 use super::status::ApiError;
 use super::stream::Open;
 use super::tokens;
+use crate::resource::access::Deed;
 use crate::store::TokenHash;
 
 /// How often it is asked again, while an answer goes on, whether its asker still counts.
@@ -89,6 +90,7 @@ async fn admit(door: &Door, request: &Parts) -> Result<Caller, ApiError> {
         Some(Peer::Remote(address)) => bearer(door, &request.headers, *address).await?,
         None => return Err(ApiError::Unauthorized),
     };
+    as_themselves(&caller, &request.headers)?;
     match paths::deed(&request.method, &request.uri) {
         Some(deed) if !caller.grant.allows(&deed) => Err(ApiError::Forbidden {
             user: caller.user_name(),
@@ -96,6 +98,29 @@ async fn admit(door: &Door, request: &Parts) -> Result<Caller, ApiError> {
         }),
         _ => Ok(caller),
     }
+}
+
+/// Fails for who would act as somebody else (Kubernetes' `Impersonate-User` and its like): nobody may here. To pass over the
+/// header would give whoever stands behind it all that its sender may do.
+fn as_themselves(caller: &Caller, headers: &HeaderMap) -> Result<(), ApiError> {
+    const PREFIX: &str = "impersonate-";
+    if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
+        return Ok(());
+    }
+    let user = headers.get(format!("{PREFIX}user"));
+    let deed = Deed {
+        verb: "impersonate".to_owned(),
+        resource: "users".to_owned(),
+        name: user
+            .and_then(|user| user.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        ..Deed::default()
+    };
+    Err(ApiError::Forbidden {
+        user: caller.user_name(),
+        deed: Box::new(deed),
+    })
 }
 
 /// Whose token or JWT a request carries.

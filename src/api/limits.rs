@@ -27,6 +27,11 @@ pub const MAX_BODY: usize = 3 * 1024 * 1024;
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for what is long work by nature, and is given up when its client is.
 const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+/// How much of a body that is too large is thrown away before it is refused: who still sends when the connection closes
+/// does not read why it does.
+const DRAINED: usize = 32 * 1024 * 1024;
+/// How long that may take.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of an answer that are handed over at a time.
 const SLICE: usize = 64 * 1024;
 
@@ -36,6 +41,8 @@ pub(super) struct Limits {
     places: Places,
     timeout: Duration,
     body: usize,
+    /// How much of a body that is too large is taken and thrown away.
+    drained: usize,
 }
 
 impl Default for Limits {
@@ -44,14 +51,19 @@ impl Default for Limits {
             places: Places::default(),
             timeout: TIMEOUT,
             body: MAX_BODY,
+            drained: DRAINED,
         }
     }
 }
 
 impl Limits {
-    /// The same places, for bodies of at most so many bytes.
+    /// The same places, for bodies of at most so many bytes, of which none is read that has more.
     pub(super) fn for_bodies_of(self, most: usize) -> Self {
-        Self { body: most, ..self }
+        Self {
+            body: most,
+            drained: 0,
+            ..self
+        }
     }
 
     /// The same places, for long work.
@@ -59,6 +71,28 @@ impl Limits {
         Self {
             timeout: LONG_TIMEOUT,
             ..self
+        }
+    }
+}
+
+impl Limits {
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
+        let most = self.body;
+        let announced = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > most as u64) {
+            let mut rest = Limited::new(body, self.drained);
+            let thrown_away = async { while let Some(Ok(_)) = rest.frame().await {} };
+            let _in_time_or_not = tokio::time::timeout(DRAIN_TIMEOUT, thrown_away).await;
+            return Err(ApiError::TooLarge(most));
+        }
+        match Limited::new(body, most).collect().await {
+            Ok(read) => Ok(Body::from(read.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(most)),
+            Err(error) => Err(ApiError::BadRequest(format!(
+                "the body could not be read: {error}"
+            ))),
         }
     }
 }
@@ -171,15 +205,13 @@ pub(super) struct Abandoned(pub(super) CancellationToken);
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
 /// of its `BEGIN` would poison its pooled connection. [`Abandoned`] tells it.
 async fn in_time(limits: &Limits, mut request: Request, next: Next) -> Response {
-    let Limits {
-        timeout, body: most, ..
-    } = *limits;
+    let timeout = limits.timeout;
     let abandoned = CancellationToken::new();
     request.extensions_mut().insert(Abandoned(abandoned.clone()));
     let _until_answered = abandoned.drop_guard();
     let answer = async {
         let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body, most).await?;
+        let body = limits.read(&parts.headers, body).await?;
         let handler = next.run(Request::from_parts(parts, body)).in_current_span();
         tokio::spawn(handler).await.map_err(|fault| {
             error!(%fault, "a request handler failed");
@@ -191,22 +223,6 @@ async fn in_time(limits: &Limits, mut request: Request, next: Next) -> Response 
         .await
         .unwrap_or_else(late)
         .unwrap_or_else(ApiError::into_response)
-}
-
-async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Body, ApiError> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > most as u64) {
-        return Err(ApiError::TooLarge(most));
-    }
-    match Limited::new(body, most).collect().await {
-        Ok(read) => Ok(Body::from(read.to_bytes())),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(most)),
-        Err(error) => Err(ApiError::BadRequest(format!(
-            "the body could not be read: {error}"
-        ))),
-    }
 }
 
 #[cfg(test)]

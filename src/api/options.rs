@@ -63,7 +63,7 @@ impl Params {
         self.flag("watch").unwrap_or(false)
     }
 
-    fn revision(&self) -> Result<Option<Revision>, ApiError> {
+    pub(super) fn revision(&self) -> Result<Option<Revision>, ApiError> {
         self.text("resourceVersion").map(revision).transpose()
     }
 }

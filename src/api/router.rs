@@ -15,7 +15,7 @@ use super::status::ApiError;
 use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
 use super::{
     agents, definitions, discovery, events, form, health, hooks, limits, logs, namespaces, openapi, paths,
-    pods, reviews, tokens, trace, transfer, way_in,
+    pods, reviews, services, tokens, trace, transfer, way_in,
 };
 use crate::resource::Object;
 
@@ -79,6 +79,8 @@ fn json() -> Router<Api> {
         .route("/api/v1/pods", any(pods::none))
         .route("/api/v1/namespaces/{namespace}/pods", any(pods::none))
         .route("/api/v1/namespaces/{namespace}/pods/{*rest}", any(pods::none))
+        .route("/api/v1/services", get(services::list))
+        .route("/api/v1/namespaces/{namespace}/services", get(services::list))
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events", get(events::list))
         .route("/api/v1/namespaces/{namespace}/events/{name}", get(events::get))

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::apply::declared;
 use crate::resource::Object;
+use crate::resource::names::OPERATOR;
 
 /// One change, as the operator tells it.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,13 +45,39 @@ pub(crate) struct Step<'a> {
     pub after: Value,
 }
 
-/// The changes of what people declare, oldest first; with `all`, those of the status, too.
-pub(crate) fn steps(entries: &[Entry], all: bool) -> Vec<Step<'_>> {
+/// Which changes are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Those of what is declared, with the beginning of its end.
+    Declared,
+    /// These, and whatever else somebody wrote who is not the operator, such as a status.
+    ByPeople,
+    /// All.
+    All,
+}
+
+impl Told {
+    fn tells(self, entry: &Entry, is_declared: bool) -> bool {
+        match self {
+            Self::Declared => is_declared,
+            Self::ByPeople => is_declared || !entry.actor.starts_with(OPERATOR),
+            Self::All => true,
+        }
+    }
+}
+
+/// The changes that are told, oldest first.
+pub(crate) fn steps(entries: &[Entry], told: Told) -> Vec<Step<'_>> {
     let mut before: Option<Value> = None;
+    let mut was_going = false;
     let mut steps = Vec::new();
     for entry in entries {
         let after = declared(&entry.object);
-        if all || entry.change != "MODIFIED" || before.as_ref() != Some(&after) {
+        let is_going = entry.object.is_deleting();
+        let is_declared =
+            entry.change != "MODIFIED" || before.as_ref() != Some(&after) || (is_going && !was_going);
+        was_going = is_going && !entry.is_end();
+        if told.tells(entry, is_declared) {
             steps.push(Step {
                 entry,
                 before: before.take(),

@@ -18,6 +18,8 @@ pub const RECONCILE_REQUESTED: &str = "chorus.services/reconcile-requested-at";
 pub const ALLOW_PRUNE: &str = "chorus.services/allow-prune";
 /// Annotation of an object that a GitSource declared: `disabled` keeps it when it leaves the repository.
 pub const PRUNE: &str = "chorus.services/prune";
+/// How the names of the operator's own parts begin, as the store records who did something.
+pub const OPERATOR: &str = "system:whoosh:";
 /// Who writes what a GitSource declares; the source's name follows, after a colon.
 pub const GITOPS_ACTOR: &str = "system:whoosh:gitops";
 /// Annotation of an object in a GitSource's repository: `disabled` leaves its variables as they are written.

@@ -24,7 +24,7 @@ const READ_AND_WRITE: [&str; 8] = [
 /// A group of APIs. Each has one version, `v1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::api) enum Group {
-    /// Events and namespaces, and the name of pods: the group without a name.
+    /// Events and namespaces, and the names of pods and services: the group without a name.
     Core,
     /// Our own kinds.
     Chorus,
@@ -126,12 +126,19 @@ impl Group {
                     namespaced: false,
                     ..resource("namespaces", &READ)
                 },
-                // Clients look for the name when they want logs or a shell. Nothing can be done with it, and asking says why.
+                // Clients look for these names when they want logs or a shell, or where the control plane is. Nothing can be
+                // done with them, and asking says why.
                 APIResource {
                     kind: "Pod".to_owned(),
                     singular_name: "pod".to_owned(),
                     short_names: Some(vec!["po".to_owned()]),
                     ..resource("pods", &[])
+                },
+                APIResource {
+                    kind: "Service".to_owned(),
+                    singular_name: "service".to_owned(),
+                    short_names: Some(vec!["svc".to_owned()]),
+                    ..resource("services", &[])
                 },
             ],
             Self::Chorus => Kind::ALL.into_iter().flat_map(of_kind).collect(),

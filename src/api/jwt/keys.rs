@@ -20,7 +20,7 @@ const RSA_MIN: usize = 268;
 #[derive(Debug, thiserror::Error)]
 pub enum JwtKeyError {
     /// The file cannot be read.
-    #[error("cannot read the keys of --jwt-key in {}: {source}", .path.display())]
+    #[error("cannot read the keys of --jwt-key in {}", .path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -47,6 +47,9 @@ pub(super) struct Subject {
 
 #[derive(Deserialize)]
 struct Claims {
+    /// Read for its form: one name (RFC 7519, 4.1.1). Which, is checked with the signature.
+    #[serde(rename = "iss")]
+    _issuer: String,
     sub: String,
     role: Role,
     /// Has to be there: what is forgotten must not let somebody in everywhere.
@@ -146,6 +149,7 @@ fn subject(claims: Claims) -> Result<Subject, Refused> {
         sub: name,
         role,
         namespaces,
+        _issuer: _,
     } = claims;
     let is_plain = name.bytes().all(|c| c.is_ascii_graphic());
     if name.is_empty() || name.len() > SUBJECT_MAX || !is_plain {

@@ -109,6 +109,7 @@ fn a_jwt_counts_by_what_it_claims() {
         ("nbf", None, claim("nbf")),
         ("iss", Some(json!("https://evil.example")), Err(Refused::Issuer)),
         ("iss", Some(json!("https://id.example/")), Err(Refused::Issuer)),
+        ("iss", Some(json!([ISSUER])), Err(Refused::Claims)),
         ("iss", None, claim("iss")),
         ("aud", Some(json!("another")), Err(Refused::Audience)),
         ("aud", Some(json!(["another", AUDIENCE])), good()),

@@ -21,7 +21,14 @@ pub(in crate::api) async fn get(
     State(api): State<Api>,
     Target(key): Target,
     form: Form,
+    params: Params,
 ) -> Result<Response, ApiError> {
+    if let Some(asked) = params.revision()? {
+        let current = api.store.revision().await?;
+        if asked > current {
+            return Err(ApiError::TooLargeRevision { asked, current });
+        }
+    }
     form.answer(Answer::ok(api.object(&key).await?))
 }
 

@@ -1,7 +1,9 @@
 //! Who may come in, and what they may do.
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
+use k8s_openapi::api::authorization::v1::{
+    SelfSubjectAccessReview, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec, SubjectRulesReviewStatus,
+};
 use reqwest::Method;
 
 use super::{Client, ClientError};
@@ -21,6 +23,25 @@ impl Client {
     ) -> Result<SelfSubjectAccessReview, ClientError> {
         let path = "apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         self.json(self.request(Method::POST, path).json(asked)).await
+    }
+
+    /// All that whoever asks may do in a namespace.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub(in crate::cli) async fn rules(
+        &self,
+        namespace: &str,
+    ) -> Result<SubjectRulesReviewStatus, ClientError> {
+        let path = "apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+        let asked = SelfSubjectRulesReview {
+            spec: SelfSubjectRulesReviewSpec {
+                namespace: Some(namespace.to_owned()),
+            },
+            ..SelfSubjectRulesReview::default()
+        };
+        let told: SelfSubjectRulesReview = self.json(self.request(Method::POST, path).json(&asked)).await?;
+        Ok(told.status.unwrap_or_default())
     }
 
     /// Who the operator takes whoever asks for.

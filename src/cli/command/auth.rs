@@ -25,7 +25,10 @@ enum AuthCommand {
 Examples:
   whoosh auth can-i create teams -n prod
   whoosh auth can-i delete team/payments
-  whoosh auth can-i patch teams --subresource status")]
+  whoosh auth can-i patch teams --subresource status
+
+  # All that may be done in a namespace
+  whoosh auth can-i --list -n prod")]
     CanI(CanIArgs),
     /// Tell who the operator takes you for
     Whoami,
@@ -34,15 +37,20 @@ Examples:
 #[derive(Clone, Debug, clap::Args)]
 struct CanIArgs {
     /// get, list, watch, create, update, patch, delete, deletecollection, or * for all of them
-    verb: String,
+    #[arg(required_unless_present = "list")]
+    verb: Option<String>,
     /// A kind, or one object as KIND/NAME
-    what: String,
+    #[arg(required_unless_present = "list")]
+    what: Option<String>,
     /// A part of the object: status, scale, log
     #[arg(long, value_name = "NAME", default_value = "")]
     subresource: String,
     /// Say nothing; the exit code tells
     #[arg(short, long)]
     quiet: bool,
+    /// List all that may be done in the namespace
+    #[arg(long, conflicts_with_all = ["verb", "what", "subresource", "quiet"])]
+    list: bool,
 }
 
 pub(crate) async fn run(ctx: &Context, args: &AuthArgs) -> Result<Outcome, CliError> {
@@ -53,14 +61,17 @@ pub(crate) async fn run(ctx: &Context, args: &AuthArgs) -> Result<Outcome, CliEr
 }
 
 async fn can_i(ctx: &Context, args: &CanIArgs) -> Result<Outcome, CliError> {
-    let targets = target::parse(std::slice::from_ref(&args.what))?;
+    let (Some(verb), Some(what)) = (&args.verb, &args.what) else {
+        return list(ctx).await;
+    };
+    let targets = target::parse(std::slice::from_ref(what))?;
     let [Target { kind, name }] = targets.as_slice() else {
         return Err(CliError::Usage("ask for one kind at a time".to_owned()));
     };
     let asked = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(ResourceAttributes {
-                verb: Some(args.verb.clone()),
+                verb: Some(verb.clone()),
                 group: Some(GROUP.to_owned()),
                 resource: Some(kind.plural().to_owned()),
                 subresource: Some(args.subresource.clone()),
@@ -86,6 +97,28 @@ async fn can_i(ctx: &Context, args: &CanIArgs) -> Result<Outcome, CliError> {
     } else {
         Err(CliError::Said)
     }
+}
+
+async fn list(ctx: &Context) -> Result<Outcome, CliError> {
+    let rules = ctx.client.rules(ctx.default_namespace()).await?;
+    let mut table = Table::default();
+    table.row(["RESOURCES", "NON-RESOURCE URLS", "VERBS"]);
+    for rule in &rules.resource_rules {
+        let groups = rule.api_groups.as_deref().unwrap_or_default();
+        let group = groups.first().map_or("", String::as_str);
+        let named = |resource: &String| match group {
+            "" => resource.clone(),
+            group => format!("{resource}.{group}"),
+        };
+        let resources: Vec<String> = rule.resources.iter().flatten().map(named).collect();
+        table.row([resources.join(", ").as_str(), "", &rule.verbs.join(", ")]);
+    }
+    for rule in &rules.non_resource_rules {
+        let urls = rule.non_resource_urls.as_deref().unwrap_or_default();
+        table.row(["", &urls.join(", "), &rule.verbs.join(", ")]);
+    }
+    ctx.print(&table.take(ctx.paint))?;
+    Ok(Outcome::Done)
 }
 
 async fn whoami(ctx: &Context) -> Result<Outcome, CliError> {

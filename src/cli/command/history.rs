@@ -7,7 +7,7 @@ use similar::TextDiff;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::past::{self, Entry, Step};
+use crate::cli::past::{self, Entry, Step, Told};
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::{object, target};
 use crate::resource::age::age;
@@ -16,7 +16,7 @@ use crate::resource::{escape, yaml};
 /// Arguments of `history`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-Statuses, which the operator writes, are left out unless --all asks for them.
+Statuses that the operator writes are left out unless --all asks for them.
 
 Examples:
   # Who changed a team?
@@ -31,7 +31,7 @@ pub struct HistoryArgs {
     /// Show what each change changed
     #[arg(long)]
     diff: bool,
-    /// Show changes of the status, too
+    /// Show statuses that the operator wrote, too
     #[arg(long)]
     all: bool,
     /// Print the table without headings
@@ -43,7 +43,8 @@ pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, Cl
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
     let entries: Vec<Entry> = ctx.client.history(&key).await?;
-    let steps = past::steps(&entries, args.all);
+    let told = if args.all { Told::All } else { Told::ByPeople };
+    let steps = past::steps(&entries, told);
     if !args.diff {
         let mut table = Table::default();
         if !args.no_headers {

@@ -43,7 +43,11 @@ pub(crate) async fn run(ctx: &Context, args: &KubeconfigArgs) -> Result<Outcome,
     });
     let made = ctx.client.create_token(&args.grant.token(name)).await?;
     let token = made.token.unwrap_or_default();
-    let config = config(&way_in, &made.name, &token, ctx.default_namespace());
+    let namespace = match (&ctx.named_namespace, args.grant.namespaces()) {
+        (None, [first, ..]) => first,
+        _ => ctx.default_namespace(),
+    };
+    let config = config(&way_in, &made.name, &token, namespace);
     let text = yaml::to_yaml(&config).map_err(|error| CliError::Failed(error.to_string()))?;
     ctx.print(&text)?;
     Ok(Outcome::Done)

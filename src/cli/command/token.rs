@@ -74,6 +74,11 @@ pub(crate) struct GrantArgs {
 }
 
 impl GrantArgs {
+    /// Where it may be done; empty for everywhere.
+    pub(crate) fn namespaces(&self) -> &[String] {
+        &self.namespaces
+    }
+
     /// A token of this name.
     pub(crate) fn token(&self, name: String) -> NewToken {
         let namespaces = self.namespaces.iter().cloned().collect();

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Link, Told, Topic};
-use crate::cli::past::{self, Entry, Step};
+use crate::cli::past::{self, Entry, Step, Told as Tell};
 use crate::resource::names::GITOPS_ACTOR;
 use crate::resource::path;
 
@@ -26,7 +26,7 @@ pub(crate) struct Change {
 impl Change {
     /// The last one of a history.
     pub(crate) fn last(entries: &[Entry]) -> Option<Self> {
-        let Step { entry, before, after } = past::steps(entries, false).pop()?;
+        let Step { entry, before, after } = past::steps(entries, Tell::Declared).pop()?;
         // Of an object that is new, all is.
         let fields = before
             .map(|before| differences(&before, &after))

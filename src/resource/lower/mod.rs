@@ -158,7 +158,7 @@ impl Lowering<'_> {
             None => self.agent(role, None)?,
             Some(name) => match self.templates.get(name) {
                 Some(template) => self.agent(role, Some(&template.agent))?,
-                None => Err(Withheld::MissingTemplate(self.missing(role, name))),
+                None => Err(self.without_template(role, name)?),
             },
         };
         Ok(DesiredRole {
@@ -179,7 +179,7 @@ impl Lowering<'_> {
         let layers: Vec<&AgentSpec> = template.into_iter().chain(own).collect();
         let agent = merged::check(&layers, false, &role.path)?;
         let grace = agent::stop_grace_period(&agent);
-        let denied = self.denied(&agent, &role.path);
+        let denied = self.denied(&agent, &role.path, true);
         let work = &self.declared.work;
         let env = identity::environment(&self.owner, &role.name, &agent, work, self.endpoints, grace);
         let mut agent = agent::lower(agent, env, self.network, &role.path)?;
@@ -202,20 +202,26 @@ impl Lowering<'_> {
     }
 
     /// What Policies refuse of a merged block, on the object's own network.
-    fn denied(&self, agent: &AgentSpec, at: &str) -> Vec<Cause> {
+    fn denied(&self, agent: &AgentSpec, at: &str, is_whole: bool) -> Vec<Cause> {
         let mut asked = Asked::of(agent);
         asked.networks.push(self.network);
-        asked.is_whole = true;
+        asked.is_whole = is_whole;
         self.rules.judge(&asked, at)
     }
 
-    fn missing(&self, role: &DeclaredRole, template: &str) -> MissingTemplate {
+    /// Why a role has no agents whose template is missing. What the object itself asks for is judged all the same.
+    fn without_template(&self, role: &DeclaredRole, template: &str) -> Result<Withheld, Vec<Cause>> {
+        let agent = merged::check(&[&self.declared.defaults, &role.agent], true, &role.path)?;
+        let causes = self.denied(&agent, &role.path, false);
+        if !causes.is_empty() {
+            return Ok(Withheld::Denied(Invalid { causes }));
+        }
         let known = self.templates.keys().map(String::as_str);
-        MissingTemplate {
+        Ok(Withheld::MissingTemplate(MissingTemplate {
             role: role.name.clone(),
             template: template.to_owned(),
             nearest: nearest::nearest(template, known).map(str::to_owned),
-        }
+        }))
     }
 
     /// The state of each template that a role starts from, by name.

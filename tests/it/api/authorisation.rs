@@ -72,6 +72,8 @@ const TABLE: &[(&str, Rule)] = &[
     ("/api/v1/pods", DECLARED),
     ("/api/v1/namespaces/{namespace}/pods", DECLARED),
     ("/api/v1/namespaces/{namespace}/pods/{*rest}", DECLARED),
+    ("/api/v1/services", DECLARED),
+    ("/api/v1/namespaces/{namespace}/services", DECLARED),
     ("/metrics", DECLARED),
     ("all/wayin", DECLARED),
     ("all/simulations", DECLARED),

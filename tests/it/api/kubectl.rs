@@ -506,6 +506,18 @@ async fn who_looks_for_pods_is_told_of_agents() {
 }
 
 #[tokio::test]
+async fn who_asks_where_the_operator_is_is_told() {
+    let kubectl = Kubectl::as_role("view").await;
+    let told = kubectl.run("cluster-info").await;
+    assert!(
+        told.contains("is running at") && told.contains("https://localhost:"),
+        "{told}"
+    );
+    let services = kubectl.run_with(&["get", "services"], "").await;
+    assert!(services.err.contains("`kubectl get agents`"), "{}", services.err);
+}
+
+#[tokio::test]
 async fn a_namespace_is_what_is_in_it() {
     let kubectl = Kubectl::as_role("edit").await;
     for command in [

@@ -342,3 +342,27 @@ async fn nothing_is_said_without_tls() {
     let _ = stream.read_to_end(&mut told).await;
     assert!(!String::from_utf8_lossy(&told).contains("HTTP"), "{told:?}");
 }
+
+#[tokio::test]
+async fn nobody_acts_as_somebody_else() {
+    let server = server().await;
+    let door = Door::of(&server).await;
+    let admin = token(
+        &server,
+        &json!({"name": "admin", "role": "admin", "namespaces": null}),
+    )
+    .await;
+    for (header, value, named) in [
+        ("Impersonate-User", "ada", "cannot impersonate resource \"users\""),
+        ("impersonate-group", "viewers", "cannot impersonate"),
+        ("Impersonate-Extra-Reason", "test", "cannot impersonate"),
+    ] {
+        let ask = |request: RequestBuilder| answer(request.header(header, value));
+        let refused = ask(door.request(Method::GET, TEAMS, &admin)).await;
+        let refused = refused.refused(403, "Forbidden");
+        assert!(refused.contains(named), "{refused}");
+        let local = ask(server.request(Method::POST, TEAMS).json(&team("payments"))).await;
+        local.refused(403, "Forbidden");
+    }
+    assert_eq!(server.get(TEAMS).await.ok(200)["items"], json!([]));
+}

@@ -46,6 +46,11 @@ async fn a_bind_mount_is_refused_wherever_it_hides() {
     let refused = server.post(TEAMS, &in_defaults).await;
     assert!(refused.refused(422, "Invalid").contains(says));
 
+    // A template that nobody has made yet takes nothing of that away.
+    in_defaults["spec"]["roles"][0]["template"] = json!("models");
+    let refused = server.post(TEAMS, &in_defaults).await;
+    assert!(refused.refused(422, "Invalid").contains(says));
+
     let mut in_template = template("models");
     in_template["spec"]["mounts"] = bind("/srv/models")["mounts"].clone();
     let refused = server.post(TEMPLATES, &in_template).await;

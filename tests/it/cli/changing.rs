@@ -268,7 +268,18 @@ async fn who_changed_what_is_told() {
         diff.contains("+    replicas: 2") && !diff.contains("managedFields"),
         "{diff}"
     );
+    office
+        .whoosh(&["delete", "team/payments", "--wait=false"])
+        .await
+        .ok();
     office.remove("payments").await;
+    let told = office.whoosh(&["history", "team/payments"]).await.ok();
+    let end: Vec<&str> = told.lines().rev().take(2).collect();
+    assert!(
+        end[1].contains(" unix:uid=") && end[1].contains(" delete "),
+        "{told}"
+    );
+    assert!(end[0].contains("system:whoosh:"), "{told}");
     office.apply(&team("payments", ""), &[]).await.ok();
     let diff = office.whoosh(&["history", "team/payments", "--diff"]).await.ok();
     let last = diff.rsplit("create by ").next().unwrap();
@@ -287,6 +298,13 @@ async fn one_is_told_who_one_is_and_what_one_may_do() {
             .ok(),
         "yes\n"
     );
+    let all = office.whoosh(&["auth", "can-i", "--list"]).await.ok();
+    assert!(
+        all.contains("teams.chorus.services") && all.contains("/metrics"),
+        "{all}"
+    );
+    let nothing = office.whoosh(&["auth", "can-i", "get"]).await;
+    assert_eq!(nothing.code, 2, "{}", nothing.err);
     let whoami = office.whoosh(&["auth", "whoami"]).await.ok();
     assert!(
         whoami.contains("Username    unix:uid=") && whoami.contains("role:admin"),

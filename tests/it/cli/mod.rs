@@ -182,7 +182,7 @@ impl Office {
     async fn write(&self, op: Op) {
         let write = Write {
             op,
-            actor: "test".to_owned(),
+            actor: "system:whoosh:test".to_owned(),
             reason: "test".to_owned(),
             epoch: None,
         };

@@ -89,6 +89,10 @@ async fn whoosh_can_be_tried_without_docker() {
         .whoosh(&["kubeconfig", "--name", "ada", "--role", "view"], "")
         .await
         .ok();
+    let of_prod = ["kubeconfig", "--name", "bob", "--for-namespace", "prod"];
+    let of_prod = machine.whoosh(&of_prod, "").await.ok();
+    assert!(of_prod.contains("namespace: prod\n"), "{of_prod}");
+    machine.whoosh(&["token", "revoke", "bob"], "").await.ok();
     let elsewhere = tempfile::tempdir().unwrap();
     let of_ada = elsewhere.path().join("ada.kubeconfig");
     fs::write(&of_ada, made).unwrap();

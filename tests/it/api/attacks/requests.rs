@@ -251,8 +251,6 @@ async fn no_header_makes_somebody_else_of_its_sender() {
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
     let patch = json!({"metadata": {"labels": {"mine": "yes"}}}).to_string();
     for (name, value) in [
-        ("impersonate-user", "jwt:admin"),
-        ("impersonate-group", "role:admin"),
         ("x-remote-user", "admin"),
         ("x-remote-group", "role:admin"),
         ("x-forwarded-user", "admin"),
