@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::events::v1;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use serde_json::Value;
 
 use super::answer::Answer;
@@ -160,19 +161,22 @@ pub(super) async fn get(
 /// A core event in its newer form.
 fn newer(event: Event) -> v1::Event {
     v1::Event {
-        action: event.action,
+        // What was done is what the reason names.
+        action: event.action.or_else(|| event.reason.clone()),
         deprecated_count: event.count,
-        deprecated_first_timestamp: event.first_timestamp,
+        deprecated_first_timestamp: event.first_timestamp.clone(),
         deprecated_last_timestamp: event.last_timestamp,
         deprecated_source: event.source,
-        event_time: event.event_time,
+        event_time: event
+            .event_time
+            .or_else(|| event.first_timestamp.map(|Time(first)| MicroTime(first))),
         metadata: event.metadata,
         note: event.message,
         reason: event.reason,
         regarding: Some(event.involved_object),
         related: event.related,
-        reporting_controller: event.reporting_component,
-        reporting_instance: event.reporting_instance,
+        reporting_controller: event.reporting_component.clone(),
+        reporting_instance: event.reporting_instance.or(event.reporting_component),
         // The counts and times above say the same.
         series: None,
         type_: event.type_,

@@ -76,7 +76,10 @@ pub(crate) fn parse_one(words: &[String]) -> Result<(Kind, String), CliError> {
 /// A usage error with the nearest kind.
 pub(crate) fn kind(word: &str) -> Result<Kind, CliError> {
     Kind::find(word).ok_or_else(|| {
-        let near = nearest::hint(word, Kind::ALL.into_iter().flat_map(words_of));
+        let near = match word {
+            "event" | "events" | "ev" => " (`whoosh events` tells what happened)".to_owned(),
+            _ => nearest::hint(word, Kind::ALL.into_iter().flat_map(words_of)),
+        };
         usage(format!(
             "there is no kind \"{word}\"{near}; the kinds are {}",
             known_kinds()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::condition::Reason;
 use crate::resource::labels;
-use crate::resource::names::label;
+use crate::resource::names::{DEFAULT_NETWORK, label};
 use crate::resource::workload::{DesiredAgent, Owner, Withheld, Workload};
 
 use super::action::{Action, Blocked, Change, ChangeKind, Plan, Report, Target};
@@ -147,17 +147,28 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Fails for a network that others made and no Policy lets agents join.
+    /// Fails for a network that is others' and that no Policy lets agents join.
     fn admit_foreign(&self, networks: &BTreeSet<String>) -> Result<(), Obstacle> {
-        let foreign = networks.iter().find(|name| {
-            let network = self.observed.networks.get(*name);
-            network.is_some_and(|network| !labels::is_ours(&network.labels, self.instance))
-                && !self.workload.rules.allows_foreign_network(name)
+        let refused = networks.iter().find_map(|name| {
+            let owner = self.foreign_owner(name)?;
+            let is_allowed = self.workload.rules.allows_foreign_network(name);
+            (!is_allowed).then(|| foreign_network(name, &owner))
         });
-        match foreign {
-            Some(name) => Err((Reason::PolicyDenied, foreign_network(name))),
+        match refused {
+            Some(message) => Err((Reason::PolicyDenied, message)),
             None => Ok(()),
         }
+    }
+
+    /// Who made a network that is there, if it was not for this namespace; the default one is everybody's.
+    fn foreign_owner(&self, name: &str) -> Option<String> {
+        let network = self.observed.networks.get(name)?;
+        if !labels::is_ours(&network.labels, self.instance) {
+            return Some("somebody else".to_owned());
+        }
+        let made_for = network.labels.get(label::NAMESPACE)?;
+        let is_shared = name == DEFAULT_NETWORK || *made_for == self.workload.owner.key.namespace;
+        (!is_shared).then(|| format!("WHOOSH for the namespace {made_for}"))
     }
 
     /// Notes what the service refers to and is not there.
@@ -315,9 +326,9 @@ fn name_taken(service: &str, owner: &Owner) -> String {
     )
 }
 
-fn foreign_network(name: &str) -> String {
+fn foreign_network(name: &str, owner: &str) -> String {
     format!(
-        "network {name} was not made by this WHOOSH, and no Policy of the namespace allows to join it \
+        "network {name} was made by {owner}, and no Policy of the namespace allows to join it \
          (spec.allow.foreignNetworks): name another one in `network`, or have it allowed"
     )
 }

@@ -54,7 +54,11 @@ pub struct Allowed {
     /// Ports of the node that may be taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_ports: Vec<PortRange>,
-    /// Networks that WHOOSH did not make and agents may join; `*` stands for any text.
+    /// Volumes of the node that may be mounted, by name; `*` stands for any text. All namespaces, and all else that runs on
+    /// a node, share its volumes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// Networks that WHOOSH did not make, or made for another namespace, and that agents may join; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign_networks: Vec<String>,
     /// Whether a placement constraint may ask for managers by `node.role`. Agents that ask for nothing may come to
@@ -110,7 +114,7 @@ pub struct Limits {
     /// Secrets, by name; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Vec<String>>,
-    /// Named volumes, which all namespaces share on a node; `*` stands for any text.
+    /// Named volumes, of those that are allowed; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volumes: Option<Vec<String>>,
     /// How much the namespace may declare in all.

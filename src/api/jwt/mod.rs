@@ -48,8 +48,8 @@ pub(super) struct Subject {
 #[derive(Deserialize)]
 struct Claims {
     /// Read for its form: one name (RFC 7519, 4.1.1). Which, is checked with the signature.
-    #[serde(rename = "iss")]
-    _issuer: String,
+    #[serde(rename = "iss", default)]
+    _issuer: Option<String>,
     sub: String,
     role: Role,
     /// Has to be there: what is forgotten must not let somebody in everywhere.
@@ -73,7 +73,7 @@ pub(super) enum Refused {
     Audience,
     #[error("its claim \"{0}\" is missing or not understood")]
     Claim(String),
-    #[error("its claims \"sub\", \"role\" or \"namespaces\" are missing or not understood")]
+    #[error("its claims \"iss\", \"sub\", \"role\" or \"namespaces\" are missing or not understood")]
     Claims,
 }
 

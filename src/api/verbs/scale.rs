@@ -6,6 +6,7 @@ use k8s_openapi::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
+use super::apply::applied;
 use super::change::{Change, Changed, Sent, Step};
 use super::status::offered;
 use super::write::json;
@@ -14,12 +15,13 @@ use crate::api::answer::Answer;
 use crate::api::caller::Caller;
 use crate::api::discovery::has_scale;
 use crate::api::paths::Target;
-use crate::api::payload::{Edit, Written};
+use crate::api::payload::{Modification, Written};
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::WriteOptions;
 use crate::resource::Object;
 use crate::resource::managed::Manager;
+use crate::resource::object::API_VERSION;
 use crate::resource::validate::Known;
 
 /// What `spec.replicas` means when it is not set.
@@ -43,13 +45,13 @@ pub(in crate::api) async fn change(
     options: WriteOptions,
     caller: Caller,
     Written {
-        body: edit,
-        warnings: told,
-    }: Written<Edit>,
+        body: modification,
+        warnings: mut told,
+    }: Written<Modification>,
 ) -> Result<Answer<Scale>, ApiError> {
     offered(has_scale(key.kind))?;
-    let manager = Manager {
-        name: options.manager(),
+    let manager = |name| Manager {
+        name,
         subresource: "scale",
     };
     let change = Change {
@@ -58,31 +60,40 @@ pub(in crate::api) async fn change(
         reason: "scale",
         dry_run: options.dry_run,
     };
-    let scaled = |old: &Object| {
-        let scale = serde_json::to_value(scale_of(old)).map_err(unreadable)?;
-        let mut scale = edit.of(scale)?;
-        belongs(&scale, SCALE, old.namespace(), Some(old.name()))?;
-        let dropped = options.unknown.drop_from(&mut scale, &Known::scale());
-        let causes = Known::scale().unknown(&scale);
-        if !causes.is_empty() {
-            return Err(ApiError::Invalid {
-                kind: old.kind,
-                name: old.name().to_owned(),
-                causes,
-            });
+    let changed = match modification {
+        Modification::Edit(edit) => {
+            let manager = manager(options.manager());
+            let scaled = |old: &Object| {
+                let mut scale = edit.of(serde_json::to_value(scale_of(old)).map_err(unreadable)?)?;
+                let dropped = options.unknown.drop_from(&mut scale, &Known::scale());
+                let mut raw = json(old)?;
+                json_patch::merge(&mut raw, &number_of(&scale, old)?);
+                Ok(Step::Admit(Sent {
+                    raw,
+                    is_whole: false,
+                    manager: manager.clone(),
+                    dropped,
+                }))
+            };
+            change.carry_out(&api, scaled).await?
         }
-        Ok(Step::Admit(Sent {
-            raw: with_scale(json(old)?, &scale)?,
-            is_whole: false,
-            manager: manager.clone(),
-            dropped,
-        }))
+        Modification::Apply(mut scale) => {
+            told.extend(options.unknown.drop_from(&mut scale, &Known::scale()));
+            let manager = manager(options.applier()?);
+            let scaled = |old: &Object| {
+                let mut config = number_of(&scale, old)?;
+                config["apiVersion"] = API_VERSION.into();
+                config["kind"] = old.kind.name().into();
+                applied(Some(old), &key, &config, &manager, &options).map(Step::Apply)
+            };
+            change.carry_out(&api, scaled).await?
+        }
     };
     let Changed {
         object,
         mut warnings,
         removed: _,
-    } = change.carry_out(&api, scaled).await?;
+    } = changed;
     warnings.extend(told);
     Ok(Answer {
         warnings,
@@ -90,26 +101,28 @@ pub(in crate::api) async fn change(
     })
 }
 
-/// The object with a Scale's number, and with the uid and resourceVersion that the Scale names, for admission.
-fn with_scale(mut object: Value, scale: &Value) -> Result<Value, ApiError> {
+/// What a Scale says of an object: its number, and the uid and resourceVersion that it names.
+fn number_of(scale: &Value, old: &Object) -> Result<Value, ApiError> {
+    belongs(scale, SCALE, old.namespace(), Some(old.name()))?;
+    let causes = Known::scale().unknown(scale);
+    if !causes.is_empty() {
+        return Err(ApiError::Invalid {
+            kind: old.kind,
+            name: old.name().to_owned(),
+            causes,
+        });
+    }
     let replicas = scale.pointer("/spec/replicas").unwrap_or(&Value::Null);
     if replicas.is_null() {
         return Err(ApiError::BadRequest(
             "a Scale must have spec.replicas, a number".to_owned(),
         ));
     }
-    let seen = |field: &str| {
-        scale
-            .pointer(&format!("/metadata/{field}"))
-            .cloned()
-            .unwrap_or(Value::Null)
-    };
-    let patch = serde_json::json!({
-        "metadata": {"uid": seen("uid"), "resourceVersion": seen("resourceVersion")},
+    let seen = |field: &str| scale.pointer(field).cloned().unwrap_or_default();
+    Ok(serde_json::json!({
+        "metadata": {"uid": seen("/metadata/uid"), "resourceVersion": seen("/metadata/resourceVersion")},
         "spec": {"replicas": replicas},
-    });
-    json_patch::merge(&mut object, &patch);
-    Ok(object)
+    }))
 }
 
 fn scale_of(object: &Object) -> Scale {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use server::{
@@ -65,7 +66,18 @@ impl Cli {
     /// # Errors
     /// What is to be told instead: help, the version, or how the command line is wrong.
     pub(super) fn read() -> Result<Self, clap::Error> {
-        Self::try_parse_from(switches::plain(std::env::args_os(), &Self::command()))
+        Self::try_parse_from(switches::plain(std::env::args_os(), &Self::command()))?.of_this_machine()
+    }
+
+    /// Refuses a context where a command is about this machine alone: whoever names one means another.
+    fn of_this_machine(self) -> Result<Self, clap::Error> {
+        match (&self.command, &self.global.context) {
+            (Command::Client(_), _) | (_, None) => Ok(self),
+            (_, Some(context)) => Err(Self::command().error(
+                ErrorKind::ArgumentConflict,
+                format!("this command is about this machine, and --context {context} is not: leave it out"),
+            )),
+        }
     }
 }
 

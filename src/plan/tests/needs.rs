@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{World, file, labels_of_others, network};
+use serde_json::json;
+
+use super::world::{INSTANCE, World, file, labels_of_others, network, owner};
 use crate::plan::action::{Action, Report};
 use crate::plan::observed::Image;
 use crate::resource::condition::Reason;
+use crate::resource::policy::Rules;
+use crate::resource::{Key, Kind, Object, labels};
 
 #[test]
 fn an_image_tag_is_resolved_once() {
@@ -200,6 +204,31 @@ fn a_network_that_cannot_join_services_blocks_its_agents() {
         "2 + service writer_1",
         "! reviewer.1 NameConflict",
     ]);
+}
+
+#[test]
+fn a_network_of_another_namespace_is_joined_where_a_policy_allows_it() {
+    let made_for = |namespace: &str| {
+        let mut owner = owner("uid-9");
+        owner.key.namespace = namespace.to_owned();
+        network(labels::of_owner(&owner, INSTANCE), 0, &[])
+    };
+    let blocked = &["! writer.1 PolicyDenied"][..];
+    let joined = &["1 + service writer_1"][..];
+    let policy = Key::new(Kind::Policy, "default", "net");
+    let policy = Object::new(&policy, json!({"allow": {"foreignNetworks": ["data_*"]}}));
+    for (namespace, name, rules, expected) in [
+        ("other", "data_net", Rules::default(), blocked),
+        ("other", "data_net", Rules::of([&policy]), joined),
+        ("default", "data_net", Rules::default(), joined),
+        ("other", "chorus_net", Rules::default(), joined),
+    ] {
+        let mut world = World::new("writer");
+        world.workload.network = name.to_owned();
+        world.workload.rules = rules;
+        world.observed.networks.insert(name.into(), made_for(namespace));
+        world.check(expected);
+    }
 }
 
 #[test]

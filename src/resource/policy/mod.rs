@@ -83,7 +83,7 @@ impl Rules {
         unreadable.chain(refused).collect()
     }
 
-    /// Whether agents may join a network that this installation did not make.
+    /// Whether agents may join a network that this installation did not make, or made for another namespace.
     pub fn allows_foreign_network(&self, name: &str) -> bool {
         self.unknown || self.allow(|allowed| one_of(&allowed.foreign_networks, name))
     }
@@ -112,18 +112,24 @@ impl Rules {
             capabilities,
             sysctls,
             ports,
+            volumes,
             constraints,
             // They are kept to limits.
             image: _,
             user: _,
             networks: _,
             secrets: _,
-            volumes: _,
             is_whole: _,
         } = asked;
         let mut refused = Vec::new();
         for path in paths {
             refused.extend(self.path(*path));
+        }
+        for name in volumes {
+            if !self.allow(|allowed| one_of(&allowed.volumes, name)) {
+                let what = format!("mounts the volume {name} of its node");
+                refused.push(denied("mounts", what, "volumes"));
+            }
         }
         for name in capabilities {
             let bare = bare_capability(name);

@@ -61,6 +61,7 @@ fn without_a_policy_an_agent_has_no_power_over_its_node() {
     let expected = [
         "at.mounts: mounts /srv of its node to write to it, which no Policy of the namespace allows \
          (spec.allow.hostPaths)",
+        "at.mounts: mounts the volume data of its node, which no Policy of the namespace allows (spec.allow.volumes)",
         "at.host.capabilities: adds the capability NET_RAW, which",
         "at.host.sysctls: sets the kernel parameter net.core.somaxconn, which",
         "at.host.ports: takes port 80 of its node, which",
@@ -70,6 +71,7 @@ fn without_a_policy_an_agent_has_no_power_over_its_node() {
     check(&[&json!({})], agent.clone(), &expected);
     let all = json!({"allow": {
         "hostPaths": [{"path": "/srv", "writable": true}],
+        "volumes": ["da*"],
         "capabilities": ["NET_RAW"],
         "sysctls": ["net.*"],
         "hostPorts": [{"from": 80}],
@@ -134,7 +136,7 @@ fn each_limit_of_each_policy_holds() {
         "secrets": [{"name": "token"}],
         "mounts": [{"target": "/cache", "type": "volume", "source": "prod-cache"}, {"target": "/tmp", "type": "tmpfs"}],
     });
-    let kept = json!({"limits": {
+    let kept = json!({"allow": {"volumes": ["*"]}, "limits": {
         "images": ["registry.example/agents/*"],
         "nonRoot": true,
         "networks": ["prod-*"],

@@ -1,8 +1,9 @@
 //! The subresources `status` and `scale`.
 
+use reqwest::Method;
 use serde_json::json;
 
-use super::{TEAMS, TEMPLATES, at, server, team, template};
+use super::{TEAMS, TEMPLATES, answer, at, server, team, template};
 
 #[tokio::test]
 async fn status_and_spec_are_written_apart() {
@@ -92,6 +93,33 @@ async fn a_team_is_scaled() {
     let mut fresh = scaled.clone();
     fresh["spec"]["replicas"] = json!(2);
     assert_eq!(server.put(&path, &fresh).await.ok(200)["spec"]["replicas"], 2);
+
+    let apply = async |manager: &str, replicas: u32, force: bool| {
+        let query = format!("{path}?fieldManager={manager}&force={force}");
+        let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "payments"},
+                           "spec": {"replicas": replicas}});
+        let request = server.request(Method::PATCH, &query);
+        let request = request.header("content-type", "application/apply-patch+yaml");
+        answer(request.body(scale.to_string())).await
+    };
+    let contested = apply("autoscaler", 5, false).await.refused(409, "Conflict");
+    assert!(contested.contains(".spec.replicas"), "{contested}");
+    assert_eq!(apply("autoscaler", 5, true).await.ok(200)["spec"]["replicas"], 5);
+    let team = server.get(&at("payments")).await.ok(200);
+    let owners = team["metadata"]["managedFields"].as_array().unwrap();
+    let owner = owners
+        .iter()
+        .find(|owner| owner["manager"] == "autoscaler")
+        .unwrap();
+    assert_eq!(
+        (&owner["operation"], &owner["subresource"]),
+        (&json!("Apply"), &json!("scale"))
+    );
+    assert_eq!(
+        team["spec"]["roles"].as_array().unwrap().len(),
+        1,
+        "the rest stays"
+    );
 
     for wrong in [json!(-1), json!(10_000_000), json!("three")] {
         server

@@ -133,6 +133,14 @@ async fn events_are_listed_by_what_they_are_about() {
     assert_eq!(server.get(&format!("/api/v1/{one}")).await.ok(200), listed);
     let newer = server.get(&format!("/apis/events.k8s.io/v1/{one}")).await.ok(200);
     assert_eq!(newer["regarding"]["name"], "c");
+    // The schema that is served beside it requires the time, and Python's client believes it.
+    let first: jiff::Timestamp = newer["eventTime"].as_str().unwrap().parse().unwrap();
+    let known = newer["deprecatedFirstTimestamp"].as_str().unwrap();
+    assert_eq!(
+        first.as_second(),
+        known.parse::<jiff::Timestamp>().unwrap().as_second()
+    );
+    assert_eq!(newer["action"], newer["reason"]);
     for other in [
         one.replace("other", "default"),
         one.replace("/c.", "/d."),

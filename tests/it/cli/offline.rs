@@ -278,3 +278,25 @@ async fn every_shell_is_given_a_script_that_asks_for_the_commands() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_means_another_machine_does_not_take_this_one_down() {
+    let desk = Desk::new();
+    for command in ["up", "down"] {
+        let printed = desk.whoosh(&["--context", "prod", command]).await;
+        assert_eq!(printed.code, 2, "{}", printed.err);
+        assert!(
+            printed
+                .err
+                .contains("this command is about this machine, and --context prod is not"),
+            "{}",
+            printed.err
+        );
+    }
+    let events = desk.whoosh(&["get", "events"]).await;
+    assert!(
+        events.err.contains("`whoosh events` tells what happened"),
+        "{}",
+        events.err
+    );
+}

@@ -374,18 +374,20 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         read_only: true,
     });
     let policy = Key::new(Kind::Policy, "default", "own");
-    let policy = Object::new(&policy, json!({"limits": {"volumes": ["own-*"]}}));
+    let policy = Object::new(&policy, json!({"allow": {"volumes": ["own-*"]}}));
     let create = Action::CreateService {
         spec: Box::new(volume),
     };
-    let limited = Rules::of([&policy]);
+    let rules = Rules::of([&policy]);
     let error = stage
         .swarm
-        .act(&create, &stage.instance, &stage.secrets, &limited)
+        .act(&create, &stage.instance, &stage.secrets, &rules)
         .await
         .unwrap_err();
     assert!(
-        error.to_string().contains("\"others-cache\" is none of [own-*]"),
+        error
+            .to_string()
+            .contains("mounts the volume others-cache of its node"),
         "{error}"
     );
     let (name, uid) = ("x".to_owned(), "u".to_owned());
