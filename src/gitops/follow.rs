@@ -82,8 +82,10 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
                 index.gone(&key).map(|source| (source, News::Drifted))
             }
             (Kind::GitSource, ChangeKind::Added | ChangeKind::Modified) => {
-                term.note(object.clone());
                 queue.add(key.clone());
+                if term.note(object.clone()) {
+                    term.health_is_news(queue, key.clone());
+                }
                 term.changed(object)
             }
             (_, ChangeKind::Deleted) => term.index().gone(&key).map(|source| (source, News::Drifted)),
@@ -94,12 +96,7 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
                 term.memories.change(&source, |memory| memory.drifted = true);
                 queue.add(source);
             }
-            Some((source, News::Health)) => {
-                term.memories.change(&source, |memory| {
-                    memory.health_due.get_or_insert(Instant::now() + HEALTH_EVERY);
-                });
-                queue.add_after(source, HEALTH_EVERY);
-            }
+            Some((source, News::Health)) => term.health_is_news(queue, source),
             None => {}
         }
     }
@@ -111,11 +108,17 @@ impl Term {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what a source declares.
-    fn note(&self, object: Object) {
-        if let Ok(source) = Source::read(object) {
-            self.index().put(&source);
-        }
+    /// Notes what a source declares, and returns whether its status tells something else of how that is.
+    fn note(&self, object: Object) -> bool {
+        Source::read(object).is_ok_and(|source| self.index().put(&source))
+    }
+
+    /// Has a source tell how its objects are, soon.
+    fn health_is_news(&self, queue: &Queue<Key>, source: Key) {
+        self.memories.change(&source, |memory| {
+            memory.health_due.get_or_insert(Instant::now() + HEALTH_EVERY);
+        });
+        queue.add_after(source, HEALTH_EVERY);
     }
 
     fn changed(&self, object: &Object) -> Option<(Key, News)> {

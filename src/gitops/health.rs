@@ -1,7 +1,5 @@
 //! How the teams and councils that a source declares are. Pure.
 
-use std::collections::BTreeMap;
-
 use crate::resource::git_source::{ObjectHealth, SourceHealth};
 use crate::resource::{Key, Object};
 
@@ -32,12 +30,14 @@ impl Health {
             .status
             .as_ref()
             .and_then(|status| status.get("observedGeneration")?.as_i64());
-        Some(match seen == Some(object.generation()) && !object.is_deleting() {
-            true => Self {
-                state: text("state").unwrap_or_default(),
-                message: text("message").unwrap_or_default(),
+        let is_seen = seen == Some(object.generation()) && !object.is_deleting();
+        Some(match text("state").filter(|_| is_seen) {
+            // Of the many that are well, nothing else is kept in mind.
+            Some(state) => Self {
+                message: text("message").filter(|_| state != READY).unwrap_or_default(),
+                state,
             },
-            false => Self::unknown(),
+            None => Self::unknown(),
         })
     }
 
@@ -50,12 +50,12 @@ impl Health {
 }
 
 /// How those of `inventory` are that run agents, of whom `known` tells.
-pub(super) fn sum(inventory: &[String], known: &BTreeMap<Key, Health>) -> SourceHealth {
+pub(super) fn sum<'a>(inventory: &[String], known: impl Fn(&Key) -> Option<&'a Health>) -> SourceHealth {
     let keys = inventory.iter().filter_map(|text| Key::parse(text));
     let mut sum = SourceHealth::default();
     for key in keys.filter(|key| key.kind.owns_agents()) {
         sum.total += 1;
-        let Health { state, message } = known.get(&key).cloned().unwrap_or_else(Health::unknown);
+        let Health { state, message } = known(&key).cloned().unwrap_or_else(Health::unknown);
         if state == READY {
             sum.ready += 1;
         } else if sum.not_ready.len() < NAMED {
@@ -101,6 +101,8 @@ pub(super) fn waits_for(wait: bool, health: &SourceHealth) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -132,7 +134,7 @@ mod tests {
             "team/default/c",
             "team/default/d",
         ];
-        let sum = sum(&inventory.map(str::to_owned), &known);
+        let sum = sum(&inventory.map(str::to_owned), |key| known.get(key));
         assert_eq!((sum.ready, sum.total), (1, 4));
         let states: Vec<(&str, &str)> = sum
             .not_ready

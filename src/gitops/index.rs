@@ -8,74 +8,82 @@ use super::source::Source;
 use crate::resource::git_source::SourceHealth;
 use crate::resource::{Key, Object};
 
-/// What sources declare.
+/// What sources declare, and how everything was that the watch of the store showed: any of it may be declared next.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     source: BTreeMap<Key, Key>,
-    known: BTreeMap<Key, u64>,
-    health: BTreeMap<Key, Health>,
+    seen: BTreeMap<Key, Seen>,
 }
 
-/// What happened to an object that a source declares.
+/// What is kept of an object.
+#[derive(Debug)]
+struct Seen {
+    print: u64,
+    health: Option<Health>,
+}
+
+/// What happened to the objects that a source declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// What people declare of it is not what it was.
+    /// What people declare of one is not what it was.
     Drifted,
-    /// It is well or ill in another way.
+    /// One is well or ill in another way.
     Health,
 }
 
 impl Index {
-    /// Notes what a source declares now.
-    pub(super) fn put(&mut self, source: &Source) {
+    /// Notes what a source declares now, and returns whether its status tells anything else of how that is.
+    pub(super) fn put(&mut self, source: &Source) -> bool {
         let key = source.object.key();
         self.source.retain(|_, by| *by != key);
         for declared in source.inventory() {
             self.source.insert(declared, key.clone());
         }
-        self.known.retain(|key, _| self.source.contains_key(key));
-        self.health.retain(|key, _| self.source.contains_key(key));
+        let told = source.status.health.clone().unwrap_or_default();
+        self.health(&source.status.inventory, &[]) != told
     }
 
     /// Forgets what a source declares.
     pub(super) fn remove(&mut self, source: &Key) {
         self.source.retain(|_, by| by != source);
-        self.known.retain(|key, _| self.source.contains_key(key));
-        self.health.retain(|key, _| self.source.contains_key(key));
     }
 
-    /// The source of an object that is now like this, and what is new of it. A status is nothing that anybody declares.
+    /// Notes how an object is now: the source that declares it, and what is new of it. A status is nothing that anybody
+    /// declares.
     pub(super) fn changed(&mut self, object: &Object) -> Option<(Key, News)> {
         let key = object.key();
-        let source = self.source.get(&key)?.clone();
-        let (health, print) = (Health::of(object), fingerprint(object));
-        let is_same = self.health.get(&key) == health.as_ref();
-        self.health.extend(health.map(|health| (key.clone(), health)));
-        match self.known.insert(key, print) {
-            Some(before) if before != print => Some((source, News::Drifted)),
-            _ if !is_same => Some((source, News::Health)),
-            _ => None,
-        }
+        let (print, health) = (fingerprint(object), Health::of(object));
+        let before = self.seen.get(&key);
+        let news = match before {
+            Some(before) if before.print != print => Some(News::Drifted),
+            Some(before) if before.health == health => None,
+            Some(_) | None => Some(News::Health),
+        };
+        self.seen.insert(key.clone(), Seen { print, health });
+        Some((self.source.get(&key)?.clone(), news?))
     }
 
-    /// Notes an object as it is about to be written, so that nobody takes it for one that others changed, nor for one that
-    /// is as ready as it was.
+    /// Notes an object as it is about to be written, so that nobody takes it for one that others changed.
     pub(super) fn expect(&mut self, object: &Object) {
-        let key = object.key();
-        self.health
-            .extend(Health::of(object).map(|health| (key.clone(), health)));
-        self.known.insert(key, fingerprint(object));
+        let print = fingerprint(object);
+        let seen = self.seen.entry(object.key());
+        seen.and_modify(|seen| seen.print = print)
+            .or_insert(Seen { print, health: None });
     }
 
-    /// How those of an inventory are.
-    pub(super) fn health(&self, inventory: &[String]) -> SourceHealth {
-        health::sum(inventory, &self.health)
+    /// How those of an inventory are, once some of them are written like this.
+    pub(super) fn health(&self, inventory: &[String], written: &[&Object]) -> SourceHealth {
+        let written: BTreeMap<Key, Health> = written
+            .iter()
+            .filter_map(|object| Some((object.key(), Health::of(object)?)))
+            .collect();
+        let seen = |key: &Key| self.seen.get(key)?.health.as_ref();
+        health::sum(inventory, |key| written.get(key).or_else(|| seen(key)))
     }
 
     /// The source of an object that is gone.
     pub(super) fn gone(&mut self, key: &Key) -> Option<Key> {
-        self.known.remove(key);
-        self.health.remove(key);
+        self.seen.remove(key);
         self.source.get(key).cloned()
     }
 }
@@ -96,19 +104,29 @@ mod tests {
     use super::*;
     use crate::resource::Kind;
 
+    /// The source `fleet`, which declares the team `a`, with that many of it told to be ready.
+    fn source(ready: Option<usize>) -> Source {
+        let key = Key::new(Kind::GitSource, "default", "fleet");
+        let mut object = Object::new(&key, json!({"url": "u"}));
+        let health = ready.map(|ready| json!({"ready": ready, "total": 1}));
+        object.status = Some(json!({"inventory": [team().key().to_string()], "health": health}));
+        Source::read(object).unwrap()
+    }
+
+    fn team() -> Object {
+        let mut team = Object::new(&Key::new(Kind::Team, "default", "a"), json!({}));
+        team.metadata.generation = Some(1);
+        team.status = Some(json!({"state": "Ready", "observedGeneration": 1}));
+        team
+    }
+
     #[test]
     fn a_change_of_what_a_source_declares_is_noticed() {
-        let team = Key::new(Kind::Team, "default", "a");
-        let source = Key::new(Kind::GitSource, "default", "fleet");
-        let mut index = Index::default();
-        let mut object = Object::new(&source, json!({"url": "u"}));
-        object.status = Some(json!({"inventory": [team.to_string()]}));
-        let object = Source::read(object).unwrap();
-        index.put(&object);
-
-        let mut team = Object::new(&team, json!({}));
-        team.metadata.generation = Some(1);
-        let seen = |news| Some((source.clone(), news));
+        let (source, mut index, mut team) = (source(None), Index::default(), team());
+        let seen = |news| Some((source.object.key(), news));
+        let inventory = &source.status.inventory;
+        assert!(index.put(&source), "its status tells nothing of it");
+        team.status = None;
         assert_eq!(
             index.changed(&team),
             seen(News::Health),
@@ -117,19 +135,34 @@ mod tests {
         assert_eq!(index.changed(&team), None, "nothing");
         team.status = Some(json!({"state": "Ready", "observedGeneration": 1}));
         assert_eq!(index.changed(&team), seen(News::Health), "a status");
-        let inventory = &object.status.inventory;
-        assert_eq!(index.health(inventory).ready, 1);
-        index.put(&object);
+        assert_eq!(index.health(inventory, &[]).ready, 1);
+        team.spec = json!({"project": "acme/a"});
         team.metadata.generation = Some(2);
+        assert_eq!(index.health(inventory, &[&team]).ready, 0, "it is to be written");
         assert_eq!(index.changed(&team), seen(News::Drifted), "a spec");
-        assert_eq!(index.health(inventory).ready, 0, "nobody looked at it yet");
+        assert_eq!(index.health(inventory, &[]).ready, 0, "nobody looked at it yet");
         team.metadata.labels = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())]));
         assert_eq!(index.changed(&team), seen(News::Drifted), "a label");
         team.metadata.labels = None;
         index.expect(&team);
         assert_eq!(index.changed(&team), None, "what the source wrote itself");
-        assert_eq!(index.gone(&team.key()), Some(source.clone()));
-        index.remove(&source);
+        assert_eq!(index.gone(&team.key()), Some(source.object.key()));
+        index.remove(&source.object.key());
         assert_eq!(index.gone(&team.key()), None);
+    }
+
+    #[test]
+    fn what_a_source_takes_over_without_a_change_is_known_already() {
+        let (mut index, mut team) = (Index::default(), team());
+        assert_eq!(index.changed(&team), None, "nobody declares it");
+        let source = source(Some(1));
+        assert_eq!(index.health(&source.status.inventory, &[]).ready, 1);
+        assert!(!index.put(&source), "its status tells how it is");
+        team.metadata.labels = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+        assert_eq!(
+            index.changed(&team),
+            Some((source.object.key(), News::Drifted)),
+            "a change right afterwards"
+        );
     }
 }

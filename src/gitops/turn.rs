@@ -130,8 +130,8 @@ impl Term {
             Wake::Sleep(left) => return Ok(Next::After(left)),
             Wake::Health(left) => {
                 self.memories.change(key, |memory| memory.health_due = None);
-                let next =
-                    status::with_health(&source.status, &self.round(&source, &source.status.inventory));
+                let round = self.round(&source, &source.status.inventory, &[]);
+                let next = status::with_health(&source.status, &round);
                 self.put(&source, &next, Vec::new(), "status".to_owned()).await?;
                 return Ok(Next::After(left));
             }
@@ -347,7 +347,8 @@ impl Term {
             Ended::Applied { inventory, .. } => inventory,
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => &source.status.inventory,
         };
-        let next = status::next(&source.status, &ended, &self.round(source, inventory));
+        let round = self.round(source, inventory, &ops);
+        let next = status::next(&source.status, &ended, &round);
         let reason = match &ended {
             Ended::Applied { commit, .. } => format!("apply {}", status::shown(commit)),
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
@@ -360,12 +361,13 @@ impl Term {
         Ok(())
     }
 
-    /// What a turn is about whose objects are these.
-    fn round<'a>(&self, source: &'a Source, inventory: &[String]) -> Round<'a> {
+    /// What a turn is about whose objects are these, some of which it is about to write.
+    fn round<'a>(&self, source: &'a Source, inventory: &[String], ops: &[Op]) -> Round<'a> {
+        let written: Vec<&Object> = ops.iter().filter_map(configured).collect();
         Round {
             generation: source.object.generation(),
             request: source.request(),
-            health: self.index().health(inventory),
+            health: self.index().health(inventory, &written),
             wait: source.spec.wait,
             now: Timestamp::now(),
         }

@@ -289,6 +289,27 @@ async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
 }
 
 #[tokio::test]
+async fn what_a_source_takes_over_as_it_is_is_watched_from_the_start() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    stage.source(json!({})).await;
+    stage.until_message("is applied").await;
+    stage.until_healthy(1).await;
+    let orphan = ["delete", "gitsource/fleet", "--cascade=orphan"];
+    stage.operator.whoosh(&orphan).await.ok();
+    assert_eq!(stage.teams().await, ["a"]);
+    stage.source(json!({"wait": true})).await;
+    let (code, said) = stage.reconcile(&["--timeout", "30s"]).await;
+    assert_eq!(code, 0, "{said}");
+
+    let other = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
+    let patch = ["patch", "team/a", "--type", "merge", "-p", other];
+    stage.operator.whoosh(&patch).await.ok();
+    stage.until_told("team/a", "PutBack").await;
+}
+
+#[tokio::test]
 async fn a_source_may_do_no_more_than_somebody_who_edits_its_namespace() {
     let stage = Stage::new().await;
     let repository = &stage.repository;
