@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::health::{self, Health};
 use super::source::Source;
 use crate::resource::git_source::SourceHealth;
+use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
 use crate::resource::{Key, Object};
 
 /// What sources declare, and how everything was that the watch of the store showed: any of it may be declared next.
@@ -88,12 +89,16 @@ impl Index {
     }
 }
 
-/// What people declare of an object, in short.
+/// What people declare of an object, in short: that it is written does not change it.
 fn fingerprint(object: &Object) -> u64 {
     let mut hasher = DefaultHasher::new();
     let metadata = &object.metadata;
-    (object.uid(), object.generation(), object.is_deleting()).hash(&mut hasher);
-    (&metadata.labels, &metadata.annotations).hash(&mut hasher);
+    (&object.spec, &metadata.labels, object.is_deleting()).hash(&mut hasher);
+    // What only asks for something says nothing of how the object is to be.
+    let annotations = metadata.annotations.iter().flatten();
+    let declared =
+        annotations.filter(|(name, _)| ![RECONCILE_REQUESTED, ALLOW_PRUNE].contains(&name.as_str()));
+    declared.for_each(|annotation| annotation.hash(&mut hasher));
     hasher.finish()
 }
 
@@ -164,5 +169,34 @@ mod tests {
             Some((source.object.key(), News::Drifted)),
             "a change right afterwards"
         );
+    }
+
+    #[test]
+    fn what_is_expected_and_never_written_hides_no_change_of_others() {
+        let (mut index, mut team, source) = (Index::default(), team(), source(Some(1)));
+        index.put(&source);
+        index.changed(&team);
+        let mut wanted = team.clone();
+        wanted.spec = json!({"project": "acme/a"});
+        wanted.metadata.generation = Some(2);
+        index.expect(&wanted);
+        assert_eq!(index.health(&source.status.inventory, &[]).ready, 1);
+        team.spec = json!({"project": "evil/a"});
+        team.metadata.generation = Some(2);
+        let drifted = Some((source.object.key(), News::Drifted));
+        assert_eq!(index.changed(&team), drifted, "they were first");
+    }
+
+    #[test]
+    fn what_only_asks_is_no_change_of_what_is_declared() {
+        let annotated = |name: &str, value: &str| {
+            let mut source = source(None).object;
+            source.metadata.annotations = Some(BTreeMap::from([(name.to_owned(), value.to_owned())]));
+            fingerprint(&source)
+        };
+        let plain = fingerprint(&source(None).object);
+        assert_eq!(annotated(RECONCILE_REQUESTED, "2026-05-01T10:00:00Z"), plain);
+        assert_eq!(annotated(ALLOW_PRUNE, "1a2b3c4"), plain);
+        assert_ne!(annotated("owner", "ada"), annotated("owner", "bob"));
     }
 }
