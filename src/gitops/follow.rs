@@ -4,11 +4,11 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::Term;
-use super::index::News;
-use super::source::Source;
+use super::index::{self, Index, News};
 use crate::queue::Queue;
 use crate::resource::{Key, Kind, Object, Revision};
 use crate::store::{Change, ChangeKind, StoreError, WatchError};
@@ -19,11 +19,12 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before everything is listed again, when the database did not answer.
 const LIST_AGAIN: Duration = Duration::from_secs(1);
 
-/// Asks for every source, then for each that something happens to. Never ends.
+/// Takes in everything that there is and asks for every source; then for each that something happens to. Never ends.
 pub(super) async fn follow(term: &Term, queue: &Queue<Key>) {
     loop {
-        match list(term, queue).await {
-            Ok(revision) => {
+        match list(term).await {
+            Ok((revision, asked)) => {
+                ask(queue, asked);
                 if let Err(error) = watch(term, queue, revision).await {
                     tracing::warn!(error = %Chain(&error), "the watch of sources ended; listing again");
                 }
@@ -34,30 +35,40 @@ pub(super) async fn follow(term: &Term, queue: &Queue<Key>) {
     }
 }
 
-async fn list(term: &Term, queue: &Queue<Key>) -> Result<Revision, StoreError> {
+/// A source that is asked for, and how soon.
+type Asked = (Key, Duration);
+
+fn ask(queue: &Queue<Key>, asked: Vec<Asked>) {
+    for (source, wait) in asked {
+        queue.add_after(source, wait);
+    }
+}
+
+/// Takes in everything that there is: the sources that it asks for, all of them among them, and a revision that is older.
+async fn list(term: &Term) -> Result<(Revision, Vec<Asked>), StoreError> {
     // Older than the lists: what changes meanwhile is seen twice, never missed.
     let revision = term.api.store.revision().await?;
     let sources = term.api.store.list(Kind::GitSource, None).await?.items;
     let url = |object: &Object| Some(object.spec.get("url")?.as_str()?.to_owned());
     term.fetcher
         .keep_only(&sources.iter().filter_map(url).collect::<Vec<String>>());
-    for object in &sources {
-        queue.add(object.key());
-        term.note(object.clone());
+    // First, since everything may be declared by one of them.
+    for source in sources.iter().filter_map(index::source) {
+        term.index().put(&source);
     }
-    // Sources may be declared by others.
-    for object in &sources {
-        term.changed(object);
-    }
+    let (mut gone, mut asked) = (term.index().seen(), Vec::new());
+    let mut take = |object: &Object| {
+        gone.remove(&object.key());
+        asked.extend(term.shown(ChangeKind::Modified, object));
+    };
+    sources.iter().for_each(&mut take);
     for kind in Kind::stored().filter(|kind| *kind != Kind::GitSource) {
-        term.api
-            .store
-            .each(kind, None, |object| {
-                term.changed(&object);
-            })
-            .await?;
+        term.api.store.each(kind, None, |object| take(&object)).await?;
     }
-    Ok(revision)
+    for key in gone {
+        asked.extend(term.shown(ChangeKind::Deleted, &Object::new(&key, Value::Null)));
+    }
+    Ok((revision, asked))
 }
 
 async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), WatchError> {
@@ -69,59 +80,40 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
             kind,
             object,
         } = &*change?;
-        let key = object.key();
-        if key.kind == Kind::GitSource {
-            let waiting = term.memories.waiting_for(&key);
-            waiting.into_iter().for_each(|source| queue.add(source));
-        }
-        let news = match (key.kind, kind) {
-            (Kind::GitSource, ChangeKind::Deleted) => {
-                queue.add(key.clone());
-                let mut index = term.index();
-                index.remove(&key);
-                index.gone(&key).map(|source| (source, News::Drifted))
-            }
-            (Kind::GitSource, ChangeKind::Added | ChangeKind::Modified) => {
-                queue.add(key.clone());
-                if term.note(object.clone()) {
-                    term.health_is_news(queue, key.clone());
-                }
-                term.changed(object)
-            }
-            (_, ChangeKind::Deleted) => term.index().gone(&key).map(|source| (source, News::Drifted)),
-            (_, ChangeKind::Added | ChangeKind::Modified) => term.changed(object),
-        };
-        match news {
-            Some((source, News::Drifted)) => {
-                term.memories.change(&source, |memory| memory.drifted = true);
-                queue.add(source);
-            }
-            Some((source, News::Health)) => term.health_is_news(queue, source),
-            None => {}
-        }
+        ask(queue, term.shown(*kind, object));
     }
     Ok(())
 }
 
 impl Term {
-    pub(super) fn index(&self) -> std::sync::MutexGuard<'_, super::Index> {
+    pub(super) fn index(&self) -> std::sync::MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what a source declares, and returns whether its status tells something else of how that is.
-    fn note(&self, object: Object) -> bool {
-        Source::read(object).is_ok_and(|source| self.index().put(&source))
-    }
-
-    /// Has a source tell how its objects are, soon.
-    fn health_is_news(&self, queue: &Queue<Key>, source: Key) {
-        self.memories.change(&source, |memory| {
-            memory.health_due.get_or_insert(Instant::now() + HEALTH_EVERY);
+    /// Takes in what became of an object, whoever tells of it: the sources that it asks for.
+    fn shown(&self, kind: ChangeKind, object: &Object) -> Vec<Asked> {
+        let key = object.key();
+        let news = match kind {
+            ChangeKind::Deleted => Vec::from_iter(self.index().gone(&key)),
+            ChangeKind::Added | ChangeKind::Modified => self.index().changed(object),
+        };
+        let told = news.into_iter().map(|(source, news)| match news {
+            News::Drifted => {
+                self.memories.change(&source, |memory| memory.drifted = true);
+                (source, Duration::ZERO)
+            }
+            News::Health => {
+                self.memories.change(&source, |memory| {
+                    memory.health_due.get_or_insert(Instant::now() + HEALTH_EVERY);
+                });
+                (source, HEALTH_EVERY)
+            }
         });
-        queue.add_after(source, HEALTH_EVERY);
-    }
-
-    fn changed(&self, object: &Object) -> Option<(Key, News)> {
-        self.index().changed(object)
+        let mut asked: Vec<Asked> = told.collect();
+        if key.kind == Kind::GitSource {
+            let concerned = self.memories.waiting_for(&key).into_iter().chain([key]);
+            asked.extend(concerned.map(|source| (source, Duration::ZERO)));
+        }
+        asked
     }
 }

@@ -1,13 +1,13 @@
 //! Which source declares an object, whether somebody changed what is declared of it, and how it is. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::health::{self, Health};
 use super::source::Source;
 use crate::resource::git_source::SourceHealth;
 use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
-use crate::resource::{Key, Object};
+use crate::resource::{Key, Kind, Object};
 
 /// What sources declare, and how everything was that the watch of the store showed: any of it may be declared next.
 #[derive(Debug, Default)]
@@ -44,24 +44,24 @@ impl Index {
         self.health(&source.status.inventory, &[]) != told
     }
 
-    /// Forgets what a source declares.
-    pub(super) fn remove(&mut self, source: &Key) {
-        self.source.retain(|_, by| by != source);
-    }
-
-    /// Notes how an object is now: the source that declares it, and what is new of it. A status is nothing that anybody
-    /// declares.
-    pub(super) fn changed(&mut self, object: &Object) -> Option<(Key, News)> {
+    /// Notes how an object is now: the sources for which that is news. A status is nothing that anybody declares.
+    pub(super) fn changed(&mut self, object: &Object) -> Vec<(Key, News)> {
         let key = object.key();
+        let mut news = Vec::new();
+        if let Some(source) = source(object)
+            && self.put(&source)
+        {
+            news.push((key.clone(), News::Health));
+        }
         let (print, health) = (fingerprint(object), Health::of(object));
-        let before = self.seen.get(&key);
-        let news = match before {
-            Some(before) if before.print != print => Some(News::Drifted),
-            Some(before) if before.health == health => None,
-            Some(_) | None => Some(News::Health),
+        let before = self.seen.insert(key.clone(), Seen { print, health });
+        let what = match (before, self.seen.get(&key)) {
+            (Some(before), Some(seen)) if before.print != seen.print => Some(News::Drifted),
+            (Some(before), Some(seen)) if before.health == seen.health => None,
+            _ => Some(News::Health),
         };
-        self.seen.insert(key.clone(), Seen { print, health });
-        Some((self.source.get(&key)?.clone(), news?))
+        news.extend(self.source.get(&key).cloned().zip(what));
+        news
     }
 
     /// Notes an object as it is about to be written, so that nobody takes it for one that others changed.
@@ -82,11 +82,23 @@ impl Index {
         health::sum(inventory, |key| written.get(key).or_else(|| seen(key)))
     }
 
-    /// The source of an object that is gone.
-    pub(super) fn gone(&mut self, key: &Key) -> Option<Key> {
+    /// Notes that an object is gone: the source for which that is news.
+    pub(super) fn gone(&mut self, key: &Key) -> Option<(Key, News)> {
         self.seen.remove(key);
-        self.source.get(key).cloned()
+        self.source.retain(|_, by| by != key);
+        Some((self.source.get(key)?.clone(), News::Drifted))
     }
+
+    /// Everything that was seen and is not known to be gone.
+    pub(super) fn seen(&self) -> BTreeSet<Key> {
+        self.seen.keys().cloned().collect()
+    }
+}
+
+/// The source that an object is, if it is one.
+pub(super) fn source(object: &Object) -> Option<Source> {
+    let source = Some(object).filter(|object| object.kind == Kind::GitSource);
+    Source::read(source?.clone()).ok()
 }
 
 /// What people declare of an object, in short: that it is written does not change it.
@@ -107,7 +119,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::Kind;
 
     /// The source `fleet`, which declares the team `a`, with that many of it told to be ready.
     fn source(ready: Option<usize>) -> Source {
@@ -128,7 +139,7 @@ mod tests {
     #[test]
     fn a_change_of_what_a_source_declares_is_noticed() {
         let (source, mut index, mut team) = (source(None), Index::default(), team());
-        let seen = |news| Some((source.object.key(), news));
+        let seen = |news| vec![(source.object.key(), news)];
         let inventory = &source.status.inventory;
         assert!(index.put(&source), "its status tells nothing of it");
         team.status = None;
@@ -137,7 +148,7 @@ mod tests {
             seen(News::Health),
             "seen for the first time"
         );
-        assert_eq!(index.changed(&team), None, "nothing");
+        assert_eq!(index.changed(&team), [], "nothing");
         team.status = Some(json!({"state": "Ready", "observedGeneration": 1}));
         assert_eq!(index.changed(&team), seen(News::Health), "a status");
         assert_eq!(index.health(inventory, &[]).ready, 1);
@@ -150,23 +161,26 @@ mod tests {
         assert_eq!(index.changed(&team), seen(News::Drifted), "a label");
         team.metadata.labels = None;
         index.expect(&team);
-        assert_eq!(index.changed(&team), None, "what the source wrote itself");
-        assert_eq!(index.gone(&team.key()), Some(source.object.key()));
-        index.remove(&source.object.key());
+        assert_eq!(index.changed(&team), [], "what the source wrote itself");
+        assert_eq!(index.seen(), BTreeSet::from([team.key()]));
+        let gone = (source.object.key(), News::Drifted);
+        assert_eq!(index.gone(&team.key()), Some(gone));
+        assert_eq!(index.seen(), BTreeSet::new());
+        index.gone(&source.object.key());
         assert_eq!(index.gone(&team.key()), None);
     }
 
     #[test]
     fn what_a_source_takes_over_without_a_change_is_known_already() {
         let (mut index, mut team) = (Index::default(), team());
-        assert_eq!(index.changed(&team), None, "nobody declares it");
+        assert_eq!(index.changed(&team), [], "nobody declares it");
         let source = source(Some(1));
         assert_eq!(index.health(&source.status.inventory, &[]).ready, 1);
         assert!(!index.put(&source), "its status tells how it is");
         team.metadata.labels = Some(BTreeMap::from([("a".to_owned(), "b".to_owned())]));
         assert_eq!(
             index.changed(&team),
-            Some((source.object.key(), News::Drifted)),
+            [(source.object.key(), News::Drifted)],
             "a change right afterwards"
         );
     }
@@ -183,8 +197,8 @@ mod tests {
         assert_eq!(index.health(&source.status.inventory, &[]).ready, 1);
         team.spec = json!({"project": "evil/a"});
         team.metadata.generation = Some(2);
-        let drifted = Some((source.object.key(), News::Drifted));
-        assert_eq!(index.changed(&team), drifted, "they were first");
+        let drifted = (source.object.key(), News::Drifted);
+        assert_eq!(index.changed(&team), [drifted], "they were first");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod credentials;
 mod dependencies;
 mod hooks;
+mod leaders;
 mod namespaces;
 mod rights;
 mod stage;
