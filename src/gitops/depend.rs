@@ -55,8 +55,8 @@ impl Standing {
     }
 }
 
-/// Why a source has to wait, among all that there are; `None` when it need not.
-pub(super) fn waits(source: &Key, all: &BTreeMap<Key, Standing>) -> Option<Waits> {
+/// Why a source has to wait, among all that were seen; `None` when it need not.
+pub(super) fn waits(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Waits> {
     if let Some(way) = way_back(source, all) {
         return Some(Waits::Loop(way));
     }
@@ -64,32 +64,32 @@ pub(super) fn waits(source: &Key, all: &BTreeMap<Key, Standing>) -> Option<Waits
         Some(standing) => standing.lacks.clone(),
         None => Some(Lack::Missing),
     };
-    let lacking: Vec<(Key, Lack)> = needs(source, all)
-        .iter()
-        .filter_map(|needed| Some((needed.clone(), lack(needed)?)))
+    let lacking: Vec<(Key, Lack)> = source
+        .needs()
+        .into_iter()
+        .filter_map(|needed| lack(&needed).map(|lack| (needed, lack)))
         .collect();
     (!lacking.is_empty()).then_some(Waits::For(lacking))
 }
 
-fn needs<'a>(source: &Key, all: &'a BTreeMap<Key, Standing>) -> &'a [Key] {
-    all.get(source)
-        .map(|standing| standing.needs.as_slice())
-        .unwrap_or_default()
-}
-
 /// The shortest way from a source over what it depends on back to it, both ends included.
-fn way_back(source: &Key, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> {
+fn way_back(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> {
+    let key = source.object.key();
     let mut seen = BTreeSet::new();
-    let mut ways = VecDeque::from([vec![source]]);
+    let first = source.needs().into_iter().map(|next| vec![key.clone(), next]);
+    let mut ways: VecDeque<Vec<Key>> = first.collect();
     while let Some(way) = ways.pop_front() {
-        for next in needs(way.last()?, all) {
-            let way = || way.iter().copied().chain([next]);
-            if next == source {
-                return Some(way().cloned().collect());
-            }
-            if seen.insert(next) {
-                ways.push_back(way().collect());
-            }
+        let last = way.last()?;
+        if *last == key {
+            return Some(way);
+        }
+        if seen.insert(last.clone()) {
+            let needs = all.get(last).map_or(&[][..], |standing| &standing.needs);
+            ways.extend(
+                needs
+                    .iter()
+                    .map(|next| [&way[..], std::slice::from_ref(next)].concat()),
+            );
         }
     }
     None
@@ -167,7 +167,7 @@ mod tests {
             .iter()
             .map(|source| (source.object.key(), Standing::of(source)))
             .collect();
-        let told = waits(&sources[0].object.key(), &all).map(|waits| waits.told(&sources[0]));
+        let told = waits(&sources[0], &all).map(|waits| waits.told(&sources[0]));
         assert_eq!(told.unwrap_or_default(), expected);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::depend::{self, Standing, Waits};
 use super::health::{self, Health};
 use super::source::Source;
 use crate::resource::git_source::SourceHealth;
@@ -14,6 +15,7 @@ use crate::resource::{Key, Kind, Object};
 pub(super) struct Index {
     source: BTreeMap<Key, Key>,
     seen: BTreeMap<Key, Seen>,
+    standings: BTreeMap<Key, Standing>,
 }
 
 /// What is kept of an object.
@@ -40,6 +42,7 @@ impl Index {
         for declared in source.inventory() {
             self.source.insert(declared, key.clone());
         }
+        self.standings.insert(key, Standing::of(source));
         let told = source.status.health.clone().unwrap_or_default();
         self.health(&source.status.inventory, &[]) != told
     }
@@ -85,8 +88,14 @@ impl Index {
     /// Notes that an object is gone: the source for which that is news.
     pub(super) fn gone(&mut self, key: &Key) -> Option<(Key, News)> {
         self.seen.remove(key);
+        self.standings.remove(key);
         self.source.retain(|_, by| by != key);
         Some((self.source.get(key)?.clone(), News::Drifted))
+    }
+
+    /// Why a source has to wait for others.
+    pub(super) fn waits(&self, source: &Source) -> Option<Waits> {
+        depend::waits(source, &self.standings)
     }
 
     /// Everything that was seen and is not known to be gone.
@@ -199,6 +208,22 @@ mod tests {
         team.metadata.generation = Some(2);
         let drifted = (source.object.key(), News::Drifted);
         assert_eq!(index.changed(&team), [drifted], "they were first");
+    }
+
+    #[test]
+    fn sources_are_known_as_they_were_shown_last() {
+        let needed = source(None);
+        let key = Key::new(Kind::GitSource, "default", "b");
+        let waiting = Object::new(&key, json!({"url": "u", "dependsOn": [{"name": "fleet"}]}));
+        let waiting = Source::read(waiting).unwrap();
+        let mut index = Index::default();
+        let told = |index: &Index| index.waits(&waiting).map(|waits| waits.told(&waiting));
+        let wait = |why: &str| Some(format!("waits for gitsource/fleet ({why})"));
+        assert_eq!(told(&index), wait("is not there"));
+        index.changed(&needed.object);
+        assert_eq!(told(&index), wait("is not looked at yet as it is now"));
+        index.gone(&needed.object.key());
+        assert_eq!(told(&index), wait("is not there"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::depend::{self, Standing, Waits};
+use super::depend::Waits;
 use super::memory::Wake;
 use super::prune::{self, Guard, Pruned, Question};
 use super::read::{self, Declared};
@@ -120,7 +120,7 @@ impl Term {
             };
             return Ok(until.map_or(Next::Never, |until| Next::After(left(until))));
         }
-        if let Some(ended) = self.held_up(&source).await? {
+        if let Some(ended) = self.held_up(&source) {
             self.write(&source, ended, Vec::new()).await?;
             // Those that it waits for ask for it when something happens to them.
             return Ok(Next::After(source.retry_interval()));
@@ -178,30 +178,23 @@ impl Term {
     }
 
     /// How a turn ends that must wait for other sources; `None` when it need not.
-    async fn held_up(&self, source: &Source) -> Result<Option<Ended>, StoreError> {
-        let (key, needs) = (source.object.key(), source.needs());
+    fn held_up(&self, source: &Source) -> Option<Ended> {
+        let key = source.object.key();
         // Before they are looked at: what happens to them from now on is not missed.
-        self.memories
-            .change(&key, |memory| memory.waits_for = needs.iter().cloned().collect());
-        if needs.is_empty() {
-            return Ok(None);
-        }
-        let sources = self.api.store.list(Kind::GitSource, None).await?.items;
-        let sources = sources.into_iter().filter_map(|object| Source::read(object).ok());
-        let all = sources
-            .map(|source| (source.object.key(), Standing::of(&source)))
-            .collect();
-        let waits = depend::waits(&key, &all);
+        self.memories.change(&key, |memory| {
+            memory.waits_for = source.needs().into_iter().collect()
+        });
+        let waits = self.index().waits(source);
         self.memories.change(&key, |memory| match waits {
             // As soon as it need not wait any more, the repository is looked at.
             Some(_) => memory.due = None,
             None => memory.waits_for.clear(),
         });
-        Ok(waits.map(|waits| Ended::Failed {
+        waits.map(|waits| Ended::Failed {
             reason: waits.reason(),
             why: waits.told(source),
             transient: matches!(waits, Waits::For(_)),
-        }))
+        })
     }
 
     /// The repository is looked at again after about this long; not at the same time as others.
