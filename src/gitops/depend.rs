@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::source::Source;
 use crate::resource::Key;
 use crate::resource::condition::{self, ConditionType, Reason};
+use crate::resource::git_source::GitReference;
 
 /// A source as those see it that depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,15 +14,21 @@ pub(super) struct Standing {
     needs: Vec<Key>,
     /// Why it is not ready, if it is not.
     lacks: Option<Lack>,
+    /// What of which repository it applies, and the commit that it applied.
+    url: String,
+    reference: Option<GitReference>,
+    applied: Option<String>,
 }
 
 /// Why a source is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Lack {
-    /// There is no such source.
+    /// There is no such source, as far as the one that waits may know.
     Missing,
     /// What it was told last is not applied yet.
     Behind,
+    /// It has not applied the commit that the other one would apply, of the same repository.
+    Elsewhere,
     /// The condition says so, for this reason.
     NotReady(String),
 }
@@ -51,17 +58,29 @@ impl Standing {
         Self {
             needs: source.needs(),
             lacks,
+            url: source.spec.url.clone(),
+            reference: source.spec.reference.clone(),
+            applied: source.status.applied_revision.clone(),
         }
+    }
+
+    /// What keeps a source from going on that depends on this one, with a commit once it knows which.
+    fn lack(&self, source: &Source, revision: Option<&str>) -> Option<Lack> {
+        let is_same = (&self.url, &self.reference) == (&source.spec.url, &source.spec.reference);
+        let is_elsewhere = revision.is_some_and(|revision| self.applied.as_deref() != Some(revision));
+        let elsewhere = || (is_same && is_elsewhere).then_some(Lack::Elsewhere);
+        self.lacks.clone().or_else(elsewhere)
     }
 }
 
-/// Why a source has to wait, among all that were seen; `None` when it need not.
-pub(super) fn waits(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Waits> {
+/// Why a source has to wait, among all that were seen, before it looks at its repository, or before it applies a commit that
+/// it found there; `None` when it need not.
+pub(super) fn waits(source: &Source, revision: Option<&str>, all: &BTreeMap<Key, Standing>) -> Option<Waits> {
     if let Some(way) = way_back(source, all) {
         return Some(Waits::Loop(way));
     }
-    let lack = |needed: &Key| match all.get(needed) {
-        Some(standing) => standing.lacks.clone(),
+    let lack = |needed: &Key| match all.get(needed).filter(|_| source.may_know(needed)) {
+        Some(standing) => standing.lack(source, revision),
         None => Some(Lack::Missing),
     };
     let lacking: Vec<(Key, Lack)> = source
@@ -72,7 +91,7 @@ pub(super) fn waits(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Wa
     (!lacking.is_empty()).then_some(Waits::For(lacking))
 }
 
-/// The shortest way from a source over what it depends on back to it, both ends included.
+/// The shortest way from a source over what it depends on back to it, both ends included, as far as it may know of it.
 fn way_back(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> {
     let key = source.object.key();
     let mut seen = BTreeSet::new();
@@ -83,7 +102,7 @@ fn way_back(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> 
         if *last == key {
             return Some(way);
         }
-        if seen.insert(last.clone()) {
+        if source.may_know(last) && seen.insert(last.clone()) {
             let needs = all.get(last).map_or(&[][..], |standing| &standing.needs);
             ways.extend(
                 needs
@@ -115,7 +134,13 @@ impl Waits {
             Self::For(lacking) => {
                 let told = lacking.iter().map(|(key, lack)| {
                     let why = match lack {
-                        Lack::Missing => "is not there".to_owned(),
+                        Lack::Missing if key.namespace == here => "is not there".to_owned(),
+                        // The same, whether or not there is one that is not for it to know of.
+                        Lack::Missing => {
+                            "is not there, or not for this source to see: spec.impersonate says where it acts"
+                                .to_owned()
+                        }
+                        Lack::Elsewhere => "has not applied the same commit yet".to_owned(),
                         Lack::Behind => "is not looked at yet as it is now".to_owned(),
                         Lack::NotReady(reason) => format!("is not ready: {reason}"),
                     };
@@ -153,7 +178,9 @@ mod tests {
             .collect();
         let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
         let key = Key::new(Kind::GitSource, namespace, name);
-        let mut object = Object::new(&key, json!({"url": "u", "dependsOn": needs}));
+        let everywhere = json!({"namespaces": ["*"]});
+        let spec = json!({"url": "u", "dependsOn": needs, "impersonate": everywhere});
+        let mut object = Object::new(&key, spec);
         object.metadata.generation = Some(2);
         object.status = Some(json!({"conditions": [{
             "type": "Ready", "status": ready, "reason": "FetchFailed", "message": "", "observedGeneration": observed,
@@ -163,11 +190,16 @@ mod tests {
     }
 
     fn check(sources: &[Source], expected: &str) {
+        check_at(None, sources, expected);
+    }
+
+    /// What is told of the first of several, once it knows the commit.
+    fn check_at(revision: Option<&str>, sources: &[Source], expected: &str) {
         let all = sources
             .iter()
             .map(|source| (source.object.key(), Standing::of(source)))
             .collect();
-        let told = waits(&sources[0], &all).map(|waits| waits.told(&sources[0]));
+        let told = waits(&sources[0], revision, &all).map(|waits| waits.told(&sources[0]));
         assert_eq!(told.unwrap_or_default(), expected);
     }
 
@@ -231,6 +263,42 @@ mod tests {
         check(
             &[ready("a: b"), source("b: c", "False", 2), ready("c: b")],
             "waits for gitsource/b (is not ready: FetchFailed)",
+        );
+    }
+
+    #[test]
+    fn a_commit_goes_from_one_source_to_the_next_where_both_read_the_same() {
+        let ready = |text| source(text, "True", 2);
+        let mut base = ready("b:");
+        base.status.applied_revision = Some("1".to_owned());
+        let sources = [ready("a: b"), base];
+        check_at(None, &sources, "");
+        check_at(Some("1"), &sources, "");
+        let behind = "waits for gitsource/b (has not applied the same commit yet)";
+        check_at(Some("2"), &sources, behind);
+        let mut other = sources.clone();
+        other[1].spec.url = "v".to_owned();
+        check_at(Some("2"), &other, "");
+        let mut tagged = sources.clone();
+        tagged[1].spec.reference = Some(GitReference::default());
+        check_at(Some("2"), &tagged, "");
+    }
+
+    #[test]
+    fn what_a_source_may_not_see_is_as_if_it_were_not_there() {
+        let ready = |text| {
+            let mut source = source(text, "True", 2);
+            source.spec.impersonate = None;
+            source
+        };
+        let told = "waits for gitsource/infra/c (is not there, or not for this source to see: spec.impersonate says where it \
+                    acts)";
+        check(&[ready("a: infra/c")], told);
+        check(&[ready("a: infra/c"), ready("infra/c:")], told);
+        check(&[ready("a: infra/c"), ready("infra/c: infra/d")], told);
+        check(
+            &[ready("a: infra/c"), source("infra/c: default/a", "True", 2)],
+            told,
         );
     }
 }

@@ -93,9 +93,9 @@ impl Index {
         Some((self.source.get(key)?.clone(), News::Drifted))
     }
 
-    /// Why a source has to wait for others.
-    pub(super) fn waits(&self, source: &Source) -> Option<Waits> {
-        depend::waits(source, &self.standings)
+    /// Why a source has to wait for others, before a look or before it applies the commit that it found.
+    pub(super) fn waits(&self, source: &Source, revision: Option<&str>) -> Option<Waits> {
+        depend::waits(source, revision, &self.standings)
     }
 
     /// Everything that was seen and is not known to be gone.
@@ -217,7 +217,7 @@ mod tests {
         let waiting = Object::new(&key, json!({"url": "u", "dependsOn": [{"name": "fleet"}]}));
         let waiting = Source::read(waiting).unwrap();
         let mut index = Index::default();
-        let told = |index: &Index| index.waits(&waiting).map(|waits| waits.told(&waiting));
+        let told = |index: &Index| index.waits(&waiting, None).map(|waits| waits.told(&waiting));
         let wait = |why: &str| Some(format!("waits for gitsource/fleet ({why})"));
         assert_eq!(told(&index), wait("is not there"));
         index.changed(&needed.object);

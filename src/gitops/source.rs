@@ -125,6 +125,11 @@ impl Source {
         needs.collect()
     }
 
+    /// Whether it may know of a source: one beside it, or where it acts.
+    pub(super) fn may_know(&self, source: &Key) -> bool {
+        source.namespace == self.object.namespace() || self.grant().reaches(&source.namespace)
+    }
+
     /// The namespace of objects that name none.
     pub(super) fn namespace(&self) -> &str {
         let target = self.spec.target_namespace.as_deref();

@@ -120,10 +120,8 @@ impl Term {
             };
             return Ok(until.map_or(Next::Never, |until| Next::After(left(until))));
         }
-        if let Some(ended) = self.held_up(&source) {
-            self.write(&source, ended, Vec::new()).await?;
-            // Those that it waits for ask for it when something happens to them.
-            return Ok(Next::After(source.retry_interval()));
+        if let Some(ended) = self.held_up(&source, None) {
+            return self.wait(&source, ended).await;
         }
         let memory = self.memories.of(key);
         match memory.wake(&source, Instant::now()) {
@@ -147,6 +145,11 @@ impl Term {
         let known = source.known().filter(|_| memory.is_applied && !memory.drifted);
         let answer = self.fetcher.fetch(&source, known).await;
         tracing::debug!(source = %key, ok = answer.is_ok(), "looked at a repository");
+        if let Ok(Answer::Fetched(snapshot)) = &answer
+            && let Some(ended) = self.held_up(&source, Some(&snapshot.revision))
+        {
+            return self.wait(&source, ended).await;
+        }
         let Application {
             ended,
             mut changes,
@@ -177,14 +180,21 @@ impl Term {
         Ok(self.sleep(&source, wait))
     }
 
-    /// How a turn ends that must wait for other sources; `None` when it need not.
-    fn held_up(&self, source: &Source) -> Option<Ended> {
+    /// Ends a turn that must wait for other sources, which ask for it when something happens to them.
+    async fn wait(&self, source: &Source, ended: Ended) -> Result<Next, TurnError> {
+        self.write(source, ended, Vec::new()).await?;
+        Ok(Next::After(source.retry_interval()))
+    }
+
+    /// How a turn ends that must wait for other sources, before a look or with the commit that it found; `None` when it need
+    /// not.
+    fn held_up(&self, source: &Source, revision: Option<&str>) -> Option<Ended> {
         let key = source.object.key();
         // Before they are looked at: what happens to them from now on is not missed.
         self.memories.change(&key, |memory| {
             memory.waits_for = source.needs().into_iter().collect()
         });
-        let waits = self.index().waits(source);
+        let waits = self.index().waits(source, revision);
         self.memories.change(&key, |memory| match waits {
             // As soon as it need not wait any more, the repository is looked at.
             Some(_) => memory.due = None,

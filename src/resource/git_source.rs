@@ -63,7 +63,8 @@ pub struct GitSourceSpec {
     /// Nobody can give a source more than they may do themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impersonate: Option<Impersonation>,
-    /// Other sources: while one of them is not ready, nothing is fetched and nothing applied.
+    /// Other sources, beside this one or where it acts (`impersonate`): while one of them is not ready, nothing is fetched and
+    /// nothing applied, and no commit before it is applied by those of them that read the same `ref` of the same `url`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub depends_on: Vec<Dependency>,

@@ -95,3 +95,32 @@ async fn sources_that_wait_for_each_other_say_so() {
     stage.until_message("is applied: 1 object").await;
     stage.until_teams(&["a", "b"]).await;
 }
+
+#[tokio::test]
+async fn a_commit_goes_from_one_source_to_the_next() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    repository.write("prod/a.yaml", &team("a"));
+    repository.write("base/b.yaml", &team("b"));
+    repository.push("Two folders");
+    base(&stage, json!({})).await;
+    stage.source(json!({"dependsOn": [{"name": "base"}]})).await;
+    stage.until_message("is applied: 1 object").await;
+
+    // The one that is ready has not seen it yet.
+    repository.write("prod/c.yaml", &team("c"));
+    let second = repository.push("A second commit");
+    stage
+        .operator
+        .whoosh(&["reconcile", "gitsource/fleet"])
+        .await
+        .ok();
+    stage
+        .until_message("waits for gitsource/base (has not applied the same commit yet)")
+        .await;
+    assert_eq!(stage.teams().await, ["a", "b"]);
+    let reconcile = ["reconcile", "gitsource/base", "--wait"];
+    stage.operator.whoosh(&reconcile).await.ok();
+    let status = stage.until_message("is applied: 2 objects").await;
+    assert_eq!(status["appliedRevision"], second.as_str());
+}
