@@ -98,7 +98,17 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
     let mut status = old.clone();
     status.health = told_health(round);
     status.observed_generation = round.generation;
-    status.handled_request = round.request.map(str::to_owned);
+    let is_waiting = matches!(
+        ended,
+        Ended::Failed {
+            reason: Reason::DependencyNotReady,
+            ..
+        }
+    );
+    // Of one that waits for others, the look that was asked for is still to be taken.
+    if !is_waiting {
+        status.handled_request = round.request.map(str::to_owned);
+    }
     let (mut ready, mut reconciling, mut stalled) = (ConditionStatus::False, false, false);
     let mut suspended = false;
     let (reason, message) = match ended {
@@ -347,6 +357,24 @@ mod tests {
             told(&next(&first, &suspended, &round(3))),
             "Ready=True Suspended, Suspended=True Suspended | suspended by ada: audit"
         );
+    }
+
+    #[test]
+    fn a_request_is_answered_by_what_was_looked_at() {
+        let asked = Round {
+            request: Some("now"),
+            ..round(1)
+        };
+        let answered = |ended: &Ended| next(&GitSourceStatus::default(), ended, &asked).handled_request;
+        let failed = |reason| Ended::Failed {
+            reason,
+            why: String::new(),
+            transient: true,
+        };
+        assert_eq!(answered(&applied("a", None)).as_deref(), Some("now"));
+        assert_eq!(answered(&failed(Reason::FetchFailed)).as_deref(), Some("now"));
+        assert_eq!(answered(&failed(Reason::DependencyLoop)).as_deref(), Some("now"));
+        assert_eq!(answered(&failed(Reason::DependencyNotReady)), None);
     }
 
     #[test]

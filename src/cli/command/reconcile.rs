@@ -86,7 +86,7 @@ async fn looked_at(
 ) -> Result<Value, CliError> {
     let deadline = Instant::now() + patience;
     let is_answered = |source: &Value| {
-        object::text(source, "/status/handledRequest") == request && !waits_for_objects(source)
+        object::text(source, "/status/handledRequest") == request && !waits(source, Reason::ObjectsNotReady)
     };
     let (listed, follower) = Follower::start(ctx.client.clone(), Selection::one(key)).await?;
     if let Some(source) = listed.into_iter().find(is_answered) {
@@ -102,18 +102,21 @@ async fn looked_at(
     }
     let source = ctx.client.get(key).await?;
     let (name, message) = (object::slashed(key), object::text(&source, "/status/message"));
-    Err(CliError::Failed(match waits_for_objects(&source) {
-        true => format!("timed out waiting until {name} is ready: {message}"),
-        false => format!(
+    Err(CliError::Failed(if waits(&source, Reason::ObjectsNotReady) {
+        format!("timed out waiting until {name} is ready: {message}")
+    } else if waits(&source, Reason::DependencyNotReady) {
+        format!("timed out waiting until {name} is looked at: it {message}")
+    } else {
+        format!(
             "timed out waiting until {name} is looked at; `whoosh version` shows whether an operator leads"
-        ),
+        )
     }))
 }
 
-/// Whether it has come to no end yet, since its objects may still become ready.
-fn waits_for_objects(source: &Value) -> bool {
+/// Whether it has come to no end yet, for this reason.
+fn waits(source: &Value, reason: Reason) -> bool {
     let mut conditions = object::conditions(source).into_iter();
-    let reason = Reason::ObjectsNotReady.to_string();
+    let reason = reason.to_string();
     conditions.any(|one| one.type_ == "Reconciling" && one.status == "True" && one.reason == reason)
 }
 

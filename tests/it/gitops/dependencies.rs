@@ -44,8 +44,10 @@ async fn a_source_waits_for_others_and_goes_on_as_soon_as_they_are_ready() {
         .until_message("waits for gitsource/base (is not ready: RevisionRefused)")
         .await;
     assert!(stage.teams().await.is_empty());
-    let (code, said) = stage.reconcile(&[]).await;
-    assert!(code == 1 && said.contains("waits for gitsource/base"), "{said}");
+    let (code, said) = stage.reconcile(&["--timeout", "1s"]).await;
+    let waits =
+        "timed out waiting until gitsource/fleet is looked at: it waits for gitsource/base (is not ready";
+    assert!(code == 1 && said.contains(waits), "{said}");
 
     // Nobody asks for the one that waits, and it would not look by itself for an hour.
     repository.write("base/b.yaml", &team("b"));
@@ -62,11 +64,16 @@ async fn a_source_waits_for_others_and_goes_on_as_soon_as_they_are_ready() {
     repository.push("A third");
     let refused = stage.operator.whoosh(&reconcile).await;
     assert_eq!(refused.code, 1, "{}", refused.out);
-    let (code, said) = stage.reconcile(&[]).await;
-    assert!(code == 1 && said.contains("waits for gitsource/base"), "{said}");
+    let (code, said) = stage.reconcile(&["--timeout", "1s"]).await;
+    assert!(
+        code == 1 && said.contains("it waits for gitsource/base"),
+        "{said}"
+    );
     assert_eq!(stage.teams().await, ["a", "b"]);
     base(&stage, json!({})).await;
-    stage.until_message("is applied: 2 objects").await;
+    // The look that was asked for is still to be taken, and is waited for.
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 0 && said.contains("is applied: 2 objects"), "{said}");
 }
 
 #[tokio::test]
