@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -245,16 +248,51 @@ fn scrub_texts(value: &mut Value, request: &Request) {
 
 /// Words without the request's secrets, should a program have said one.
 fn scrubbed(words: &str, request: &Request) -> String {
-    let secrets: Vec<&str> = match &request.credentials {
+    let secrets = match &request.credentials {
         None => Vec::new(),
-        Some(Credentials::Token { token, .. }) => vec![token],
-        Some(Credentials::Ssh { key, .. }) => key.lines().filter(|line| line.len() > 8).collect(),
+        Some(Credentials::Token { username, token }) => forms(username, token),
+        Some(Credentials::Ssh { key, .. }) => {
+            let lines = key.lines().filter(|line| line.len() > 8);
+            lines.map(str::to_owned).collect()
+        }
     };
     let mut clean = words.to_owned();
-    for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         clean = clean.replace(secret, "…");
     }
     clean
+}
+
+/// A token in the forms that it may be said back in: as `Basic` has it, in base64, as urls have it, and as it is.
+fn forms(username: &str, token: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    for text in [&format!("{username}:{token}"), token] {
+        // Without its end, so that it is found with and without it.
+        forms.extend([STANDARD_NO_PAD.encode(text), URL_SAFE_NO_PAD.encode(text)]);
+    }
+    for kept in [NON_ALPHANUMERIC, URL_KEPT] {
+        let encoded = utf8_percent_encode(token, kept).to_string();
+        forms.extend([lower_escapes(&encoded), encoded]);
+    }
+    forms.push(token.to_owned());
+    forms
+}
+
+/// What urls need not escape, and most programs do not.
+const URL_KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// The same with the escapes in lower case.
+fn lower_escapes(encoded: &str) -> String {
+    let mut parts = encoded.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (escape, rest) = part.split_at(part.len().min(2));
+        format!("{text}%{}{rest}", escape.to_ascii_lowercase())
+    })
 }
 
 #[cfg(test)]
@@ -306,9 +344,8 @@ mod tests {
         assert_eq!(nowhere.reason(), "RepositoryNotFound");
     }
 
-    #[test]
-    fn a_secret_that_a_server_says_back_is_not_told() {
-        let request = |credentials| Request {
+    fn request() -> Request {
+        Request {
             url: "https://example.com/a".to_owned(),
             reference: Reference::Head,
             path: String::new(),
@@ -316,9 +353,17 @@ mod tests {
             cache: "/nowhere".into(),
             known: None,
             limits: Limits::default(),
-            credentials: Some(credentials),
+            credentials: None,
             ca: None,
             verify: None,
+        }
+    }
+
+    #[test]
+    fn a_secret_that_a_server_says_back_is_not_told() {
+        let request = |credentials| Request {
+            credentials: Some(credentials),
+            ..request()
         };
         let error = GitError::NoReference {
             reference: "branch \"hunter22222\"".to_owned(),
@@ -335,6 +380,32 @@ mod tests {
         for credentials in [token, key] {
             let told = scrubbed_error(error.clone(), &request(credentials)).to_string();
             assert_eq!(told, "the repository has no branch \"…\"; there is …, main");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_told_in_any_form() {
+        let token = "hunter2/+? of-ann~";
+        let all = [
+            token,
+            "hunter2%2F%2B%3F%20of-ann~",
+            "hunter2%2f%2b%3f%20of%2dann%7e",
+            // `ann:hunter2/+? of-ann~`, and the token alone.
+            "YW5uOmh1bnRlcjIvKz8gb2YtYW5ufg==",
+            "YW5uOmh1bnRlcjIvKz8gb2YtYW5ufg",
+            "aHVudGVyMi8rPyBvZi1hbm5-",
+            "aHVudGVyMi8rPyBvZi1hbm5+",
+        ];
+        let request = Request {
+            credentials: Some(Credentials::Token {
+                username: "ann".to_owned(),
+                token: token.to_owned(),
+            }),
+            ..request()
+        };
+        for said in all {
+            let told = scrubbed(&format!("Basic {said}."), &request);
+            assert_eq!(told.replace('=', ""), "Basic ….", "{said}");
         }
     }
 }
