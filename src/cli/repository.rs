@@ -84,7 +84,7 @@ async fn fetch(url: &str, reference: Reference, path: &str, folder: &Folder) -> 
     let request = Request {
         url: url.to_owned(),
         reference,
-        path: path.to_owned(),
+        paths: vec![path.to_owned()],
         ignore: Vec::new(),
         cache: folder.0.clone(),
         known: None,

@@ -348,7 +348,7 @@ mod tests {
         Request {
             url: "https://example.com/a".to_owned(),
             reference: Reference::Head,
-            path: String::new(),
+            paths: Vec::new(),
             ignore: Vec::new(),
             cache: "/nowhere".into(),
             known: None,

@@ -15,7 +15,9 @@ use super::{Answer, Request, Snapshot, signature};
 /// Why it cannot be done.
 pub(super) fn run(request: &Request) -> Result<Answer, GitError> {
     super::check_reference(&request.reference)?;
-    super::check_path(&request.path)?;
+    for path in &request.paths {
+        super::check_path(path)?;
+    }
     let ignore = Ignore::new(&request.ignore)?;
     let place = super::url::place(&request.url)?;
 
@@ -102,7 +104,7 @@ impl Reader<'_> {
             time: commit.time,
             message: commit.message,
             signer,
-            files: walk.files(commit.tree, &self.request.path)?,
+            files: walk.files(commit.tree, &self.request.paths)?,
         })
     }
 }

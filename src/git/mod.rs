@@ -6,7 +6,7 @@
 //!    -> worker::serve()                                   in that process, below limits of memory and file size
 //!         what does the reference point at?               one question; what is known already ends it here
 //!         receive what is missing into the cache          one pack, of one commit, without its history
-//!         read the files below the path                   from objects: nothing is ever checked out
+//!         read the files below the paths                  from objects: nothing is ever checked out
 //!    <- Unchanged, a Snapshot, or why not
 //! ```
 //!
@@ -53,13 +53,13 @@ pub struct Request {
     pub url: String,
     /// Which commit.
     pub reference: Reference,
-    /// The folder whose files are read, relative to the repository's root; empty for all of it.
-    pub path: String,
+    /// The folders whose files are read, relative to the repository's root; none, or an empty one, for all of it.
+    pub paths: Vec<String>,
     /// Which files and folders are left out, in the language of `.gitignore`, relative to the repository's root.
     pub ignore: Vec<String>,
     /// Where caches are kept, each in a folder of its own; it is made when it is missing.
     pub cache: PathBuf,
-    /// The commit whose files the caller has, for this very path and these ignores.
+    /// The commit whose files the caller has, for these very paths and ignores.
     pub known: Option<String>,
     /// How much is too much.
     pub limits: Limits,
@@ -172,7 +172,7 @@ pub struct Snapshot {
     pub message: String,
     /// Who signed it, where that was asked for.
     pub signer: Option<String>,
-    /// Its files in `.yaml`, `.yml` and `.json` below the path that are not ignored, in the order of their paths.
+    /// Its files in `.yaml`, `.yml` and `.json` below the paths that are not ignored, in the order of their paths.
     pub files: Vec<File>,
 }
 

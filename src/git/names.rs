@@ -80,9 +80,29 @@ pub(super) fn join(folder: &str, name: &str) -> String {
     }
 }
 
+/// Whether a folder lies within another one.
+pub(super) fn is_below(folder: &str, other: &str) -> bool {
+    let rest = folder.strip_prefix(other);
+    rest.is_some_and(|rest| rest.starts_with('/') || (other.is_empty() && !rest.is_empty()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_below_those_on_the_way_to_it() {
+        for (folder, other, expected) in [
+            ("a/b", "a", true),
+            ("a", "", true),
+            ("a", "a", false),
+            ("", "", false),
+            ("ab", "a", false),
+            ("a", "a/b", false),
+        ] {
+            assert_eq!(is_below(folder, other), expected, "{folder} {other}");
+        }
+    }
 
     #[test]
     fn a_path_stays_in_the_repository() {

@@ -1,5 +1,7 @@
 //! The files of a commit below a path. Objects alone are read, and nothing is followed: no link, no submodule.
 
+use std::collections::BTreeMap;
+
 use gix_hash::ObjectId;
 use gix_object::tree::EntryKind;
 use gix_object::{Kind, TreeRefIter};
@@ -32,16 +34,18 @@ struct Entry {
 }
 
 impl Walk<'_> {
-    /// The files below the folder `path` of the tree `root`, in the order of their paths.
+    /// The files below the folders `paths` of the tree `root`, or all of them, in the order of their paths.
     ///
     /// # Errors
-    /// If the folder is not there, holds what is not read, or more than the limits allow.
-    pub(super) fn files(&self, root: ObjectId, path: &str) -> Result<Vec<File>, Reading> {
-        let (start, tree) = self.descend(root, path)?;
+    /// If a folder is not there, holds what is not read, or all of them more than the limits allow.
+    pub(super) fn files(&self, root: ObjectId, paths: &[String]) -> Result<Vec<File>, Reading> {
+        let mut folders = Vec::new();
+        for (folder, tree) in self.starts(root, paths)? {
+            folders.push((folder, tree, 0));
+        }
         let mut entries = 0;
         let mut total = 0;
         let mut found = Vec::new();
-        let mut folders = vec![(start, tree, 0)];
         while let Some((folder, tree, depth)) = folders.pop() {
             if depth > self.limits.depth {
                 let limit = format!("{} folders within folders", self.limits.depth);
@@ -68,6 +72,20 @@ impl Walk<'_> {
             Some(pair) => Err(refused(pair[0].path.clone(), "is there twice")),
             None => Ok(found),
         }
+    }
+
+    /// Where reading starts: the folders of `paths` that are below no other of them.
+    fn starts(&self, root: ObjectId, paths: &[String]) -> Result<BTreeMap<String, ObjectId>, Reading> {
+        if paths.is_empty() {
+            return Ok(BTreeMap::from([(String::new(), root)]));
+        }
+        let mut starts = BTreeMap::new();
+        for path in paths {
+            starts.extend([self.descend(root, path)?]);
+        }
+        let all: Vec<String> = starts.keys().cloned().collect();
+        starts.retain(|folder, _| !all.iter().any(|other| names::is_below(folder, other)));
+        Ok(starts)
     }
 
     /// The folder that `path` names, and its name as paths of files have it.

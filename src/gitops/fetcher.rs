@@ -124,10 +124,10 @@ impl Fetcher {
     pub(super) async fn fetch(&self, source: &Source, known: Option<&str>) -> Result<Answer, FetchError> {
         let url = &source.spec.url;
         let Access { credentials, ca } = self.access(source).await?;
-        let mut request = Request {
+        let request = Request {
             url: url.clone(),
             reference: reference(source.spec.reference.as_ref()),
-            path: String::new(),
+            paths: source.paths(),
             ignore: source.spec.ignore.clone(),
             cache: self.cache.clone(),
             known: known.map(str::to_owned),
@@ -139,26 +139,7 @@ impl Fetcher {
             ca,
             verify: source.spec.verify.as_ref().map(verify),
         };
-        let mut paths = source.paths().into_iter();
-        request.path = paths.next().unwrap_or_default();
-        let mut snapshot = match git::fetch(&self.program, &request, source.timeout()).await? {
-            Answer::Fetched(snapshot) => snapshot,
-            unchanged @ Answer::Unchanged { .. } => return Ok(unchanged),
-        };
-        // The other folders are of the very same commit.
-        request.reference = Reference::Commit(snapshot.revision.clone());
-        request.known = None;
-        // Whoever signed the commit, or the tag that led to it, is known by now.
-        request.verify = None;
-        for path in paths {
-            request.path = path;
-            if let Answer::Fetched(more) = git::fetch(&self.program, &request, source.timeout()).await? {
-                snapshot.files.extend(more.files);
-            }
-        }
-        snapshot.files.sort_by(|one, other| one.path.cmp(&other.path));
-        snapshot.files.dedup_by(|one, other| one.path == other.path);
-        Ok(Answer::Fetched(snapshot))
+        Ok(git::fetch(&self.program, &request, source.timeout()).await?)
     }
 }
 

@@ -88,13 +88,10 @@ impl Source {
         annotations.get(name).map(String::as_str)
     }
 
-    /// The folders that are read.
+    /// The folders that are read; none stands for all.
     pub(super) fn paths(&self) -> Vec<String> {
-        match (&self.spec.path, self.spec.paths.as_slice()) {
-            (Some(path), _) => vec![path.clone()],
-            (None, []) => vec![".".to_owned()],
-            (None, paths) => paths.to_vec(),
-        }
+        let only = self.spec.path.iter();
+        only.chain(&self.spec.paths).cloned().collect()
     }
 
     pub(super) fn interval(&self) -> Duration {

@@ -28,7 +28,7 @@ async fn a_repository_is_read_by_every_way() {
     ];
     for url in &urls {
         let mut request = scene.request_of(url);
-        request.path = "./deploy/".to_owned();
+        request.paths = vec!["./deploy/".to_owned()];
         let found = snapshot(&request).await;
         assert_eq!(found.revision, revision, "{url}");
         assert_eq!(found.reference, "main");
@@ -56,7 +56,7 @@ async fn a_repository_is_read_by_every_way() {
     scene.repository.push("main", &[("deploy/b.yml", "c")]);
     for url in &urls {
         let mut request = scene.request_of(url);
-        request.path = "deploy".to_owned();
+        request.paths = vec!["deploy".to_owned()];
         assert_eq!(
             files(&snapshot(&request).await)[0],
             ("deploy/b.yml", "c"),

@@ -186,3 +186,43 @@ async fn memory_that_runs_out_is_the_worker_s() {
     assert_eq!(error.reason(), "TooLarge", "{error}");
     assert!(error.to_string().contains("memory"), "{error}");
 }
+
+#[tokio::test]
+async fn several_paths_are_one_request_below_the_same_limits() {
+    let scene = Scene::new();
+    let entries = [
+        ("a/one.yaml", Entry::File(&[b'a'; 3000])),
+        ("a/b/two.yaml", Entry::File(&[b'b'; 3000])),
+        ("c/three.yaml", Entry::File(&[b'c'; 3000])),
+        ("d/four.yaml", Entry::File(&[b'd'; 3000])),
+    ];
+    scene.repository.commit("main", true, &entries);
+    let bridge = Bridge::start(scene.root(), Manner::Well).await;
+    let mut request = scene.request_of(&bridge.url("repository.git"));
+    request.paths = ["c", "a/b", "./a/", "a"].map(str::to_owned).to_vec();
+    let read = snapshot(&request).await;
+    let paths: Vec<&str> = files(&read).iter().map(|(path, _)| *path).collect();
+    assert_eq!(paths, ["a/b/two.yaml", "a/one.yaml", "c/three.yaml"]);
+    let fetches = bridge.seen().iter().filter(|(what, _)| what == "fetch").count();
+    assert_eq!(fetches, 1);
+    for (limits, words) in [
+        (
+            Limits {
+                files: 2,
+                ..Limits::default()
+            },
+            "2 files",
+        ),
+        (
+            Limits {
+                total: 8000,
+                ..Limits::default()
+            },
+            "8000 bytes together",
+        ),
+    ] {
+        request.limits = limits;
+        let error = refusal(&request).await.to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}

@@ -54,7 +54,7 @@ impl Scene {
         Request {
             url: url.to_owned(),
             reference: Reference::Head,
-            path: String::new(),
+            paths: Vec::new(),
             ignore: Vec::new(),
             cache: self.cache(),
             known: None,

@@ -20,7 +20,7 @@ async fn links_and_submodules_are_refused_with_their_place_and_only_below_the_pa
         ];
         scene.repository.commit("main", true, &entries);
         let with = |path: &str, ignore: &[&str]| Request {
-            path: path.to_owned(),
+            paths: vec![path.to_owned()],
             ignore: ignore.iter().map(|text| (*text).to_owned()).collect(),
             ..scene.request()
         };
@@ -75,7 +75,7 @@ async fn a_path_is_in_the_repository_and_a_folder() {
         ("a/.git", "InvalidSource", "Git's own"),
     ] {
         let mut request = scene.request();
-        request.path = path.to_owned();
+        request.paths = vec![path.to_owned()];
         let error = refusal(&request).await;
         assert_eq!(error.reason(), reason, "{path}: {error}");
         assert!(error.to_string().contains(words), "{path}: {error}");

@@ -167,7 +167,7 @@ async fn whatever_a_worker_does_is_told_and_ended() {
         ("kill -XFSZ $$", "TooLarge", "256 MiB"),
         (&hangs, "Timeout", "within 2 s"),
     ] {
-        request.path = script.to_owned();
+        request.paths = vec![script.to_owned()];
         // All but the one that hangs end by themselves, however busy the machine is.
         let limit = if script == hangs { 2 } else { 60 };
         let error = fetch(program, &request, Duration::from_secs(limit))
