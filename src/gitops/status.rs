@@ -8,6 +8,8 @@ use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
 use crate::resource::git_source::{
     Application, ApplicationResult, FetchedCommit, GitSourceStatus, SourceHealth,
 };
+use crate::store::StoreError;
+use crate::telemetry::Chain;
 
 /// How many applications are remembered.
 const HISTORY: usize = 50;
@@ -66,6 +68,17 @@ impl Ended {
                 transient: true,
             },
         }
+    }
+}
+
+impl Ended {
+    /// How a turn ends whose commit holds what the store refuses; `None` where another try may mend it.
+    pub(super) fn unstorable(commit: FetchedCommit, why: &StoreError) -> Option<Self> {
+        why.is_about_an_object().then(|| Self::Held {
+            commit,
+            result: ApplicationResult::Refused,
+            why: Chain(why).to_string(),
+        })
     }
 }
 
@@ -270,6 +283,7 @@ fn remember(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::{Key, Kind};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -357,6 +371,28 @@ mod tests {
             told(&next(&first, &suspended, &round(3))),
             "Ready=True Suspended, Suspended=True Suspended | suspended by ada: audit"
         );
+    }
+
+    #[test]
+    fn a_commit_that_cannot_be_stored_is_the_one_that_is_told_of() {
+        let first = next(&GitSourceStatus::default(), &applied("a", None), &round(0));
+        let too_large = StoreError::TooLarge {
+            key: Key::new(Kind::Team, "default", "a"),
+            bytes: 2,
+            limit: 1,
+        };
+        let ended = Ended::unstorable(commit("b"), &too_large).unwrap();
+        let second = next(&first, &ended, &round(1));
+        assert_eq!(second.attempted_revision, Some("b".repeat(40)));
+        assert_eq!(second.applied_revision, Some("a".repeat(40)));
+        let said = told(&second);
+        assert!(
+            said.contains(
+                "main@bbbbbbb is not applied (main@aaaaaaa stays applied): team/default/a is 2 bytes"
+            ),
+            "{said}"
+        );
+        assert_eq!(Ended::unstorable(commit("b"), &StoreError::Timeout), None);
     }
 
     #[test]

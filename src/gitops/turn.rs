@@ -72,28 +72,8 @@ impl Term {
             Err(error) => {
                 tracing::warn!(source = %key, error = %Chain(&error), "cannot reconcile a source now");
                 self.memories.change(&key, |memory| memory.due = None);
-                self.tell_failure(&key, &error).await;
                 Next::Backoff
             }
-        }
-    }
-
-    /// Says in the status what no further try will mend, such as an object that is too large.
-    async fn tell_failure(&self, key: &Key, error: &TurnError) {
-        let TurnError::Store(why) = error else { return };
-        if why.is_transient() || matches!(why, StoreError::StaleLeader) {
-            return;
-        }
-        let ended = Ended::Failed {
-            reason: Reason::RevisionRefused,
-            why: Chain(why).to_string(),
-            transient: false,
-        };
-        let source = self.api.store.get(key).await.ok().flatten().map(Source::read);
-        if let Some(Ok(source)) = source
-            && let Err(error) = self.write(&source, ended, Vec::new()).await
-        {
-            tracing::warn!(source = %key, error = %Chain(&error), "cannot say so in its status");
         }
     }
 
@@ -163,7 +143,10 @@ impl Term {
                 transient: error.is_transient(),
             }),
         };
-        let is_applied = matches!(ended, Ended::Applied { .. });
+        let applied = match &ended {
+            Ended::Applied { commit, .. } => Some(commit.clone()),
+            Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => None,
+        };
         let wait = match &ended {
             Ended::Failed { transient: true, .. } => source.retry_interval(),
             _ => source.interval(),
@@ -172,10 +155,19 @@ impl Term {
         for object in ops.iter().filter_map(configured) {
             self.index().expect(object);
         }
-        self.write(&source, ended, ops).await?;
+        let is_applied = match self.write(&source, ended, ops).await {
+            Ok(()) => applied.is_some(),
+            Err(error) => {
+                let refused = applied.and_then(|commit| Ended::unstorable(commit, &error));
+                self.write(&source, refused.ok_or(error)?, Vec::new()).await?;
+                false
+            }
+        };
         // What counts for a quota is written; others may go on.
         drop(changes);
-        self.tell_put_back(&source, &put_back).await;
+        if is_applied {
+            self.tell_put_back(&source, &put_back).await;
+        }
         self.memories.change(key, |memory| memory.is_applied = is_applied);
         Ok(self.sleep(&source, wait))
     }

@@ -95,6 +95,11 @@ impl Cause {
 }
 
 impl StoreError {
+    /// Whether an object is not one to be stored, however often that is tried.
+    pub fn is_about_an_object(&self) -> bool {
+        matches!(self, StoreError::TooLarge { .. } | StoreError::Unstorable { .. })
+    }
+
     /// Whether the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Unavailable { .. } | StoreError::Timeout)
