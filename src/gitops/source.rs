@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::status;
 use crate::resource::access::{Deed, Grant};
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
@@ -140,26 +138,6 @@ impl Source {
         told.filter(|key| self.may_declare(key).is_ok()).collect()
     }
 
-    /// Why nothing is done, and until when, if that is so.
-    pub(super) fn suspended(&self, now: Timestamp) -> Option<(String, Option<Timestamp>)> {
-        let suspension = self.spec.suspension.clone().unwrap_or_default();
-        let until = suspension.until.map(|until| until.0);
-        if !self.spec.suspend || until.is_some_and(|until| until <= now) {
-            return None;
-        }
-        let mut why = "suspended".to_owned();
-        if let Some(by) = suspension.by {
-            why += &format!(" by {by}");
-        }
-        if let Some(until) = until {
-            why += &format!(" until {until}");
-        }
-        if let Some(reason) = suspension.reason {
-            why += &format!(": {reason}");
-        }
-        Some((why, until))
-    }
-
     /// The commit that need not be fetched again: all of it is applied by this very spec.
     pub(super) fn known(&self) -> Option<&str> {
         let status = &self.status;
@@ -222,22 +200,6 @@ mod tests {
         object.metadata.generation = Some(3);
         object.status = Some(status);
         Source::read(object).unwrap()
-    }
-
-    #[test]
-    fn a_suspension_ends_by_itself() {
-        let until = "2026-05-01T10:00:00Z";
-        let suspended = source(
-            json!({"url": "u", "suspend": true, "suspension": {"reason": "audit", "by": "ada", "until": until}}),
-            Value::Null,
-        );
-        let told = suspended.suspended("2026-05-01T09:59:59Z".parse().unwrap());
-        let until: Timestamp = until.parse().unwrap();
-        let why = "suspended by ada until 2026-05-01T10:00:00Z: audit".to_owned();
-        assert_eq!(told, Some((why, Some(until))));
-        assert_eq!(suspended.suspended(until), None);
-        let running = source(json!({"url": "u"}), Value::Null);
-        assert_eq!(running.suspended(until), None);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Term {
             return Ok(Next::Never);
         };
         let source = Source::read(object)?;
-        if let Some((why, until)) = source.suspended(Timestamp::now()) {
+        if let Some((why, until)) = source.spec.suspended(Timestamp::now()) {
             self.memories.forget(key);
             self.write(&source, Ended::Suspended { why }, Vec::new()).await?;
             let left = |until: Timestamp| {

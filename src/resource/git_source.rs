@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -110,6 +111,26 @@ pub struct SecretRef {
 }
 
 impl GitSourceSpec {
+    /// Why nothing is done, and until when, if that is so.
+    pub fn suspended(&self, now: Timestamp) -> Option<(String, Option<Timestamp>)> {
+        let suspension = self.suspension.clone().unwrap_or_default();
+        let until = suspension.until.map(|until| until.0);
+        if !self.suspend || until.is_some_and(|until| until <= now) {
+            return None;
+        }
+        let mut why = "suspended".to_owned();
+        if let Some(by) = suspension.by {
+            why += &format!(" by {by}");
+        }
+        if let Some(until) = until {
+            why += &format!(" until {until}");
+        }
+        if let Some(reason) = suspension.reason {
+            why += &format!(": {reason}");
+        }
+        Some((why, until))
+    }
+
     /// What a source of `namespace` may do.
     pub fn grant(&self, namespace: &str) -> Grant {
         let Impersonation { role, namespaces } = self.impersonate.clone().unwrap_or_default();
@@ -365,4 +386,25 @@ pub enum ApplicationResult {
     Refused,
     /// It would delete more than it may without a person's word; none of it was applied.
     Guarded,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_suspension_ends_by_itself() {
+        let until = "2026-05-01T10:00:00Z";
+        let suspension = json!({"reason": "audit", "by": "ada", "until": until});
+        let spec = json!({"url": "u", "suspend": true, "suspension": suspension});
+        let suspended: GitSourceSpec = serde_json::from_value(spec).unwrap();
+        let told = suspended.suspended("2026-05-01T09:59:59Z".parse().unwrap());
+        let until: Timestamp = until.parse().unwrap();
+        let why = "suspended by ada until 2026-05-01T10:00:00Z: audit".to_owned();
+        assert_eq!(told, Some((why, Some(until))));
+        assert_eq!(suspended.suspended(until), None);
+        assert_eq!(GitSourceSpec::default().suspended(until), None);
+    }
 }

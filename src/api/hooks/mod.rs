@@ -23,6 +23,7 @@ use super::status::ApiError;
 use super::verbs::change::{Change, Sent, Step};
 use super::verbs::write::json;
 use crate::files::{Content, ReadError};
+use crate::resource::git_source::GitSourceSpec;
 use crate::resource::managed::Manager;
 use crate::resource::names::{RECONCILE_REQUESTED, WEBHOOK_FILE};
 use crate::resource::{Key, Kind, Object, validate};
@@ -58,8 +59,8 @@ pub(super) async fn deliver(
     let delivery = Delivery::of(&key, &headers);
     let message = match delivery {
         Some(delivery) if deliveries.has(delivery) => "it was delivered before, and nothing is done",
+        _ if !ask_for_look(&api, &key, peer).await? => "the source is suspended, and nothing is done",
         _ => {
-            ask_for_look(&api, &key, peer).await?;
             if let Some(delivery) = delivery {
                 deliveries.remember(delivery);
             }
@@ -104,18 +105,26 @@ fn named(source: &Object) -> Option<&str> {
     source.spec.get("secretRef")?.get("name")?.as_str()
 }
 
-/// Has whoever leads look at a repository, as `whoosh reconcile` does.
-async fn ask_for_look(api: &Api, key: &Key, peer: Peer) -> Result<(), ApiError> {
+/// Has whoever leads look at a repository, as `whoosh reconcile` does. One whose source is suspended is looked at when that
+/// ends: then `false`, and nothing is written.
+async fn ask_for_look(api: &Api, key: &Key, peer: Peer) -> Result<bool, ApiError> {
     let change = Change {
         key,
         caller: &Caller::hook(peer),
         reason: "webhook",
         dry_run: false,
     };
-    let now = Timestamp::now().to_string();
+    let now = Timestamp::now();
+    let rests = |object: &Object| {
+        let spec: Option<GitSourceSpec> = serde_json::from_value(object.spec.clone()).ok();
+        spec.is_some_and(|spec| spec.suspended(now).is_some())
+    };
     let asked = |old: &Object| {
+        if rests(old) {
+            return Ok(Step::Keep);
+        }
         let mut raw = json(old)?;
-        let patch = serde_json::json!({"metadata": {"annotations": {RECONCILE_REQUESTED: now}}});
+        let patch = serde_json::json!({"metadata": {"annotations": {RECONCILE_REQUESTED: now.to_string()}}});
         json_patch::merge(&mut raw, &patch);
         Ok(Step::Admit(Sent {
             raw,
@@ -124,5 +133,6 @@ async fn ask_for_look(api: &Api, key: &Key, peer: Peer) -> Result<(), ApiError> 
             dropped: Vec::new(),
         }))
     };
-    change.carry_out(api, asked).await.map(drop)
+    let changed = change.carry_out(api, asked).await?;
+    Ok(!rests(&changed.object))
 }

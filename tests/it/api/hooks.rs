@@ -211,3 +211,23 @@ async fn a_strangers_body_and_haste_have_an_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_delivery_for_a_source_that_is_suspended_writes_nothing() {
+    let house = House::new().await;
+    let suspend = async |value: bool| {
+        let patch = json!({"spec": {"suspend": value}});
+        let at = format!("{SOURCES}/fleet");
+        house.server.patch(&at, &patch).await.ok(200);
+    };
+    suspend(true).await;
+    let before = house.source("fleet").await;
+    let headers = [("X-Gitlab-Token", SECRET), ("X-Gitlab-Event-UUID", "1")];
+    let told = answer(house.hook("fleet", &headers)).await.ok(202);
+    assert_eq!(told["message"], "the source is suspended, and nothing is done");
+    assert_eq!(house.source("fleet").await, before);
+    // A forge that delivers it again is heard.
+    suspend(false).await;
+    answer(house.hook("fleet", &headers)).await.ok(202);
+    assert_ne!(house.asked().await, Value::Null);
+}
