@@ -22,6 +22,7 @@ mod secret;
 mod source;
 mod status;
 mod substitute;
+mod tell;
 mod turn;
 
 use std::sync::{Arc, Mutex};
@@ -34,6 +35,7 @@ pub use fetcher::{Fetcher, UrlPattern};
 
 use index::Index;
 use memory::Memories;
+use report::Reports;
 
 /// Sources that are worked on at once.
 const WORKERS: usize = 4;
@@ -52,6 +54,7 @@ struct Term {
     epoch: Epoch,
     memories: Memories,
     index: Arc<Mutex<Index>>,
+    reports: Reports,
 }
 
 impl Sources {
@@ -69,10 +72,12 @@ impl Sources {
             epoch,
             memories: Memories::default(),
             index: Arc::default(),
+            reports: Reports::default(),
         };
         tokio::select! {
             () = follow::follow(&term, &queue) => {}
             () = queue.run(WORKERS, |key| term.reconcile(key)) => {}
+            () = term.reports.run(&term) => {}
         }
     }
 }

@@ -9,20 +9,17 @@ use super::depend::Waits;
 use super::memory::Wake;
 use super::prune::{self, Guard, Pruned, Question};
 use super::read::{self, Declared};
-use super::report::{self, Report};
 use super::source::Source;
 use super::status::{self, Changes, Ended, Round};
-use super::{Fetcher, Term};
-use crate::api::{self, Api, Declaration, DeclareError, Wanted};
+use super::{Term, tell};
+use crate::api::{self, Declaration, DeclareError, Wanted};
 use crate::git::{Answer, Snapshot};
 use crate::queue::Next;
-use crate::resource::condition::{self, ConditionType, Reason};
-use crate::resource::event::EventType;
-use crate::resource::git_source::{ApplicationResult, FetchedCommit, Forge, GitSourceStatus};
+use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
 use crate::resource::manifest::Source as File;
-use crate::resource::names::{GITOPS_ACTOR, PRUNE};
+use crate::resource::names::PRUNE;
 use crate::resource::{Key, Kind, Object, lifecycle};
-use crate::store::{Batch, EventRecord, Op, StoreError};
+use crate::store::{Batch, Op, StoreError};
 use crate::telemetry::Chain;
 
 /// Why a turn came to no end.
@@ -86,6 +83,7 @@ impl Term {
             .filter(|object| !object.is_deleting())
         else {
             self.memories.forget(key);
+            self.reports.forget(key);
             return Ok(Next::Never);
         };
         let source = Source::read(object)?;
@@ -349,7 +347,7 @@ impl Term {
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
         };
         if self.put(source, &next, ops, reason).await?
-            && let Some(event) = event(source, &next, &ended)
+            && let Some(event) = tell::event(source, &next, &ended)
         {
             self.tell(event).await;
         }
@@ -377,6 +375,8 @@ impl Term {
         reason: String,
     ) -> Result<bool, StoreError> {
         if *next == source.status && ops.is_empty() {
+            // Whoever led before may not have come to tell it.
+            self.reports.offer(source, next);
             return Ok(false);
         }
         let mut all = Vec::with_capacity(ops.len() + 1);
@@ -394,75 +394,8 @@ impl Term {
             epoch: Some(self.epoch),
         };
         self.api.store.write_all(batch).await?;
-        if let (Some(wanted), Some(report)) = (&source.spec.commit_status, report::news(&source.status, next))
-        {
-            tokio::spawn(tell_forge(
-                self.api.clone(),
-                self.fetcher.clone(),
-                source.clone(),
-                wanted.forge,
-                report,
-            ));
-        }
+        self.reports.offer(source, next);
         Ok(true)
-    }
-
-    /// Tells of what is written already: when that cannot be told, the next turn must not do it again.
-    async fn tell(&self, event: EventRecord) {
-        if let Err(error) = self.api.store.record_event(event).await {
-            tracing::warn!(error = %Chain(&error), "cannot record an event of a source");
-        }
-    }
-
-    /// Says of what others changed that it was put back, and who they were.
-    async fn tell_put_back(&self, source: &Source, keys: &[Key]) {
-        for key in keys {
-            // Who it was is worth telling, and no more than that.
-            let history = self.api.store.history(key).await.unwrap_or_default();
-            let mut others = history
-                .iter()
-                .rev()
-                .filter(|entry| !entry.actor.starts_with(GITOPS_ACTOR) && entry.reason != "status");
-            let by = others.next().map_or("somebody".to_owned(), |entry| {
-                format!("{} ({})", entry.actor, entry.reason)
-            });
-            let message = format!(
-                "{} was changed by {by} and is as gitsource/{} declares it again",
-                prune::list(std::slice::from_ref(key)),
-                source.object.name()
-            );
-            let uid = history.last().map(|entry| entry.object.uid().to_owned());
-            self.tell(EventRecord {
-                regarding: key.clone(),
-                uid: uid.unwrap_or_default(),
-                type_: EventType::Warning,
-                reason: "PutBack".to_owned(),
-                message: message.clone(),
-            })
-            .await;
-            self.tell(about(source, EventType::Warning, "PutBack", message))
-                .await;
-        }
-    }
-}
-
-/// Tells a forge what came of a commit, and in an event when it cannot be told. Nobody waits for it.
-async fn tell_forge(api: Api, fetcher: Fetcher, source: Source, forge: Forge, report: Report) {
-    let told = async {
-        let access = fetcher.access(&source).await?;
-        let context = format!("whoosh/{}/{}", source.object.namespace(), source.object.name());
-        report::tell(forge, &source.spec.url, &context, &report, access).await
-    };
-    if let Err(error) = told.await {
-        let message = format!(
-            "the forge cannot be told what came of a commit: {}",
-            Chain(&error)
-        );
-        tracing::warn!(source = %source.object.key(), "{message}");
-        let event = about(&source, EventType::Warning, "CommitStatusFailed", message);
-        if let Err(error) = api.store.record_event(event).await {
-            tracing::warn!(error = %Chain(&error), "cannot record an event of a source");
-        }
     }
 }
 
@@ -536,43 +469,5 @@ fn told(changes: &api::Changes, pruned: &Pruned) -> String {
     match told.is_empty() {
         true => "nothing changed".to_owned(),
         false => told.join(", "),
-    }
-}
-
-/// What is worth telling of a turn, besides its status.
-fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<EventRecord> {
-    match ended {
-        Ended::Applied { commit, changes, .. } => {
-            let Changes { told, .. } = changes.as_ref()?;
-            let FetchedCommit { author, message, .. } = commit;
-            let message = format!("{} by {author}, \"{message}\": {told}", status::shown(commit));
-            Some(about(source, EventType::Normal, "RevisionApplied", message))
-        }
-        Ended::Held { .. } | Ended::Failed { .. } if next.message != source.status.message => {
-            let ready = condition::get(&next.conditions, ConditionType::Ready)?;
-            let type_ = match ended {
-                // Nothing is wrong with it.
-                Ended::Failed {
-                    reason: Reason::DependencyNotReady,
-                    ..
-                } => EventType::Normal,
-                _ => EventType::Warning,
-            };
-            Some(about(source, type_, &ready.reason, next.message.clone()))
-        }
-        Ended::Suspended { why } if next.message != source.status.message => {
-            Some(about(source, EventType::Normal, "Suspended", why.clone()))
-        }
-        Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => None,
-    }
-}
-
-fn about(source: &Source, type_: EventType, reason: &str, message: String) -> EventRecord {
-    EventRecord {
-        regarding: source.object.key(),
-        uid: source.object.uid().to_owned(),
-        type_,
-        reason: reason.to_owned(),
-        message,
     }
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod dependencies;
+mod forge;
 mod hooks;
 mod leaders;
 mod namespaces;

@@ -1,5 +1,6 @@
-//! `git http-backend` behind a small HTTP server, which may serve badly.
+//! `git http-backend` behind a small HTTP server, which may serve badly, and which takes statuses of commits as forges do.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -59,6 +61,18 @@ struct Shared {
     seen: Mutex<Vec<(String, usize)>>,
     /// How many connections are open.
     open: watch::Sender<usize>,
+    /// The statuses of commits that it was told, and how the next ones are answered, if not well.
+    statuses: Mutex<(Vec<Told>, VecDeque<u16>)>,
+}
+
+/// A status of a commit as a forge is told it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) path: String,
+    pub(crate) authorization: String,
+    pub(crate) body: Value,
+    /// What it was answered.
+    pub(crate) code: u16,
 }
 
 struct Asked {
@@ -99,6 +113,7 @@ impl Bridge {
             manner: Mutex::new(manner),
             seen: Mutex::default(),
             open: watch::Sender::new(0),
+            statuses: Mutex::default(),
         });
         let serving = tokio::spawn(serve(listener, tls, Arc::clone(&shared))).abort_handle();
         Self {
@@ -123,6 +138,16 @@ impl Bridge {
     /// What was asked for since the last time, like `info/refs`, `ls-refs` and `fetch`, with the bytes of each answer.
     pub(crate) fn seen(&self) -> Vec<(String, usize)> {
         std::mem::take(&mut *self.shared.seen.lock().unwrap())
+    }
+
+    /// Answers the next statuses of commits like this, and those after them well.
+    pub(crate) fn answer_statuses(&self, codes: &[u16]) {
+        self.shared.statuses.lock().unwrap().1.extend(codes);
+    }
+
+    /// The statuses of commits that it was told.
+    pub(crate) fn statuses(&self) -> Vec<Told> {
+        self.shared.statuses.lock().unwrap().0.clone()
     }
 
     /// Waits until so many connections are open.
@@ -161,6 +186,12 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shar
 
 async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -> Option<()> {
     let mut asked = read(&mut stream).await?;
+    if asked.path.contains("/statuses/") {
+        let code = asked.status(shared);
+        let head = format!("HTTP/1.1 {code} Plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}");
+        stream.write_all(head.as_bytes()).await.ok()?;
+        return stream.shutdown().await.ok();
+    }
     let manner = shared.manner.lock().unwrap().clone();
     if manner == Manner::Old {
         asked.headers.retain(|(name, _)| name != "git-protocol");
@@ -285,6 +316,19 @@ impl Asked {
         headers
             .find(|(other, _)| other == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Takes the status of a commit, and returns what it is answered.
+    fn status(&self, shared: &Shared) -> u16 {
+        let mut statuses = shared.statuses.lock().unwrap();
+        let code = statuses.1.pop_front().unwrap_or(201);
+        statuses.0.push(Told {
+            path: self.path.clone(),
+            authorization: self.header("authorization").unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(&self.body).unwrap(),
+            code,
+        });
+        code
     }
 
     /// The command of Git's protocol, or the end of the path.

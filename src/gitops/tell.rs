@@ -1,0 +1,92 @@
+//! What people are told in events of what a source does.
+
+use super::Term;
+use super::prune;
+use super::source::Source;
+use super::status::{self, Changes, Ended};
+use crate::resource::Key;
+use crate::resource::condition::{self, ConditionType, Reason};
+use crate::resource::event::EventType;
+use crate::resource::git_source::{FetchedCommit, GitSourceStatus};
+use crate::resource::names::GITOPS_ACTOR;
+use crate::store::EventRecord;
+use crate::telemetry::Chain;
+
+impl Term {
+    /// Tells of what is written already: when that cannot be told, the next turn must not do it again.
+    pub(super) async fn tell(&self, event: EventRecord) {
+        if let Err(error) = self.api.store.record_event(event).await {
+            tracing::warn!(error = %Chain(&error), "cannot record an event of a source");
+        }
+    }
+
+    /// Says of what others changed that it was put back, and who they were.
+    pub(super) async fn tell_put_back(&self, source: &Source, keys: &[Key]) {
+        for key in keys {
+            // Who it was is worth telling, and no more than that.
+            let history = self.api.store.history(key).await.unwrap_or_default();
+            let mut others = history
+                .iter()
+                .rev()
+                .filter(|entry| !entry.actor.starts_with(GITOPS_ACTOR) && entry.reason != "status");
+            let by = others.next().map_or("somebody".to_owned(), |entry| {
+                format!("{} ({})", entry.actor, entry.reason)
+            });
+            let message = format!(
+                "{} was changed by {by} and is as gitsource/{} declares it again",
+                prune::list(std::slice::from_ref(key)),
+                source.object.name()
+            );
+            let uid = history.last().map(|entry| entry.object.uid().to_owned());
+            self.tell(EventRecord {
+                regarding: key.clone(),
+                uid: uid.unwrap_or_default(),
+                type_: EventType::Warning,
+                reason: "PutBack".to_owned(),
+                message: message.clone(),
+            })
+            .await;
+            self.tell(about(source, EventType::Warning, "PutBack", message))
+                .await;
+        }
+    }
+}
+
+/// What is worth telling of a turn, besides its status.
+pub(super) fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<EventRecord> {
+    match ended {
+        Ended::Applied { commit, changes, .. } => {
+            let Changes { told, .. } = changes.as_ref()?;
+            let FetchedCommit { author, message, .. } = commit;
+            let message = format!("{} by {author}, \"{message}\": {told}", status::shown(commit));
+            Some(about(source, EventType::Normal, "RevisionApplied", message))
+        }
+        Ended::Held { .. } | Ended::Failed { .. } if next.message != source.status.message => {
+            let ready = condition::get(&next.conditions, ConditionType::Ready)?;
+            let type_ = match ended {
+                // Nothing is wrong with it.
+                Ended::Failed {
+                    reason: Reason::DependencyNotReady,
+                    ..
+                } => EventType::Normal,
+                _ => EventType::Warning,
+            };
+            Some(about(source, type_, &ready.reason, next.message.clone()))
+        }
+        Ended::Suspended { why } if next.message != source.status.message => {
+            Some(about(source, EventType::Normal, "Suspended", why.clone()))
+        }
+        Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => None,
+    }
+}
+
+/// An event about a source.
+pub(super) fn about(source: &Source, type_: EventType, reason: &str, message: String) -> EventRecord {
+    EventRecord {
+        regarding: source.object.key(),
+        uid: source.object.uid().to_owned(),
+        type_,
+        reason: reason.to_owned(),
+        message,
+    }
+}
