@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::CliError;
 use crate::git::{self, Answer, GitError, Limits, Reference, Request, Snapshot};
 use crate::resource::manifest::Source;
+use crate::resource::repository::RepositoryUrl;
 
 /// How long a fetch may take: somebody waits for it.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -19,10 +20,8 @@ pub(crate) struct Repository {
 
 /// Reads `URL` or `URL@REF`. A user in front of the host is none of the reference.
 pub(crate) fn parse(text: &str) -> Result<Repository, String> {
-    let host = text.find("://").map_or(0, |at| at + 3);
-    let path = text[host..].find(['/', ':']).map_or(text.len(), |at| host + at);
-    let (url, reference) = match text[path..].rfind('@') {
-        Some(at) => (&text[..path + at], Some(text[path + at + 1..].to_owned())),
+    let (url, reference) = match RepositoryUrl::of(text).path.rsplit_once('@') {
+        Some((_, name)) => (&text[..text.len() - name.len() - 1], Some(name.to_owned())),
         None => (text, None),
     };
     git::check_url(url).map_err(|error| error.to_string())?;

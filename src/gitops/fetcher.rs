@@ -1,8 +1,6 @@
 //! Which repositories the operator may fetch, and how it does.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use super::secret::{Access, Secret, SecretError};
 use super::source::Source;
@@ -10,7 +8,7 @@ use crate::files::Folder;
 use crate::git::{self, Answer, GitError, Limits, Reference, Request};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitReference, Signed, Verification};
-use crate::resource::pattern::Pattern;
+use crate::resource::repository::UrlPattern;
 
 /// Bytes of all manifests of a commit: they are read by one process for everybody.
 const MANIFESTS_MAX: u64 = 4 << 20;
@@ -26,52 +24,6 @@ pub struct Fetcher {
     pub allowed: Vec<UrlPattern>,
     /// The folder of the secrets that sources name, `<namespace>/<name>/<file>`, if there is one.
     pub secrets: Option<Folder>,
-}
-
-/// Addresses of repositories; `*` stands for any text. `user@host:path` is written as `ssh://user@host/~/path`, too, which is
-/// the same place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlPattern(String);
-
-impl FromStr for UrlPattern {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl UrlPattern {
-    fn matches(&self, url: &str) -> bool {
-        // A detour in the path would lead out of what is allowed.
-        let detour = url.contains("..") || url.contains('%') || url.contains('\\');
-        let (pattern, url) = (in_full(&self.0), in_full(url));
-        let ((host_pattern, path_pattern), (host, path)) = (parts(&pattern), parts(&url));
-        // A pattern that says nothing of the path says nothing against any.
-        let path_fits = path_pattern.is_none_or(|pattern| Pattern(pattern).matches(path.unwrap_or_default()));
-        !detour && Pattern(host_pattern).matches(host) && path_fits
-    }
-}
-
-/// ssh's short form, `user@host:path`, in full; any other as it is.
-fn in_full(url: &str) -> Cow<'_, str> {
-    let short = url
-        .split_once(':')
-        .filter(|(host, _)| host.contains('@') && !host.contains('/'));
-    match short {
-        None => url.into(),
-        Some((host, path)) if path.starts_with('/') => format!("ssh://{host}{path}").into(),
-        Some((host, path)) => format!("ssh://{host}/~/{path}").into(),
-    }
-}
-
-/// The address of a server, and the path there: what stands for a host's name stands for none of its path.
-fn parts(url: &str) -> (&str, Option<&str>) {
-    let host = url.find("://").map_or(0, |at| at + "://".len());
-    match url[host..].find('/') {
-        Some(at) => (&url[..host + at], Some(&url[host + at..])),
-        None => (url, None),
-    }
 }
 
 /// Why nothing was fetched.
@@ -148,7 +100,7 @@ impl Fetcher {
         if self.allowed.iter().any(|pattern| pattern.matches(url)) {
             return Ok(());
         }
-        let allowed: Vec<&str> = self.allowed.iter().map(|pattern| pattern.0.as_str()).collect();
+        let allowed: Vec<&str> = self.allowed.iter().map(UrlPattern::as_str).collect();
         Err(FetchError::NotAllowed {
             url: url.to_owned(),
             allowed: match allowed.as_slice() {
@@ -204,76 +156,4 @@ fn reference(said: Option<&GitReference>) -> Reference {
         .or(semver.map(Reference::SemVer))
         .or(commit.map(Reference::Commit))
         .unwrap_or(Reference::Head)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_says_what_may_be_fetched() {
-        for (pattern, url, expected) in [
-            ("https://*", "https://git.example/acme/fleet.git", true),
-            (
-                "https://git.example/*",
-                "https://git.example/acme/fleet.git",
-                true,
-            ),
-            (
-                "https://git.example/*",
-                "https://git.example.evil/fleet.git",
-                false,
-            ),
-            (
-                "https://git.example/acme/*",
-                "https://git.example/acme/../evil.git",
-                false,
-            ),
-            (
-                "https://git.example/acme/*",
-                "https://git.example/acme/%2e%2e/evil.git",
-                false,
-            ),
-            (
-                "https://*.example/acme/*",
-                "https://git.example/acme/fleet.git",
-                true,
-            ),
-            (
-                "https://*.example/acme/*",
-                "https://evil.test/.example/acme/fleet.git",
-                false,
-            ),
-            ("file:///srv/git/*.git", "file:///srv/git/fleet.git", true),
-            ("file:///srv/git/*.git", "file:///srv/git/fleet", false),
-            ("file://*", "file:///srv/git/fleet.git", true),
-            ("http://127.0.0.1:*", "http://127.0.0.1:3000/fleet.git", true),
-            (
-                "http://127.0.0.1:*",
-                "http://127.0.0.1.evil.test/fleet.git",
-                false,
-            ),
-            ("ssh://*", "ssh://git@git.example/acme/fleet.git", true),
-            ("ssh://*", "git@git.example:acme/fleet.git", true),
-            ("ssh://git@git.example/*", "git@git.example:acme/fleet.git", true),
-            ("git@git.example:acme/*", "git@git.example:acme/fleet.git", true),
-            ("git@git.example:acme/*", "git@git.example:evil/fleet.git", false),
-            ("git@git.example:acme/*", "git@evil.test:acme/fleet.git", false),
-            (
-                "ssh://git@git.example/srv/*",
-                "git@git.example:/srv/fleet.git",
-                true,
-            ),
-            (
-                "ssh://git@git.example/srv/*",
-                "git@git.example:srv/fleet.git",
-                false,
-            ),
-            ("https://*", "git@git.example:acme/fleet.git", false),
-            ("", "https://git.example/fleet.git", false),
-        ] {
-            let pattern: UrlPattern = pattern.parse().unwrap();
-            assert_eq!(pattern.matches(url), expected, "{pattern:?} and {url}");
-        }
-    }
 }

@@ -31,7 +31,7 @@ use crate::api::Api;
 use crate::queue::{Backoff, Queue};
 use crate::store::Epoch;
 
-pub use fetcher::{Fetcher, UrlPattern};
+pub use fetcher::Fetcher;
 
 use index::Index;
 use memory::Memories;

@@ -16,6 +16,7 @@ use crate::resource::Key;
 use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{Forge, GitSourceStatus};
+use crate::resource::repository::RepositoryUrl;
 use crate::telemetry::Chain;
 
 /// Forges cut what is longer.
@@ -274,21 +275,17 @@ fn report(status: &GitSourceStatus) -> Option<Report> {
 
 /// Where a forge is told of a commit.
 fn address(forge: Forge, url: &str, revision: &str) -> Option<String> {
-    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
-    let path = path.trim_end_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    let (owner, name) = path.split_once('/')?;
-    let is_plain = |part: &str| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        !part.is_empty() && part.chars().all(plain) && part.chars().any(|c| c != '.')
-    };
-    if !is_plain(owner) || !is_plain(name) {
+    let url = RepositoryUrl::of(url);
+    if url.scheme != "https" || url.user.is_some() {
         return None;
     }
-    let api = match forge {
-        Forge::GitHub if host.eq_ignore_ascii_case("github.com") => "https://api.github.com".to_owned(),
-        Forge::GitHub => format!("https://{host}/api/v3"),
-        Forge::Gitea => format!("https://{host}/api/v1"),
+    let (owner, name) = url.owner_and_name()?;
+    let api = match (forge, url.host) {
+        (Forge::GitHub, host) if host.eq_ignore_ascii_case("github.com") => {
+            "https://api.github.com".to_owned()
+        }
+        (Forge::GitHub, host) => format!("https://{host}/api/v3"),
+        (Forge::Gitea, host) => format!("https://{host}/api/v1"),
     };
     Some(format!("{api}/repos/{owner}/{name}/statuses/{revision}"))
 }

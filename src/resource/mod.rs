@@ -38,6 +38,7 @@ pub mod policy_spec;
 pub mod preview;
 pub mod proposal;
 pub mod quantity;
+pub mod repository;
 pub mod scan;
 pub mod schema;
 pub mod secrecy;

@@ -14,6 +14,7 @@ use crate::cli::target::check_name;
 use crate::cli::{object, paths, talk};
 use crate::resource::names::WEBHOOK_FILE;
 use crate::resource::object::API_VERSION;
+use crate::resource::repository::RepositoryUrl;
 use crate::resource::{Key, Kind};
 
 /// Who owns what this sets. It is not who `whoosh apply` is: what a file says of the source stays.
@@ -119,11 +120,8 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
 
 /// A name made of the last part of a url.
 fn name_of(url: &str) -> Result<String, CliError> {
-    let last = url
-        .trim_end_matches('/')
-        .rsplit(['/', ':'])
-        .next()
-        .unwrap_or_default();
+    let path = RepositoryUrl::of(url).path.trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or_default();
     let name = last.strip_suffix(".git").unwrap_or(last).to_ascii_lowercase();
     let name: String = name
         .chars()

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::access::ALL_NAMESPACES;
 use super::super::git_source::is_variable;
+use super::super::repository::RepositoryUrl;
 use super::super::schema::quoted;
 use super::cause::CauseReason;
 use super::syntax::{self, Checked, check as must};
@@ -32,7 +33,11 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     causes.text(&url, repository);
     let secret = spec.field("secretRef");
     causes.text(&secret.field("name"), syntax::dns_label);
-    if url.text().is_some_and(|url| Place::of(url).scheme == "ssh") && !secret.exists() {
+    if url
+        .text()
+        .is_some_and(|url| RepositoryUrl::of(url).scheme == "ssh")
+        && !secret.exists()
+    {
         let message = "is required for a repository by ssh: it names a secret with the files `identity`, a private key, and \
                        `known_hosts`";
         causes.add(&secret, CauseReason::Required, message);
@@ -62,10 +67,9 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     let verify = spec.field("verify");
     causes.texts(&verify.field("keys"), public_key);
     if spec.field("commitStatus").exists() {
-        let is_https = spec
-            .field("url")
+        let is_https = url
             .text()
-            .is_some_and(|url| url.starts_with("https://"));
+            .is_some_and(|url| RepositoryUrl::of(url).scheme == "https");
         if !is_https || !spec.field("secretRef").exists() {
             let message = "must stand beside an https:// url, and a secretRef that holds a token";
             causes.add(&spec.field("commitStatus"), CauseReason::Invalid, message);
@@ -113,7 +117,7 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
 /// Where a repository is. Credentials have no place in it: what is declared is shown to everybody who may look. So what may
 /// hold some is not repeated either.
 fn repository(text: &str) -> Checked {
-    let place = Place::of(text);
+    let place = RepositoryUrl::of(text);
     must(!place.user.is_some_and(|user| user.contains(':')), || {
         "must not hold a password: everybody who may read the object would see it; put it into the secret that \
          spec.secretRef names"
@@ -153,54 +157,6 @@ fn repository(text: &str) -> Checked {
             "must be like \"https://git.example/acme/fleet.git\" or \"git@git.example:acme/fleet.git\"{}",
             got()
         )),
-    }
-}
-
-/// The parts of a repository's address.
-struct Place<'a> {
-    scheme: &'a str,
-    /// The user of the host, with a password if somebody wrote one.
-    user: Option<&'a str>,
-    host: &'a str,
-    path: &'a str,
-}
-
-impl<'a> Place<'a> {
-    /// The parts of `scheme://user@host/path` and of `user@host:path`, which is ssh's; of anything else only what may be a
-    /// user.
-    fn of(text: &'a str) -> Self {
-        if let Some((scheme, rest)) = text.split_once("://") {
-            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            let (authority, path) = rest.split_at(end);
-            let (user, host) = match authority.rsplit_once('@') {
-                Some((user, host)) => (Some(user), host),
-                None => (None, authority),
-            };
-            return Self {
-                scheme,
-                user,
-                host,
-                path,
-            };
-        }
-        let Some((user, rest)) = text.split_once('@') else {
-            return Self {
-                scheme: "",
-                user: None,
-                host: "",
-                path: "",
-            };
-        };
-        let (scheme, host, path) = match rest.split_once(':') {
-            Some((host, path)) if !path.is_empty() && !host.contains('/') => ("ssh", host, path),
-            _ => ("", "", ""),
-        };
-        Self {
-            scheme,
-            user: Some(user),
-            host,
-            path,
-        }
     }
 }
 
