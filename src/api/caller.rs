@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use tokio::net::UnixStream;
 
 use crate::resource::access::Grant;
+use crate::resource::repository::UrlPattern;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,17 @@ enum Who {
     },
     Program {
         name: String,
+        home: Home,
     },
+}
+
+/// Where a program sends secrets, and which servers are trusted besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The address of the repository that it identifies itself at; `None` if it does so at none.
+    pub url: Option<String>,
+    /// The repositories that the operator may fetch.
+    pub allowed: Vec<UrlPattern>,
 }
 
 /// By what somebody on the network is known.
@@ -117,10 +128,18 @@ impl Caller {
     }
 
     /// A program of this process, on behalf of those who told it what to do.
-    pub(super) fn program(name: String, grant: Grant) -> Self {
+    pub(super) fn program(name: String, grant: Grant, home: Home) -> Self {
         Self {
-            who: Who::Program { name },
+            who: Who::Program { name, home },
             grant,
+        }
+    }
+
+    /// Where a program sends secrets; `None` of everybody else.
+    pub(super) fn home(&self) -> Option<&Home> {
+        match &self.who {
+            Who::Program { home, .. } => Some(home),
+            Who::Local { .. } | Who::Bearer { .. } | Who::Hook { .. } => None,
         }
     }
 
@@ -135,7 +154,7 @@ impl Caller {
             Who::Local { uid } => Peer::Local { uid: *uid }.to_string(),
             Who::Bearer { proof, name, .. } => format!("{proof}:{name}"),
             Who::Hook { .. } => "webhook".to_owned(),
-            Who::Program { name } => name.clone(),
+            Who::Program { name, .. } => name.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::admission::{Intent, admit_at};
-use super::caller::Caller;
+use super::caller::{Caller, Home};
 use super::quota::{self, Turn};
 use super::state::Api;
 use super::status::ApiError;
@@ -23,6 +23,8 @@ pub struct Declaration<'a> {
     pub actor: &'a str,
     /// What they may do. Whether they may declare these objects is known; what the objects may do then is judged by it.
     pub grant: &'a Grant,
+    /// Where they send secrets.
+    pub home: &'a Home,
     /// What is applied.
     pub objects: &'a [Wanted],
     /// What goes, as far as it is there.
@@ -80,10 +82,11 @@ impl Api {
         let Declaration {
             actor,
             grant,
+            home,
             objects,
             remove,
         } = declaration;
-        let caller = Caller::program(actor.to_owned(), grant.clone());
+        let caller = Caller::program(actor.to_owned(), grant.clone(), home.clone());
         let mut steps = Vec::new();
         for wanted in objects {
             steps.push(self.step(wanted).await?);

@@ -3,10 +3,11 @@
 
 use crate::resource::git_source::GitSourceSpec;
 use crate::resource::names::ALLOW_PRUNE;
+use crate::resource::repository::RepositoryUrl;
 use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Kind, Object, path};
 
-use super::caller::Caller;
+use super::caller::{Caller, Home};
 
 /// Why `caller` may not make `object` of what was there, at the fields that do something; nothing for other kinds.
 ///
@@ -20,9 +21,32 @@ pub(super) fn causes(caller: &Caller, object: &Object, old: Option<&Object>) -> 
         (is_lifted, path::field("metadata.annotations", ALLOW_PRUNE)),
     ];
     let changed = fields.into_iter().filter(|(is_changed, _)| *is_changed);
-    changed
-        .filter_map(|(_, field)| beyond(caller, object, &field))
+    let beyond = changed.filter_map(|(_, field)| beyond(caller, object, &field));
+    beyond
+        .chain(sent_away(caller, object).filter(|_| is_told))
         .collect()
+}
+
+/// Why a source that another one declares cannot have its secret: it would go to a server of those who may push, and who they
+/// are is for nobody here to say. That server has to be one that the other one sends a secret to itself, or that the operator
+/// names.
+fn sent_away(caller: &Caller, object: &Object) -> Option<Cause> {
+    let Home { url, allowed } = caller.home().filter(|_| object.kind == Kind::GitSource)?;
+    let spec: GitSourceSpec = serde_json::from_value(object.spec.clone()).ok()?;
+    spec.secret_ref.as_ref()?;
+    let to = RepositoryUrl::of(&spec.url);
+    let is_home = url
+        .as_deref()
+        .is_some_and(|url| RepositoryUrl::of(url).is_beside(&to));
+    let is_named = allowed.iter().any(|pattern| pattern.names_server_of(&spec.url));
+    (!is_home && !is_named).then(|| {
+        let (to, who) = (to.server(), caller.user_name());
+        let message = format!(
+            "goes to {to}, where {who}, who declares this source, sends none: who may push must not choose where secrets go; \
+             name that server to the operator, as `--git-allow '{to}/*'`, or apply this source yourself"
+        );
+        Cause::new("spec.secretRef", CauseReason::Forbidden, message)
+    })
 }
 
 /// Why `caller` may not write the status of a source, which says what it may delete.
@@ -65,7 +89,64 @@ mod tests {
 
     fn caller(role: Role, namespaces: Option<&[&str]>) -> Caller {
         let namespaces = namespaces.map(|all| all.iter().map(|name| (*name).to_owned()).collect());
-        Caller::program("ada".to_owned(), Grant { role, namespaces })
+        Caller::program("ada".to_owned(), Grant { role, namespaces }, home(&[]))
+    }
+
+    fn home(allowed: &[&str]) -> Home {
+        let allowed = allowed.iter().map(|pattern| pattern.parse().unwrap());
+        Home {
+            url: Some("https://git.example/acme/fleet.git".to_owned()),
+            allowed: allowed.collect(),
+        }
+    }
+
+    #[test]
+    fn who_may_push_does_not_choose_where_secrets_go() {
+        let child = |url: &str, secret: Value| {
+            let spec = json!({"url": url, "secretRef": secret});
+            Object::new(&Key::new(Kind::GitSource, "prod", "child"), spec)
+        };
+        let by = |allowed: &[&str], object: &Object, old: Option<&Object>| {
+            let caller = Caller::program("fleet".to_owned(), Grant::everything(), home(allowed));
+            let told: Vec<String> = causes(&caller, object, old)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            told.join("; ")
+        };
+        let secret = json!({"name": "fleet"});
+        let evil = child("https://evil.test/x.git", secret.clone());
+        let wide = ["https://*", "ssh://*"];
+        assert_eq!(
+            by(&wide, &evil, None),
+            "spec.secretRef: goes to https://evil.test, where fleet, who declares this source, sends none: who may push must \
+             not choose where secrets go; name that server to the operator, as `--git-allow 'https://evil.test/*'`, or apply \
+             this source yourself"
+        );
+        assert_eq!(
+            by(&["https://evil.test/*"], &evil, None),
+            "",
+            "the operator names it"
+        );
+        assert_eq!(by(&wide, &evil, Some(&evil)), "", "a person applied it");
+        for url in ["https://git.example/other.git", "git@GIT.example:acme/other.git"] {
+            assert_eq!(by(&wide, &child(url, secret.clone()), None), "", "{url}");
+        }
+        assert_ne!(by(&wide, &child("https://git.example:8443/x", secret), None), "");
+        assert_eq!(
+            by(&wide, &child("https://evil.test/x.git", Value::Null), None),
+            ""
+        );
+        // One without a secret may be of any server, and so decides for none.
+        let open = Home {
+            url: None,
+            ..home(&wide)
+        };
+        let open = Caller::program("open".to_owned(), Grant::everything(), open);
+        let beside = child("https://git.example/other.git", json!({"name": "fleet"}));
+        assert_eq!(causes(&open, &beside, None).len(), 1);
+        let person = Caller::local(None);
+        assert_eq!(causes(&person, &evil, None), []);
     }
 
     #[test]

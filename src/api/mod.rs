@@ -57,6 +57,7 @@ mod verbs;
 mod way_in;
 mod write_options;
 
+pub use caller::Home;
 pub use connections::MAX_CONNECTIONS;
 pub use declare::{Changes, Declaration, DeclareError, Wanted};
 pub use jwt::{JwtIssuer, JwtKeyError};

@@ -12,7 +12,7 @@ use super::read::{self, Declared};
 use super::source::Source;
 use super::status::{self, Changes, Ended, Round};
 use super::{Term, tell};
-use crate::api::{self, Declaration, DeclareError, Wanted};
+use crate::api::{self, Declaration, DeclareError, Home, Wanted};
 use crate::git::{Answer, Snapshot};
 use crate::queue::Next;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit, GitSourceStatus};
@@ -243,6 +243,10 @@ impl Term {
         let declaration = Declaration {
             actor: &source.actor(),
             grant: &source.grant(),
+            home: &Home {
+                url: source.spec.secret_ref.as_ref().map(|_| source.spec.url.clone()),
+                allowed: self.fetcher.allowed.clone(),
+            },
             objects: &objects,
             remove: &pruned.remove,
         };

@@ -98,6 +98,27 @@ async fn a_source_with_rights_elsewhere_declares_there_within_the_quotas_of_ther
 }
 
 #[tokio::test]
+async fn a_repository_does_not_choose_where_secrets_go() {
+    let stage = Stage::new().await;
+    let url = stage.repository.url();
+    let named = child(&stage, "  secretRef: {name: fleet}\n");
+    stage.repository.write(
+        "prod/a.yaml",
+        &named.replace(&url, "https://localhost:1/evil.git"),
+    );
+    stage
+        .repository
+        .push("A source of another server, with a secret of ours");
+    stage.source(json!({})).await;
+    let told = "spec.secretRef: goes to https://localhost:1, where system:whoosh:gitops:fleet";
+    stage.until_message(told).await;
+    stage.repository.write("prod/a.yaml", &named);
+    stage.repository.push("One of a server that the operator names");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test]
 async fn all_goes_where_a_source_may_do_something_and_nobody_else_declares_it() {
     let stage = Stage::new().await;
     stage.repository.write("prod/a.yaml", &team("a"));
