@@ -77,7 +77,10 @@ pub(super) async fn judge(
         }
         Kind::Team | Kind::Council => match shelf.lower(api, object) {
             Ok(workload) => {
-                causes.extend(workload.denied().cloned());
+                let before = old.and_then(|old| shelf.lower(api, old).ok());
+                let (known, new) = told_before(&workload, before.as_ref());
+                causes.extend(new);
+                warnings.extend(known);
                 if causes.is_empty() && alone {
                     warnings.extend(obstacles(api, &workload).await);
                 }
@@ -116,6 +119,25 @@ fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
             causes,
         }),
     }
+}
+
+/// What Policies refuse of a workload: as warnings what they refuse of what was there, too, and the rest. A Policy that became
+/// stricter must not keep anybody from scaling down or suspending what it refuses; nothing of that is brought about.
+fn told_before(workload: &Workload, before: Option<&Workload>) -> (Vec<String>, Vec<Cause>) {
+    let (mut known, mut new) = (Vec::new(), Vec::new());
+    for role in &workload.roles {
+        let as_before = before.is_some_and(|before| {
+            let mut roles = before.roles.iter();
+            roles.any(|old| old.name == role.name && old.agent == role.agent && old.replicas >= role.replicas)
+        });
+        let told = role.denied().cloned();
+        if as_before {
+            known.extend(told.map(|cause| format!("was refused before, and is left as it runs: {cause}")));
+        } else {
+            new.extend(told);
+        }
+    }
+    (known, new)
 }
 
 /// What Policies refuse of a template by itself, whoever uses it.

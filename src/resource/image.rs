@@ -56,8 +56,8 @@ impl<'a> ImageRef<'a> {
         self.tag.is_none() && self.digest.is_none()
     }
 
-    /// The names of its repository that people write: as it is, and with all that Docker Hub's names leave out.
-    pub fn names(&self) -> [String; 2] {
+    /// The names of its repository that people write: as it is, with all that Docker Hub's names leave out, and without.
+    pub fn names(&self) -> [String; 3] {
         let (head, _) = self.repository.split_once('/').unwrap_or_default();
         let has_registry = head.contains(['.', ':']) || head == "localhost";
         let whole = match (has_registry, self.short_repository()) {
@@ -65,7 +65,11 @@ impl<'a> ImageRef<'a> {
             (_, short) if short.contains('/') => format!("docker.io/{short}"),
             (_, short) => format!("docker.io/library/{short}"),
         };
-        [self.repository.to_owned(), whole]
+        [
+            self.repository.to_owned(),
+            whole,
+            self.short_repository().to_owned(),
+        ]
     }
 
     /// Whether both are of one repository: `docker.io/library/nginx` is `nginx`.

@@ -41,11 +41,7 @@ impl Workload {
 
     /// What Policies refuse of it.
     pub fn denied(&self) -> impl Iterator<Item = &Cause> {
-        let denied = self.withheld().filter_map(|withheld| match withheld {
-            Withheld::MissingTemplate(_) => None,
-            Withheld::Denied(denied) => Some(&denied.causes),
-        });
-        denied.flatten()
+        self.roles.iter().flat_map(DesiredRole::denied)
     }
 
     fn withheld(&self) -> impl Iterator<Item = &Withheld> {
@@ -91,6 +87,17 @@ pub struct DesiredRole {
     pub required: bool,
     /// How each of its agents runs, unless something has to come first.
     pub agent: Result<DesiredAgent, Withheld>,
+}
+
+impl DesiredRole {
+    /// What Policies refuse of it.
+    pub fn denied(&self) -> impl Iterator<Item = &Cause> {
+        let causes = match &self.agent {
+            Err(Withheld::Denied(denied)) => denied.causes.as_slice(),
+            Ok(_) | Err(Withheld::MissingTemplate(_)) => &[],
+        };
+        causes.iter()
+    }
 }
 
 /// Why the agents of a role are left as they are.

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 
 use super::server_url::{Given, InFile, ServerUrl};
 use crate::cli::duration::parse_duration;
@@ -110,7 +110,7 @@ pub struct NetworkArgs {
     /// Public keys, as PEM, of somebody whose JWTs come in as tokens do: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)
     ///
     /// A JWT has exp and nbf, which may be off by 30 seconds; iss and aud; sub, a name; role, one of admin, edit, view and
-    /// agent; and namespaces, a list, without which it is for all of them. The file is read once, when the operator
+    /// agent; and namespaces, a list, in which * alone is all of them. The file is read once, when the operator
     /// starts: for a change of keys, put both into it.
     #[arg(
         long,
@@ -120,10 +120,10 @@ pub struct NetworkArgs {
     )]
     pub jwt_key: Option<PathBuf>,
     /// What such a JWT says of who made it (iss)
-    #[arg(long, value_name = "NAME", env = "WHOOSH_JWT_ISSUER", requires = "jwt_key")]
+    #[arg(long, value_name = "NAME", env = "WHOOSH_JWT_ISSUER", requires = "jwt_key", value_parser = NonEmptyStringValueParser::new())]
     pub jwt_issuer: Option<String>,
     /// What it says of whom it is for (aud)
-    #[arg(long, value_name = "NAME", env = "WHOOSH_JWT_AUDIENCE", requires = "jwt_key")]
+    #[arg(long, value_name = "NAME", env = "WHOOSH_JWT_AUDIENCE", requires = "jwt_key", value_parser = NonEmptyStringValueParser::new())]
     pub jwt_audience: Option<String>,
 }
 

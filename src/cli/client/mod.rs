@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 pub(super) use error::ClientError;
+pub(super) use history::Past;
 pub(super) use lines::LineStream;
 pub(super) use owner::Owner;
 pub(super) use selection::{Collection, Listed, Selection};

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use similar::TextDiff;
 
+use crate::cli::client::Past;
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::past::{self, Entry, Step, Told};
 use crate::cli::print::table::{Cell, Table};
-use crate::cli::{object, target};
+use crate::cli::{object, talk, target};
 use crate::resource::age::age;
 use crate::resource::{escape, yaml};
 
@@ -34,6 +35,9 @@ pub struct HistoryArgs {
     /// Show statuses that the operator wrote, too
     #[arg(long)]
     all: bool,
+    /// Show the changes before a revision
+    #[arg(long, value_name = "REVISION")]
+    before: Option<u64>,
     /// Print the table without headings
     #[arg(long)]
     no_headers: bool,
@@ -42,7 +46,15 @@ pub struct HistoryArgs {
 pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, CliError> {
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
-    let entries: Vec<Entry> = ctx.client.history(&key).await?;
+    let before = args.before.map(|revision| revision.to_string());
+    let past: Past<Entry> = ctx.client.history(&key, before.as_deref()).await?;
+    if let Some(revision) = &past.more_before {
+        talk::say(&format!(
+            "There are older changes: `whoosh history {} --before {revision}` shows them.",
+            object::slashed(&key)
+        ));
+    }
+    let entries = past.entries;
     let told = if args.all { Told::All } else { Told::ByPeople };
     let steps = past::steps(&entries, told);
     if !args.diff {

@@ -45,7 +45,7 @@ Examples:
   whoosh token list --revoked -o wide"
     )]
     List(ListArgs),
-    /// Make tokens open nothing any more, at once
+    /// Make tokens open nothing any more; watches that they opened end within seconds
     #[command(visible_alias = "rm")]
     Revoke(RevokeArgs),
 }

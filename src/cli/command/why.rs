@@ -145,9 +145,9 @@ async fn of_source(ctx: &Context, key: &Key, now: Timestamp) -> Result<Vec<Link>
 }
 
 async fn origin(ctx: &Context, key: &Key) -> Result<Origin, CliError> {
-    let change = match ctx.client.history::<Entry>(key).await {
+    let change = match ctx.client.history::<Entry>(key, None).await {
         Err(error) if error.is_not_found() => Ok(None),
-        history => told(history)?.map(|entries| Change::last(&entries)),
+        history => told(history)?.map(|past| Change::last(&past.entries)),
     };
     let sources = match told(ctx.client.list(&sources_of(None)).await)? {
         // Not everybody may look everywhere.

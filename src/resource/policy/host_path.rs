@@ -2,6 +2,15 @@
 
 /// Where the Docker engine listens; `/var/run` is a link to `/run`.
 const SOCKETS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
+/// Where those listen who run containers for it, and may do as much.
+const RUNTIMES: [&str; 4] = [
+    "/run/containerd",
+    "/var/run/containerd",
+    "/run/docker",
+    "/var/run/docker",
+];
+/// Whose folders of processes lead back to all of the node (`/proc/1/root`).
+const PROCESSES: &str = "/proc";
 
 /// Whether `path` is `folder`, or lies below it.
 pub(super) fn holds(folder: &str, path: &str) -> bool {
@@ -24,9 +33,12 @@ pub(super) fn is_docker_socket(path: &str) -> bool {
     SOCKETS.contains(&path)
 }
 
-/// Whether it is the Docker socket, or a folder that holds it.
+/// Whether it is the Docker socket, what is as good as that, or a folder that holds or leads to it.
 pub(super) fn reaches_docker(path: &str) -> bool {
-    SOCKETS.iter().any(|socket| holds(path, socket))
+    let sockets = SOCKETS.iter().chain(&RUNTIMES);
+    sockets.into_iter().any(|socket| holds(path, socket))
+        || RUNTIMES.iter().any(|folder| holds(folder, path))
+        || holds(PROCESSES, path)
 }
 
 #[cfg(test)]
@@ -72,7 +84,13 @@ mod tests {
             ("/run", true),
             ("/var", true),
             ("/", true),
-            ("/run/docker", false),
+            ("/run/docker", true),
+            ("/run/docker/containerd/containerd.sock", true),
+            ("/var/run/containerd", true),
+            ("/proc", true),
+            ("/proc/1/root/srv", true),
+            ("/process", false),
+            ("/run/dockers", false),
             ("/srv", false),
         ] {
             assert_eq!(reaches_docker(path), expected, "{path}");

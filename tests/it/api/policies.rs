@@ -72,6 +72,36 @@ async fn a_bind_mount_is_refused_wherever_it_hides() {
 }
 
 #[tokio::test]
+async fn what_a_stricter_policy_refuses_can_be_made_less_but_not_more() {
+    let server = server().await;
+    let allow = json!({"allow": {"hostPaths": [{"path": "/srv"}]}});
+    server.post(POLICIES, &policy("models", allow)).await.ok(201);
+    let mut reader = team("reader");
+    reader["spec"]["replicas"] = json!(3);
+    reader["spec"]["roles"][0]["agent"] = bind("/srv/models");
+    server.post(TEAMS, &reader).await.ok(201);
+    server.delete(&format!("{POLICIES}/models")).await.ok(200);
+
+    for less in [json!({"replicas": 1}), json!({"suspend": true})] {
+        let answered = server.patch(&at("reader"), &json!({"spec": less})).await;
+        let told = &answered.warnings[0];
+        assert!(
+            told.contains("was refused before, and is left as it runs") && told.contains("/srv/models"),
+            "{told}"
+        );
+        answered.ok(200);
+    }
+    let two = json!([{"name": "coordinator"}, {"name": "writer", "agent": bind("/srv/models")}]);
+    let elsewhere = json!([{"name": "coordinator", "agent": bind("/srv/other")}]);
+    for more in [two, elsewhere] {
+        let refused = server
+            .patch(&at("reader"), &json!({"spec": {"roles": more}}))
+            .await;
+        refused.refused(422, "Invalid");
+    }
+}
+
+#[tokio::test]
 async fn a_policy_allows_and_a_stricter_one_names_whom_it_hits() {
     let server = server().await;
     let allow = json!({"allow": {"hostPaths": [{"path": "/srv"}]}});
