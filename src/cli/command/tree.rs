@@ -1,9 +1,10 @@
 //! `whoosh tree`: from a Git repository to its objects, from teams and councils to the services and nodes of their agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::cli::client::{ClientError, Selection};
 use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
@@ -37,7 +38,23 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
         talk::say(&ctx.nothing_found("resources"));
         return Ok(Outcome::Done);
     }
-    let agents = agents::if_seen(ctx, &ctx.selection(Kind::Agent, None)).await?;
+    let mut agents = agents::if_seen(ctx, &ctx.selection(Kind::Agent, None)).await?;
+    let mut trees = Vec::new();
+    for root in &roots {
+        let declared = match object::key(root).map(|key| key.kind) {
+            Some(Kind::GitSource) => Some(declared(ctx, root).await?),
+            _ => None,
+        };
+        trees.push((root, declared));
+    }
+    let declared = || trees.iter().filter_map(|(_, declared)| declared.as_ref());
+    for namespace in elsewhere(ctx.scope.as_deref(), declared().flatten()) {
+        let there = Selection {
+            namespace: Some(namespace),
+            ..ctx.selection(Kind::Agent, None)
+        };
+        agents.extend(agents::if_seen(ctx, &there).await?);
+    }
     let mut table = Table::default();
     let everywhere = ctx.scope.is_none();
     let headings = ["NAME", "READY", "STATUS", "STATE", "NODE", "SERVICE"];
@@ -47,10 +64,10 @@ pub(crate) async fn run(ctx: &Context, args: &TreeArgs) -> Result<Outcome, CliEr
             .into_iter()
             .chain(headings),
     );
-    for root in &roots {
-        let node = match object::key(root).map(|key| key.kind) {
-            Some(Kind::GitSource) => source_node(root, declared(ctx, root).await?, &agents),
-            _ => owner_node(root, &agents),
+    for (root, declared) in trees {
+        let node = match declared {
+            Some(declared) => source_node(root, declared, &agents),
+            None => owner_node(root, &agents),
         };
         for row in node.rows() {
             let namespace = Some(Cell::from(object::namespace(root))).filter(|_| everywhere);
@@ -79,13 +96,55 @@ async fn roots(ctx: &Context, args: &TreeArgs) -> Result<Vec<Value>, CliError> {
     Ok(roots)
 }
 
+/// What became of an object that a source declares.
+#[derive(Debug, PartialEq)]
+enum Found {
+    /// It is like this.
+    Object(Value),
+    /// It is not there.
+    Gone,
+    /// It is in a namespace where whoever asks may not look.
+    Hidden,
+}
+
+impl Found {
+    /// What an answer comes to.
+    ///
+    /// # Errors
+    /// What says nothing of the object.
+    fn of(answer: Result<Value, ClientError>) -> Result<Self, ClientError> {
+        match answer {
+            Ok(object) => Ok(Self::Object(object)),
+            Err(error) if error.is_not_found() => Ok(Self::Gone),
+            Err(error) if error.code() == Some(403) => Ok(Self::Hidden),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// An object of a source's inventory.
+type Declared = (Key, Found);
+
+/// The other namespaces where agents of what is declared may be.
+fn elsewhere<'a>(scope: Option<&str>, declared: impl Iterator<Item = &'a Declared>) -> BTreeSet<String> {
+    // Without one, those of everywhere are known.
+    let Some(here) = scope else {
+        return BTreeSet::new();
+    };
+    let owners = declared.filter(|(key, found)| key.kind.owns_agents() && matches!(found, Found::Object(_)));
+    owners
+        .map(|(key, _)| key.namespace.clone())
+        .filter(|namespace| namespace != here)
+        .collect()
+}
+
 /// The objects of a source's inventory, as they are now.
-async fn declared(ctx: &Context, source: &Value) -> Result<Vec<(Key, Option<Value>)>, CliError> {
+async fn declared(ctx: &Context, source: &Value) -> Result<Vec<Declared>, CliError> {
     let inventory = source.pointer("/status/inventory").and_then(Value::as_array);
     let keys = inventory.into_iter().flatten().filter_map(Value::as_str);
     let mut found = Vec::new();
     for key in keys.filter_map(Key::parse) {
-        let object = ctx.client.find(&key).await?;
+        let object = Found::of(ctx.client.get(&key).await)?;
         found.push((key, object));
     }
     Ok(found)
@@ -123,17 +182,18 @@ impl Node {
     }
 }
 
-/// A source and the objects that it declares; of those that are gone, only that.
-fn source_node(source: &Value, declared: Vec<(Key, Option<Value>)>, agents: &[Value]) -> Node {
+/// A source and the objects that it declares; of those that are gone or not to be seen, only that.
+fn source_node(source: &Value, declared: Vec<Declared>, agents: &[Value]) -> Node {
     let home = object::namespace(source);
     let below = declared.into_iter().map(|(key, object)| {
         let mut node = match &object {
-            Some(object) if key.kind.owns_agents() => owner_node(object, agents),
+            Found::Object(object) if key.kind.owns_agents() => owner_node(object, agents),
             object => Node {
                 name: object::slashed(&key),
                 cells: match object {
-                    Some(_) => Vec::new(),
-                    None => vec!["".into(), Cell::toned("Gone", Tone::of_state("Missing"))],
+                    Found::Object(_) => Vec::new(),
+                    Found::Gone => vec!["".into(), Cell::toned("Gone", Tone::of_state("Missing"))],
+                    Found::Hidden => vec!["".into(), "not allowed to see".into()],
                 },
                 below: Vec::new(),
             },
@@ -221,6 +281,7 @@ fn agent_node(agent: &Value) -> Node {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
     use serde_json::json;
 
     use super::*;
@@ -260,6 +321,37 @@ mod tests {
     }
 
     #[test]
+    fn what_may_not_be_seen_ends_no_tree() {
+        let refused = |code| {
+            Found::of(Err(ClientError::Refused(Box::new(Status {
+                code: Some(code),
+                ..Status::default()
+            }))))
+        };
+        assert_eq!(refused(404).unwrap(), Found::Gone);
+        assert_eq!(refused(403).unwrap(), Found::Hidden);
+        assert!(refused(500).is_err());
+    }
+
+    #[test]
+    fn agents_are_looked_for_wherever_a_source_declares_some() {
+        let team = |namespace: &str, found| (Key::new(Kind::Team, namespace, "a"), found);
+        let there = || Found::Object(json!({}));
+        let declared = [
+            team("default", there()),
+            team("prod", there()),
+            team("gone", Found::Gone),
+            team("secret", Found::Hidden),
+            (Key::new(Kind::AgentTemplate, "shelf", "t"), there()),
+        ];
+        assert_eq!(
+            elsewhere(Some("default"), declared.iter()),
+            ["prod".to_owned()].into()
+        );
+        assert_eq!(elsewhere(None, declared.iter()), BTreeSet::new());
+    }
+
+    #[test]
     fn a_source_is_shown_with_all_that_it_declares() {
         let source = json!({
             "apiVersion": "chorus.services/v1", "kind": "GitSource",
@@ -272,9 +364,13 @@ mod tests {
                           "roles": [{"name": "lead", "ready": 0, "desired": 1}]}});
         let key = |kind, namespace: &str, name: &str| Key::new(kind, namespace, name);
         let declared = vec![
-            (key(Kind::AgentTemplate, "default", "small"), Some(json!({}))),
-            (key(Kind::Team, "default", "pay"), Some(team)),
-            (key(Kind::Team, "other", "lost"), None),
+            (
+                key(Kind::AgentTemplate, "default", "small"),
+                Found::Object(json!({})),
+            ),
+            (key(Kind::Team, "default", "pay"), Found::Object(team)),
+            (key(Kind::Team, "other", "lost"), Found::Gone),
+            (key(Kind::Team, "secret", "own"), Found::Hidden),
         ];
         let mut table = Table::default();
         for row in source_node(&source, declared, &[]).rows() {
@@ -286,7 +382,8 @@ mod tests {
              ├─ agenttemplate/small\n\
              ├─ team/pay              0/1            Failed\n\
              │  └─ lead               0/1\n\
-             └─ team/lost in other                   Gone\n"
+             ├─ team/lost in other                   Gone\n\
+             └─ team/own in secret                   not allowed to see\n"
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::resource::git_source::{Application, ApplicationResult, GitSourceStatu
 /// Which source declares an object, and by which commit it did so last.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Commit {
-    /// As `gitsource/fleet`.
+    /// As `gitsource/fleet`, with its namespace where that is another than the object's.
     source: String,
     /// What the source keeps applied: `main@1a2b3c4`.
     applied: String,
@@ -34,8 +34,12 @@ impl Commit {
             let is_it = |short: &str| application.revision.starts_with(short);
             application.result == ApplicationResult::Applied && short.is_some_and(is_it)
         });
+        let named = object::slashed(&object::key(source)?);
         Some(Self {
-            source: object::slashed(&object::key(source)?),
+            source: match object::namespace(source) {
+                here if here == key.namespace => named,
+                there => format!("{named} in {there}"),
+            },
             applied: status.revision.unwrap_or_default(),
             changed_by,
         })
@@ -113,6 +117,13 @@ mod tests {
         );
         let by_hand = change("unix:uid=0", "apply main@aaaaaaa");
         assert_eq!(told(&by_hand), (says, Vec::new(), None));
+        let there = Key::new(Kind::Team, "prod", "pay");
+        let elsewhere = [source("fleet", &["team/prod/pay"])];
+        let told = Commit::of(&elsewhere, &there, None).unwrap().link(None).says;
+        assert_eq!(
+            told,
+            "gitsource/fleet in default, of which main@bbbbbbb is applied"
+        );
         let other = Key::new(Kind::Team, "default", "payments");
         assert_eq!(Commit::of(&sources, &other, None), None);
     }

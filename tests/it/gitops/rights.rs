@@ -60,6 +60,18 @@ async fn a_source_with_rights_elsewhere_declares_there_within_the_quotas_of_ther
         "{history}"
     );
 
+    let patience = std::time::Duration::from_secs(30);
+    eventually(patience, "the tree has an agent there", async || {
+        let tree = stage.operator.whoosh(&["tree", "gitsource/fleet"]).await.ok();
+        match tree.contains("team/b in prod") && tree.contains("team.b.worker.1") {
+            true => Ok(()),
+            false => Err(tree),
+        }
+    })
+    .await;
+    let why = stage.operator.whoosh(&["why", "team/b", "-n", "prod"]).await.ok();
+    assert!(why.contains("gitsource/fleet in default"), "{why}");
+
     // Each namespace has its quota, and what is too much is told of an object there.
     for name in ["c", "d"] {
         repository.write(&format!("prod/{name}.yaml"), &team_in("prod", name));
@@ -85,7 +97,6 @@ async fn a_source_with_rights_elsewhere_declares_there_within_the_quotas_of_ther
         .whoosh(&["delete", "team/b", "-n", "prod"])
         .await
         .ok();
-    let patience = std::time::Duration::from_secs(30);
     eventually(patience, "the team is back", async || {
         let printed = stage.operator.whoosh(&["get", "team/b", "-n", "prod"]).await;
         if printed.code == 0 {
