@@ -115,6 +115,16 @@ fn way_back(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> 
 }
 
 impl Waits {
+    /// Those that are ready, but not with the commit that the one that waits has found.
+    pub(super) fn behind(&self) -> impl Iterator<Item = &Key> {
+        let lacking = match self {
+            Self::For(lacking) => lacking.as_slice(),
+            Self::Loop(_) => &[],
+        };
+        let behind = lacking.iter().filter(|(_, lack)| *lack == Lack::Elsewhere);
+        behind.map(|(key, _)| key)
+    }
+
     /// One word for machines.
     pub(super) fn reason(&self) -> Reason {
         match self {

@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep};
 
 use super::Term;
 use super::index::{self, Index, News};
-use crate::queue::Queue;
 use crate::resource::{Key, Kind, Object, Revision};
 use crate::store::{Change, ChangeKind, StoreError, WatchError};
 use crate::telemetry::Chain;
@@ -20,12 +19,12 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 const LIST_AGAIN: Duration = Duration::from_secs(1);
 
 /// Takes in everything that there is and asks for every source; then for each that something happens to. Never ends.
-pub(super) async fn follow(term: &Term, queue: &Queue<Key>) {
+pub(super) async fn follow(term: &Term) {
     loop {
         match list(term).await {
             Ok((revision, asked)) => {
-                ask(queue, asked);
-                if let Err(error) = watch(term, queue, revision).await {
+                term.ask(asked);
+                if let Err(error) = watch(term, revision).await {
                     tracing::warn!(error = %Chain(&error), "the watch of sources ended; listing again");
                 }
             }
@@ -37,12 +36,6 @@ pub(super) async fn follow(term: &Term, queue: &Queue<Key>) {
 
 /// A source that is asked for, and how soon.
 type Asked = (Key, Duration);
-
-fn ask(queue: &Queue<Key>, asked: Vec<Asked>) {
-    for (source, wait) in asked {
-        queue.add_after(source, wait);
-    }
-}
 
 /// Takes in everything that there is: the sources that it asks for, all of them among them, and a revision that is older.
 async fn list(term: &Term) -> Result<(Revision, Vec<Asked>), StoreError> {
@@ -71,7 +64,7 @@ async fn list(term: &Term) -> Result<(Revision, Vec<Asked>), StoreError> {
     Ok((revision, asked))
 }
 
-async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), WatchError> {
+async fn watch(term: &Term, from: Revision) -> Result<(), WatchError> {
     let changes = term.api.store.watch(from);
     pin_mut!(changes);
     while let Some(change) = changes.next().await {
@@ -80,7 +73,7 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
             kind,
             object,
         } = &*change?;
-        ask(queue, term.shown(*kind, object));
+        term.ask(term.shown(*kind, object));
     }
     Ok(())
 }
@@ -88,6 +81,12 @@ async fn watch(term: &Term, queue: &Queue<Key>, from: Revision) -> Result<(), Wa
 impl Term {
     pub(super) fn index(&self) -> std::sync::MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, asked: Vec<Asked>) {
+        for (source, wait) in asked {
+            self.queue.add_after(source, wait);
+        }
     }
 
     /// Takes in what became of an object, whoever tells of it: the sources that it asks for.

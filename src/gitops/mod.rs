@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::api::Api;
 use crate::queue::{Backoff, Queue};
+use crate::resource::Key;
 use crate::store::Epoch;
 
 pub use fetcher::Fetcher;
@@ -52,6 +53,7 @@ struct Term {
     api: Api,
     fetcher: Fetcher,
     epoch: Epoch,
+    queue: Queue<Key>,
     memories: Memories,
     index: Arc<Mutex<Index>>,
     reports: Reports,
@@ -65,18 +67,18 @@ impl Sources {
 
     /// Keeps every source applied, as the leader of this epoch, until dropped.
     pub async fn run(&self, epoch: Epoch) {
-        let queue = Queue::new(Backoff::default());
         let term = Term {
             api: self.api.clone(),
             fetcher: self.fetcher.clone(),
             epoch,
+            queue: Queue::new(Backoff::default()),
             memories: Memories::default(),
             index: Arc::default(),
             reports: Reports::default(),
         };
         tokio::select! {
-            () = follow::follow(&term, &queue) => {}
-            () = queue.run(WORKERS, |key| term.reconcile(key)) => {}
+            () = follow::follow(&term) => {}
+            () = term.queue.run(WORKERS, |key| term.reconcile(key)) => {}
             () = term.reports.run(&term) => {}
         }
     }

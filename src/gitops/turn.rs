@@ -190,6 +190,11 @@ impl Term {
             Some(_) => memory.due = None,
             None => memory.waits_for.clear(),
         });
+        for needed in waits.iter().flat_map(Waits::behind) {
+            // It has not seen what this one found: it looks before its interval is over.
+            self.memories.change(needed, |memory| memory.due = None);
+            self.queue.add(needed.clone());
+        }
         waits.map(|waits| Ended::Failed {
             reason: waits.reason(),
             why: waits.told(source),
