@@ -142,6 +142,24 @@ mod tests {
         }
     }
 
+    /// `resource/repository.rs` finds the same ones in the same urls: what is allowed is what is fetched from.
+    #[test]
+    fn a_host_is_the_one_that_others_take_it_for() {
+        for (url, host) in [
+            ("https://git.example:8443/x", "git.example"),
+            ("ssh://git@git.example/x", "git.example"),
+            ("ssh://git.example#@other.test/x", "other.test"),
+            ("ssh://git.example?@other.test/x", "other.test"),
+            ("ssh://a@git.example@other.test/x", "other.test"),
+            ("git@git.example:22/x", "git.example"),
+            ("git@git.example:x@other.test:y", "git.example"),
+            ("a@git.example@other.test:x", "other.test"),
+        ] {
+            let found = gix_url::parse(url).unwrap();
+            assert_eq!(found.host(), Some(host), "{url}");
+        }
+    }
+
     #[test]
     fn these_urls_are_refused() {
         for (url, why) in [

@@ -19,15 +19,15 @@ pub struct RepositoryUrl<'a> {
 }
 
 impl<'a> RepositoryUrl<'a> {
-    /// The parts of an address; of anything else only what may be a user.
+    /// The parts of an address, as they are found when it is fetched from; of anything else only what may be a user.
     pub fn of(text: &'a str) -> Self {
+        let parted = |authority: &'a str| match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
         if let Some((scheme, rest)) = text.split_once("://") {
-            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            let (authority, path) = rest.split_at(end);
-            let (user, host) = match authority.rsplit_once('@') {
-                Some((user, host)) => (Some(user), host),
-                None => (None, authority),
-            };
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let (user, host) = parted(authority);
             return Self {
                 scheme,
                 user,
@@ -35,23 +35,25 @@ impl<'a> RepositoryUrl<'a> {
                 path,
             };
         }
-        let (user, rest) = match text.split_once('@') {
-            Some((user, rest)) => (Some(user), rest),
-            None => (None, text),
-        };
-        match rest.split_once(':') {
-            Some((host, path)) if user.is_some() && !path.is_empty() && !host.contains('/') => Self {
+        match text
+            .split_once(':')
+            .map(|(authority, path)| (parted(authority), path))
+        {
+            Some(((user @ Some(_), host), path)) if !path.is_empty() && !host.contains('/') => Self {
                 scheme: "ssh",
                 user,
                 host,
                 path,
             },
-            _ => Self {
-                scheme: "",
-                user,
-                host: rest,
-                path: "",
-            },
+            _ => {
+                let (user, host) = parted(text);
+                Self {
+                    scheme: "",
+                    user,
+                    host,
+                    path: "",
+                }
+            }
         }
     }
 
@@ -154,7 +156,7 @@ mod tests {
             ),
             ("file:///srv/fleet.git", "file", None, "", "/srv/fleet.git"),
             ("https://a@b@git.example", "https", Some("a@b"), "git.example", ""),
-            ("https://git.example?x/y", "https", None, "git.example", "?x/y"),
+            ("https://git.example?x/y", "https", None, "git.example?x", "/y"),
             (
                 "ann:hunter2@git.example",
                 "",
@@ -173,6 +175,23 @@ mod tests {
                 path,
             };
             assert_eq!(RepositoryUrl::of(text), expected, "{text}");
+        }
+    }
+
+    /// `git/url.rs` says that these are the hosts that are spoken to.
+    #[test]
+    fn a_host_is_the_one_that_is_fetched_from() {
+        for (url, host) in [
+            ("https://git.example:8443/x", "git.example:8443"),
+            ("ssh://git@git.example/x", "git.example"),
+            ("ssh://git.example#@other.test/x", "other.test"),
+            ("ssh://git.example?@other.test/x", "other.test"),
+            ("ssh://a@git.example@other.test/x", "other.test"),
+            ("git@git.example:22/x", "git.example"),
+            ("git@git.example:x@other.test:y", "git.example"),
+            ("a@git.example@other.test:x", "other.test"),
+        ] {
+            assert_eq!(RepositoryUrl::of(url).host, host, "{url}");
         }
     }
 

@@ -131,7 +131,7 @@ fn repository(text: &str) -> Checked {
         !text.contains(|c: char| c.is_whitespace() || c.is_control()),
         || format!("must not hold spaces or control characters{}", got()),
     )?;
-    let is_host = |host: &str| !host.is_empty() && !host.starts_with('-');
+    let is_host = |host: &str| !host.is_empty() && !host.starts_with('-') && !host.contains(['?', '#']);
     match place.scheme {
         "file" => must(place.host.is_empty() && place.path.len() > 1, || {
             format!(
@@ -275,6 +275,8 @@ mod tests {
                     "ftp://hunter2@git.example/fleet.git",
                     "https://ada:hunter2@git.example/a b",
                     "https:///fleet.git",
+                    "https://git.example?/fleet.git",
+                    "ssh://git.example#@other.test/fleet.git",
                     "file://host/fleet.git",
                     "ssh:///fleet.git",
                     "ssh://-oProxyCommand=id/fleet.git",
