@@ -70,8 +70,8 @@ pub(super) fn sum<'a>(inventory: &[String], known: impl Fn(&Key) -> Option<&'a H
 }
 
 /// What is said of a source that waits for those of its objects that are not ready; `None` when all are, or it does not
-/// wait.
-pub(super) fn waits_for(wait: bool, health: &SourceHealth) -> Option<String> {
+/// wait. It is in the namespace `here`.
+pub(super) fn waits_for(wait: bool, health: &SourceHealth, here: &str) -> Option<String> {
     let left = health.total.saturating_sub(health.ready);
     if !wait || left == 0 {
         return None;
@@ -83,13 +83,10 @@ pub(super) fn waits_for(wait: bool, health: &SourceHealth) -> Option<String> {
             state,
             message,
         } = first;
-        let (kind, name) = match Key::parse(object) {
-            Some(key) => (key.kind.singular(), key.name),
-            None => ("object", object.clone()),
-        };
+        let name = Key::parse(object).map_or(object.clone(), |key| key.seen_from(here));
         match message.as_str() {
-            "" => format!(": {kind}/{name} is {state}"),
-            message => format!(": {kind}/{name} is {state}: {message}"),
+            "" => format!(": {name} is {state}"),
+            message => format!(": {name} is {state}: {message}"),
         }
     });
     Some(format!(
@@ -150,11 +147,16 @@ mod tests {
             ]
         );
         assert_eq!(
-            waits_for(true, &sum).as_deref(),
+            waits_for(true, &sum, "default").as_deref(),
             Some("3 of 4 teams and councils are not ready: team/b is Stalled: no image")
         );
-        assert_eq!(waits_for(false, &sum), None);
-        assert_eq!(waits_for(true, &SourceHealth::default()), None);
+        let elsewhere = waits_for(true, &sum, "infra").unwrap();
+        assert!(
+            elsewhere.contains(": team/b in default is Stalled"),
+            "{elsewhere}"
+        );
+        assert_eq!(waits_for(false, &sum, "default"), None);
+        assert_eq!(waits_for(true, &SourceHealth::default(), "default"), None);
         let template = Object::new(&Key::new(Kind::AgentTemplate, "default", "t"), json!({}));
         assert_eq!(Health::of(&template), None);
     }

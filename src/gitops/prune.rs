@@ -1,7 +1,6 @@
 //! What a commit may delete. Pure.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use crate::resource::Key;
 
@@ -119,30 +118,27 @@ fn names(word: &str, revision: &str) -> bool {
     word.len() >= HASH_MIN && revision.starts_with(word)
 }
 
-impl fmt::Display for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Guard {
+    /// What people are told of it whose source is in the namespace `here`.
+    pub(super) fn told(&self, here: &str) -> String {
         match self {
-            Self::Empty { owned } => write!(
-                f,
-                "it declares nothing, and all {owned} objects of this source would be deleted"
-            ),
-            Self::Share { gone, owned, most } => write!(
-                f,
+            Self::Empty { owned } => {
+                format!("it declares nothing, and all {owned} objects of this source would be deleted")
+            }
+            Self::Share { gone, owned, most } => format!(
                 "{} of the {owned} objects of this source would be deleted ({}), and at most {most} may be at once \
                  (spec.maxPrune)",
                 gone.len(),
-                list(gone)
+                list(gone, here)
             ),
         }
     }
 }
 
-/// `team/a, team/b and 3 more`.
-pub(super) fn list(keys: &[Key]) -> String {
+/// `team/a, team/b in prod and 3 more`.
+fn list(keys: &[Key], here: &str) -> String {
     let named = keys.iter().take(NAMES);
-    let names: Vec<String> = named
-        .map(|key| format!("{}/{}", key.kind.singular(), key.name))
-        .collect();
+    let names: Vec<String> = named.map(|key| key.seen_from(here)).collect();
     match keys.len().saturating_sub(NAMES) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
@@ -284,7 +280,7 @@ mod tests {
             });
             let decided = decided
                 .map(|pruned| (told(&pruned.remove), told(&pruned.kept)))
-                .map_err(|guard| guard.to_string());
+                .map_err(|guard| guard.told("default"));
             let expected = case
                 .expected
                 .map(|(remove, kept)| (remove.to_owned(), kept.to_owned()))
@@ -312,5 +308,12 @@ mod tests {
                 ..Pruned::default()
             })
         );
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_told_with_its_namespace() {
+        let gone: Vec<Key> = keys("a b").into_iter().collect();
+        assert_eq!(list(&gone, "default"), "team/a, team/b");
+        assert_eq!(list(&gone, "infra"), "team/a in default, team/b in default");
     }
 }

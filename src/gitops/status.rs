@@ -102,6 +102,8 @@ pub(super) struct Round<'a> {
     pub(super) health: SourceHealth,
     /// Whether it is ready only when they are.
     pub(super) wait: bool,
+    /// The source's namespace.
+    pub(super) namespace: &'a str,
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -145,7 +147,7 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
                 count => format!("{count} objects"),
             };
             let applied = format!("{} is applied: {count}", shown(commit));
-            match health::waits_for(round.wait, &round.health) {
+            match health::waits_for(round.wait, &round.health, round.namespace) {
                 Some(who) => {
                     reconciling = true;
                     (Reason::ObjectsNotReady, format!("{applied}; {who}"))
@@ -295,6 +297,7 @@ mod tests {
             request: None,
             health: SourceHealth::default(),
             wait: false,
+            namespace: "default",
             now: at(second),
         }
     }

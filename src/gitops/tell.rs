@@ -1,7 +1,6 @@
 //! What people are told in events of what a source does.
 
 use super::Term;
-use super::prune;
 use super::source::Source;
 use super::status::{self, Changes, Ended};
 use crate::resource::Key;
@@ -34,7 +33,7 @@ impl Term {
             });
             let message = format!(
                 "{} was changed by {by} and is as gitsource/{} declares it again",
-                prune::list(std::slice::from_ref(key)),
+                key.seen_from(source.object.namespace()),
                 source.object.name()
             );
             let uid = history.last().map(|entry| entry.object.uid().to_owned());

@@ -231,7 +231,8 @@ impl Term {
             Err(guard) => {
                 let short = commit.revision.get(..12).unwrap_or(&commit.revision);
                 let why = format!(
-                    "{guard}; if that is meant: `whoosh reconcile gitsource/{} --allow-prune {short}`",
+                    "{}; if that is meant: `whoosh reconcile gitsource/{} --allow-prune {short}`",
+                    guard.told(source.object.namespace()),
                     source.object.name()
                 );
                 return Ok(Application::held(commit, ApplicationResult::Guarded, why));
@@ -371,6 +372,7 @@ impl Term {
             request: source.request(),
             health: self.index().health(inventory, &written),
             wait: source.spec.wait,
+            namespace: source.object.namespace(),
             now: Timestamp::now(),
         }
     }

@@ -63,6 +63,15 @@ impl Key {
         let (kind, namespace, name) = (Kind::find(parts.next()?)?, parts.next()?, parts.next()?);
         Some(Self::new(kind, namespace, name))
     }
+
+    /// What people are told it is who look at a namespace: `team/payments` there, `team/payments in prod` elsewhere.
+    pub fn seen_from(&self, namespace: &str) -> String {
+        let name = format!("{}/{}", self.kind.singular(), self.name);
+        match self.namespace == namespace {
+            true => name,
+            false => format!("{name} in {}", self.namespace),
+        }
+    }
 }
 
 impl fmt::Display for Key {

@@ -34,12 +34,8 @@ impl Commit {
             let is_it = |short: &str| application.revision.starts_with(short);
             application.result == ApplicationResult::Applied && short.is_some_and(is_it)
         });
-        let named = object::slashed(&object::key(source)?);
         Some(Self {
-            source: match object::namespace(source) {
-                here if here == key.namespace => named,
-                there => format!("{named} in {there}"),
-            },
+            source: object::key(source)?.seen_from(&key.namespace),
             applied: status.revision.unwrap_or_default(),
             changed_by,
         })
