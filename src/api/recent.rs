@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use super::status::ApiError;
@@ -25,9 +25,22 @@ pub(super) enum Look {
 
 /// The last looks at parts of a collection, such as a namespace. Clones share them.
 #[derive(Clone, Debug)]
-pub(super) struct Recent<P, T>(Arc<Mutex<Looks<P, T>>>);
+pub(super) struct Recent<P, T>(Arc<Mutex<BTreeMap<P, Slot<T>>>>);
 
-type Looks<P, T> = BTreeMap<P, (Instant, Arc<Vec<T>>)>;
+/// The last look at one part; held while somebody looks anew.
+type Slot<T> = Arc<AsyncMutex<Option<Seen<T>>>>;
+
+#[derive(Debug)]
+struct Seen<T> {
+    at: Instant,
+    found: Arc<Vec<T>>,
+}
+
+impl<T> Seen<T> {
+    fn is_recent(&self) -> bool {
+        self.at.elapsed() < MAX_AGE
+    }
+}
 
 impl<P, T> Default for Recent<P, T> {
     fn default() -> Self {
@@ -48,15 +61,28 @@ impl<P: Ord, T> Recent<P, T> {
         if look == Look::Now {
             return read.await.map(Arc::new);
         }
-        let mut looks = self.0.lock().await;
-        looks.retain(|_, (at, _)| at.elapsed() < MAX_AGE);
-        if let Some((_, found)) = looks.get(&part) {
-            return Ok(Arc::clone(found));
+        let slot = self.slot(part);
+        let mut seen = slot.lock().await;
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.is_recent()) {
+            return Ok(Arc::clone(&seen.found));
         }
         let at = Instant::now();
         let found = Arc::new(read.await?);
-        looks.insert(part, (at, Arc::clone(&found)));
+        *seen = Some(Seen {
+            at,
+            found: Arc::clone(&found),
+        });
         Ok(found)
+    }
+
+    /// The place of a part; those that nobody uses and that are old are given up.
+    fn slot(&self, part: P) -> Slot<T> {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|_, slot| {
+            let is_recent = |seen: &Option<Seen<T>>| seen.as_ref().is_some_and(Seen::is_recent);
+            Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|seen| is_recent(&seen))
+        });
+        Arc::clone(slots.entry(part).or_default())
     }
 }
 
@@ -83,6 +109,18 @@ mod tests {
         assert_eq!(look(Look::Recent, "prod").await, 0);
         tokio::time::advance(MAX_AGE).await;
         assert_eq!(look(Look::Recent, "prod").await, 3);
+    }
+
+    #[tokio::test]
+    async fn who_looks_at_one_part_waits_for_nobody_at_another() {
+        let recent = Recent::default();
+        let slow = recent.get(Look::Recent, "slow", std::future::pending());
+        let quick = recent.get(Look::Recent, "quick", async { Ok(vec![1]) });
+        tokio::select! {
+            biased;
+            _ = slow => panic!("it never ends"),
+            found = quick => assert_eq!(*found.unwrap(), [1]),
+        }
     }
 
     #[tokio::test]
