@@ -24,6 +24,8 @@ pub(super) struct Memory {
     pub(super) waits_for: BTreeSet<Key>,
     /// Whether all of a commit was applied in this term: what others did while nobody led was not seen.
     pub(super) is_applied: bool,
+    /// The commit whose guards were lifted when one was applied last.
+    pub(super) allowed: Option<String>,
 }
 
 /// What a turn is for.
@@ -38,6 +40,11 @@ pub(super) enum Wake {
 }
 
 impl Memory {
+    /// Whether nothing but another commit makes a difference to what is applied.
+    pub(super) fn is_settled(&self, source: &Source) -> bool {
+        self.is_applied && !self.drifted && self.allowed.as_deref() == source.allowed()
+    }
+
     /// What a turn at `now` is for.
     pub(super) fn wake(&self, source: &Source, now: Instant) -> Wake {
         let seen = (source.object.generation(), source.request().map(str::to_owned));
@@ -111,6 +118,7 @@ mod tests {
             health_due: None,
             waits_for: BTreeSet::new(),
             is_applied: true,
+            allowed: None,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);
         assert_eq!(memory.wake(&source, now), Wake::Sleep(minute));

@@ -25,6 +25,8 @@ pub(super) enum Ended {
         commit: FetchedCommit,
         /// What the source declares.
         inventory: Vec<String>,
+        /// What of it left the repository, and says itself that it stays.
+        kept: Vec<String>,
         /// What changed; `None` when nothing did.
         changes: Option<Changes>,
     },
@@ -60,6 +62,7 @@ impl Ended {
             Some(commit) => Self::Applied {
                 commit: commit.clone(),
                 inventory: status.inventory.clone(),
+                kept: status.kept.clone(),
                 changes: None,
             },
             None => Self::Failed {
@@ -104,6 +107,8 @@ pub(super) struct Round<'a> {
     pub(super) wait: bool,
     /// The source's namespace.
     pub(super) namespace: &'a str,
+    /// Its name.
+    pub(super) name: &'a str,
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -130,6 +135,7 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
         Ended::Applied {
             commit,
             inventory,
+            kept,
             changes,
         } => {
             status.fetched = Some(commit.clone());
@@ -138,6 +144,7 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
             status.applied_generation = Some(round.generation);
             status.revision = Some(shown(commit));
             status.inventory.clone_from(inventory);
+            status.kept.clone_from(kept);
             if let Some(Changes { told, duration_ms }) = changes {
                 let result = ApplicationResult::Applied;
                 remember(&mut status, commit, result, told, *duration_ms, round.now);
@@ -146,7 +153,11 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
                 1 => "1 object".to_owned(),
                 count => format!("{count} objects"),
             };
-            let applied = format!("{} is applied: {count}", shown(commit));
+            let applied = format!(
+                "{} is applied: {count}{}",
+                shown(commit),
+                left(kept, commit, round)
+            );
             match health::waits_for(round.wait, &round.health, round.namespace) {
                 Some(who) => {
                     reconciling = true;
@@ -244,6 +255,23 @@ pub(super) fn shown(commit: &FetchedCommit) -> String {
     format!("{}@{short}", commit.reference)
 }
 
+/// What left the repository and stays, and how it goes.
+fn left(kept: &[String], commit: &FetchedCommit, round: &Round<'_>) -> String {
+    let revision = commit.revision.get(..SHORT).unwrap_or(&commit.revision);
+    match kept {
+        [] => String::new(),
+        [first, others @ ..] => format!(
+            ", of which {first}{} left it and stays (chorus.services/prune: disabled) until `whoosh reconcile gitsource/{} \
+             --allow-prune {revision}`",
+            match others.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            },
+            round.name
+        ),
+    }
+}
+
 fn stays(old: &GitSourceStatus) -> String {
     match &old.revision {
         Some(revision) => format!(" ({revision} stays applied)"),
@@ -298,6 +326,7 @@ mod tests {
             health: SourceHealth::default(),
             wait: false,
             namespace: "default",
+            name: "fleet",
             now: at(second),
         }
     }
@@ -316,6 +345,7 @@ mod tests {
         Ended::Applied {
             commit: commit(hash),
             inventory: vec!["team/default/a".to_owned()],
+            kept: Vec::new(),
             changes: told.map(|told| Changes {
                 told: told.to_owned(),
                 duration_ms: 12,
@@ -344,6 +374,17 @@ mod tests {
             told(&first),
             "Ready=True RevisionApplied | main@aaaaaaa is applied: 1 object"
         );
+        let mut keeps = applied("a", Some("1 kept that left the repository"));
+        if let Ended::Applied { kept, .. } = &mut keeps {
+            kept.push("team/default/a".to_owned());
+        }
+        let keeping = next(&first, &keeps, &round(1));
+        assert_eq!(
+            told(&keeping),
+            "Ready=True RevisionApplied | main@aaaaaaa is applied: 1 object, of which team/default/a left it and stays \
+             (chorus.services/prune: disabled) until `whoosh reconcile gitsource/fleet --allow-prune aaaaaaa`"
+        );
+        assert_eq!(next(&keeping, &Ended::as_before(&keeping), &round(2)), keeping);
         let refused = Ended::Held {
             commit: commit("b"),
             result: ApplicationResult::Refused,

@@ -7,8 +7,8 @@ use crate::resource::Key;
 use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{FetchedCommit, GitSourceStatus};
-use crate::resource::names::GITOPS_ACTOR;
-use crate::store::EventRecord;
+use crate::resource::names::{GITOPS_ACTOR, OPERATOR};
+use crate::store::{EventRecord, HistoryEntry};
 use crate::telemetry::Chain;
 
 impl Term {
@@ -24,11 +24,7 @@ impl Term {
         for key in keys {
             // Who it was is worth telling, and no more than that.
             let history = self.api.store.history(key).await.unwrap_or_default();
-            let mut others = history
-                .iter()
-                .rev()
-                .filter(|entry| !entry.actor.starts_with(GITOPS_ACTOR) && entry.reason != "status");
-            let by = others.next().map_or("somebody".to_owned(), |entry| {
+            let by = who_changed(&history).map_or("somebody".to_owned(), |entry| {
                 format!("{} ({})", entry.actor, entry.reason)
             });
             let message = format!(
@@ -49,6 +45,20 @@ impl Term {
                 .await;
         }
     }
+}
+
+/// Who changed what a source declares before it put that back: a person, and not who carried out what a person asked for.
+fn who_changed(history: &[HistoryEntry]) -> Option<&HistoryEntry> {
+    let is_ours = |entry: &&HistoryEntry| entry.actor.starts_with(GITOPS_ACTOR);
+    let since = || {
+        let newest_first = history.iter().rev().filter(|entry| entry.reason != "status");
+        // The source has put it back by now.
+        newest_first
+            .skip_while(is_ours)
+            .take_while(move |entry| !is_ours(entry))
+    };
+    let person = since().find(|entry| !entry.actor.starts_with(OPERATOR));
+    person.or_else(|| since().next())
 }
 
 /// What is worth telling of a turn, besides its status.

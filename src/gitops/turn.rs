@@ -120,7 +120,7 @@ impl Term {
             // Until it is again: a turn that fails leaves everything to the next one.
             memory.is_applied = false;
         });
-        let known = source.known().filter(|_| memory.is_applied && !memory.drifted);
+        let known = source.known().filter(|_| memory.is_settled(&source));
         let answer = self.fetcher.fetch(&source, known).await;
         tracing::debug!(source = %key, ok = answer.is_ok(), "looked at a repository");
         if let Ok(Answer::Fetched(snapshot)) = &answer
@@ -166,7 +166,10 @@ impl Term {
         if is_applied {
             self.tell_put_back(&source, &put_back).await;
         }
-        self.memories.change(key, |memory| memory.is_applied = is_applied);
+        self.memories.change(key, |memory| {
+            memory.is_applied = is_applied;
+            memory.allowed = source.allowed().map(str::to_owned);
+        });
         Ok(self.sleep(&source, wait))
     }
 
@@ -278,10 +281,11 @@ impl Term {
         let inventory: BTreeSet<Key> = declared
             .into_iter()
             .map(|(key, _)| key)
-            .chain(pruned.kept)
+            .chain(pruned.kept.iter().cloned())
             .collect();
         let ended = Ended::Applied {
             inventory: inventory.iter().map(Key::to_string).collect(),
+            kept: pruned.kept.iter().map(Key::to_string).collect(),
             changes: (!changes.ops.is_empty() || !again).then(|| Changes {
                 told,
                 duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
@@ -373,6 +377,7 @@ impl Term {
             health: self.index().health(inventory, &written),
             wait: source.spec.wait,
             namespace: source.object.namespace(),
+            name: source.object.name(),
             now: Timestamp::now(),
         }
     }
@@ -469,7 +474,7 @@ fn told(changes: &api::Changes, pruned: &Pruned) -> String {
         (*created, "created"),
         (*configured, "configured"),
         (*deleted, "deleted"),
-        (pruned.kept.len(), "kept although they left"),
+        (pruned.kept.len(), "kept that left the repository"),
         (pruned.left.len(), "no longer declared here"),
     ];
     let told: Vec<String> = counts

@@ -302,6 +302,10 @@ pub struct GitSourceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub inventory: Vec<String>,
+    /// Those of them that left the repository and stay, because they are annotated so (`chorus.services/prune`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub kept: Vec<String>,
     /// How its teams and councils are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<SourceHealth>,

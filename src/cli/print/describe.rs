@@ -10,13 +10,15 @@ use serde_json::{Map, Value};
 use super::events;
 use super::indent;
 use super::paint::{Paint, Tone};
+use super::source;
 use super::table::{Cell, Table};
 use crate::cli::object;
 use crate::resource::age::age;
+use crate::resource::git_source::GitSourceStatus;
 use crate::resource::jsonpath::plain;
 use crate::resource::kinds::{RoleStatus, WorkloadStatus};
-use crate::resource::names::{LAST_APPLIED, hook_path};
-use crate::resource::{Key, Kind, escape, yaml};
+use crate::resource::names::LAST_APPLIED;
+use crate::resource::{Kind, escape, yaml};
 
 /// What stands where there is nothing to show.
 const NONE: &str = "<none>";
@@ -51,15 +53,22 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
     if let Some(status) = &status {
         summary(object, status, &mut head);
     }
-    if let Some(name) = object.pointer("/spec/secretRef/name").map(plain)
+    let of_source = object
+        .get("status")
+        .filter(|_| kind == Some(Kind::GitSource))
+        .and_then(|status| GitSourceStatus::deserialize(status).ok());
+    if let Some(status) = &of_source {
+        source::summary(status, &mut head);
+    }
+    if let Some(secret) = object.pointer("/spec/secretRef/name").map(plain)
         && kind == Some(Kind::GitSource)
     {
-        let key = Key::new(Kind::GitSource, object::namespace(object), object::name(object));
-        let path = hook_path(&key);
-        head.row([
-            "Webhook:".to_owned(),
-            format!("{path} (signed with the file `webhook` of secret {name})"),
-        ]);
+        source::webhook(
+            object::namespace(object),
+            object::name(object),
+            &secret,
+            &mut head,
+        );
     }
     if kind == Some(Kind::Agent) {
         fields("Declared", object.get("spec"), &mut head);
@@ -77,7 +86,18 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
     if kind != Some(Kind::Agent) {
         page.text.push_str(&spec(object));
     }
-    if kind.is_some_and(Kind::owns_agents) {
+    if let Some(status) = &of_source {
+        let not_ready = source::not_ready(status);
+        if !not_ready.is_empty() {
+            page.section("Not ready", &source::HEALTH, not_ready);
+        }
+        page.section(
+            "Applications",
+            &source::APPLICATION,
+            source::applications(status, now),
+        );
+    }
+    if of_source.is_some() || kind.is_some_and(Kind::owns_agents) {
         page.section("Conditions", &CONDITION, conditions(object, now));
     }
     let events = events.iter().map(|event| events::describe_row(event, now));
@@ -259,6 +279,43 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_source_is_described_with_what_it_applied() {
+        let commit = json!({"revision": "1a2b3c4d5e6f7890", "reference": "main", "author": "Ada", "message": "Make room"});
+        let source = json!({
+            "kind": "GitSource",
+            "metadata": {"name": "fleet", "generation": 1},
+            "spec": {"url": "https://git.example/fleet.git"},
+            "status": {
+                "observedGeneration": 1, "revision": "main@1a2b3c4d5e6f", "ready": "False", "fetched": commit,
+                "message": "main@1a2b3c4d5e6f is applied: 1 object; team/pay is not ready", "inventory": ["team/default/pay"],
+                "attemptedRevision": "1a2b3c4d5e6f7890",
+                "health": {"ready": 0, "total": 1,
+                           "notReady": [{"object": "team/default/pay", "state": "Stalled", "message": "no image"}]},
+                "history": [{"revision": "1a2b3c4d5e6f7890", "author": "Ada", "message": "Make room", "result": "Applied",
+                             "time": "2026-01-01T00:00:30Z", "durationMs": 12, "detail": "1 created"}],
+                "conditions": [{"type": "Ready", "status": "False", "reason": "ObjectsNotReady", "message": "wait",
+                                "lastTransitionTime": "2026-01-01T00:00:30Z"}],
+            },
+        });
+        let subject = Subject {
+            object: &source,
+            agents: &[],
+            events: &[],
+        };
+        let text = describe(&subject, "2026-01-01T00:01:00Z".parse().unwrap(), Paint::never());
+        for part in [
+            "Fetched:       main@1a2b3c4d5e6f by Ada, \"Make room\"\n",
+            "Health:        0 of 1 are ready\n",
+            "Declares:      team/default/pay\n",
+            "  team/default/pay   Stalled   no image\n",
+            "  1a2b3c4d5e6f   Applied   30s   12ms   Ada      1 created\n",
+            "  Ready   False    ObjectsNotReady   30s   wait\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
 
     #[test]
     fn a_team_is_described_from_identity_to_events() {

@@ -6,6 +6,7 @@ pub(super) mod events;
 pub(super) mod listing;
 pub(super) mod outlook;
 pub(super) mod paint;
+mod source;
 pub(super) mod table;
 pub(super) mod why;
 

@@ -245,8 +245,20 @@ async fn what_says_that_it_stays_is_kept_and_remembered() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(stage.teams().await, ["a", "b", "c", "d", "kept"]);
     let status = stage.status().await;
-    assert_eq!(status["history"][0]["detail"], "1 kept although they left");
+    assert_eq!(status["history"][0]["detail"], "1 kept that left the repository");
     assert_eq!(status["inventory"].as_array().map(Vec::len), Some(5));
+    assert_eq!(status["kept"], json!(["team/default/kept"]));
+    let told = status["message"].as_str().unwrap();
+    let (_, command) = told
+        .split_once("until `whoosh reconcile gitsource/fleet ")
+        .unwrap();
+    let lift: Vec<&str> = command.trim_end_matches('`').split(' ').collect();
+    let (code, said) = stage.reconcile(&lift).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(stage.teams().await, ["a", "b", "c", "d"]);
+    let status = stage.status().await;
+    assert_eq!(status["history"][0]["detail"], "1 deleted");
+    assert_eq!(status.get("kept"), None);
 }
 
 #[tokio::test]
@@ -288,6 +300,8 @@ async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
 
     stage.operator.whoosh(&["delete", "team/a"]).await.ok();
     stage.until_teams(&["a"]).await;
+    let told = stage.until_told("team/a", "(delete)").await;
+    assert!(!told.contains("was changed by system:whoosh:controller"), "{told}");
 }
 
 #[tokio::test]
