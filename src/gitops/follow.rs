@@ -110,6 +110,9 @@ impl Term {
         });
         let mut asked: Vec<Asked> = told.collect();
         if key.kind == Kind::GitSource {
+            let is_there = kind != ChangeKind::Deleted && !object.is_deleting();
+            self.memories
+                .break_off(&key, is_there.then(|| object.generation()));
             let concerned = self.memories.waiting_for(&key).into_iter().chain([key]);
             asked.extend(concerned.map(|source| (source, Duration::ZERO)));
         }

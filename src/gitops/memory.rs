@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::source::Source;
 use crate::resource::Key;
@@ -24,6 +25,8 @@ pub(super) struct Memory {
     pub(super) waits_for: BTreeSet<Key>,
     /// Whether all of a commit was applied in this term: what others did while nobody led was not seen.
     pub(super) is_applied: bool,
+    /// The generation by which the repository is looked at right now, and what breaks that off.
+    pub(super) look: Option<(i64, CancellationToken)>,
     /// The commit whose guards were lifted when one was applied last.
     pub(super) allowed: Option<String>,
 }
@@ -80,6 +83,22 @@ impl Memories {
         change(all.entry(key.clone()).or_default());
     }
 
+    /// Notes that a source's repository is looked at by this generation; what is returned is cancelled when that is in vain.
+    pub(super) fn looks(&self, key: &Key, generation: i64) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.change(key, |memory| memory.look = Some((generation, token.clone())));
+        token
+    }
+
+    /// Breaks off a look that is under way, unless it is by this generation.
+    pub(super) fn break_off(&self, key: &Key, generation: Option<i64>) {
+        if let Some((looked_by, token)) = self.of(key).look
+            && generation != Some(looked_by)
+        {
+            token.cancel();
+        }
+    }
+
     /// The sources that wait for one.
     pub(super) fn waiting_for(&self, key: &Key) -> Vec<Key> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +137,7 @@ mod tests {
             health_due: None,
             waits_for: BTreeSet::new(),
             is_applied: true,
+            look: None,
             allowed: None,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);

@@ -19,6 +19,7 @@ mod prune;
 mod read;
 mod report;
 mod secret;
+mod slots;
 mod source;
 mod status;
 mod substitute;
@@ -37,9 +38,10 @@ pub use fetcher::Fetcher;
 use index::Index;
 use memory::Memories;
 use report::Reports;
+use slots::Slots;
 
-/// Sources that are worked on at once.
-const WORKERS: usize = 4;
+/// Sources that have their turns at once; most of them wait for a place to look at their repositories (`slots`).
+const WORKERS: usize = 1024;
 
 /// The controller of GitSources.
 #[derive(Clone)]
@@ -57,6 +59,7 @@ struct Term {
     memories: Memories,
     index: Arc<Mutex<Index>>,
     reports: Reports,
+    slots: Slots,
 }
 
 impl Sources {
@@ -75,6 +78,7 @@ impl Sources {
             memories: Memories::default(),
             index: Arc::default(),
             reports: Reports::default(),
+            slots: Slots::default(),
         };
         tokio::select! {
             () = follow::follow(&term) => {}

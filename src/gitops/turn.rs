@@ -1,6 +1,7 @@
 //! One turn of a source: fetch, read, decide, write.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -33,6 +34,14 @@ pub(super) enum TurnError {
     Unreadable(#[from] serde_json::Error),
 }
 
+/// What comes of a turn.
+enum Turn {
+    /// Nothing yet: the repository has to be looked at, for which there must be a place.
+    NeedsSlot,
+    /// It is over.
+    Ended(Next),
+}
+
 /// What a commit comes down to.
 struct Application {
     ended: Ended,
@@ -59,7 +68,16 @@ impl Application {
 impl Term {
     /// Works on a source that something asked for.
     pub(super) async fn reconcile(&self, key: Key) -> Next {
-        match self.turn(&key).await {
+        let mut slot = None;
+        let ended = loop {
+            match self.turn(&key, slot.is_some()).await {
+                // Its turn begins anew: what it knew may not be true any more.
+                Ok(Turn::NeedsSlot) => slot = Some(self.slots.take(&key.namespace).await),
+                Ok(Turn::Ended(next)) => break Ok(next),
+                Err(error) => break Err(error),
+            }
+        };
+        match ended {
             Ok(next) => next,
             // Somebody else wrote meanwhile: their change is looked at, soon.
             Err(TurnError::Store(StoreError::Conflict { .. } | StoreError::AlreadyExists(_))) => {
@@ -74,7 +92,7 @@ impl Term {
         }
     }
 
-    async fn turn(&self, key: &Key) -> Result<Next, TurnError> {
+    async fn turn(&self, key: &Key, has_slot: bool) -> Result<Turn, TurnError> {
         let Some(object) = self
             .api
             .store
@@ -84,7 +102,7 @@ impl Term {
         else {
             self.memories.forget(key);
             self.reports.forget(key);
-            return Ok(Next::Never);
+            return Ok(Turn::Ended(Next::Never));
         };
         let source = Source::read(object)?;
         if let Some((why, until)) = source.spec.suspended(Timestamp::now()) {
@@ -96,21 +114,23 @@ impl Term {
                     .try_into()
                     .unwrap_or_default()
             };
-            return Ok(until.map_or(Next::Never, |until| Next::After(left(until))));
+            let next = until.map_or(Next::Never, |until| Next::After(left(until)));
+            return Ok(Turn::Ended(next));
         }
         if let Some(ended) = self.held_up(&source, None) {
             return self.wait(&source, ended).await;
         }
         let memory = self.memories.of(key);
         match memory.wake(&source, Instant::now()) {
-            Wake::Sleep(left) => return Ok(Next::After(left)),
+            Wake::Sleep(left) => return Ok(Turn::Ended(Next::After(left))),
             Wake::Health(left) => {
                 self.memories.change(key, |memory| memory.health_due = None);
                 let round = self.round(&source, &source.status.inventory, &[]);
                 let next = status::with_health(&source.status, &round);
                 self.put(&source, &next, Vec::new(), "status".to_owned()).await?;
-                return Ok(Next::After(left));
+                return Ok(Turn::Ended(Next::After(left)));
             }
+            Wake::Fetch if !has_slot => return Ok(Turn::NeedsSlot),
             Wake::Fetch => {}
         }
         // From now on a change is one that this turn does not see.
@@ -121,7 +141,11 @@ impl Term {
             memory.is_applied = false;
         });
         let known = source.known().filter(|_| memory.is_settled(&source));
-        let answer = self.fetcher.fetch(&source, known).await;
+        let broken_off = self.memories.looks(key, source.object.generation());
+        let answer = tokio::select! {
+            answer = self.fetcher.fetch(&source, known) => answer,
+            () = broken_off.cancelled() => return Ok(Turn::Ended(Next::After(Duration::ZERO))),
+        };
         tracing::debug!(source = %key, ok = answer.is_ok(), "looked at a repository");
         if let Ok(Answer::Fetched(snapshot)) = &answer
             && let Some(ended) = self.held_up(&source, Some(&snapshot.revision))
@@ -170,13 +194,13 @@ impl Term {
             memory.is_applied = is_applied;
             memory.allowed = source.allowed().map(str::to_owned);
         });
-        Ok(self.sleep(&source, wait))
+        Ok(Turn::Ended(self.sleep(&source, wait)))
     }
 
     /// Ends a turn that must wait for other sources, which ask for it when something happens to them.
-    async fn wait(&self, source: &Source, ended: Ended) -> Result<Next, TurnError> {
+    async fn wait(&self, source: &Source, ended: Ended) -> Result<Turn, TurnError> {
         self.write(source, ended, Vec::new()).await?;
-        Ok(Next::After(source.retry_interval()))
+        Ok(Turn::Ended(Next::After(source.retry_interval())))
     }
 
     /// How a turn ends that must wait for other sources, before a look or with the commit that it found; `None` when it need
@@ -206,7 +230,7 @@ impl Term {
     }
 
     /// The repository is looked at again after about this long; not at the same time as others.
-    fn sleep(&self, source: &Source, wait: std::time::Duration) -> Next {
+    fn sleep(&self, source: &Source, wait: Duration) -> Next {
         let wait = wait.mul_f64(0.95 + 0.1 * rand::random::<f64>());
         let seen = (source.object.generation(), source.request().map(str::to_owned));
         self.memories.change(&source.object.key(), |memory| {

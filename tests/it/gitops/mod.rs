@@ -3,6 +3,7 @@
 mod credentials;
 mod dependencies;
 mod forge;
+mod hanging;
 mod hooks;
 mod leaders;
 mod namespaces;
@@ -301,7 +302,10 @@ async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
     stage.operator.whoosh(&["delete", "team/a"]).await.ok();
     stage.until_teams(&["a"]).await;
     let told = stage.until_told("team/a", "(delete)").await;
-    assert!(!told.contains("was changed by system:whoosh:controller"), "{told}");
+    assert!(
+        !told.contains("was changed by system:whoosh:controller"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
