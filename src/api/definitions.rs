@@ -49,7 +49,7 @@ fn presenter(form: Form) -> Presenter {
     let resource = Resource {
         api_version: "apiextensions.k8s.io/v1",
         kind: "CustomResourceDefinition",
-        columns: Columns::Definitions,
+        columns: Columns::NameOnly,
     };
     Presenter { form, resource }
 }

@@ -18,7 +18,7 @@ use crate::resource::condition::Reason;
 use crate::resource::git_source::GitSourceSpec;
 use crate::resource::policy::Asked;
 use crate::resource::validate::{self, Cause, CauseReason};
-use crate::resource::workload::Workload;
+use crate::resource::workload::{DesiredRole, Workload};
 use crate::resource::{Kind, Object};
 use crate::swarm::Want;
 
@@ -77,8 +77,8 @@ pub(super) async fn judge(
         }
         Kind::Team | Kind::Council => match shelf.lower(api, object) {
             Ok(workload) => {
-                let before = old.and_then(|old| shelf.lower(api, old).ok());
-                let (known, new) = told_before(&workload, before.as_ref());
+                let was = old.and_then(|old| shelf.lower(api, old).ok());
+                let (known, new) = known_and_new(&workload, was.as_ref());
                 causes.extend(new);
                 warnings.extend(known);
                 if causes.is_empty() && alone {
@@ -121,20 +121,23 @@ fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
     }
 }
 
-/// What Policies refuse of a workload: as warnings what they refuse of what was there, too, and the rest. A Policy that became
-/// stricter must not keep anybody from scaling down or suspending what it refuses; nothing of that is brought about.
-fn told_before(workload: &Workload, before: Option<&Workload>) -> (Vec<String>, Vec<Cause>) {
+/// What Policies refuse of a workload: warnings of what they refused of it before, too, and causes of the rest. A Policy that
+/// became stricter must not keep anybody from scaling down or suspending what it refuses; nothing of that is brought about.
+fn known_and_new(workload: &Workload, was: Option<&Workload>) -> (Vec<String>, Vec<Cause>) {
     let (mut known, mut new) = (Vec::new(), Vec::new());
     for role in &workload.roles {
-        let as_before = before.is_some_and(|before| {
-            let mut roles = before.roles.iter();
-            roles.any(|old| old.name == role.name && old.agent == role.agent && old.replicas >= role.replicas)
-        });
-        let told = role.denied().cloned();
-        if as_before {
-            known.extend(told.map(|cause| format!("was refused before, and is left as it runs: {cause}")));
-        } else {
-            new.extend(told);
+        let no_less = |old: &&DesiredRole| old.name == role.name && old.replicas >= role.replicas;
+        let old = was.and_then(|was| was.roles.iter().find(no_less));
+        // Where its block stands may have changed.
+        let was_told = |cause: &Cause| {
+            let mut before = old.iter().flat_map(|old| old.denied());
+            before.any(|before| before.message == cause.message)
+        };
+        for cause in role.denied() {
+            match was_told(cause) {
+                true => known.push(format!("was refused before, and is left as it runs: {cause}")),
+                false => new.push(cause.clone()),
+            }
         }
     }
     (known, new)

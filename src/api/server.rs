@@ -34,7 +34,7 @@ pub enum ServeError {
     #[error("{} is in the way: it is not a socket; move it, or choose another --socket", .0.display())]
     InTheWay(PathBuf),
     /// The system refused.
-    #[error("cannot listen on {}: {source}", .path.display())]
+    #[error("cannot listen on {}", .path.display())]
     Io {
         /// The socket.
         path: PathBuf,

@@ -17,7 +17,7 @@ pub(super) async fn list(State(api): State<Api>, form: Form) -> Result<Response,
     let resource = Resource {
         api_version: "v1",
         kind: "Service",
-        columns: Columns::Namespaces,
+        columns: Columns::NameOnly,
     };
     let at = ListMetadata::at(api.store.revision().await?);
     let mut response = Presenter { form, resource }.list(at, Vec::<Value>::new())?;

@@ -22,8 +22,8 @@ pub(super) enum Columns {
     NewerEvents,
     /// Those of Kubernetes' namespaces.
     Namespaces,
-    /// Those of the definitions of kinds.
-    Definitions,
+    /// The name alone.
+    NameOnly,
 }
 
 /// How much of an object stands beside its cells: the parameter `includeObject`.
@@ -111,7 +111,7 @@ impl Columns {
                     definition("Name", "string", "name", "", 1),
                 ];
             }
-            Self::Definitions => {}
+            Self::NameOnly => {}
             Self::Namespaces => all.extend([
                 definition("Status", "string", "", "", 0),
                 definition("Age", "string", "", "", 0),
@@ -134,7 +134,7 @@ impl Columns {
                 let event = serde_json::from_value(object.clone()).unwrap_or_default();
                 event_cells(events::older(event), now)
             }
-            Self::Definitions => vec![name],
+            Self::NameOnly => vec![name],
             Self::Namespaces => {
                 let created = object
                     .pointer("/metadata/creationTimestamp")

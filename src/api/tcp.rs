@@ -14,7 +14,7 @@ use super::connections::{self, Acceptor, Listener};
 
 /// Why the API cannot be served at an address.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; choose another --listen")]
+#[error("cannot listen on {address} (--listen chooses another address)")]
 pub struct ListenError {
     address: SocketAddr,
     #[source]

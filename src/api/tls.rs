@@ -24,7 +24,7 @@ const AUTHORITY: &str = "WHOOSH authority";
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read or written.
-    #[error("cannot use {} for TLS: {source}", .path.display())]
+    #[error("cannot use {} for TLS", .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -41,10 +41,10 @@ pub enum TlsError {
         why: String,
     },
     /// A certificate cannot be made.
-    #[error("cannot make a certificate: {0}")]
+    #[error("cannot make a certificate")]
     Make(#[from] rcgen::Error),
     /// A certificate and a key do not go together, or are of a sort that is not served.
-    #[error("the certificate cannot be used: {0}")]
+    #[error("the certificate cannot be used")]
     Use(#[from] rustls::Error),
 }
 

@@ -21,7 +21,7 @@ pub enum DevError {
         flag: &'static str,
     },
     /// A file or folder could not be read or written.
-    #[error("cannot {what} {path}: {source}", path = path.display())]
+    #[error("cannot {what} {path}", path = path.display())]
     File {
         /// What was tried.
         what: &'static str,
@@ -33,7 +33,7 @@ pub enum DevError {
     },
     /// What `up` was told cannot be read.
     #[error(
-        "cannot read in {path} what `whoosh up` was told: {source}; run `whoosh up` again, with its flags",
+        "cannot read in {path} what `whoosh up` was told (run `whoosh up` again, with its flags)",
         path = path.display()
     )]
     Settings {
@@ -79,7 +79,7 @@ pub enum DevError {
     )]
     NotOurs(PathBuf),
     /// A program could not be run.
-    #[error("cannot run {program}: {source}")]
+    #[error("cannot run {program}")]
     Run {
         /// The program.
         program: String,

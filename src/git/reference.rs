@@ -1,10 +1,11 @@
 //! Which commit a reference means, of those that a server tells of. Pure.
 
 use gix_hash::ObjectId;
-use semver::{Version, VersionReq};
+use semver::Version;
 
 use super::Reference;
 use super::error::GitError;
+use crate::resource::versions::VersionRange;
 
 /// How many names an error suggests.
 const NEAR: usize = 3;
@@ -53,9 +54,9 @@ pub fn check_reference(reference: &Reference) -> Result<(), GitError> {
                 _ => refuse("no branch or tag can have that name".to_owned()),
             }
         }
-        Reference::SemVer(range) => match VersionReq::parse(range) {
+        Reference::SemVer(range) => match range.parse::<VersionRange>() {
             Ok(_) => Ok(()),
-            Err(error) => refuse(format!("it is no range of versions ({error})")),
+            Err(error) => refuse(format!("it {error}")),
         },
         Reference::Commit(hash) => match commit(hash) {
             Some(_) => Ok(()),
@@ -97,7 +98,7 @@ pub(super) fn choose(reference: &Reference, told: &[Told]) -> Option<Chosen> {
         Reference::Head => exactly("HEAD"),
         Reference::Branch(name) => exactly(&format!("refs/heads/{name}")),
         Reference::Tag(name) => exactly(&format!("refs/tags/{name}")),
-        Reference::SemVer(range) => highest(&VersionReq::parse(range).ok()?, told),
+        Reference::SemVer(range) => highest(&range.parse().ok()?, told),
         Reference::Commit(hash) => {
             let commit = commit(hash)?;
             return Some(Chosen {
@@ -116,11 +117,11 @@ pub(super) fn choose(reference: &Reference, told: &[Told]) -> Option<Chosen> {
 }
 
 /// The tag with the highest version of the range; of two with the same, the one without `v` goes last.
-fn highest<'a>(range: &VersionReq, told: &'a [Told]) -> Option<&'a Told> {
+fn highest<'a>(range: &VersionRange, told: &'a [Told]) -> Option<&'a Told> {
     let versions = told.iter().filter_map(|told| {
         let tag = told.name.strip_prefix("refs/tags/")?;
         let version = Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()?;
-        range.matches(&version).then_some((version, tag, told))
+        range.holds(&version).then_some((version, tag, told))
     });
     let best = versions.max_by(|left, right| (&left.0, left.1).cmp(&(&right.0, right.1)));
     best.map(|(_, _, told)| told)

@@ -249,10 +249,14 @@ pub(super) fn is_applied(status: &GitSourceStatus) -> bool {
     ready.is_some_and(|ready| applied.contains(&ready.reason))
 }
 
-/// `main@1a2b3c4`.
+/// `main@1a2b3c4`, or `1a2b3c4` where no branch or tag led to it.
 pub(super) fn shown(commit: &FetchedCommit) -> String {
     let short = commit.revision.get(..SHORT).unwrap_or(&commit.revision);
-    format!("{}@{short}", commit.reference)
+    match commit.reference == commit.revision {
+        // It was asked for by its hash.
+        true => short.to_owned(),
+        false => format!("{}@{short}", commit.reference),
+    }
 }
 
 /// What left the repository and stays, and how it goes.
@@ -261,13 +265,14 @@ fn left(kept: &[String], commit: &FetchedCommit, round: &Round<'_>) -> String {
     match kept {
         [] => String::new(),
         [first, others @ ..] => format!(
-            ", of which {first}{} left it and stays (chorus.services/prune: disabled) until `whoosh reconcile gitsource/{} \
+            ", of which {first}{} left it and stays (chorus.services/prune: disabled) until `whoosh reconcile gitsource/{} -n {} \
              --allow-prune {revision}`",
             match others.len() {
                 0 => String::new(),
                 count => format!(" and {count} more"),
             },
-            round.name
+            round.name,
+            round.namespace
         ),
     }
 }
@@ -382,7 +387,7 @@ mod tests {
         assert_eq!(
             told(&keeping),
             "Ready=True RevisionApplied | main@aaaaaaa is applied: 1 object, of which team/default/a left it and stays \
-             (chorus.services/prune: disabled) until `whoosh reconcile gitsource/fleet --allow-prune aaaaaaa`"
+             (chorus.services/prune: disabled) until `whoosh reconcile gitsource/fleet -n default --allow-prune aaaaaaa`"
         );
         assert_eq!(next(&keeping, &Ended::as_before(&keeping), &round(2)), keeping);
         let refused = Ended::Held {

@@ -4,7 +4,7 @@ use super::Term;
 use super::source::Source;
 use super::status::{self, Changes, Ended};
 use crate::resource::Key;
-use crate::resource::condition::{self, ConditionType, Reason};
+use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{FetchedCommit, GitSourceStatus};
 use crate::resource::names::{GITOPS_ACTOR, OPERATOR};
@@ -62,7 +62,25 @@ fn who_changed(history: &[HistoryEntry]) -> Option<&HistoryEntry> {
 }
 
 /// What is worth telling of a turn, besides its status.
-pub(super) fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<EventRecord> {
+pub(super) fn events(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Vec<EventRecord> {
+    let is_suspended = |status: &GitSourceStatus| {
+        let suspended = condition::get(&status.conditions, ConditionType::Suspended);
+        suspended.is_some_and(|suspended| suspended.status == ConditionStatus::True.to_string())
+    };
+    let is_resumed = is_suspended(&source.status) && !is_suspended(next);
+    let resumed = || {
+        about(
+            source,
+            EventType::Normal,
+            "Resumed",
+            "is looked at again".to_owned(),
+        )
+    };
+    let resumed = is_resumed.then(resumed);
+    resumed.into_iter().chain(event(source, next, ended)).collect()
+}
+
+fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<EventRecord> {
     match ended {
         Ended::Applied { commit, changes, .. } => {
             let Changes { told, .. } = changes.as_ref()?;

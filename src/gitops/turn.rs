@@ -258,9 +258,10 @@ impl Term {
             Err(guard) => {
                 let short = commit.revision.get(..12).unwrap_or(&commit.revision);
                 let why = format!(
-                    "{}; if that is meant: `whoosh reconcile gitsource/{} --allow-prune {short}`",
+                    "{}; if that is meant: `whoosh reconcile gitsource/{} -n {} --allow-prune {short}`",
                     guard.told(source.object.namespace()),
-                    source.object.name()
+                    source.object.name(),
+                    source.object.namespace()
                 );
                 return Ok(Application::held(commit, ApplicationResult::Guarded, why));
             }
@@ -384,10 +385,10 @@ impl Term {
             Ended::Applied { commit, .. } => format!("apply {}", status::shown(commit)),
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
         };
-        if self.put(source, &next, ops, reason).await?
-            && let Some(event) = tell::event(source, &next, &ended)
-        {
-            self.tell(event).await;
+        if self.put(source, &next, ops, reason).await? {
+            for event in tell::events(source, &next, &ended) {
+                self.tell(event).await;
+            }
         }
         Ok(())
     }

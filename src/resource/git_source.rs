@@ -205,7 +205,7 @@ pub struct GitReference {
     /// The commit that a tag names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// The highest tag that is a version in a range, for example `>=1.2, <2`.
+    /// The highest tag that is a version in a range, for example `>=1.2 <2`, `1.x`, `^1.4 || ^2`. `1.2` alone is all of 1.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semver: Option<String>,
     /// A commit, by its whole hash.

@@ -45,6 +45,7 @@ pub mod secrecy;
 pub mod selector;
 pub mod token;
 pub mod validate;
+pub mod versions;
 pub mod workload;
 pub mod yaml;
 

