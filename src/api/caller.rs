@@ -29,11 +29,27 @@ impl Peer {
         Self::Remote(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 
+    /// What somebody on the network has of addresses: of IPv6, half of the bits are theirs to choose.
+    pub(super) fn network(self) -> Option<IpAddr> {
+        match self {
+            Self::Local { .. } => None,
+            Self::Remote(address) => Some(network(address.ip())),
+        }
+    }
+
     /// What the kernel says of a socket's peer.
     pub(super) fn of(stream: &UnixStream) -> Self {
         Self::Local {
             uid: stream.peer_cred().ok().map(|peer| peer.uid()),
         }
+    }
+}
+
+/// What an address is one of, as far as one owner is concerned.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        four => four,
     }
 }
 

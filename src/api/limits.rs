@@ -1,10 +1,10 @@
 //! What one request may cost: a place among those that are answered, bytes of its body, time until its answer starts.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -13,11 +13,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error};
 
-use super::caller::Caller;
+use super::caller::{Caller, Peer};
 use super::places::Places;
 use super::status::ApiError;
 
@@ -25,6 +24,8 @@ use super::status::ApiError;
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// How long a request may take until its answer starts; what is streamed (watches, logs) then goes on.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for those whom nobody knows: a forge sends what it has to say at once.
+const STRANGERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for what is long work by nature, and is given up when its client is.
 const LONG_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// How much of a body that is too large is thrown away before it is refused: who still sends when the connection closes
@@ -110,33 +111,30 @@ pub(super) async fn bounded(
     }
 }
 
-/// The places of those whom nobody knows: so many at a time.
+/// The places of those whom nobody knows, of which no address has more than a quarter.
 #[derive(Clone, Debug)]
-pub(super) struct Strangers {
-    free: Arc<Semaphore>,
-    count: usize,
-    limits: Limits,
-}
+pub(super) struct Strangers(Limits);
 
 impl Strangers {
     pub(super) fn new(count: usize, limits: Limits) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(count)),
-            count,
-            limits,
-        }
+        Self(Limits {
+            places: Places::of_strangers(count),
+            timeout: STRANGERS_TIMEOUT,
+            ..limits
+        })
     }
 }
 
-/// Middleware: the same for strangers.
+/// Middleware: the same for strangers, who must be quick.
 pub(super) async fn bounded_strangers(
-    State(strangers): State<Strangers>,
+    State(Strangers(limits)): State<Strangers>,
+    Extension(peer): Extension<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
-    match Arc::clone(&strangers.free).try_acquire_owned() {
-        Ok(place) => hold(in_time(&strangers.limits, request, next).await, place),
-        Err(_) => ApiError::TooManyRequests(strangers.count).into_response(),
+    match limits.places.take_at(peer) {
+        Ok(place) => hold(in_time(&limits, request, next).await, place),
+        Err(refused) => refused.into_response(),
     }
 }
 

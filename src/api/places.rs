@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::caller::Caller;
+use super::caller::{Caller, Peer};
 use super::status::ApiError;
 
 /// Requests that are answered at a time, watches and logs included. `/healthz`, `/metrics` and their like need no place.
@@ -15,86 +15,130 @@ pub const MAX_REQUESTS_OF_ONE: usize = MAX_REQUESTS / 4;
 const OF_THE_SOCKET: usize = MAX_REQUESTS / 16;
 
 /// The places, shared by all clones.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Places(Arc<Mutex<Taken>>);
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    sizes: Sizes,
+    taken: Arc<Mutex<Taken>>,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    all: usize,
+    of_one: usize,
+    of_socket: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            sizes: Sizes {
+                all: MAX_REQUESTS,
+                of_one: MAX_REQUESTS_OF_ONE,
+                of_socket: OF_THE_SOCKET,
+            },
+            taken: Arc::default(),
+        }
+    }
+}
 
 /// A place that somebody has until this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Places,
     /// Whose it is, if it is one of the network's.
-    bearer: Option<String>,
+    whose: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
     by_socket: usize,
-    by_bearer: BTreeMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
 }
 
 impl Places {
+    /// Places of those whom nobody knows, of which no address has more than a quarter.
+    pub(super) fn of_strangers(all: usize) -> Self {
+        let sizes = Sizes {
+            all,
+            of_one: all / 4,
+            of_socket: 0,
+        };
+        Self {
+            sizes,
+            taken: Arc::default(),
+        }
+    }
+
     /// A place for a request of `caller`.
     ///
     /// # Errors
     /// 429 when there is none, or the caller has their share.
     pub(super) fn take(&self, caller: &Caller) -> Result<Place, ApiError> {
-        let bearer = caller.is_remote().then(|| caller.user_name());
-        self.taken().add(bearer.as_deref())?;
+        self.take_as(caller.is_remote().then(|| caller.user_name()))
+    }
+
+    /// A place for a request from somewhere.
+    ///
+    /// # Errors
+    /// 429 when there is none, or the address has its share.
+    pub(super) fn take_at(&self, peer: Peer) -> Result<Place, ApiError> {
+        self.take_as(peer.network().map(|network| network.to_string()))
+    }
+
+    fn take_as(&self, whose: Option<String>) -> Result<Place, ApiError> {
+        self.taken().add(whose.as_deref(), self.sizes)?;
         Ok(Place {
             places: self.clone(),
-            bearer,
+            whose,
         })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.taken().remove(self.bearer.as_deref());
+        self.places.taken().remove(self.whose.as_deref());
     }
 }
 
 impl Taken {
-    fn add(&mut self, bearer: Option<&str>) -> Result<(), ApiError> {
-        let by_network: usize = self.by_bearer.values().sum();
+    fn add(&mut self, whose: Option<&str>, sizes: Sizes) -> Result<(), ApiError> {
+        let by_network: usize = self.by_name.values().sum();
         let all = by_network + self.by_socket;
-        let Some(name) = bearer else {
-            return match all < MAX_REQUESTS {
+        let Some(name) = whose else {
+            return match all < sizes.all {
                 true => {
                     self.by_socket += 1;
                     Ok(())
                 }
-                false => Err(ApiError::TooManyRequests(MAX_REQUESTS)),
+                false => Err(ApiError::TooManyRequests(sizes.all)),
             };
         };
-        if self
-            .by_bearer
-            .get(name)
-            .is_some_and(|own| *own >= MAX_REQUESTS_OF_ONE)
-        {
+        if self.by_name.get(name).is_some_and(|own| *own >= sizes.of_one) {
             return Err(ApiError::TooManyOfOne {
                 user: name.to_owned(),
-                limit: MAX_REQUESTS_OF_ONE,
+                limit: sizes.of_one,
             });
         }
-        if all >= MAX_REQUESTS || by_network >= MAX_REQUESTS - OF_THE_SOCKET {
-            return Err(ApiError::TooManyRequests(MAX_REQUESTS));
+        if all >= sizes.all || by_network >= sizes.all - sizes.of_socket {
+            return Err(ApiError::TooManyRequests(sizes.all));
         }
-        *self.by_bearer.entry(name.to_owned()).or_default() += 1;
+        *self.by_name.entry(name.to_owned()).or_default() += 1;
         Ok(())
     }
 
-    fn remove(&mut self, bearer: Option<&str>) {
-        let Some(name) = bearer else {
+    fn remove(&mut self, whose: Option<&str>) {
+        let Some(name) = whose else {
             self.by_socket = self.by_socket.saturating_sub(1);
             return;
         };
-        match self.by_bearer.get_mut(name) {
+        match self.by_name.get_mut(name) {
             Some(own) if *own > 1 => *own -= 1,
-            _ => drop(self.by_bearer.remove(name)),
+            _ => drop(self.by_name.remove(name)),
         }
     }
 }
@@ -115,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn one_address_of_strangers_has_a_share() {
+        let places = Places::of_strangers(8);
+        let at = |host: u8| Peer::at(([10, 0, 0, host], 443).into());
+        let taken: Vec<Place> = std::iter::from_fn(|| places.take_at(at(1)).ok()).collect();
+        assert_eq!(taken.len(), 2);
+        assert!(places.take_at(at(2)).is_ok());
+    }
+
+    #[test]
     fn one_caller_has_a_share_and_the_socket_always_finds_a_place() {
         let (places, local) = (Places::default(), Caller::local(Some(0)));
         let one = all_of(&places, &bearer("one"));
@@ -131,7 +184,7 @@ mod tests {
         assert_eq!(by_socket.len(), OF_THE_SOCKET);
         assert!(places.take(&local).is_err());
         drop((one, others, by_socket));
-        assert!(places.taken().by_bearer.is_empty());
+        assert!(places.taken().by_name.is_empty());
         assert_eq!(all_of(&places, &local).len(), MAX_REQUESTS);
     }
 }

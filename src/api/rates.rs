@@ -9,6 +9,7 @@ use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
+use super::caller::network;
 use super::status::ApiError;
 
 /// Requests a second of one address, whoever they are; twice as many may come at once. A client of Kubernetes sends 50 at
@@ -54,14 +55,6 @@ impl Rates {
     /// 429 when there were too many.
     pub(super) fn caller(&self, name: &str) -> Result<(), ApiError> {
         count(&self.of_caller, &name.to_owned(), name)
-    }
-}
-
-/// What somebody has of addresses: of IPv6, half of the bits are theirs to choose.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-        four => four,
     }
 }
 

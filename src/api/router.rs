@@ -21,7 +21,7 @@ use crate::resource::Object;
 
 const GROUP: &str = "/apis/chorus.services/v1";
 /// Webhooks that are taken at a time: their senders are strangers until they have been read.
-const MAX_HOOKS: usize = 32;
+const MAX_HOOKS: usize = 256;
 
 /// Everything that the operator serves. A `/` at the end of a path, which some clients send, changes nothing.
 pub fn router(api: Api) -> Router {

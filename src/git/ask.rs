@@ -199,9 +199,11 @@ const NO_SERVER: [&str; 5] = [
 /// An error with what ssh said about it, which comes to nobody else's ears.
 fn with_words(error: GitError, words: &str) -> GitError {
     if words.contains("Host key verification failed") {
-        return GitError::Refused {
-            why: "the server's key is not the one that known_hosts has for it".to_owned(),
+        let why = match words.contains("host key is known for") {
+            true => "known_hosts has no line for this server",
+            false => "the server's key is not the one that known_hosts has for it",
         };
+        return GitError::Refused { why: why.to_owned() };
     }
     let said = quoted(words);
     let has_no_server = || NO_SERVER.iter().any(|part| said.contains(part));
@@ -321,6 +323,11 @@ mod tests {
         };
         let refused = with_words(unreachable(), "Host key verification failed.\n");
         assert_eq!(refused.reason(), "AuthenticationFailed");
+        assert!(refused.to_string().contains("is not the one"), "{refused}");
+        let unknown = "No ED25519 host key is known for localhost and you have requested strict checking.\n\
+                       Host key verification failed.\n";
+        let unknown = with_words(unreachable(), unknown).to_string();
+        assert!(unknown.contains("has no line for this server"), "{unknown}");
         let denied = with_words(unreachable(), "git@example.com: Permission denied (publickey).\n");
         assert_eq!(denied.reason(), "AuthenticationFailed");
         let told = with_words(unreachable(), "ERROR: no\n").to_string();

@@ -5,6 +5,9 @@ use gix_ignore::Search;
 
 use super::error::GitError;
 
+/// What is left out where nobody says otherwise: what is hidden belongs to tools, such as the forge's workflows.
+const HIDDEN: &str = ".*";
+
 /// The patterns of one request.
 pub(super) struct Ignore(Search);
 
@@ -20,8 +23,9 @@ impl Ignore {
                 why: "it has control characters".to_owned(),
             });
         }
+        let all = [HIDDEN].into_iter().chain(patterns.iter().map(String::as_str));
         Ok(Self(Search::from_overrides(
-            patterns,
+            all,
             gix_ignore::search::Ignore::default(),
         )))
     }
@@ -41,7 +45,7 @@ mod tests {
 
     #[test]
     fn patterns_mean_what_they_mean_to_git() {
-        let patterns = ["*.tmp.yaml", "/docs/", "secret", "!keep.tmp.yaml"].map(str::to_owned);
+        let patterns = ["*.tmp.yaml", "/docs/", "secret", "!keep.tmp.yaml", "!.shown"].map(str::to_owned);
         let ignore = Ignore::new(&patterns).unwrap();
         for (path, is_folder, covered) in [
             ("a.tmp.yaml", false, true),
@@ -52,6 +56,10 @@ mod tests {
             ("a/secret", true, true),
             ("a/secret", false, true),
             ("a.yaml", false, false),
+            (".github", true, true),
+            ("a/.github", true, true),
+            (".ci.yaml", false, true),
+            (".shown", true, false),
         ] {
             assert_eq!(ignore.covers(path.as_bytes(), is_folder), covered, "{path}");
         }

@@ -293,7 +293,9 @@ impl Term {
             Err(DeclareError::Unavailable(error)) => return Err(error.into()),
         };
         let again = source.status.applied_revision.as_ref() == Some(&commit.revision);
-        let put_back = match again && source.status.applied_generation == Some(source.object.generation()) {
+        // The same commit by the same spec: whatever differs, others changed.
+        let again = again && source.status.applied_generation == Some(source.object.generation());
+        let put_back = match again {
             true => changes
                 .ops
                 .iter()
@@ -311,7 +313,7 @@ impl Term {
         let ended = Ended::Applied {
             inventory: inventory.iter().map(Key::to_string).collect(),
             kept: pruned.kept.iter().map(Key::to_string).collect(),
-            changes: (!changes.ops.is_empty() || !again).then(|| Changes {
+            changes: (!again || !pruned.remove.is_empty()).then(|| Changes {
                 told,
                 duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
             }),
