@@ -12,9 +12,10 @@ use super::client::{ClientError, install_crypto};
 use super::context::Context;
 use super::error::CliError;
 use super::{object, talk};
-use crate::resource::Object;
+use crate::resource::git_source::GitSourceSpec;
 use crate::resource::manifest::{self, Located, Problem, Problems, Source};
 use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::{Object, substitute};
 
 /// More than any file that is accepted; what is larger is not read to its end.
 const READ_MAX: u64 = 16 << 20;
@@ -40,6 +41,16 @@ pub(crate) fn check(ctx: &Context, sources: &[Source]) -> Result<Vec<Located<Obj
     let objects = objects.map_err(|problems| say_problems(&problems.all))?;
     check_namespaces(ctx, &objects, Object::namespace)?;
     Ok(objects)
+}
+
+/// The same of what a GitSource of `namespace` would read.
+pub(crate) fn check_as(
+    spec: &GitSourceSpec,
+    namespace: &str,
+    sources: &[Source],
+) -> Result<Vec<Located<Object>>, CliError> {
+    let objects = manifest::load_as(sources, namespace, substitute::edits(spec));
+    objects.map_err(|problems| say_problems(&problems.all))
 }
 
 /// Reads every object of every file, and checks no more of it than which one it is.

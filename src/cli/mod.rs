@@ -28,6 +28,7 @@ mod print;
 mod progress;
 mod repository;
 mod run;
+mod source;
 mod talk;
 mod target;
 mod templates;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::CliError;
+use super::source::Reading;
 use crate::git::{self, Answer, GitError, Limits, Reference, Request, Snapshot};
 use crate::resource::manifest::Source;
 use crate::resource::repository::RepositoryUrl;
@@ -32,12 +33,17 @@ pub(crate) fn parse(text: &str) -> Result<Repository, String> {
 }
 
 impl Repository {
-    /// The files below a folder of it.
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The files of it that are read.
     ///
     /// # Errors
     /// When they cannot be fetched.
-    pub(crate) async fn read(&self, path: &str) -> Result<Vec<Source>, CliError> {
-        let snapshot = self.fetch(path).await;
+    pub(crate) async fn read(&self, what: &Reading) -> Result<Vec<Source>, CliError> {
+        let snapshot = self.fetch(what).await;
         let snapshot =
             snapshot.map_err(|error| CliError::Failed(format!("cannot read {}: {error}", self.url)))?;
         let files = snapshot.files.into_iter().map(|file| Source {
@@ -47,7 +53,7 @@ impl Repository {
         Ok(files.collect())
     }
 
-    async fn fetch(&self, path: &str) -> Result<Snapshot, GitError> {
+    async fn fetch(&self, what: &Reading) -> Result<Snapshot, GitError> {
         let folder = Folder::new();
         let references = match self.reference.clone() {
             None => vec![Reference::Head],
@@ -61,7 +67,7 @@ impl Repository {
         };
         let mut missing = None;
         for reference in references {
-            let answer = fetch(&self.url, reference, path, &folder).await;
+            let answer = fetch(&self.url, reference, what, &folder).await;
             match answer {
                 Ok(Answer::Fetched(snapshot)) => return Ok(snapshot),
                 // What it is like, if it is there as something else, is told of the first.
@@ -76,15 +82,15 @@ impl Repository {
     }
 }
 
-async fn fetch(url: &str, reference: Reference, path: &str, folder: &Folder) -> Result<Answer, GitError> {
+async fn fetch(url: &str, reference: Reference, what: &Reading, folder: &Folder) -> Result<Answer, GitError> {
     let program = std::env::current_exe().map_err(|error| GitError::Worker {
         why: format!("this program cannot be found ({error})"),
     })?;
     let request = Request {
         url: url.to_owned(),
         reference,
-        paths: vec![path.to_owned()],
-        ignore: Vec::new(),
+        paths: what.paths.clone(),
+        ignore: what.ignore.clone(),
         cache: folder.0.clone(),
         known: None,
         limits: Limits::default(),

@@ -22,7 +22,6 @@ mod secret;
 mod slots;
 mod source;
 mod status;
-mod substitute;
 mod tell;
 mod turn;
 

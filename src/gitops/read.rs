@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::source::Source;
-use super::substitute::Substitution;
 use crate::resource::manifest::{self, Located, Problem, Source as File};
+use crate::resource::substitute::edits;
 use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind};
 
@@ -43,18 +43,8 @@ pub(super) fn read(
             "its files hold more than {VALUES} values, aliases expanded"
         ));
     }
-    let mut substitution = source.spec.substitute.as_ref().map(Substitution::new);
-    let edit = |object: &mut Value| {
-        if let Some(substitution) = &mut substitution {
-            substitution.apply(object)?;
-        }
-        if let Some(target) = &source.spec.target_namespace {
-            move_to(target, object);
-        }
-        Ok(())
-    };
-    let objects =
-        manifest::load_edited(&files, source.namespace(), edit).map_err(|problems| told(&problems.all))?;
+    let objects = manifest::load_edited(&files, source.namespace(), edits(&source.spec))
+        .map_err(|problems| told(&problems.all))?;
     if objects.len() > OBJECTS {
         let count = objects.len();
         return Err(format!(
@@ -106,13 +96,6 @@ fn key(object: &Value) -> Option<Key> {
         text("/metadata/namespace")?,
         text("/metadata/name")?,
     ))
-}
-
-/// Puts an object into a namespace, whatever it says of that. What has no metadata is told of later.
-fn move_to(namespace: &str, object: &mut Value) {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("namespace".to_owned(), namespace.into());
-    }
 }
 
 /// Why a source may not declare an object.

@@ -88,8 +88,7 @@ impl Source {
 
     /// The folders that are read; none stands for all.
     pub(super) fn paths(&self) -> Vec<String> {
-        let only = self.spec.path.iter();
-        only.chain(&self.spec.paths).cloned().collect()
+        self.spec.folders()
     }
 
     pub(super) fn interval(&self) -> Duration {

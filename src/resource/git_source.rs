@@ -111,6 +111,11 @@ pub struct SecretRef {
 }
 
 impl GitSourceSpec {
+    /// The folders that are read; none stands for all.
+    pub fn folders(&self) -> Vec<String> {
+        self.path.iter().chain(&self.paths).cloned().collect()
+    }
+
     /// Why nothing is done, and until when, if that is so.
     pub fn suspended(&self, now: Timestamp) -> Option<(String, Option<Timestamp>)> {
         let suspension = self.suspension.clone().unwrap_or_default();

@@ -43,6 +43,7 @@ pub mod scan;
 pub mod schema;
 pub mod secrecy;
 pub mod selector;
+pub mod substitute;
 pub mod token;
 pub mod validate;
 pub mod versions;

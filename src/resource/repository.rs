@@ -62,6 +62,19 @@ impl<'a> RepositoryUrl<'a> {
         self.host.eq_ignore_ascii_case(other.host)
     }
 
+    /// Whether another one is the same repository, as far as that can be told by the addresses.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let bare = |path: &'a str| {
+            let path = path.trim_end_matches('/');
+            path.strip_suffix(".git").unwrap_or(path).trim_start_matches('/')
+        };
+        let other = Self {
+            path: bare(other.path),
+            ..*other
+        };
+        self.scheme == other.scheme && self.is_beside(&other) && bare(self.path) == other.path
+    }
+
     /// Its owner and name, where it is kept like `https://git.example/acme/fleet.git`.
     pub fn owner_and_name(&self) -> Option<(&'a str, &'a str)> {
         let path = self.path.trim_matches('/');

@@ -8,11 +8,12 @@ use crate::cli::args::FileArgs;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::repository::{self, Repository};
-use crate::cli::{files, object};
-use crate::resource::escape;
+use crate::cli::source::{LiveSource, Reading};
+use crate::cli::{files, object, talk};
+use crate::resource::manifest::Located;
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
-use crate::resource::yaml;
+use crate::resource::{Key, Object, escape, yaml};
 
 /// Arguments of `diff`.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,25 +31,23 @@ Examples:
   # In a pipeline: apply only when something changes
   whoosh diff -f fleet/ > plan.txt || whoosh apply -f fleet/ --wait
 
-  # What would a branch of a Git repository change?
-  whoosh diff --git https://git.example/acme/fleet.git@more-reviewers --path prod")]
+  # What would a branch of a Git repository change, and delete, if its GitSource applied it?
+  whoosh diff --git https://git.example/acme/fleet.git@more-reviewers")]
 pub struct DiffArgs {
     #[command(flatten)]
     files: FileArgs,
     /// Repository whose manifests are compared, in place of files; with a branch, a tag or a commit of it
     ///
-    /// It is fetched without credentials. What needs some is compared as a clone of it, by -f.
+    /// The GitSource of the namespace that applies it says which folders are read, what is put for variables, and what is
+    /// deleted. It is fetched without credentials. What needs some is compared as a clone of it, by -f.
     #[arg(long, value_name = "URL[@REF]", conflicts_with = "file", value_parser = repository::parse)]
     git: Option<Repository>,
-    /// The folder of its manifests, from the repository's root
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "git",
-        default_value = ".",
-        hide_default_value = true
-    )]
-    path: String,
+    /// The folder of its manifests, from the repository's root [default: those of the GitSource, or all]
+    #[arg(long, value_name = "DIR", requires = "git")]
+    path: Option<String>,
+    /// The GitSource as which it is read [default: the only one of the namespace with this url]
+    #[arg(long, value_name = "NAME", requires = "git")]
+    source: Option<String>,
     /// Form: json
     #[arg(short, long, value_name = "FORM")]
     output: Option<Form>,
@@ -63,22 +62,23 @@ enum Form {
 struct Difference {
     name: String,
     live: Option<Value>,
-    proposed: Value,
+    /// `None` when it would be deleted.
+    proposed: Option<Value>,
     preview: Preview,
 }
 
 impl Difference {
     fn is_empty(&self) -> bool {
-        self.live.as_ref() == Some(&self.proposed) && self.preview.changes.is_empty()
+        self.live == self.proposed && self.preview.changes.is_empty()
     }
 }
 
 pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliError> {
     let mut differences = Vec::new();
     let mut beside = Vec::new();
-    let objects = match &args.git {
-        Some(repository) => files::check(ctx, &repository.read(&args.path).await?)?,
-        None => files::load(ctx, &args.files).await?,
+    let (objects, leaving) = match &args.git {
+        Some(repository) => of_repository(ctx, args, repository).await?,
+        None => (files::load(ctx, &args.files).await?, Vec::new()),
     };
     for item in Item::all(objects) {
         let live = ctx.client.find(&item.key).await?;
@@ -87,6 +87,16 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
         // What comes after it would find it stored.
         if item.key.kind.shapes_owners() {
             beside.push(proposed);
+        }
+    }
+    for key in leaving {
+        if let Some(live) = ctx.client.find(&key).await? {
+            differences.push(Difference {
+                name: object::slashed(&key),
+                live: serde_json::from_value(live).ok().map(|live| declared(&live)),
+                proposed: None,
+                preview: Preview::default(),
+            });
         }
     }
     match args.output {
@@ -105,6 +115,28 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
     } else {
         Ok(Outcome::Different)
     }
+}
+
+/// What a repository declares, and what its source would delete if that were all.
+async fn of_repository(
+    ctx: &Context,
+    args: &DiffArgs,
+    repository: &Repository,
+) -> Result<(Vec<Located<Object>>, Vec<Key>), CliError> {
+    let (path, name) = (args.path.as_deref(), args.source.as_deref());
+    let Some(source) = LiveSource::find(ctx, repository, path, name).await? else {
+        let all = Reading {
+            paths: path.iter().map(|path| (*path).to_owned()).collect(),
+            ..Reading::default()
+        };
+        return Ok((files::check(ctx, &repository.read(&all).await?)?, Vec::new()));
+    };
+    talk::say(&format!("As {} applies it:", object::slashed(source.key())));
+    let read = repository.read(&source.reading(path)).await?;
+    let objects = files::check_as(source.spec(), &source.key().namespace, &read)?;
+    let declared = objects.iter().map(|object| object.value.key()).collect();
+    let leaving = source.leaving(&declared);
+    Ok((objects, leaving))
 }
 
 async fn difference(
@@ -130,7 +162,7 @@ async fn difference(
     Ok(Difference {
         name: object::slashed(&item.key),
         live: live.as_ref().map(declared),
-        proposed: declared(&proposed),
+        proposed: Some(declared(&proposed)),
         preview,
     })
 }
@@ -144,7 +176,7 @@ fn text(difference: &Difference) -> Result<String, CliError> {
     } = difference;
     let yaml = |value: &Value| yaml::to_yaml(value).map_err(|error| CliError::Failed(error.to_string()));
     let live = live.as_ref().map(yaml).transpose()?.unwrap_or_default();
-    let proposed = yaml(proposed)?;
+    let proposed = proposed.as_ref().map(yaml).transpose()?.unwrap_or_default();
     let mut text = TextDiff::from_lines(&live, &proposed)
         .unified_diff()
         .context_radius(3)
@@ -182,7 +214,7 @@ mod tests {
         Difference {
             name: "team/pay".to_owned(),
             live,
-            proposed,
+            proposed: Some(proposed),
             preview: Preview::default(),
         }
     }

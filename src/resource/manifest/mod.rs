@@ -169,7 +169,19 @@ impl fmt::Display for Problems {
 /// Every problem of every file: unreadable bytes, YAML, schema, semantics, two objects with one identity, and
 /// roles that do not go together with a template that comes along.
 pub fn load(files: &[Source], namespace: &str) -> Result<Vec<Located<Object>>, Problems> {
-    let (objects, mut problems) = judged(files, namespace, as_written, |raw| {
+    load_as(files, namespace, as_written)
+}
+
+/// The same, of objects that `edit` changes before anything is made of them. Their places stay those of what is written.
+///
+/// # Errors
+/// The same, and what `edit` finds.
+pub fn load_as(
+    files: &[Source],
+    namespace: &str,
+    edit: impl FnMut(&mut Value) -> Result<(), Invalid>,
+) -> Result<Vec<Located<Object>>, Problems> {
+    let (objects, mut problems) = judged(files, namespace, edit, |raw| {
         let mut object = validate::object(raw)?;
         let named = &mut object.metadata.namespace;
         named.get_or_insert_with(|| namespace.to_owned());

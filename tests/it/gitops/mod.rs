@@ -73,6 +73,28 @@ async fn what_is_committed_is_applied_and_what_is_removed_goes() {
     let before = diff("before").await;
     assert_eq!(before.code, 1, "{before:?}");
     assert!(before.out.contains("+++ proposed/team/d"), "{}", before.out);
+    // What a branch lacks is deleted once it is applied, and said to be.
+    let clone = stage.folder().join("clone");
+    for step in [
+        &["checkout", "--quiet", "-b", "fewer"][..],
+        &["rm", "--quiet", "prod/b.yaml"],
+        &["commit", "--quiet", "--message", "Fewer"],
+        &["push", "--quiet", "origin", "fewer"],
+        &["checkout", "--quiet", "main"],
+    ] {
+        git(&clone, step);
+    }
+    let of_source = ["diff", "--git", &url("fewer")];
+    let fewer = stage.operator.whoosh(&of_source).await;
+    assert_eq!(fewer.code, 1, "{fewer:?}");
+    assert!(fewer.err.contains("As gitsource/fleet applies it"), "{fewer:?}");
+    assert!(
+        fewer.out.contains("--- live/team/b")
+            && fewer.out.contains("-  name: b")
+            && !fewer.out.contains("team/a"),
+        "{}",
+        fewer.out
+    );
     let nowhere = diff("nowhere").await;
     assert!(
         nowhere.code == 2 && nowhere.err.contains("has no branch \"nowhere\""),

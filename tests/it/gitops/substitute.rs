@@ -57,6 +57,9 @@ async fn variables_have_the_values_of_the_source_and_undefined_ones_refuse_the_c
     assert_eq!(payments["metadata"]["labels"]["region"], "west");
     assert_eq!(description("team/payments").await, "west costs ${PRICE}");
     assert_eq!(description("team/as-written").await, "${REGION}");
+    let url = stage.repository.url();
+    let diff = stage.operator.whoosh(&["diff", "--git", &url]).await;
+    assert_eq!(diff.code, 0, "read as its source reads it: {diff:?}");
 
     // Another value is applied without another commit, and cannot be more than a value.
     stage

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::{Number, Value};
 
-use crate::resource::git_source::is_variable;
+use crate::resource::git_source::{GitSourceSpec, is_variable};
 use crate::resource::names::SUBSTITUTE;
 use crate::resource::validate::{Cause, CauseReason, Invalid};
 use crate::resource::{Kind, nearest, path, schema};
@@ -21,9 +21,26 @@ const PROBLEMS: usize = 100;
 /// How much of what is no variable is told, in characters.
 const SHOWN: usize = 40;
 
+/// What becomes of each object that a source reads, before anything is made of it: its variables get their values, and it is
+/// put into the namespace that all of the source's are in. What has no metadata is told of later.
+pub fn edits(spec: &GitSourceSpec) -> impl FnMut(&mut Value) -> Result<(), Invalid> {
+    let mut substitution = spec.substitute.as_ref().map(Substitution::new);
+    move |object| {
+        if let Some(substitution) = &mut substitution {
+            substitution.apply(object)?;
+        }
+        if let Some(target) = &spec.target_namespace
+            && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        {
+            metadata.insert("namespace".to_owned(), target.as_str().into());
+        }
+        Ok(())
+    }
+}
+
 /// The values of a source's variables, and how often they may still be put somewhere.
 #[derive(Debug)]
-pub(super) struct Substitution<'a> {
+struct Substitution<'a> {
     values: &'a BTreeMap<String, String>,
     bytes: usize,
     problems: usize,
@@ -31,7 +48,7 @@ pub(super) struct Substitution<'a> {
 
 impl<'a> Substitution<'a> {
     /// One for all objects of a commit.
-    pub(super) fn new(values: &'a BTreeMap<String, String>) -> Self {
+    fn new(values: &'a BTreeMap<String, String>) -> Self {
         Self {
             values,
             bytes: BYTES,
@@ -43,7 +60,7 @@ impl<'a> Substitution<'a> {
     ///
     /// # Errors
     /// Every variable that is not defined, and all that looks like one and is none.
-    pub(super) fn apply(&mut self, object: &mut Value) -> Result<(), Invalid> {
+    fn apply(&mut self, object: &mut Value) -> Result<(), Invalid> {
         let Value::Object(members) = object else {
             return Ok(());
         };

@@ -1,0 +1,115 @@
+//! The GitSource as which a repository is read: which one it is, what it reads of a commit, and what would leave it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::context::Context;
+use super::error::CliError;
+use super::object;
+use super::repository::Repository;
+use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
+use crate::resource::repository::RepositoryUrl;
+use crate::resource::{Key, Kind};
+
+/// A source, as it stands at the operator.
+pub(crate) struct LiveSource {
+    key: Key,
+    spec: GitSourceSpec,
+    status: GitSourceStatus,
+}
+
+/// What is read of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// The folders.
+    pub paths: Vec<String>,
+    /// What is left out, as in a `.gitignore`.
+    pub ignore: Vec<String>,
+}
+
+impl LiveSource {
+    /// The source that applies a repository: the one of this name; or else the only one of the namespace with that url, and
+    /// with that folder if one is given.
+    ///
+    /// # Errors
+    /// When there is none of the name, or several would do.
+    pub(crate) async fn find(
+        ctx: &Context,
+        repository: &Repository,
+        path: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Option<Self>, CliError> {
+        if let Some(name) = name {
+            let key = ctx.key(Kind::GitSource, name)?;
+            return Self::read(&ctx.client.get(&key).await?).map(Some);
+        }
+        let all = ctx
+            .client
+            .list(&ctx.selection(Kind::GitSource, None))
+            .await?
+            .items;
+        let mut sources = all.iter().map(Self::read).collect::<Result<Vec<_>, _>>()?;
+        sources.retain(|source| source.applies(repository.url(), path));
+        match sources.len() {
+            0 | 1 => Ok(sources.pop()),
+            _ => {
+                let names: Vec<&str> = sources.iter().map(|source| source.key.name.as_str()).collect();
+                Err(CliError::Usage(format!(
+                    "several GitSources apply this repository: choose one with --source ({})",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn read(live: &Value) -> Result<Self, CliError> {
+        let unreadable = |error| CliError::Failed(format!("the operator's answer cannot be read: {error}"));
+        let key = Key::new(Kind::GitSource, object::namespace(live), object::name(live));
+        let status = live.get("status").filter(|status| !status.is_null());
+        Ok(Self {
+            key,
+            spec: serde_json::from_value(live["spec"].clone()).map_err(unreadable)?,
+            status: status
+                .map(|status| serde_json::from_value(status.clone()))
+                .transpose()
+                .map_err(unreadable)?
+                .unwrap_or_default(),
+        })
+    }
+
+    fn applies(&self, url: &str, path: Option<&str>) -> bool {
+        let bare = |folder: &str| folder.trim_start_matches("./").trim_end_matches('/').to_owned();
+        let is_its_folder = |path: &str| self.spec.folders().iter().any(|own| bare(own) == bare(path));
+        RepositoryUrl::of(&self.spec.url).is_same_place(&RepositoryUrl::of(url))
+            && path.is_none_or(is_its_folder)
+    }
+
+    /// Which it is.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// What it says.
+    pub(crate) fn spec(&self) -> &GitSourceSpec {
+        &self.spec
+    }
+
+    /// What it reads of a commit, or of one folder of it.
+    pub(crate) fn reading(&self, path: Option<&str>) -> Reading {
+        Reading {
+            paths: path.map_or_else(|| self.spec.folders(), |path| vec![path.to_owned()]),
+            ignore: self.spec.ignore.clone(),
+        }
+    }
+
+    /// What it would delete of what it declares now, if it declared these.
+    pub(crate) fn leaving(&self, declared: &BTreeSet<Key>) -> Vec<Key> {
+        if !self.spec.prune {
+            return Vec::new();
+        }
+        let inventory = self.status.inventory.iter();
+        let owned = inventory.filter_map(|name| Key::parse(name));
+        owned.filter(|key| !declared.contains(key)).collect()
+    }
+}
