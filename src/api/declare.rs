@@ -12,6 +12,7 @@ use super::status::ApiError;
 use crate::resource::access::Grant;
 use crate::resource::lifecycle::{self, Deletion, Propagation};
 use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::names::ROLLBACK_MANAGER;
 use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
@@ -53,6 +54,8 @@ pub struct Changes {
     pub configured: usize,
     /// How many go.
     pub deleted: usize,
+    /// Those that are judged like all others, and left as they are: they are pinned.
+    pub pinned: Vec<Key>,
     turn: Option<Turn>,
 }
 
@@ -71,6 +74,12 @@ pub enum DeclareError {
 struct Step {
     old: Option<Object>,
     applied: Applied,
+}
+
+impl Step {
+    fn is_pinned(&self) -> bool {
+        self.old.as_ref().is_some_and(Object::is_pinned)
+    }
 }
 
 impl Api {
@@ -94,11 +103,13 @@ impl Api {
         let beside = shapers(&steps);
         let (mut changes, mut refused) = (Changes::default(), Vec::new());
         for (place, (wanted, step)) in objects.iter().zip(steps).enumerate() {
+            let is_pinned = step.as_ref().is_ok_and(Step::is_pinned);
             let judged = match step {
                 Ok(step) => self.judged(&caller, &wanted.key, step, &beside).await,
                 Err(error) => Err(error),
             };
             match judged {
+                Ok(_) if is_pinned => changes.pinned.push(wanted.key.clone()),
                 Ok(None) => {}
                 Ok(Some(op)) => {
                     match &op {
@@ -110,13 +121,20 @@ impl Api {
                 Err(error) => refused.push((place, causes(error)?)),
             }
         }
+        let mut removed = Vec::new();
         for key in remove {
-            let removal = self.store.get(key).await?.and_then(removal);
+            let old = self.store.get(key).await?;
+            if old.as_ref().is_some_and(Object::is_pinned) {
+                changes.pinned.push(key.clone());
+                continue;
+            }
+            removed.push(key.clone());
+            let removal = old.and_then(removal);
             changes.deleted += usize::from(removal.is_some());
             changes.ops.extend(removal);
         }
         let written: Vec<&Object> = changes.ops.iter().filter_map(written).collect();
-        let (turn, too_much) = quota::together(self, &written, remove).await?;
+        let (turn, too_much) = quota::together(self, &written, &removed).await?;
         for (namespace, causes) in too_much {
             // It is said once, of the first that counts: no single one is too much.
             let counts = |key: &Key| key.namespace == namespace && key.kind.owns_agents();
@@ -132,8 +150,18 @@ impl Api {
 
     async fn step(&self, wanted: &Wanted) -> Result<Result<Step, ApiError>, StoreError> {
         let Wanted { key, manager, config } = wanted;
-        let (old, manager) = (self.store.get(key).await?, Manager::new(manager));
-        let applied = managed::apply(old.as_ref(), config, key.kind, &manager, true, Timestamp::now());
+        let (old, manager, now) = (
+            self.store.get(key).await?,
+            Manager::new(manager),
+            Timestamp::now(),
+        );
+        // What a rollback has put back stays no longer than the object is left as it is.
+        let rollback = Manager::new(ROLLBACK_MANAGER);
+        let handed_over = old
+            .as_ref()
+            .and_then(|old| managed::handed_over(old, &rollback, &manager, now));
+        let live = handed_over.as_ref().or(old.as_ref());
+        let applied = managed::apply(live, config, key.kind, &manager, true, now);
         // By force, nothing is contested.
         let by_force = |by| ApiError::Contested { key: key.clone(), by };
         Ok(applied.map(|applied| Step { old, applied }).map_err(by_force))
@@ -168,9 +196,10 @@ impl Api {
     }
 }
 
-/// The templates and Policies that change: the others are judged as if these were stored.
+/// The templates and Policies that change, and are not pinned: the others are judged as if these were stored.
 fn shapers(steps: &[Result<Step, ApiError>]) -> Vec<Object> {
-    let read = steps.iter().flatten().filter_map(|step| {
+    let changing = steps.iter().flatten().filter(|step| !step.is_pinned());
+    let read = changing.filter_map(|step| {
         // What is not valid by itself is told when its own turn comes.
         let object = validate::object(&step.applied.object).ok()?;
         let same = step.old.as_ref().is_some_and(|old| old.spec == object.spec);

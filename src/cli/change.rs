@@ -21,13 +21,27 @@ pub(crate) async fn change(
     dry_run: bool,
     patch: impl Fn(&Value) -> Result<Option<Value>, CliError>,
 ) -> Result<bool, CliError> {
+    change_as(ctx, key, None, dry_run, patch).await
+}
+
+/// The same, by which a manager of that name comes to own what is set.
+///
+/// # Errors
+/// As of [`change`].
+pub(crate) async fn change_as(
+    ctx: &Context,
+    key: &Key,
+    manager: Option<&str>,
+    dry_run: bool,
+    patch: impl Fn(&Value) -> Result<Option<Value>, CliError>,
+) -> Result<bool, CliError> {
     for last_try in (0..TRIES).map(|attempt| attempt + 1 == TRIES) {
         let live = ctx.client.get(key).await?;
         let Some(mut patch) = patch(&live)? else {
             return Ok(false);
         };
         patch["metadata"]["resourceVersion"] = object::revision(&live).into();
-        match ctx.client.patch(key, &patch, dry_run).await {
+        match ctx.client.patch_as(key, manager, &patch, dry_run).await {
             Err(error) if error.is_conflict() && !last_try => {}
             answer => {
                 answer?;

@@ -29,6 +29,7 @@ mod progress;
 mod repository;
 mod run;
 mod source;
+mod sources;
 mod talk;
 mod target;
 mod templates;

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::resource::names::PINNED;
 use crate::resource::object::{API_VERSION, DEFAULT_NAMESPACE};
 use crate::resource::{Key, Kind};
 
@@ -59,6 +60,19 @@ pub(crate) fn key(object: &Value) -> Option<Key> {
 /// `team/payments`.
 pub(crate) fn slashed(key: &Key) -> String {
     format!("{}/{}", key.kind.singular(), key.name)
+}
+
+/// The command that leaves an object to the GitSource again that declares it.
+pub(crate) fn unpin(key: &Key) -> String {
+    format!("whoosh annotate {} {PINNED}-", named(key))
+}
+
+/// How an object is named on a command line: `team/payments -n prod`.
+pub(crate) fn named(key: &Key) -> String {
+    match key.namespace.as_str() {
+        DEFAULT_NAMESPACE => slashed(key),
+        namespace => format!("{} -n {namespace}", slashed(key)),
+    }
 }
 
 /// What is said of an object that does not exist.

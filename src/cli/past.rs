@@ -48,6 +48,8 @@ pub(crate) struct Step<'a> {
 /// Which changes are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
+    /// Those of the spec of what is there then.
+    Spec,
     /// Those of what is declared, with the beginning of its end.
     Declared,
     /// These, and whatever else somebody wrote who is not the operator, such as a status.
@@ -57,8 +59,9 @@ pub(crate) enum Told {
 }
 
 impl Told {
-    fn tells(self, entry: &Entry, is_declared: bool) -> bool {
+    fn tells(self, entry: &Entry, is_spec: bool, is_declared: bool) -> bool {
         match self {
+            Self::Spec => is_spec && !entry.is_end(),
             Self::Declared => is_declared,
             Self::ByPeople => is_declared || !entry.actor.starts_with(OPERATOR),
             Self::All => true,
@@ -79,8 +82,9 @@ pub(crate) fn steps(entries: &[Entry], told: Told) -> Vec<Step<'_>> {
             None => entry.change != "MODIFIED" || entry.reason != "status",
             Some(before) => entry.is_end() || *before != after || (is_going && !was_going),
         };
+        let is_spec = before.as_ref().map(|before| &before["spec"]) != Some(&after["spec"]);
         was_going = is_going && !entry.is_end();
-        if told.tells(entry, is_declared) {
+        if told.tells(entry, is_spec, is_declared) {
             steps.push(Step {
                 entry,
                 before: before.take(),
@@ -90,6 +94,31 @@ pub(crate) fn steps(entries: &[Entry], told: Told) -> Vec<Step<'_>> {
         before = Some(after).filter(|_| !entry.is_end());
     }
     steps
+}
+
+/// Why there is no state to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nowhere {
+    /// The object has had one spec alone.
+    Unchanged,
+    /// Nobody knows of this revision.
+    Unknown(i64),
+}
+
+/// The state with the spec to go back to: that at `revision`, or else the one before the last change of the spec of the object
+/// that is there now.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn before_last(entries: &[Entry], revision: Option<i64>) -> Result<&Entry, Nowhere> {
+    if let Some(revision) = revision {
+        let found = entries.iter().find(|entry| entry.revision == revision);
+        return found.ok_or(Nowhere::Unknown(revision));
+    }
+    let born = entries.iter().rposition(Entry::is_end).map_or(0, |end| end + 1);
+    let mut steps = steps(entries.get(born..).unwrap_or_default(), Told::Spec);
+    steps.pop();
+    steps.pop().map(|step| step.entry).ok_or(Nowhere::Unchanged)
 }
 
 #[cfg(test)]
@@ -143,5 +172,71 @@ mod tests {
         assert_eq!(revisions(&history, Told::All), [1, 2, 3, 4, 5, 6, 7, 8]);
         // Of what is older, nothing is known: a status is no change of what is declared.
         assert_eq!(revisions(&history[1..5], Told::Declared), [4]);
+    }
+
+    /// `ADDED a` is an object that is new, with the spec `a`; `MODIFIED a b` has it labelled `b`, too.
+    fn history(changes: &[&str]) -> Vec<Entry> {
+        let entries = changes.iter().zip(1..).map(|(change, revision)| {
+            let mut words = change.split(' ');
+            let (change, spec) = (words.next().unwrap(), words.next().unwrap());
+            serde_json::from_value(json!({
+                "revision": revision, "change": change, "generation": 1, "actor": "unix:uid=0", "reason": "patch",
+                "at": "2026-01-01T00:00:00Z",
+                "object": {"apiVersion": "chorus.services/v1", "kind": "Team",
+                           "metadata": {"name": "x", "labels": {"tier": words.next().unwrap_or_default()}},
+                           "spec": {"project": spec}, "status": {"seen": revision}},
+            }))
+            .unwrap()
+        });
+        entries.collect()
+    }
+
+    #[test]
+    fn what_is_gone_back_to_is_the_spec_before_the_last_change_of_it() {
+        let (added, status, label) = ("ADDED a", "MODIFIED a", "MODIFIED a web");
+        for (changes, expected) in [
+            (&[added, status, label][..], Err(Nowhere::Unchanged)),
+            (&[added, status, "MODIFIED b", "MODIFIED b web"], Ok(1)),
+            (&[added, "MODIFIED b", status], Ok(2)),
+            (&[added, "MODIFIED b", "MODIFIED c", "MODIFIED b"], Ok(3)),
+            // Older ones are forgotten.
+            (&[status, label, "MODIFIED b"], Ok(1)),
+            // What had the name before is another one.
+            (
+                &[added, "MODIFIED b", "DELETED b", "ADDED c"],
+                Err(Nowhere::Unchanged),
+            ),
+            (&[added, "DELETED a", "ADDED b", "MODIFIED c"], Ok(3)),
+            (&[added, "MODIFIED b", "DELETED b"], Err(Nowhere::Unchanged)),
+            (&[], Err(Nowhere::Unchanged)),
+        ] {
+            let entries = history(changes);
+            let found = before_last(&entries, None).map(|entry| entry.revision);
+            assert_eq!(found, expected, "{changes:?}");
+        }
+        let entries = history(&[added, status, "MODIFIED b"]);
+        let named = |revision| before_last(&entries, Some(revision)).map(|entry| entry.revision);
+        assert_eq!(named(2), Ok(2));
+        assert_eq!(named(4), Err(Nowhere::Unknown(4)));
+    }
+
+    #[test]
+    fn the_changes_of_the_spec_are_told_alone() {
+        let entries = history(&[
+            "ADDED a",
+            "MODIFIED a",
+            "MODIFIED a web",
+            "MODIFIED b web",
+            "DELETED b web",
+            "ADDED b",
+        ]);
+        let told = |told| -> Vec<i64> {
+            steps(&entries, told)
+                .iter()
+                .map(|step| step.entry.revision)
+                .collect()
+        };
+        assert_eq!(told(Told::Spec), [1, 4, 6]);
+        assert_eq!(told(Told::Declared), [1, 3, 4, 5, 6]);
     }
 }

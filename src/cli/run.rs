@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::args::{Cli, ClientCommand, GlobalArgs};
 use super::command::{
     api_resources, apply, auth, bootstrap, completion, config, crds, delete, describe, diff, edit, events,
-    explain, export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token,
-    tree, validate, version, wait, why,
+    explain, export, get, history, kubeconfig, logs, mark, patch, reconcile, rollout, scale, simulate,
+    suspend, token, tree, validate, version, wait, why,
 };
 use super::context::Context;
 use super::error::{CliError, Outcome};
@@ -71,6 +71,7 @@ async fn dispatch(global: &GlobalArgs, command: &ClientCommand) -> Result<Outcom
         ClientCommand::Label(args) => mark::run(ctx, args, mark::Mark::Label).await,
         ClientCommand::Annotate(args) => mark::run(ctx, args, mark::Mark::Annotation).await,
         ClientCommand::History(args) => history::run(ctx, args).await,
+        ClientCommand::Rollout(args) => rollout::run(ctx, args).await,
         ClientCommand::Config(args) => config::run(global, args),
         ClientCommand::Auth(args) => auth::run(ctx, args).await,
         ClientCommand::Bootstrap(args) => bootstrap::run(ctx, args).await,

@@ -143,11 +143,12 @@ impl Walk<'_> {
                 raw.push(b'/');
             }
             raw.extend_from_slice(entry.filename);
+            // First: what is ignored may not have any name, either.
+            let name = names::fault(entry.filename)
+                .map_err(|why| refused(quoted(&String::from_utf8_lossy(&raw)), why))?;
             if self.ignore.covers(&raw, kind == EntryKind::Tree) {
                 continue;
             }
-            let name = names::fault(entry.filename)
-                .map_err(|why| refused(quoted(&String::from_utf8_lossy(&raw)), why))?;
             found.push(Entry {
                 path: names::join(folder, name),
                 is_read: names::is_read(name),

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::depend::{self, Standing, Waits};
 use super::health::{self, Health};
 use super::source::Source;
-use crate::resource::git_source::SourceHealth;
+use crate::resource::git_source::{GitSourceStatus, SourceHealth};
 use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
 use crate::resource::{Key, Kind, Object};
 
@@ -23,6 +23,7 @@ pub(super) struct Index {
 struct Seen {
     print: u64,
     health: Option<Health>,
+    is_pinned: bool,
 }
 
 /// What happened to the objects that a source declares.
@@ -43,8 +44,13 @@ impl Index {
             self.source.insert(declared, key.clone());
         }
         self.standings.insert(key, Standing::of(source));
-        let told = source.status.health.clone().unwrap_or_default();
-        self.health(&source.status.inventory, &[]) != told
+        let GitSourceStatus {
+            inventory,
+            health,
+            pinned,
+            ..
+        } = &source.status;
+        self.health(inventory, &[]) != health.clone().unwrap_or_default() || self.pinned(inventory) != *pinned
     }
 
     /// Notes how an object is now: the sources for which that is news. A status is nothing that anybody declares.
@@ -57,7 +63,12 @@ impl Index {
             news.push((key.clone(), News::Health));
         }
         let (print, health) = (fingerprint(object), Health::of(object));
-        let before = self.seen.insert(key.clone(), Seen { print, health });
+        let seen = Seen {
+            print,
+            health,
+            is_pinned: object.is_pinned(),
+        };
+        let before = self.seen.insert(key.clone(), seen);
         let what = match (before, self.seen.get(&key)) {
             (Some(before), Some(seen)) if before.print != seen.print => Some(News::Drifted),
             (Some(before), Some(seen)) if before.health == seen.health => None,
@@ -71,8 +82,11 @@ impl Index {
     pub(super) fn expect(&mut self, object: &Object) {
         let print = fingerprint(object);
         let seen = self.seen.entry(object.key());
-        seen.and_modify(|seen| seen.print = print)
-            .or_insert(Seen { print, health: None });
+        seen.and_modify(|seen| seen.print = print).or_insert(Seen {
+            print,
+            health: None,
+            is_pinned: false,
+        });
     }
 
     /// How those of an inventory are, once some of them are written like this.
@@ -83,6 +97,15 @@ impl Index {
             .collect();
         let seen = |key: &Key| self.seen.get(key)?.health.as_ref();
         health::sum(inventory, |key| written.get(key).or_else(|| seen(key)))
+    }
+
+    /// Those of an inventory that are to be left as they are.
+    pub(super) fn pinned(&self, inventory: &[String]) -> Vec<String> {
+        let is_pinned = |key: Key| self.seen.get(&key).is_some_and(|seen| seen.is_pinned);
+        let pinned = inventory
+            .iter()
+            .filter(|text| Key::parse(text).is_some_and(is_pinned));
+        pinned.cloned().collect()
     }
 
     /// Notes that an object is gone: the source for which that is news.
@@ -128,6 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::resource::names::PINNED;
 
     /// The source `fleet`, which declares the team `a`, with that many of it told to be ready.
     fn source(ready: Option<usize>) -> Source {
@@ -208,6 +232,25 @@ mod tests {
         team.metadata.generation = Some(2);
         let drifted = (source.object.key(), News::Drifted);
         assert_eq!(index.changed(&team), [drifted], "they were first");
+    }
+
+    #[test]
+    fn a_pin_is_news_and_so_is_its_end() {
+        let (mut index, mut team, mut source) = (Index::default(), team(), source(Some(1)));
+        index.put(&source);
+        index.changed(&team);
+        let drifted = [(source.object.key(), News::Drifted)];
+        team.metadata.annotations = Some(BTreeMap::from([(PINNED.to_owned(), "true".to_owned())]));
+        assert_eq!(index.changed(&team), drifted);
+        let told = vec![team.key().to_string()];
+        assert_eq!(index.pinned(&source.status.inventory), told);
+        assert_eq!(index.pinned(&[]), [""; 0], "nobody declares it");
+        assert!(index.put(&source), "its status does not tell of it");
+        source.status.pinned = told;
+        assert!(!index.put(&source));
+        team.metadata.annotations = None;
+        assert_eq!(index.changed(&team), drifted);
+        assert_eq!(index.pinned(&source.status.inventory), [""; 0]);
     }
 
     #[test]

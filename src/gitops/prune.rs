@@ -24,6 +24,8 @@ pub(super) struct Question<'a> {
     pub(super) declared: &'a BTreeSet<Key>,
     /// The objects that say that they stay.
     pub(super) protected: &'a BTreeSet<Key>,
+    /// The objects that are left as they are, whatever anybody says of commits.
+    pub(super) pinned: &'a BTreeSet<Key>,
     /// The commit.
     pub(super) revision: &'a str,
     /// The commit whose guards somebody lifted.
@@ -37,6 +39,8 @@ pub(super) struct Pruned {
     pub(super) remove: Vec<Key>,
     /// They say that they stay, and the source keeps them in mind.
     pub(super) kept: Vec<Key>,
+    /// They are left as they are, and are still the source's.
+    pub(super) pinned: Vec<Key>,
     /// They stay, and are the source's no longer.
     pub(super) left: Vec<Key>,
 }
@@ -71,19 +75,23 @@ pub(super) fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
         inventory,
         declared,
         protected,
+        pinned,
         revision,
         allowed,
     } = question;
-    let gone: Vec<Key> = inventory.difference(declared).cloned().collect();
+    let gone = inventory.difference(declared).cloned();
+    let (pinned, gone): (Vec<Key>, Vec<Key>) = gone.partition(|key| pinned.contains(key));
     if !prune {
         return Ok(Pruned {
             left: gone,
+            pinned,
             ..Pruned::default()
         });
     }
     if allowed.is_some_and(|allowed| names(allowed, revision)) {
         return Ok(Pruned {
             remove: gone,
+            pinned,
             ..Pruned::default()
         });
     }
@@ -103,6 +111,7 @@ pub(super) fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
     Ok(Pruned {
         remove,
         kept,
+        pinned,
         left: Vec::new(),
     })
 }
@@ -136,7 +145,7 @@ impl Guard {
 }
 
 /// `team/a, team/b in prod and 3 more`.
-fn list(keys: &[Key], here: &str) -> String {
+pub(super) fn list(keys: &[Key], here: &str) -> String {
     let named = keys.iter().take(NAMES);
     let names: Vec<String> = named.map(|key| key.seen_from(here)).collect();
     match keys.len().saturating_sub(NAMES) {
@@ -168,6 +177,7 @@ mod tests {
         inventory: &'a str,
         declared: &'a str,
         protected: &'a str,
+        pinned: &'a str,
         max_prune: Option<i64>,
         allowed: Option<&'a str>,
         expected: Result<(&'a str, &'a str), &'a str>,
@@ -179,6 +189,7 @@ mod tests {
             inventory: "a b c d e f g h i j",
             declared: "a b c d e f g h i j",
             protected: "",
+            pinned: "",
             max_prune: None,
             allowed: None,
             expected: Ok(("", "")),
@@ -243,6 +254,27 @@ mod tests {
                 expected: Ok(("g h i j", "")),
                 ..plain
             },
+            // What is pinned stays, and does not count.
+            Case {
+                declared: "a b c d e f",
+                pinned: "a g",
+                expected: Ok(("h i j", "g")),
+                ..plain
+            },
+            Case {
+                declared: "a b c d e f",
+                pinned: "g",
+                allowed: Some(REVISION),
+                expected: Ok(("h i j", "g")),
+                ..plain
+            },
+            Case {
+                inventory: "a",
+                declared: "",
+                pinned: "a",
+                expected: Ok(("", "a")),
+                ..plain
+            },
             // One of few may always go, unless none may.
             Case {
                 inventory: "a b",
@@ -275,11 +307,15 @@ mod tests {
                 inventory: &inventory,
                 declared: &declared,
                 protected: &keys(case.protected),
+                pinned: &keys(case.pinned),
                 revision: REVISION,
                 allowed: case.allowed,
             });
             let decided = decided
-                .map(|pruned| (told(&pruned.remove), told(&pruned.kept)))
+                .map(|pruned| {
+                    let stay = [pruned.kept, pruned.pinned].concat();
+                    (told(&pruned.remove), told(&stay))
+                })
                 .map_err(|guard| guard.told("default"));
             let expected = case
                 .expected
@@ -294,9 +330,10 @@ mod tests {
         let decided = prune(Question {
             prune: false,
             max_prune: None,
-            inventory: &keys("a b"),
+            inventory: &keys("a b c"),
             declared: &keys(""),
             protected: &keys("a"),
+            pinned: &keys("c"),
             revision: REVISION,
             allowed: None,
         });
@@ -305,6 +342,7 @@ mod tests {
             decided,
             Ok(Pruned {
                 left,
+                pinned: keys("c").into_iter().collect(),
                 ..Pruned::default()
             })
         );

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::source::Source;
 use crate::resource::manifest::{self, Located, Problem, Source as File};
+use crate::resource::names::PINNED;
 use crate::resource::substitute::edits;
 use crate::resource::validate::{Cause, CauseReason};
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, Kind, path};
 
 /// How many problems a message tells.
 const PROBLEMS: usize = 8;
@@ -57,7 +58,7 @@ pub(super) fn read(
         .collect();
     let problems: Vec<Problem> = declared
         .iter()
-        .filter_map(|(key, located)| Some(located.problem(refusal(key, source, others)?)))
+        .filter_map(|(key, located)| Some(located.problem(refusal(key, &located.value, source, others)?)))
         .collect();
     if !problems.is_empty() {
         return Err(told(&problems));
@@ -99,10 +100,18 @@ fn key(object: &Value) -> Option<Key> {
 }
 
 /// Why a source may not declare an object.
-fn refusal(key: &Key, source: &Source, others: &BTreeMap<Key, String>) -> Option<Cause> {
+fn refusal(key: &Key, object: &Value, source: &Source, others: &BTreeMap<Key, String>) -> Option<Cause> {
     let forbidden = |field: &str, message: String| Cause::new(field, CauseReason::Forbidden, message);
     if let Err((field, message)) = source.may_declare(key) {
         return Some(forbidden(field, message));
+    }
+    let annotations = object.pointer("/metadata/annotations");
+    if annotations.is_some_and(|all| all.get(PINNED).is_some()) {
+        let message = "is for the object as it is in the operator, which it keeps from commits: leave it out";
+        return Some(forbidden(
+            &path::field("metadata.annotations", PINNED),
+            message.to_owned(),
+        ));
     }
     let other = others.get(key)?;
     let message = format!("is declared by gitsource/{other} already: leave it to one of the two");
@@ -191,6 +200,12 @@ mod tests {
                 "name: fleet",
                 "a.yaml:1 (document 1, gitsource/fleet): metadata.name: is this source itself, which does not decide on itself: apply it \
                  yourself",
+            ),
+            (
+                "Team",
+                "name: a, annotations: {chorus.services/pinned: x}",
+                "a.yaml:1 (document 1, team/a): metadata.annotations[chorus.services/pinned]: is for the object as it is in the operator, \
+                 which it keeps from commits: leave it out",
             ),
             (
                 "Team",

@@ -7,7 +7,7 @@ use super::status;
 use crate::resource::access::{Deed, Grant};
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
 use crate::resource::managed::NAME_MAX as MANAGER_MAX;
-use crate::resource::names::{ALLOW_PRUNE, GITOPS_ACTOR, RECONCILE_REQUESTED};
+use crate::resource::names::{ALLOW_PRUNE, GITOPS_ACTOR, GITOPS_MANAGER, RECONCILE_REQUESTED};
 use crate::resource::object::GROUP;
 use crate::resource::{Key, Kind, Object};
 
@@ -56,7 +56,7 @@ impl Source {
 
     /// Who owns the fields that it sets in objects of a namespace.
     pub(super) fn manager(&self, namespace: &str) -> String {
-        let manager = format!("gitops/{}", self.name_in(namespace));
+        let manager = format!("{GITOPS_MANAGER}{}", self.name_in(namespace));
         manager.chars().take(MANAGER_MAX).collect()
     }
 
@@ -73,17 +73,12 @@ impl Source {
 
     /// The request to reconcile that it carries.
     pub(super) fn request(&self) -> Option<&str> {
-        self.annotation(RECONCILE_REQUESTED)
+        self.object.annotation(RECONCILE_REQUESTED)
     }
 
     /// The commit whose guards somebody lifted.
     pub(super) fn allowed(&self) -> Option<&str> {
-        self.annotation(ALLOW_PRUNE)
-    }
-
-    fn annotation(&self, name: &str) -> Option<&str> {
-        let annotations = self.object.metadata.annotations.as_ref()?;
-        annotations.get(name).map(String::as_str)
+        self.object.annotation(ALLOW_PRUNE)
     }
 
     /// The folders that are read; none stands for all.

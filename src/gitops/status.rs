@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::health;
+use super::{health, prune};
+use crate::resource::Key;
 use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
 use crate::resource::git_source::{
     Application, ApplicationResult, FetchedCommit, GitSourceStatus, SourceHealth,
@@ -103,6 +104,8 @@ pub(super) struct Round<'a> {
     pub(super) request: Option<&'a str>,
     /// How its teams and councils are.
     pub(super) health: SourceHealth,
+    /// Those of its objects that are pinned.
+    pub(super) pinned: Vec<String>,
     /// Whether it is ready only when they are.
     pub(super) wait: bool,
     /// The source's namespace.
@@ -117,6 +120,7 @@ pub(super) struct Round<'a> {
 pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> GitSourceStatus {
     let mut status = old.clone();
     status.health = told_health(round);
+    status.pinned.clone_from(&round.pinned);
     status.observed_generation = round.generation;
     let is_waiting = matches!(
         ended,
@@ -153,11 +157,9 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
                 1 => "1 object".to_owned(),
                 count => format!("{count} objects"),
             };
-            let applied = format!(
-                "{} is applied: {count}{}",
-                shown(commit),
-                left(kept, commit, round)
-            );
+            let left = left(kept, commit, round);
+            let pinned = told_pinned(&round.pinned, round.namespace);
+            let applied = format!("{} is applied: {count}{left}{pinned}", shown(commit));
             match health::waits_for(round.wait, &round.health, round.namespace) {
                 Some(who) => {
                     reconciling = true;
@@ -233,8 +235,18 @@ pub(super) fn with_health(old: &GitSourceStatus, round: &Round<'_>) -> GitSource
         true => next(old, &Ended::as_before(old), round),
         false => GitSourceStatus {
             health: told_health(round),
+            pinned: round.pinned.clone(),
             ..old.clone()
         },
+    }
+}
+
+/// What is said of those that the commit changes nothing of.
+fn told_pinned(pinned: &[String], here: &str) -> String {
+    let keys: Vec<Key> = pinned.iter().filter_map(|text| Key::parse(text)).collect();
+    match keys.len() {
+        0 => String::new(),
+        count => format!(", {count} of them pinned ({})", prune::list(&keys, here)),
     }
 }
 
@@ -318,7 +330,7 @@ fn remember(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{Key, Kind};
+    use crate::resource::Kind;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -329,6 +341,7 @@ mod tests {
             generation: 1,
             request: None,
             health: SourceHealth::default(),
+            pinned: Vec::new(),
             wait: false,
             namespace: "default",
             name: "fleet",
@@ -488,6 +501,29 @@ mod tests {
         }
         assert_eq!(status.history.len(), HISTORY);
         assert_eq!(status.history[0].time, Time(at(59)));
+    }
+
+    #[test]
+    fn what_is_pinned_is_told_with_what_is_applied_and_noted_whatever_came_of_a_commit() {
+        let pinned = |second| Round {
+            pinned: vec!["team/default/a".to_owned(), "team/prod/b".to_owned()],
+            ..round(second)
+        };
+        let first = next(&GitSourceStatus::default(), &applied("a", None), &pinned(0));
+        let message = "main@aaaaaaa is applied: 1 object, 2 of them pinned (team/a, team/b in prod)";
+        assert_eq!(first.message, message);
+        assert_eq!(
+            with_health(&first, &round(1)).message,
+            "main@aaaaaaa is applied: 1 object"
+        );
+        let failed = Ended::Failed {
+            reason: Reason::FetchFailed,
+            why: "cannot reach git.example".to_owned(),
+            transient: true,
+        };
+        let failed = next(&GitSourceStatus::default(), &failed, &pinned(2));
+        assert_eq!(failed.pinned.len(), 2);
+        assert_eq!(with_health(&failed, &round(3)).pinned, [""; 0]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What people are told in events of what a source does.
 
-use super::Term;
 use super::source::Source;
 use super::status::{self, Changes, Ended};
+use super::{Term, prune};
 use crate::resource::Key;
 use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{FetchedCommit, GitSourceStatus};
-use crate::resource::names::{GITOPS_ACTOR, OPERATOR};
+use crate::resource::names::{GITOPS_ACTOR, OPERATOR, PINNED};
 use crate::store::{EventRecord, HistoryEntry};
 use crate::telemetry::Chain;
 
@@ -107,6 +107,34 @@ fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<Event
     }
 }
 
+/// What is told of the objects that are pinned since a turn, and of those that are so no longer.
+pub(super) fn pins(source: &Source, next: &GitSourceStatus) -> Vec<EventRecord> {
+    let here = source.object.namespace();
+    let not_in = |all: &[String], others: &[String]| -> Vec<Key> {
+        let left = all.iter().filter(|text| !others.contains(text));
+        left.filter_map(|text| Key::parse(text)).collect()
+    };
+    let (before, now) = (&source.status.pinned, &next.pinned);
+    let told = [
+        (
+            "Pinned",
+            not_in(now, before),
+            format!("left as they are, whatever a commit says, while annotated {PINNED}"),
+        ),
+        (
+            "Unpinned",
+            not_in(before, now),
+            "no longer pinned: what the commit says is applied".to_owned(),
+        ),
+    ];
+    let told = told.into_iter().filter(|(_, keys, _)| !keys.is_empty());
+    told.map(|(reason, keys, what)| {
+        let message = format!("{}: {what}", prune::list(&keys, here));
+        about(source, EventType::Normal, reason, message)
+    })
+    .collect()
+}
+
 /// An event about a source.
 pub(super) fn about(source: &Source, type_: EventType, reason: &str, message: String) -> EventRecord {
     EventRecord {
@@ -115,5 +143,39 @@ pub(super) fn about(source: &Source, type_: EventType, reason: &str, message: St
         type_,
         reason: reason.to_owned(),
         message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::{Kind, Object};
+
+    #[test]
+    fn a_pin_is_told_once_and_so_is_its_end() {
+        let pinned = |names: &[&str]| GitSourceStatus {
+            pinned: names.iter().map(|name| format!("team/default/{name}")).collect(),
+            ..GitSourceStatus::default()
+        };
+        let told = |before: &[&str], now: &[&str]| {
+            let mut source = Object::new(
+                &Key::new(Kind::GitSource, "default", "fleet"),
+                json!({"url": "u"}),
+            );
+            source.status = serde_json::to_value(pinned(before)).ok();
+            let events = pins(&Source::read(source).unwrap(), &pinned(now));
+            let events = events
+                .iter()
+                .map(|event| format!("{} {}", event.reason, event.message));
+            events.collect::<Vec<String>>().join("\n")
+        };
+        assert_eq!(told(&["a"], &["a"]), "");
+        assert_eq!(
+            told(&["a", "b"], &["b", "c", "d"]),
+            "Pinned team/c, team/d: left as they are, whatever a commit says, while annotated chorus.services/pinned\n\
+             Unpinned team/a: no longer pinned: what the commit says is applied"
+        );
     }
 }

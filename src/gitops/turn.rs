@@ -301,6 +301,8 @@ impl Term {
                 .iter()
                 .filter_map(configured)
                 .map(Object::key)
+                // What was pinned until now is told of as that.
+                .filter(|key| !source.status.pinned.contains(&key.to_string()))
                 .collect(),
             false => Vec::new(),
         };
@@ -309,6 +311,8 @@ impl Term {
             .into_iter()
             .map(|(key, _)| key)
             .chain(pruned.kept.iter().cloned())
+            .chain(pruned.pinned)
+            .chain(changes.pinned.clone())
             .collect();
         let ended = Ended::Applied {
             inventory: inventory.iter().map(Key::to_string).collect(),
@@ -354,10 +358,11 @@ impl Term {
         inventory.retain(|key| !claims.contains_key(key));
         let declared: BTreeSet<Key> = declared.iter().map(|(key, _)| key.clone()).collect();
         let mut protected = BTreeSet::new();
-        let mut gone = BTreeSet::new();
+        let (mut pinned, mut gone) = (BTreeSet::new(), BTreeSet::new());
         for key in inventory.difference(&declared) {
             match self.api.store.get(key).await? {
                 None => drop(gone.insert(key.clone())),
+                Some(object) if object.is_pinned() => drop(pinned.insert(key.clone())),
                 Some(object) if stays(&object) => drop(protected.insert(key.clone())),
                 Some(_) => {}
             }
@@ -370,6 +375,7 @@ impl Term {
             inventory: &inventory,
             declared: &declared,
             protected: &protected,
+            pinned: &pinned,
             revision,
             allowed: source.allowed(),
         }))
@@ -398,10 +404,12 @@ impl Term {
     /// What a turn is about whose objects are these, some of which it is about to write.
     fn round<'a>(&self, source: &'a Source, inventory: &[String], ops: &[Op]) -> Round<'a> {
         let written: Vec<&Object> = ops.iter().filter_map(configured).collect();
+        let index = self.index();
         Round {
             generation: source.object.generation(),
             request: source.request(),
-            health: self.index().health(inventory, &written),
+            health: index.health(inventory, &written),
+            pinned: index.pinned(inventory),
             wait: source.spec.wait,
             namespace: source.object.namespace(),
             name: source.object.name(),
@@ -437,6 +445,9 @@ impl Term {
             epoch: Some(self.epoch),
         };
         self.api.store.write_all(batch).await?;
+        for event in tell::pins(source, next) {
+            self.tell(event).await;
+        }
         self.reports.offer(source, next);
         Ok(true)
     }
@@ -476,8 +487,7 @@ fn commit(snapshot: &Snapshot) -> FetchedCommit {
 
 /// Whether an object says that it stays when it leaves its repository.
 fn stays(object: &Object) -> bool {
-    let annotations = object.metadata.annotations.as_ref();
-    annotations.is_some_and(|all| all.get(PRUNE).is_some_and(|value| value == "disabled"))
+    object.annotation(PRUNE) == Some("disabled")
 }
 
 /// The object that a write leaves.
@@ -495,6 +505,7 @@ fn told(changes: &api::Changes, pruned: &Pruned) -> String {
         created,
         configured,
         deleted,
+        pinned,
         ..
     } = changes;
     let counts = [
@@ -502,6 +513,7 @@ fn told(changes: &api::Changes, pruned: &Pruned) -> String {
         (*configured, "configured"),
         (*deleted, "deleted"),
         (pruned.kept.len(), "kept that left the repository"),
+        (pinned.len() + pruned.pinned.len(), "pinned"),
         (pruned.left.len(), "no longer declared here"),
     ];
     let told: Vec<String> = counts

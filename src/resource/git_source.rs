@@ -311,6 +311,10 @@ pub struct GitSourceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub kept: Vec<String>,
+    /// Those of them that are left as they are, whatever the repository says (annotation `chorus.services/pinned`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub pinned: Vec<String>,
     /// How its teams and councils are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<SourceHealth>,

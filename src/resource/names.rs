@@ -18,6 +18,9 @@ pub const RECONCILE_REQUESTED: &str = "chorus.services/reconcile-requested-at";
 pub const ALLOW_PRUNE: &str = "chorus.services/allow-prune";
 /// Annotation of an object that a GitSource declared: `disabled` keeps it when it leaves the repository.
 pub const PRUNE: &str = "chorus.services/prune";
+/// Annotation of an object that a GitSource declares: while it is there, whatever it says, the source leaves the object as it
+/// is.
+pub const PINNED: &str = "chorus.services/pinned";
 /// How the names of the operator's own parts begin, as the store records who did something.
 pub const OPERATOR: &str = "system:whoosh:";
 /// Who writes what a GitSource declares; the source's name follows, after a colon.
@@ -26,6 +29,11 @@ pub const GITOPS_ACTOR: &str = "system:whoosh:gitops";
 pub const SUBSTITUTE: &str = "chorus.services/substitute";
 /// Who owns the fields that `whoosh` sets, where it is not told another name.
 pub const FIELD_MANAGER: &str = "whoosh";
+/// Who owns the fields that `whoosh rollout undo` puts back in what a GitSource declares, until the source applies it again.
+pub const ROLLBACK_MANAGER: &str = "whoosh-rollout";
+/// How the names of those begin who own the fields that a GitSource sets; the source's name follows, after its namespace where
+/// that is another than the object's.
+pub const GITOPS_MANAGER: &str = "gitops/";
 /// The longest service name that Swarm accepts, in bytes.
 pub const SERVICE_NAME_MAX: usize = 63;
 /// The network of a Team or Council that names none.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::names::PINNED;
 
 /// The API group of every kind.
 pub const GROUP: &str = "chorus.services";
@@ -157,6 +158,17 @@ impl Object {
     /// Whether someone asked for its deletion.
     pub fn is_deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// One of its annotations.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(name).map(String::as_str)
+    }
+
+    /// Whether the GitSource that declares it, if one does, is to leave it as it is.
+    pub fn is_pinned(&self) -> bool {
+        self.annotation(PINNED).is_some()
     }
 
     /// Whether the object carries this finalizer.

@@ -20,8 +20,8 @@ pub(crate) use shared::{DataForm, DryRun, DryRunArgs, FileArgs, TimeoutArgs, che
 
 use super::command::{
     api_resources, apply, auth, bootstrap, completion, config, crds, delete, describe, diff, edit, events,
-    explain, export, get, history, kubeconfig, logs, mark, patch, reconcile, scale, simulate, suspend, token,
-    tree, validate, version, wait, why,
+    explain, export, get, history, kubeconfig, logs, mark, patch, reconcile, rollout, scale, simulate,
+    suspend, token, tree, validate, version, wait, why,
 };
 use super::duration::parse_duration;
 use super::target::check_name;
@@ -196,6 +196,8 @@ pub enum ClientCommand {
     Annotate(mark::MarkArgs),
     /// Show who changed an object, when, why, and what
     History(history::HistoryArgs),
+    /// Put an object back as it was, list the changes of its spec, or wait until it is ready
+    Rollout(rollout::RolloutArgs),
     /// Set up a Git repository to be kept applied
     Bootstrap(bootstrap::BootstrapArgs),
     /// Have a Git repository looked at now

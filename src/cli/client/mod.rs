@@ -33,6 +33,8 @@ use crate::resource::outlook::{Outlook, Scenario};
 use crate::resource::proposal::Proposal;
 use crate::resource::{Key, Kind};
 
+/// The media type of a JSON merge patch.
+const MERGE_PATCH: &str = "application/merge-patch+json";
 /// How often a busy operator is asked, about a second apart.
 const TRIES: usize = 10;
 
@@ -207,8 +209,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; 409 when the patch names a `resourceVersion` that is no longer the current one.
     pub(super) async fn patch(&self, key: &Key, patch: &Value, dry_run: bool) -> Result<Value, ClientError> {
-        self.patch_by(key, "application/merge-patch+json", patch, dry_run)
-            .await
+        self.patch_by(key, MERGE_PATCH, patch, dry_run).await
     }
 
     /// Changes an object by a patch of this media type and returns the result.

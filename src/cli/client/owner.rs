@@ -1,7 +1,10 @@
-//! Who applies fields on the server's side.
+//! Who owns what is set: who applies fields on the server's side, and who patches under a name of their own.
 
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
+
+use super::{Client, ClientError, MERGE_PATCH, object_path, strict, with_dry_run};
+use crate::resource::Key;
 
 /// Who applies fields, and whether they take those that others own.
 #[derive(Clone, Debug)]
@@ -23,5 +26,26 @@ impl Owner {
             ])
             .header("content-type", "application/apply-patch+yaml")
             .body(config.to_string())
+    }
+}
+
+impl Client {
+    /// Changes an object by a JSON merge patch; a manager of that name, if one is given, comes to own what is set.
+    ///
+    /// # Errors
+    /// As of [`Client::patch`].
+    pub(in crate::cli) async fn patch_as(
+        &self,
+        key: &Key,
+        manager: Option<&str>,
+        patch: &Value,
+        dry_run: bool,
+    ) -> Result<Value, ClientError> {
+        let manager = manager.map(|manager| ("fieldManager", manager));
+        let request = strict(self.request(Method::PATCH, &object_path(key)))
+            .query(manager.as_slice())
+            .header("content-type", MERGE_PATCH)
+            .body(patch.to_string());
+        self.json(with_dry_run(request, dry_run)).await
     }
 }

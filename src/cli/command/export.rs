@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::target::{self, Target};
 use crate::cli::{files, talk};
+use crate::resource::names::PINNED;
 use crate::resource::{Key, Kind, Object, yaml};
 
 /// What `apply` should see first comes first: what others go by or start from.
@@ -55,6 +56,11 @@ pub(crate) async fn run(ctx: &Context, args: &ExportArgs) -> Result<Outcome, Cli
         return Ok(Outcome::Done);
     }
     for object in objects {
+        let mut object = object;
+        // It is for the object as it is here, and keeps it from what is committed.
+        if let Some(annotations) = &mut object.metadata.annotations {
+            annotations.remove(PINNED);
+        }
         let text = yaml::to_yaml(&declared(&object)).map_err(|error| CliError::Failed(error.to_string()))?;
         match &args.dir {
             None => ctx.print(&format!("---\n{text}"))?,

@@ -26,15 +26,22 @@ Examples:
   # And what?
   whoosh history team/payments --diff")]
 pub struct HistoryArgs {
+    #[command(flatten)]
+    shown: ShownArgs,
+    /// Show statuses that the operator wrote, too
+    #[arg(long)]
+    all: bool,
+}
+
+/// Of which object changes are shown, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ShownArgs {
     /// An object, as KIND/NAME or KIND NAME; it may be gone
     #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
     what: Vec<String>,
     /// Show what each change changed
     #[arg(long)]
     diff: bool,
-    /// Show statuses that the operator wrote, too
-    #[arg(long)]
-    all: bool,
     /// Show the changes before a revision
     #[arg(long, value_name = "REVISION")]
     before: Option<u64>,
@@ -44,19 +51,29 @@ pub struct HistoryArgs {
 }
 
 pub(crate) async fn run(ctx: &Context, args: &HistoryArgs) -> Result<Outcome, CliError> {
+    let told = if args.all { Told::All } else { Told::ByPeople };
+    show(ctx, &args.shown, told, "history").await
+}
+
+/// Shows the changes that `told` tells; `command` is how one asks for more of them.
+pub(crate) async fn show(
+    ctx: &Context,
+    args: &ShownArgs,
+    told: Told,
+    command: &str,
+) -> Result<Outcome, CliError> {
     let (kind, name) = target::parse_one(&args.what)?;
     let key = ctx.key(kind, &name)?;
     let before = args.before.map(|revision| revision.to_string());
     let past: Past<Entry> = ctx.client.history(&key, before.as_deref()).await?;
     if let Some(revision) = &past.more_before {
         talk::say(&format!(
-            "There are older changes: `whoosh history {} -n {} --before {revision}` shows them.",
+            "There are older changes: `whoosh {command} {} -n {} --before {revision}` shows them.",
             object::slashed(&key),
             key.namespace
         ));
     }
     let entries = past.entries;
-    let told = if args.all { Told::All } else { Told::ByPeople };
     let steps = past::steps(&entries, told);
     if !args.diff {
         let mut table = Table::default();

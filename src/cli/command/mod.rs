@@ -21,6 +21,7 @@ pub(crate) mod logs;
 pub(crate) mod mark;
 pub(crate) mod patch;
 pub(crate) mod reconcile;
+pub(crate) mod rollout;
 pub(crate) mod scale;
 pub(crate) mod simulate;
 pub(crate) mod suspend;

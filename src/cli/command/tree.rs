@@ -11,7 +11,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::print::paint::Tone;
 use crate::cli::print::table::{Cell, Table};
 use crate::cli::target::{self, Target};
-use crate::cli::{agents, object, talk};
+use crate::cli::{agents, object, sources, talk};
 use crate::resource::{Key, Kind};
 
 /// Arguments of `tree`.
@@ -140,10 +140,8 @@ fn elsewhere<'a>(scope: Option<&str>, declared: impl Iterator<Item = &'a Declare
 
 /// The objects of a source's inventory, as they are now.
 async fn declared(ctx: &Context, source: &Value) -> Result<Vec<Declared>, CliError> {
-    let inventory = source.pointer("/status/inventory").and_then(Value::as_array);
-    let keys = inventory.into_iter().flatten().filter_map(Value::as_str);
     let mut found = Vec::new();
-    for key in keys.filter_map(Key::parse) {
+    for key in sources::listed(source, "inventory") {
         let object = Found::of(ctx.client.get(&key).await)?;
         found.push((key, object));
     }
@@ -200,6 +198,9 @@ fn source_node(source: &Value, declared: Vec<Declared>, agents: &[Value]) -> Nod
         };
         if key.namespace != home {
             node.name = format!("{} in {}", node.name, key.namespace);
+        }
+        if sources::tells_of(source, "pinned", &key) {
+            node.name += " (pinned)";
         }
         node
     });
@@ -356,7 +357,7 @@ mod tests {
         let source = json!({
             "apiVersion": "chorus.services/v1", "kind": "GitSource",
             "metadata": {"name": "fleet", "namespace": "default"},
-            "status": {"revision": "main@1a2b3c4", "conditions": [
+            "status": {"revision": "main@1a2b3c4", "pinned": ["team/other/lost"], "conditions": [
                 {"type": "Ready", "status": "True", "reason": "RevisionApplied", "message": "",
                  "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
         });
@@ -378,12 +379,12 @@ mod tests {
         }
         assert_eq!(
             table.take(Paint::never()),
-            "gitsource/fleet          main@1a2b3c4   Ready\n\
+            "gitsource/fleet                  main@1a2b3c4   Ready\n\
              ├─ agenttemplate/small\n\
-             ├─ team/pay              0/1            Failed\n\
-             │  └─ lead               0/1\n\
-             ├─ team/lost in other                   Gone\n\
-             └─ team/own in secret                   not allowed to see\n"
+             ├─ team/pay                      0/1            Failed\n\
+             │  └─ lead                       0/1\n\
+             ├─ team/lost in other (pinned)                  Gone\n\
+             └─ team/own in secret                           not allowed to see\n"
         );
     }
 }

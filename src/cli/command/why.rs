@@ -13,7 +13,7 @@ use crate::cli::print::{events, why};
 use crate::cli::why::{
     AgentFacts, Answer, Change, Commit, Link, Origin, OwnerFacts, SourceFacts, TemplateFacts, Told,
 };
-use crate::cli::{agents, object, target};
+use crate::cli::{agents, object, sources, target};
 use crate::resource::{Key, Kind, lower};
 
 /// Arguments of `why`.
@@ -149,25 +149,10 @@ async fn origin(ctx: &Context, key: &Key) -> Result<Origin, CliError> {
         Err(error) if error.is_not_found() => Ok(None),
         history => told(history)?.map(|past| Change::last(&past.entries)),
     };
-    let sources = match told(ctx.client.list(&sources_of(None)).await)? {
-        // Not everybody may look everywhere.
-        Err(_) => told(ctx.client.list(&sources_of(Some(&key.namespace))).await)?,
-        everywhere => everywhere,
-    };
+    let sources = told(sources::seen(ctx, &key.namespace).await)?;
     let last = change.as_ref().ok().and_then(Option::as_ref);
-    let commit = sources
-        .ok()
-        .and_then(|listed| Commit::of(&listed.items, key, last));
+    let commit = sources.ok().and_then(|seen| Commit::of(&seen.sources, key, last));
     Ok(Origin { change, commit })
-}
-
-fn sources_of(namespace: Option<&str>) -> Selection {
-    Selection {
-        kind: Kind::GitSource,
-        namespace: namespace.map(str::to_owned),
-        labels: None,
-        fields: None,
-    }
 }
 
 async fn about(ctx: &Context, key: &Key) -> Result<Vec<Event>, CliError> {

@@ -12,7 +12,7 @@ use super::indent;
 use super::paint::{Paint, Tone};
 use super::source;
 use super::table::{Cell, Table};
-use crate::cli::object;
+use crate::cli::{object, sources};
 use crate::resource::age::age;
 use crate::resource::git_source::GitSourceStatus;
 use crate::resource::jsonpath::plain;
@@ -69,6 +69,10 @@ pub(crate) fn describe(subject: &Subject<'_>, now: Timestamp, paint: Paint) -> S
             &secret,
             &mut head,
         );
+    }
+    for (index, key) in sources::listed(object, "pinned").iter().enumerate() {
+        let title = if index == 0 { "Pinned:" } else { "" };
+        head.row([title.to_owned(), key.seen_from(object::namespace(object))]);
     }
     if kind == Some(Kind::Agent) {
         fields("Declared", object.get("spec"), &mut head);

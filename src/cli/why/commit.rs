@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::change::Change;
 use super::{Link, Topic};
-use crate::cli::object;
+use crate::cli::{object, sources};
 use crate::resource::Key;
 use crate::resource::git_source::{Application, ApplicationResult, GitSourceStatus};
 
@@ -18,6 +18,8 @@ pub(crate) struct Commit {
     applied: String,
     /// The application that changed the object last; `None` when the source has forgotten it.
     changed_by: Option<Application>,
+    /// How what is pinned is left to the source again; `None` where it is not pinned.
+    unpin: Option<String>,
 }
 
 impl Commit {
@@ -35,6 +37,7 @@ impl Commit {
             application.result == ApplicationResult::Applied && short.is_some_and(is_it)
         });
         Some(Self {
+            unpin: sources::tells_of(source, "pinned", key).then(|| object::unpin(key)),
             source: object::key(source)?.seen_from(&key.namespace),
             applied: status.revision.unwrap_or_default(),
             changed_by,
@@ -48,17 +51,25 @@ impl Commit {
             source,
             applied,
             changed_by,
+            unpin,
         } = self;
         let at: Option<Timestamp> = changed_by.as_ref().map(|commit| commit.time.0);
         let last = changed_by.as_ref().map(|commit| {
             let short = commit.revision.get(..12).unwrap_or(&commit.revision);
             format!("{short} by {}: {}", commit.author, commit.message)
         });
+        let pinned = match unpin {
+            Some(_) => "; it is pinned, and left as it is",
+            None => "",
+        };
         Link {
             at,
+            next: unpin
+                .as_ref()
+                .map(|unpin| format!("`{unpin}` has what is committed applied")),
             ..Link::new(
                 Topic::DeclaredBy,
-                format!("{of}{source}, of which {applied} is applied"),
+                format!("{of}{source}, of which {applied} is applied{pinned}"),
             )
             .with(last.into_iter().collect())
         }
@@ -119,6 +130,17 @@ mod tests {
         assert_eq!(
             told,
             "gitsource/fleet in default, of which main@bbbbbbb is applied"
+        );
+        let mut pinned = source("fleet", &["team/default/pay"]);
+        pinned["status"]["pinned"] = json!(["team/default/pay"]);
+        let told = Commit::of(&[pinned], &key, None).unwrap().link(None);
+        assert_eq!(
+            told.says,
+            "gitsource/fleet, of which main@bbbbbbb is applied; it is pinned, and left as it is"
+        );
+        assert_eq!(
+            told.next.as_deref(),
+            Some("`whoosh annotate team/pay chorus.services/pinned-` has what is committed applied")
         );
         let other = Key::new(Kind::Team, "default", "payments");
         assert_eq!(Commit::of(&sources, &other, None), None);

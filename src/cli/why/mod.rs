@@ -121,6 +121,8 @@ pub(crate) enum Topic {
     AskedBy,
     /// Who starts from a template.
     UsedBy,
+    /// What a Git repository declares, and its source leaves as it is.
+    Pinned,
     /// The Git repository and the commit that declare it.
     DeclaredBy,
     /// Who changed it last.
@@ -141,6 +143,7 @@ impl Topic {
             Topic::Owner => "Owner",
             Topic::AskedBy => "Asked by",
             Topic::UsedBy => "Used by",
+            Topic::Pinned => "Pinned",
             Topic::DeclaredBy => "Declared by",
             Topic::LastChange => "Last change",
             Topic::Warnings => "Warnings",

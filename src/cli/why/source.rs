@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::owner::warnings;
 use super::{Link, Origin, Topic};
-use crate::cli::object;
+use crate::cli::{object, sources};
 
 /// What the operator tells of a GitSource.
 pub(crate) struct SourceFacts {
@@ -22,9 +22,27 @@ impl SourceFacts {
     /// The answers, the most important first.
     pub(crate) fn chain(&self, now: Timestamp) -> Vec<Link> {
         let mut chain = vec![self.state()];
+        chain.extend(self.pinned());
         chain.extend(self.origin.links(None));
         chain.extend(warnings(&self.events, |_| true, now));
         chain
+    }
+
+    /// What is left as it is.
+    fn pinned(&self) -> Option<Link> {
+        let pinned = sources::listed(&self.source, "pinned");
+        let first = pinned.first()?;
+        let names = pinned
+            .iter()
+            .map(|key| key.seen_from(object::namespace(&self.source)));
+        let link = Link::new(
+            Topic::Pinned,
+            format!("{}: left as they are", names.collect::<Vec<_>>().join(", ")),
+        );
+        Some(link.next(format!(
+            "`{}` has what is committed applied",
+            object::unpin(first)
+        )))
     }
 
     fn state(&self) -> Link {
@@ -60,7 +78,7 @@ mod tests {
                    "lastTransitionTime": "2026-03-01T10:00:00Z"})
         };
         let facts = |conditions: Value| SourceFacts {
-            source: json!({"status": {"conditions": conditions}}),
+            source: json!({"status": {"conditions": conditions, "pinned": ["team/default/a", "team/prod/b"]}}),
             origin: Origin::unknown(),
             events: Vec::new(),
         };
@@ -82,6 +100,12 @@ mod tests {
         let link = &stalled.chain(now)[0];
         assert_eq!(link.says, "Stalled (RevisionRefused)");
         assert_eq!(link.details[1], "a.yaml:4: no");
+        let link = &stalled.chain(now)[1];
+        assert_eq!(link.says, "team/a, team/b in prod: left as they are");
+        assert_eq!(
+            link.next.as_deref(),
+            Some("`whoosh annotate team/a chorus.services/pinned-` has what is committed applied")
+        );
         assert!(facts(json!([])).chain(now)[0].says.starts_with("new:"));
     }
 }

@@ -113,6 +113,22 @@ pub fn apply(
     })
 }
 
+/// The object once what one manager has set, without applying, is what another one has applied; `None` when that is nothing.
+pub fn handed_over(object: &Object, from: &Manager, to: &Manager, now: Timestamp) -> Option<Object> {
+    let (mut record, now) = (
+        Record::of(object.metadata.managed_fields.as_deref()),
+        whole_seconds(now),
+    );
+    let fields = Some(record.of_updater(from)).filter(|fields| !fields.is_empty())?;
+    let (mut applied, _) = record.of_applier(to);
+    applied.unite(fields);
+    record.set(from, false, FieldSet::default(), false, now);
+    record.set(to, true, applied, false, now);
+    let mut object = object.clone();
+    object.metadata.managed_fields = record.entries();
+    Some(object)
+}
+
 /// What `whoosh apply` has set while it merged by itself, by the note that it left of what it applied last (which is one of
 /// the fields); `None` when it left none, or when somebody else applies.
 ///

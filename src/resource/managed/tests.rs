@@ -354,3 +354,27 @@ fn what_our_own_client_merged_before_owners_were_recorded_is_taken_over_too() {
     let ours = stored(Some(&object), &second, FIELD_MANAGER, false).unwrap();
     assert_eq!((&ours.spec, &ours.metadata.annotations), (&second["spec"], &None));
 }
+
+#[test]
+fn what_is_handed_over_goes_with_what_was_applied() {
+    let first = config(json!({"project": "a", "roles": [{"name": "a"}, {"name": "b"}]}));
+    let second = config(json!({"roles": [{"name": "a"}]}));
+    let (git, rollback) = (Manager::new("git"), Manager::new("rollback"));
+    let before = stored(None, &first, "git", true).unwrap();
+    let object = stored(Some(&before), &second, "git", true).unwrap();
+    let object = edited(&object, "ada", |object| object.spec["replicas"] = json!(5));
+    assert!(
+        handed_over(&object, &rollback, &git, now()).is_none(),
+        "there is nothing"
+    );
+    let object = edited(&object, "rollback", |object| object.spec = before.spec.clone());
+    let kept = stored(Some(&object), &second, "git", true).unwrap();
+    assert_eq!(kept.spec, first["spec"], "what others set stays");
+    let handed = handed_over(&object, &rollback, &git, now()).unwrap();
+    let applied = stored(Some(&handed), &second, "git", true).unwrap();
+    assert_eq!(applied.spec, second["spec"]);
+    assert_eq!(
+        owners(&applied),
+        [r#"git Apply: .spec.roles[name="a"] .spec.roles[name="a"].name"#]
+    );
+}

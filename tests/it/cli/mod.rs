@@ -6,6 +6,7 @@ mod export;
 mod objects;
 mod offline;
 mod private;
+mod rollout;
 mod running;
 mod server_side;
 mod waiting;

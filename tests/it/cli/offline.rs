@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Desk;
 use crate::harness::docker::Engine;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 26] = [
     "apply",
     "diff",
     "validate",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 25] = [
     "logs",
     "wait",
     "scale",
+    "rollout",
     "bootstrap",
     "suspend",
     "resume",

@@ -7,6 +7,7 @@ mod hanging;
 mod hooks;
 mod leaders;
 mod namespaces;
+mod pins;
 mod rights;
 mod stage;
 mod substitute;
