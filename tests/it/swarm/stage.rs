@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use whoosh::plan::observed::{Observed, Service, TaskState};
@@ -14,7 +15,7 @@ use whoosh::plan::{Action, SecretSource};
 use whoosh::resource::names::{MANAGER, label};
 use whoosh::resource::policy::Rules;
 use whoosh::resource::workload::{Amount, DesiredHealthCheck};
-use whoosh::resource::{Key, Kind};
+use whoosh::resource::{Key, Kind, Object};
 use whoosh::swarm::{ActError, Cache, Done, SecretsDir, Swarm, Trigger, Tuning, Want};
 
 use crate::harness::docker::Engine;
@@ -178,9 +179,12 @@ impl Stage {
     }
 
     pub(crate) async fn act(&self, action: &Action) -> Result<Done, ActError> {
+        let policy = Key::new(Kind::Policy, "default", "stage");
+        let policy = Object::new(&policy, json!({"allow": {"volumes": ["vol"]}}));
+        let rules = Rules::of([&policy]);
         let done = self
             .swarm
-            .act(action, &self.instance, &self.secrets, &Rules::default())
+            .act(action, &self.instance, &self.secrets, &rules)
             .await;
         self.cache.invalidate(&self.owner);
         done
