@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::judge::{Judged, judge};
+use super::lowering::Shelf;
 use super::quota::Turn;
 use super::state::Api;
 use super::status::ApiError;
@@ -32,7 +33,16 @@ pub(super) enum Intent<'a> {
     Rehearse(&'a [Object]),
     /// It is stored together with others, these templates and Policies among them. What they come to for a quota is
     /// judged of all at once, and nobody reads warnings.
-    Together(&'a [Object]),
+    Together(&'a Beside),
+}
+
+/// What objects that are stored together have beside them.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The templates and Policies among them that change.
+    pub(super) changing: Vec<Object>,
+    /// All templates and Policies, as they are then.
+    pub(super) shelf: Shelf,
 }
 
 impl<'a> Intent<'a> {
@@ -45,7 +55,8 @@ impl<'a> Intent<'a> {
     pub(super) fn beside(self) -> &'a [Object] {
         match self {
             Self::Store => &[],
-            Self::Rehearse(beside) | Self::Together(beside) => beside,
+            Self::Rehearse(beside) => beside,
+            Self::Together(beside) => &beside.changing,
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Applies objects that belong together, for a program of this process: judged and merged as a person's server-side apply
 //! is, and all of them at once or none.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::admission::{Intent, admit_at};
+use super::admission::{Beside, Intent, admit_at};
 use super::caller::{Caller, Home};
+use super::lowering::Shelf;
 use super::quota::{self, Turn};
 use super::state::Api;
 use super::status::ApiError;
 use crate::resource::access::Grant;
 use crate::resource::lifecycle::{self, Deletion, Propagation};
-use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::managed::{self, Applied, Claim, Manager};
 use crate::resource::names::ROLLBACK_MANAGER;
 use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::{Key, Object};
@@ -37,7 +40,7 @@ pub struct Declaration<'a> {
 pub struct Wanted {
     /// Which one it is. Its kind, namespace and name are known to be good.
     pub key: Key,
-    /// Who owns the fields that it sets, also where others set them before.
+    /// Who owns the fields that it sets, and alone, also where others set them before.
     pub manager: String,
     /// What it says.
     pub config: Value,
@@ -100,7 +103,7 @@ impl Api {
         for wanted in objects {
             steps.push(self.step(wanted).await?);
         }
-        let beside = shapers(&steps);
+        let beside = self.beside(objects, &steps).await?;
         let (mut changes, mut refused) = (Changes::default(), Vec::new());
         for (place, (wanted, step)) in objects.iter().zip(steps).enumerate() {
             let is_pinned = step.as_ref().is_ok_and(Step::is_pinned);
@@ -148,6 +151,22 @@ impl Api {
         }
     }
 
+    /// What the objects are judged beside; read once for all of them.
+    async fn beside(
+        &self,
+        objects: &[Wanted],
+        steps: &[Result<Step, ApiError>],
+    ) -> Result<Beside, StoreError> {
+        let namespaces: BTreeSet<&str> = objects
+            .iter()
+            .map(|wanted| wanted.key.namespace.as_str())
+            .collect();
+        let changing = shapers(steps);
+        let mut shelf = Shelf::of(self, namespaces).await?;
+        changing.iter().for_each(|object| shelf.put(object));
+        Ok(Beside { changing, shelf })
+    }
+
     async fn step(&self, wanted: &Wanted) -> Result<Result<Step, ApiError>, StoreError> {
         let Wanted { key, manager, config } = wanted;
         let (old, manager, now) = (
@@ -161,7 +180,7 @@ impl Api {
             .as_ref()
             .and_then(|old| managed::handed_over(old, &rollback, &manager, now));
         let live = handed_over.as_ref().or(old.as_ref());
-        let applied = managed::apply(live, config, key.kind, &manager, true, now);
+        let applied = managed::apply(live, config, key.kind, &manager, Claim::Alone, now);
         // By force, nothing is contested.
         let by_force = |by| ApiError::Contested { key: key.clone(), by };
         Ok(applied.map(|applied| Step { old, applied }).map_err(by_force))
@@ -173,7 +192,7 @@ impl Api {
         caller: &Caller,
         key: &Key,
         step: Step,
-        beside: &[Object],
+        beside: &Beside,
     ) -> Result<Option<Op>, ApiError> {
         let Step {
             old,

@@ -53,27 +53,31 @@ pub(super) async fn judge(
     if causes.is_empty() && beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
         return Ok(Judged { warnings, turn: None });
     }
-    let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
-    beside.iter().for_each(|other| shelf.put(other));
     let alone = !matches!(intent, Intent::Together(_));
-    let before = match alone {
-        true => Before::of(api, &shelf, object).await?,
-        false => None,
+    let (mut own, mut before) = (Shelf::default(), None);
+    if alone {
+        own = Shelf::read(api, Some(object.namespace())).await?;
+        beside.iter().for_each(|other| own.put(other));
+        before = Before::of(api, &own, object).await?;
+        own.put(object);
+    }
+    let shelf = match intent {
+        Intent::Together(beside) => &beside.shelf,
+        Intent::Store | Intent::Rehearse(_) => &own,
     };
-    shelf.put(object);
-    let too_much = before.iter().flat_map(|before| before.too_much(&shelf, object));
+    let too_much = before.iter().flat_map(|before| before.too_much(shelf, object));
     causes.extend(too_much);
     match object.kind {
         Kind::AgentTemplate => {
             if alone {
                 let users = lowering::users(api, object.namespace(), object.name()).await?;
-                warnings.extend(bad_from_now_on(api, &shelf, &users));
+                warnings.extend(bad_from_now_on(api, shelf, &users));
             }
-            causes.extend(of_template(&shelf, object));
+            causes.extend(of_template(shelf, object));
         }
         Kind::Policy => {
             let owners = lowering::owners(api, Some(object.namespace())).await?;
-            warnings.extend(bad_from_now_on(api, &shelf, &owners));
+            warnings.extend(bad_from_now_on(api, shelf, &owners));
         }
         Kind::Team | Kind::Council => match shelf.lower(api, object) {
             Ok(workload) => {

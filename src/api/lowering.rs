@@ -33,6 +33,18 @@ impl Shelf {
         Ok(shelf)
     }
 
+    /// Those of some namespaces.
+    pub(super) async fn of<'a>(
+        api: &Api,
+        namespaces: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for namespace in namespaces {
+            all.0.extend(Self::read(api, Some(namespace)).await?.0);
+        }
+        Ok(all)
+    }
+
     /// Adds a template or Policy, or replaces it.
     pub(super) fn put(&mut self, object: &Object) {
         let namespace = self.0.entry(object.namespace().to_owned()).or_default();

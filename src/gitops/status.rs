@@ -133,8 +133,8 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
     if !is_waiting {
         status.handled_request = round.request.map(str::to_owned);
     }
+    status.suspended = matches!(ended, Ended::Suspended { .. });
     let (mut ready, mut reconciling, mut stalled) = (ConditionStatus::False, false, false);
-    let mut suspended = false;
     let (reason, message) = match ended {
         Ended::Applied {
             commit,
@@ -192,7 +192,6 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
             (*reason, format!("{why}{}", stays(old)))
         }
         Ended::Suspended { why } => {
-            suspended = true;
             let before = condition::get(&old.conditions, ConditionType::Ready);
             ready = match before.map(|ready| ready.status.as_str()) {
                 Some("True") => ConditionStatus::True,
@@ -208,7 +207,7 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
         (ConditionType::Ready, ready),
         (ConditionType::Reconciling, reconciling.into()),
         (ConditionType::Stalled, stalled.into()),
-        (ConditionType::Suspended, suspended.into()),
+        (ConditionType::Suspended, status.suspended.into()),
     ] {
         // What does not hold has nothing to tell, but for Ready, which says how it stands.
         let (reason, message) = match holds == ConditionStatus::True || type_ == ConditionType::Ready {

@@ -430,27 +430,51 @@ impl Term {
             self.reports.offer(source, next);
             return Ok(false);
         }
-        let mut all = Vec::with_capacity(ops.len() + 1);
-        if let (true, Some(expected)) = (*next != source.status, source.object.revision()) {
-            let object =
-                lifecycle::update_status(&source.object, serde_json::to_value(next).unwrap_or_default());
-            // First, so that whoever follows the log knows whose objects come after it.
-            all.push(Op::Update { object, expected });
+        let mut object = source.object.clone();
+        while let Err(error) = self.put_once(source, &object, next, &ops, &reason).await {
+            // Who touches a source while it is looked at must not have that come to nothing.
+            let now = match &error {
+                StoreError::Conflict { key, .. } if *key == object.key() => self.api.store.get(key).await?,
+                _ => None,
+            };
+            object = now.filter(|now| is_as_it_was(now, &source.object)).ok_or(error)?;
         }
-        all.extend(ops);
-        let batch = Batch {
-            ops: all,
-            actor: source.actor(),
-            reason,
-            epoch: Some(self.epoch),
-        };
-        self.api.store.write_all(batch).await?;
         for event in tell::pins(source, next) {
             self.tell(event).await;
         }
         self.reports.offer(source, next);
         Ok(true)
     }
+
+    async fn put_once(
+        &self,
+        source: &Source,
+        object: &Object,
+        next: &GitSourceStatus,
+        ops: &[Op],
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let mut all = Vec::with_capacity(ops.len() + 1);
+        if let (true, Some(expected)) = (*next != source.status, object.revision()) {
+            let object = lifecycle::update_status(object, serde_json::to_value(next).unwrap_or_default());
+            // First, so that whoever follows the log knows whose objects come after it.
+            all.push(Op::Update { object, expected });
+        }
+        all.extend(ops.iter().cloned());
+        let batch = Batch {
+            ops: all,
+            actor: source.actor(),
+            reason: reason.to_owned(),
+            epoch: Some(self.epoch),
+        };
+        self.api.store.write_all(batch).await.map(drop)
+    }
+}
+
+/// Whether what a turn came to still holds for a source that somebody touched meanwhile, with a label or a request to look.
+fn is_as_it_was(now: &Object, before: &Object) -> bool {
+    let identity = |object: &Object| (object.uid().to_owned(), object.generation());
+    identity(now) == identity(before) && now.status == before.status && !now.is_deleting()
 }
 
 /// Reads a commit's files on a thread of its own: that may take its time, and others wait for this one.

@@ -23,7 +23,7 @@ use super::duration::Duration;
     category = "chorus",
     status = "GitSourceStatus",
     printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision"),
-    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend"),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".status.suspended"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.ready"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url", priority = 1),
@@ -39,7 +39,8 @@ pub struct GitSourceSpec {
     /// What is applied. Default: the branch that the repository itself names.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<GitReference>,
-    /// The folder of manifests, from the repository's root. Default: the root.
+    /// The folder of manifests, from the repository's root: all files in `.yaml`, `.yml` and `.json` below it, but hidden ones.
+    /// Default: the root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Several folders, in place of `path`.
@@ -84,7 +85,8 @@ pub struct GitSourceSpec {
     /// Whether objects that left the repository are deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prune: bool,
-    /// The largest share of its objects, in percent, that one commit may have deleted. Default: 30.
+    /// The largest share of its objects, in percent, that one commit may have deleted; a single object may always go, unless
+    /// this is 0. Default: 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub max_prune: Option<i64>,
@@ -285,6 +287,9 @@ pub struct GitSourceStatus {
     /// Whether it is ready: `True`, `False` or `Unknown`.
     #[serde(default)]
     pub ready: String,
+    /// Whether it is suspended now: a suspension may end by itself.
+    #[serde(default)]
+    pub suspended: bool,
     /// One line that says how it stands.
     #[serde(default)]
     pub message: String,

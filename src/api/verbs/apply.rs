@@ -12,7 +12,7 @@ use crate::api::caller::Caller;
 use crate::api::state::Api;
 use crate::api::status::ApiError;
 use crate::api::write_options::WriteOptions;
-use crate::resource::managed::{self, Applied, Manager};
+use crate::resource::managed::{self, Applied, Claim, Manager};
 use crate::resource::validate::Known;
 use crate::resource::{Key, Object};
 
@@ -105,7 +105,10 @@ pub(super) fn applied(
     {
         return Err(ApiError::BadRequest("metadata must be an object".to_owned()));
     }
-    let force = options.force.unwrap_or(false);
-    managed::apply(old, config, key.kind, manager, force, Timestamp::now())
+    let claim = match options.force {
+        Some(true) => Claim::Force,
+        Some(false) | None => Claim::Fair,
+    };
+    managed::apply(old, config, key.kind, manager, claim, Timestamp::now())
         .map_err(|by| ApiError::Contested { key: key.clone(), by })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{clean, place};
 use crate::cli::client::{ClientError, Owner};
 use crate::cli::{files, object};
-use crate::resource::managed::{self, Manager};
+use crate::resource::managed::{self, Claim, Manager};
 use crate::resource::manifest::{Located, Problem};
 use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind, Object, lower};
@@ -66,7 +66,7 @@ impl Config {
         let live: Object = serde_json::from_value(live?).ok()?;
         let manager = Manager::new(owner.manager.as_str());
         let (kind, now) = (self.key.kind, Timestamp::now());
-        let applied = managed::apply(Some(&live), self.fields(), kind, &manager, true, now);
+        let applied = managed::apply(Some(&live), self.fields(), kind, &manager, Claim::Force, now);
         applied.ok().map(|applied| applied.object)
     }
 }

@@ -67,17 +67,28 @@ pub struct Applied {
     pub owners: Option<Vec<ManagedFieldsEntry>>,
 }
 
+/// What becomes of others' ownership when somebody applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// What others own and the config would change is contested.
+    Fair,
+    /// It is theirs no longer.
+    Force,
+    /// Nor is what the config only says again: once it leaves the config, it goes.
+    Alone,
+}
+
 /// Lays `config` over `live`, or over nothing; what the manager applied before, and nobody else owns, goes when it is not
 /// in `config` any more.
 ///
 /// # Errors
-/// What others own, unless by `force`: then it is theirs no longer.
+/// What others own, when that is claimed in fairness.
 pub fn apply(
     live: Option<&Object>,
     config: &Value,
     kind: Kind,
     manager: &Manager,
-    force: bool,
+    claim: Claim,
     now: Timestamp,
 ) -> Result<Applied, Vec<Contested>> {
     let (shape, now) = (Shape::object(kind), whole_seconds(now));
@@ -101,10 +112,13 @@ pub fn apply(
     let merged = merge::prune(&merged, &mine.without(&applied), &kept, shape).unwrap_or_default();
     let Difference { set, gone } = compare(&old, &merged, shape);
     let contested = record.contested(manager, &set);
-    if !contested.is_empty() && !force {
+    if !contested.is_empty() && claim == Claim::Fair {
         return Err(contested);
     }
     record.take_from_others(manager, true, &set, &gone);
+    if claim == Claim::Alone {
+        record.take_from_others(manager, true, &applied, &FieldSet::default());
+    }
     let moved = !set.is_empty() || !gone.is_empty();
     record.set(manager, true, applied, moved, now);
     Ok(Applied {

@@ -11,6 +11,10 @@ fn config(spec: Value) -> Value {
     json!({"apiVersion": API_VERSION, "kind": "Team", "metadata": {"name": "x"}, "spec": spec})
 }
 
+fn claim(force: bool) -> Claim {
+    if force { Claim::Force } else { Claim::Fair }
+}
+
 /// Applies as `manager`, and takes what comes of it for stored.
 fn stored(
     live: Option<&Object>,
@@ -18,7 +22,14 @@ fn stored(
     manager: &str,
     force: bool,
 ) -> Result<Object, Vec<Contested>> {
-    let applied = apply(live, config, Kind::Team, &Manager::new(manager), force, now())?;
+    let applied = apply(
+        live,
+        config,
+        Kind::Team,
+        &Manager::new(manager),
+        claim(force),
+        now(),
+    )?;
     let mut object: Object = serde_json::from_value(applied.object).unwrap();
     object.metadata.managed_fields = applied.owners;
     Ok(object)
@@ -199,7 +210,7 @@ fn the_status_is_applied_apart() {
     };
     let mut said = config(json!({"roles": []}));
     said["status"] = json!({"replicas": 1});
-    let applied = apply(Some(&object), &said, Kind::Team, &manager, false, now()).unwrap();
+    let applied = apply(Some(&object), &said, Kind::Team, &manager, Claim::Fair, now()).unwrap();
     assert_eq!(applied.object["spec"], object.spec);
     assert_eq!(applied.object["status"], said["status"]);
     let owner = &applied.owners.unwrap()[1];
@@ -228,11 +239,28 @@ fn what_is_no_part_of_an_object_is_left_to_admission() {
         &slip,
         Kind::Team,
         &Manager::new("ops"),
-        false,
+        Claim::Fair,
         now(),
     )
     .unwrap();
     assert_eq!(applied.object["sepc"], slip["sepc"]);
+}
+
+#[test]
+fn what_is_claimed_alone_goes_with_whoever_claims_it() {
+    let two = config(json!({"replicas": 2, "roles": [{"name": "a"}, {"name": "b"}]}));
+    let one = config(json!({"roles": [{"name": "a"}]}));
+    let source = Manager::new("gitops/fleet");
+    for (how, roles, replicas) in [(Claim::Force, 2, json!(2)), (Claim::Alone, 1, Value::Null)] {
+        let mut object = stored(None, &two, "whoosh", false).unwrap();
+        for said in [&two, &one] {
+            let applied = apply(Some(&object), said, Kind::Team, &source, how, now()).unwrap();
+            object = serde_json::from_value(applied.object).unwrap();
+            object.metadata.managed_fields = applied.owners;
+        }
+        assert_eq!(object.spec["roles"].as_array().unwrap().len(), roles, "{how:?}");
+        assert_eq!(object.spec["replicas"], replicas, "{how:?}");
+    }
 }
 
 #[test]
@@ -260,7 +288,7 @@ fn the_time_of_an_owner_moves_with_what_they_do() {
         &more,
         Kind::Team,
         &Manager::new("ci"),
-        false,
+        Claim::Fair,
         later,
     )
     .unwrap();

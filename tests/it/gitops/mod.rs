@@ -472,3 +472,51 @@ async fn what_a_repository_must_not_hold_is_refused_with_its_place() {
     let (code, said) = stage.reconcile(&[]).await;
     assert_eq!(code, 0, "{said}");
 }
+
+#[tokio::test]
+async fn what_people_declared_before_is_the_repositorys_once_that_says_it() {
+    let stage = Stage::new().await;
+    let two = team("a").replace(
+        "  roles:",
+        "  task: {title: t, description: d}\n  roles:\n  - name: second\n    agent: {image: second:dev}",
+    );
+    stage.operator.apply(&two, &[]).await.ok();
+    stage.repository.write("prod/a.yaml", &two);
+    stage.repository.push("As it is");
+    stage.source(json!({})).await;
+    stage.until_message("is applied").await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("Less");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    let spec = stage.operator.get(&["team/a"]).await["spec"].clone();
+    assert_eq!(spec.get("task"), None, "{spec}");
+    assert_eq!(spec["roles"].as_array().map(Vec::len), Some(1), "{spec}");
+}
+
+#[tokio::test]
+async fn a_source_that_is_touched_all_the_time_is_applied_all_the_same() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    let touched = async {
+        for count in 0.. {
+            let label = format!("touched={count}");
+            let label = ["label", "gitsource/fleet", &label, "--overwrite"];
+            stage.operator.whoosh(&label).await;
+        }
+    };
+    let applied = async {
+        stage.source(json!({})).await;
+        stage.until_message("is applied: 1 object").await;
+        stage.repository.write("prod/b.yaml", &team("b"));
+        stage.repository.push("Another");
+        let (code, said) = stage.reconcile(&[]).await;
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(stage.teams().await, ["a", "b"]);
+    };
+    tokio::select! {
+        () = touched => {}
+        () = applied => {}
+    }
+}
