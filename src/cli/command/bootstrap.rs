@@ -96,9 +96,15 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
         force: false,
     };
     ctx.client
-        .apply(&key, &source(&key, args, secret_name), &owner, false)
+        .apply(
+            &key,
+            &source(&key, args, live.as_ref(), secret_name),
+            &owner,
+            false,
+        )
         .await?;
-    ctx.print(&format!("{} configured\n", object::slashed(&key)))?;
+    let done = if live.is_some() { "configured" } else { "created" };
+    ctx.print(&format!("{} {done}\n", object::slashed(&key)))?;
     let name = object::slashed(&key);
     match secret {
         Some(file) => talk::say(&format!(
@@ -134,8 +140,14 @@ fn name_of(url: &str) -> Result<String, CliError> {
     })
 }
 
-fn source(key: &Key, args: &GitArgs, secret: Option<&str>) -> Value {
+/// The source as it is to be. What is not said stays as it is live.
+fn source(key: &Key, args: &GitArgs, live: Option<&Value>, secret: Option<&str>) -> Value {
     let mut spec = json!({"url": args.url});
+    for field in ["ref", "path", "prune"] {
+        if let Some(value) = live.and_then(|live| live["spec"].get(field)) {
+            spec[field] = value.clone();
+        }
+    }
     if let Some(branch) = &args.branch {
         spec["ref"] = json!({"branch": branch});
     }

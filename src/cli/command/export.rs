@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::target::{self, Target};
 use crate::cli::{files, talk};
-use crate::resource::names::PINNED;
+use crate::resource::names::{ALLOW_PRUNE, PINNED, RECONCILE_REQUESTED};
 use crate::resource::{Key, Kind, Object, yaml};
 
 /// What `apply` should see first comes first: what others go by or start from.
@@ -57,9 +57,10 @@ pub(crate) async fn run(ctx: &Context, args: &ExportArgs) -> Result<Outcome, Cli
     }
     for object in objects {
         let mut object = object;
-        // It is for the object as it is here, and keeps it from what is committed.
+        // They are for the object as it is here, and now.
         if let Some(annotations) = &mut object.metadata.annotations {
-            annotations.remove(PINNED);
+            annotations
+                .retain(|name, _| ![PINNED, RECONCILE_REQUESTED, ALLOW_PRUNE].contains(&name.as_str()));
         }
         let text = yaml::to_yaml(&declared(&object)).map_err(|error| CliError::Failed(error.to_string()))?;
         match &args.dir {

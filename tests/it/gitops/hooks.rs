@@ -60,4 +60,12 @@ async fn a_source_is_set_up_by_one_command_that_takes_nothing_away() {
     );
     assert_eq!(spec["secretRef"]["name"], "fleet");
     stage.until_message("is applied: 1 object").await;
+
+    let other = ["bootstrap", "git", "--url", &url, "--name=other", "--path=other"];
+    for (more, expected) in [(&["--prune"][..], "created"), (&[], "configured")] {
+        let done = stage.operator.whoosh(&[&other, more].concat()).await.ok();
+        assert_eq!(done, format!("gitsource/other {expected}\n"));
+        let source = stage.operator.get(&["gitsource/other"]).await;
+        assert_eq!(source["spec"]["prune"], true, "{source}");
+    }
 }
