@@ -15,8 +15,9 @@ async fn agents_of_a_worker_that_fails_are_moved_and_counted_once() {
     scene.operator.apply(&team, &wait).await.ok();
     let declared = services(scene.engine("manager-1"), "failing").await;
 
+    let since = scene.ready_since().await;
     scene.power_off("worker-1");
-    scene.until("Ready", "False", &[]).await;
+    scene.until_ready_moved(&since).await;
     scene.until_ready_in_truth(4, &["worker-1"]).await;
     scene.until_true("manager-1", 4, &["worker-1"]).await;
 

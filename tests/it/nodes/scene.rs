@@ -167,6 +167,29 @@ impl Scene {
         .await;
     }
 
+    /// Since when the team is ready, or is not.
+    pub(super) async fn ready_since(&self) -> Value {
+        let conditions = self.status().await["conditions"].take();
+        let conditions = conditions.as_array().cloned().unwrap_or_default();
+        let mut ready = conditions
+            .into_iter()
+            .filter(|condition| condition["type"] == "Ready");
+        ready.next().unwrap_or_default()["lastTransitionTime"].take()
+    }
+
+    /// Waits until that is another time: what was lost may be back before anybody looks.
+    pub(super) async fn until_ready_moved(&self, since: &Value) {
+        eventually(PATIENCE, "the team was not ready once", async || {
+            let now = self.ready_since().await;
+            if now == *since {
+                Err(now.to_string())
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+    }
+
     /// Waits until the team is ready and that is the truth: `manager` knows one service for each of `slots`, and each
     /// has one container on the nodes that are not `lost`.
     pub(super) async fn until_true(&self, manager: &str, slots: usize, lost: &[&str]) {
