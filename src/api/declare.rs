@@ -136,7 +136,7 @@ impl Api {
             changes.deleted += usize::from(removal.is_some());
             changes.ops.extend(removal);
         }
-        let written: Vec<&Object> = changes.ops.iter().filter_map(written).collect();
+        let written: Vec<&Object> = changes.ops.iter().filter_map(Op::written).collect();
         let (turn, too_much) = quota::together(self, &written, &removed).await?;
         for (namespace, causes) in too_much {
             // It is said once, of the first that counts: no single one is too much.
@@ -225,14 +225,6 @@ fn shapers(steps: &[Result<Step, ApiError>]) -> Vec<Object> {
         (object.kind.shapes_owners() && !same).then_some(object)
     });
     read.collect()
-}
-
-/// The object that is there afterwards.
-fn written(op: &Op) -> Option<&Object> {
-    match op {
-        Op::Create(object) | Op::Update { object, .. } if !object.is_deleting() => Some(object),
-        Op::Create(_) | Op::Update { .. } | Op::Remove { .. } => None,
-    }
 }
 
 /// What deleting an object takes; nothing when somebody asked before.

@@ -110,6 +110,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::repository::RepositoryUrl;
 
     #[test]
     fn these_urls_are_fetched_from() {
@@ -142,11 +143,11 @@ mod tests {
         }
     }
 
-    /// `resource/repository.rs` finds the same ones in the same urls: what is allowed is what is fetched from.
+    /// What is allowed is what is fetched from: both readers of addresses find the same host.
     #[test]
     fn a_host_is_the_one_that_others_take_it_for() {
         for (url, host) in [
-            ("https://git.example:8443/x", "git.example"),
+            ("https://git.example:8443/x", "git.example:8443"),
             ("ssh://git@git.example/x", "git.example"),
             ("ssh://git.example#@other.test/x", "other.test"),
             ("ssh://git.example?@other.test/x", "other.test"),
@@ -156,7 +157,8 @@ mod tests {
             ("a@git.example@other.test:x", "other.test"),
         ] {
             let found = gix_url::parse(url).unwrap();
-            assert_eq!(found.host(), Some(host), "{url}");
+            assert_eq!(found.host(), host.split(':').next(), "{url}");
+            assert_eq!(RepositoryUrl::of(url).host, host, "{url}");
         }
     }
 

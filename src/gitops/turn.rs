@@ -174,7 +174,7 @@ impl Term {
             _ => source.interval(),
         };
         let ops = std::mem::take(&mut changes.ops);
-        for object in ops.iter().filter_map(configured) {
+        for object in ops.iter().filter_map(Op::written) {
             self.index().expect(object);
         }
         let is_applied = match self.write(&source, ended, ops).await {
@@ -299,7 +299,7 @@ impl Term {
             true => changes
                 .ops
                 .iter()
-                .filter_map(configured)
+                .filter_map(Op::written)
                 .map(Object::key)
                 // What was pinned until now is told of as that.
                 .filter(|key| !source.status.pinned.contains(&key.to_string()))
@@ -403,7 +403,7 @@ impl Term {
 
     /// What a turn is about whose objects are these, some of which it is about to write.
     fn round<'a>(&self, source: &'a Source, inventory: &[String], ops: &[Op]) -> Round<'a> {
-        let written: Vec<&Object> = ops.iter().filter_map(configured).collect();
+        let written: Vec<&Object> = ops.iter().filter_map(Op::written).collect();
         let index = self.index();
         Round {
             generation: source.object.generation(),
@@ -512,14 +512,6 @@ fn commit(snapshot: &Snapshot) -> FetchedCommit {
 /// Whether an object says that it stays when it leaves its repository.
 fn stays(object: &Object) -> bool {
     object.annotation(PRUNE) == Some("disabled")
-}
-
-/// The object that a write leaves.
-fn configured(op: &Op) -> Option<&Object> {
-    match op {
-        Op::Create(object) | Op::Update { object, .. } if !object.is_deleting() => Some(object),
-        Op::Create(_) | Op::Update { .. } | Op::Remove { .. } => None,
-    }
 }
 
 /// `2 created, 1 configured, 1 deleted`.

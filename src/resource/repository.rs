@@ -191,23 +191,6 @@ mod tests {
         }
     }
 
-    /// `git/url.rs` says that these are the hosts that are spoken to.
-    #[test]
-    fn a_host_is_the_one_that_is_fetched_from() {
-        for (url, host) in [
-            ("https://git.example:8443/x", "git.example:8443"),
-            ("ssh://git@git.example/x", "git.example"),
-            ("ssh://git.example#@other.test/x", "other.test"),
-            ("ssh://git.example?@other.test/x", "other.test"),
-            ("ssh://a@git.example@other.test/x", "other.test"),
-            ("git@git.example:22/x", "git.example"),
-            ("git@git.example:x@other.test:y", "git.example"),
-            ("a@git.example@other.test:x", "other.test"),
-        ] {
-            assert_eq!(RepositoryUrl::of(url).host, host, "{url}");
-        }
-    }
-
     #[test]
     fn a_repository_of_a_forge_has_an_owner_and_a_name() {
         for (text, expected) in [

@@ -52,6 +52,16 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The object that it leaves; `None` where one goes, or is on its way out.
+    pub fn written(&self) -> Option<&Object> {
+        match self {
+            Self::Create(object) | Self::Update { object, .. } if !object.is_deleting() => Some(object),
+            Self::Create(_) | Self::Update { .. } | Self::Remove { .. } => None,
+        }
+    }
+}
+
 /// What this process has written.
 #[derive(Debug, Default)]
 pub(super) struct Written {
