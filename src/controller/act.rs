@@ -77,6 +77,7 @@ fn kind(error: &ActError) -> FailureKind {
         ActError::NotFound { .. } | ActError::Secret(_) => FailureKind::NotFound,
         ActError::InUse { .. } => FailureKind::InUse,
         ActError::Refused { .. } => FailureKind::Refused,
+        ActError::Denied { .. } => FailureKind::Denied,
         ActError::Unavailable { .. } => FailureKind::Unavailable,
         ActError::Indeterminate { .. } => FailureKind::Indeterminate,
     }

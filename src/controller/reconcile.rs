@@ -123,7 +123,10 @@ impl Reconciler {
                 let Controller {
                     instance, secrets, ..
                 } = &self.controller;
-                let result = swarm.act(&action, instance, secrets, rules).await;
+                let result = match cache.admit(key, &action, rules) {
+                    Ok(()) => swarm.act(&action, instance, secrets, rules).await,
+                    Err(denied) => Err(denied),
+                };
                 match &result {
                     Ok(_) => cache.acted_on(key, &action.target()),
                     Err(ActError::Indeterminate { .. }) => cache.invalidate(key),

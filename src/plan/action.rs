@@ -318,8 +318,26 @@ pub enum FailureKind {
     InUse,
     /// The engine does not want it like that; trying again does not help.
     Refused,
+    /// It was not asked: a Policy, or a rule for everybody, does not allow it.
+    Denied,
     /// The engine does not answer.
     Unavailable,
     /// It may have happened or not.
     Indeterminate,
+}
+
+impl FailureKind {
+    /// What it is called where only another spec, or another Policy, helps; `None` where it is tried again.
+    pub(super) fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::Refused => Some(Reason::EngineRefused),
+            Self::Denied => Some(Reason::PolicyDenied),
+            Self::Conflict
+            | Self::NameTaken
+            | Self::NotFound
+            | Self::InUse
+            | Self::Unavailable
+            | Self::Indeterminate => None,
+        }
+    }
 }

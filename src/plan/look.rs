@@ -45,15 +45,15 @@ impl<'a> Look<'a> {
             now: round.now,
             required: Vec::new(),
             optional: Vec::new(),
-            waits: failures_of(round.outcome, false).next().is_some(),
+            waits: passing(round.outcome).next().is_some(),
         };
-        let mut refused: BTreeMap<_, _> = failures_of(round.outcome, true)
-            .map(|failure| (&failure.what, failure))
+        let mut refused: BTreeMap<_, _> = refusals(round.outcome)
+            .map(|refused| (&refused.0.what, refused))
             .collect();
         for agent in agents.iter().filter(|agent| !agent.is_ready()) {
             let refused = refused.remove(&Target::Service(agent.slot.service()));
             let problem = match refused {
-                Some(failure) => Some(refusal(agent.slot.agent(), failure)),
+                Some(refused) => Some(refusal(agent.slot.agent(), refused)),
                 None => agent.problem(&observed.nodes, round.now),
             };
             look.waits |= problem.as_ref().is_none_or(|problem| !problem.stalled);
@@ -67,7 +67,7 @@ impl<'a> Look<'a> {
         }
         let others = refused.into_values();
         look.required
-            .extend(others.map(|failure| refusal(failure.what.to_string(), failure)));
+            .extend(others.map(|refused| refusal(refused.0.what.to_string(), refused)));
         look
     }
 
@@ -97,7 +97,7 @@ impl<'a> Look<'a> {
             let message = format!("{} after {deadline}", self.tally());
             return Facet::new(false, Reason::ProgressDeadlineExceeded, message);
         }
-        let failure = failures_of(self.outcome, false).next();
+        let failure = passing(self.outcome).next();
         let reason = match failure.map(|failure| failure.kind) {
             Some(FailureKind::Unavailable | FailureKind::Indeterminate) => Reason::EngineUnavailable,
             Some(_) if self.agents.iter().all(Assessed::is_ready) => Reason::AgentsStopping,
@@ -210,16 +210,22 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The failures that need a person, or those that are tried again.
-fn failures_of(outcome: &Outcome, refused: bool) -> impl Iterator<Item = &Failure> {
+/// The failures that are tried again.
+fn passing(outcome: &Outcome) -> impl Iterator<Item = &Failure> {
     let failed = outcome.failed.iter();
-    failed.filter(move |failure| (failure.kind == FailureKind::Refused) == refused)
+    failed.filter(|failure| failure.kind.refusal().is_none())
 }
 
-fn refusal(agent: String, failure: &Failure) -> Problem {
+/// The failures that need a person, with what they are called.
+fn refusals(outcome: &Outcome) -> impl Iterator<Item = (&Failure, Reason)> {
+    let failed = outcome.failed.iter();
+    failed.filter_map(|failure| Some((failure, failure.kind.refusal()?)))
+}
+
+fn refusal(agent: String, (failure, reason): (&Failure, Reason)) -> Problem {
     Problem {
         agent,
-        reason: Reason::EngineRefused,
+        reason,
         stalled: true,
         message: failure.message.clone(),
     }

@@ -117,13 +117,14 @@ pub struct Limits {
     /// Named volumes, of those that are allowed; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volumes: Option<Vec<String>>,
-    /// How much the namespace may declare in all.
+    /// How much the namespace may have in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
 }
 
-/// How much the Teams and Councils of a namespace may declare in all. It is looked at when one of them or a template is
-/// changed. A role whose template is missing counts by its number of agents and by what its own blocks say of them.
+/// How much the Teams and Councils of a namespace may declare in all, and their agents come to. What is declared is looked at
+/// when one of them or a template is changed; a role whose template is missing counts by its number of agents and by what its
+/// own blocks say of them. What runs is looked at right before an agent is made or changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Quota {

@@ -54,7 +54,10 @@ impl Swarm {
             instance,
             what: &what,
         };
-        policy::allows(action, rules).map_err(|why| act.refused(&why))?;
+        policy::allows(action, rules).map_err(|message| ActError::Denied {
+            what: what.clone(),
+            message,
+        })?;
         match action {
             Action::CreateNetwork { name, labels } => networks::create(&act, name, labels).await,
             Action::CreateSecret { name, source, labels } => {

@@ -9,20 +9,21 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::Swarm;
 use super::engine::Engine;
-use super::error::{Outage, SecretError, SwarmError};
+use super::error::{ActError, Outage, SecretError, SwarmError};
 use super::images::Images;
 use super::ledger::{Ledger, ReadNo, Scope, Unread};
 use super::polls::Polls;
 use super::secrets::SecretsDir;
 use super::triggers::{Trigger, Triggers};
 use super::want::Want;
-use crate::plan::Observed;
+use super::{Swarm, policy};
 use crate::plan::action::Target;
 use crate::plan::observed::{Image, Node, Service};
+use crate::plan::{Action, Observed};
 use crate::resource::labels;
 use crate::resource::object::Key;
+use crate::resource::policy::{Rules, Usage};
 
 /// How often the cache looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +189,26 @@ impl Cache {
             Err(error) if error.is_outage() => Err(SwarmError::Away(self.inner.lost(error))),
             looked => looked,
         }
+    }
+
+    /// Asks right before an action whether the quotas of the owner's namespace leave room for it, beside all that runs there and
+    /// is being made. What has room counts from now on.
+    ///
+    /// # Errors
+    /// [`ActError::Denied`] where there would be too much.
+    pub fn admit(&self, owner: &Key, action: &Action, rules: &Rules) -> Result<(), ActError> {
+        let (Action::CreateService { spec } | Action::UpdateService { spec, .. }) = action else {
+            return Ok(());
+        };
+        if !rules.has_quota() {
+            return Ok(());
+        }
+        let judge = |before: &Usage, after: &Usage| policy::has_room(rules, before, after);
+        let claimed = self.inner.ledger().claim(owner, spec, judge);
+        claimed.map_err(|message| ActError::Denied {
+            what: action.target().to_string(),
+            message,
+        })
     }
 
     /// Says that something of the owner was acted on: the next observation reads it anew, unless somebody else has

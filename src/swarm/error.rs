@@ -224,7 +224,15 @@ pub enum ActError {
         /// The engine's words.
         message: String,
     },
-    /// The engine, or our own policy, will not do it: only another spec helps.
+    /// It is not sent to the engine: the Policies of the namespace do not allow it, or nobody may have it.
+    #[error("{what} was refused: {message}")]
+    Denied {
+        /// What was to be done.
+        what: String,
+        /// Why.
+        message: String,
+    },
+    /// The engine will not do it: only another spec helps.
     #[error("{what} was refused: {message}")]
     Refused {
         /// What was to be done.

@@ -3,7 +3,8 @@
 use crate::plan::Action;
 use crate::plan::service::{ContainerSpec, MountSpec, ServiceSpec};
 use crate::resource::names::ENGINE_NETWORKS;
-use crate::resource::policy::{Asked, AskedPath, Rules};
+use crate::resource::policy::{Asked, AskedPath, Rules, Usage};
+use crate::resource::validate::Cause;
 
 /// Whether an action may be sent by the rules of its owner's namespace; if not, why.
 pub(super) fn allows(action: &Action, rules: &Rules) -> Result<(), String> {
@@ -46,14 +47,18 @@ fn allows_service(spec: &ServiceSpec, rules: &Rules) -> Result<(), String> {
             "the network {name} is the engine's own; use an overlay network"
         ));
     }
-    let refused = rules.judge(&asked(spec), "");
-    match refused.as_slice() {
-        [] => Ok(()),
-        causes => Err(causes
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; ")),
+    none(rules.judge(&asked(spec), ""), |cause| cause.to_string())
+}
+
+/// Whether quotas leave room for what a namespace would use after an action; if not, why.
+pub(super) fn has_room(rules: &Rules, before: &Usage, after: &Usage) -> Result<(), String> {
+    none(rules.over_quota(before, after), |cause| cause.message)
+}
+
+fn none(refused: Vec<Cause>, told: fn(Cause) -> String) -> Result<(), String> {
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(refused.into_iter().map(told).collect::<Vec<_>>().join("; ")),
     }
 }
 

@@ -158,3 +158,38 @@ spec: {allow: {foreignNetworks: [foreign_*]}}
     engine.docker(&["network", "inspect", "foreign_net"]).await;
     engine.docker(&["network", "rm", "foreign_net"]).await;
 }
+
+#[tokio::test]
+async fn a_quota_holds_for_what_runs() {
+    let engine = Engine::shared().await;
+    engine.load_agent_image().await;
+    let operator = Operator::start(engine).await;
+    let quota = |agents: u32| {
+        format!(
+            "apiVersion: chorus.services/v1
+kind: Policy
+metadata: {{name: quota, namespace: runs}}
+spec: {{limits: {{quota: {{agents: {agents}}}}}}}
+"
+        )
+    };
+    let up = team("runs", 2, "");
+    operator.apply(&up, &["--wait", "--timeout", "120s"]).await.ok();
+
+    // What is there already stays, and what goes does not come back: there would be three again.
+    operator.apply(&quota(2), &[]).await.ok();
+    let reviewer = "team_runs_payments_reviewer_1";
+    engine.docker(&["service", "rm", reviewer]).await;
+    until_told(
+        &operator,
+        "runs",
+        "PolicyDenied",
+        &["reviewer.1", "would have 3 agents", "\"quota\" is 2"],
+    )
+    .await;
+    assert_eq!(services(engine, "runs").await.len(), 2);
+
+    operator.apply(&quota(3), &[]).await.ok();
+    operator.apply(&up, &["--wait", "--timeout", "120s"]).await.ok();
+    assert_eq!(services(engine, "runs").await.len(), 3);
+}

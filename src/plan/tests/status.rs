@@ -522,6 +522,12 @@ fn failures_of_the_engine_are_tried_again_or_need_a_person() {
          Stalled=True:EngineRefused",
         "writer.1: the engine does not want service",
     );
+    check(
+        |_| Some(FailureKind::Denied),
+        "1/2 Stalled Ready=False:PolicyDenied Progressing=False:PolicyDenied Degraded=True:PolicyDenied \
+         Stalled=True:PolicyDenied",
+        "writer.1: the engine does not want service",
+    );
 }
 
 #[test]

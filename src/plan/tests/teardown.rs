@@ -128,6 +128,7 @@ fn it_is_finished_when_what_is_left_is_not_its_own() {
         (FailureKind::Unavailable, false),
         (FailureKind::Indeterminate, false),
         (FailureKind::Refused, false),
+        (FailureKind::Denied, false),
     ] {
         let failed = vec![Failure {
             what: Target::Network("chorus_net".into()),

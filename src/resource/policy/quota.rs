@@ -1,13 +1,13 @@
-//! How much the Teams and Councils of a namespace declare, and how much they may.
+//! How much the Teams and Councils of a namespace declare, or their agents use, and how much they may.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 
 use super::Rules;
 use crate::resource::policy_spec::Quota;
 use crate::resource::quantity::Measure;
 use crate::resource::validate::{Cause, CauseReason};
 
-/// How much is declared.
+/// How much is declared, or used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Number of agents.
@@ -26,13 +26,21 @@ impl AddAssign for Usage {
     }
 }
 
+impl SubAssign for Usage {
+    fn sub_assign(&mut self, less: Self) {
+        self.agents = self.agents.saturating_sub(less.agents);
+        self.nano_cpus = self.nano_cpus.saturating_sub(less.nano_cpus);
+        self.memory_bytes = self.memory_bytes.saturating_sub(less.memory_bytes);
+    }
+}
+
 impl Rules {
     /// Whether a Policy limits how much is declared.
     pub fn has_quota(&self) -> bool {
         self.limits().any(|(_, limits)| limits.quota.is_some())
     }
 
-    /// What is too much when a change of an object or of a template brings the namespace from `before` to `after`. A change that makes
+    /// What is too much when a change of an object, a template or a service brings the namespace from `before` to `after`. A change that makes
     /// nothing more is not refused: a namespace that is over its quota already can be made smaller step by step.
     pub fn over_quota(&self, before: &Usage, after: &Usage) -> Vec<Cause> {
         let quotas = self

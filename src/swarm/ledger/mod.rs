@@ -11,6 +11,7 @@ mod slice;
 #[cfg(test)]
 mod tests;
 mod unread;
+mod usage;
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use self::follow::Followers;
 pub(in crate::swarm) use self::shelf::{Names, Shelf, Shelved};
 use self::unread::Acted;
 pub(in crate::swarm) use self::unread::Unread;
+use self::usage::Usages;
 use crate::plan::action::Target;
 use crate::plan::observed::{Node, Service, Task, TaskState};
 use crate::plan::service::ServiceSpec;
@@ -65,6 +67,7 @@ pub(in crate::swarm) struct Ledger {
     users: BTreeMap<Used, BTreeSet<String>>,
     /// How many addresses services take on each network.
     addresses: BTreeMap<String, u64>,
+    usages: Usages,
     /// Services that were found gone, and by which read; kept over two full lists, while reads that began before may
     /// still answer.
     gone: BTreeMap<String, ReadNo>,
@@ -361,11 +364,13 @@ impl Ledger {
         for network in &entry.seen.service.spec.networks {
             *self.addresses.entry(network.clone()).or_default() += addresses(&entry.seen.service);
         }
+        self.usages.add(&entry);
         self.services.insert(id.to_owned(), entry);
     }
 
     fn unlink(&mut self, id: &str) -> Option<Entry> {
         let entry = self.services.remove(id)?;
+        self.usages.subtract(&entry);
         let name = &entry.seen.service.spec.name;
         if self.by_name.get(name).is_some_and(|current| current == id) {
             self.by_name.remove(name);

@@ -70,6 +70,7 @@ impl Ledger {
                 // Reads are bounded in time far below the interval of full lists.
                 let before = std::mem::replace(&mut self.listed, read);
                 self.gone.retain(|_, found| *found >= before);
+                self.usages.forget(before);
                 let owners: Vec<Key> = self.acted_on.keys().cloned().collect();
                 owners.iter().for_each(|owner| self.has_read_all(read, owner));
                 self.tasks.retain(|owner, _| self.by_owner.contains_key(owner));

@@ -1,5 +1,6 @@
 mod acted;
 mod attached;
+mod claims;
 
 use serde_json::json;
 

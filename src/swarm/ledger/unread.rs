@@ -81,6 +81,9 @@ impl Ledger {
             .extract_if(.., |target, at| *at <= read && is_read(target))
         {
             remove_from(&mut self.actors, &target, owner);
+            if let Target::Service(name) = &target {
+                self.usages.has_read(read, owner, name);
+            }
         }
         if acted.is_empty() {
             self.acted_on.remove(owner);
@@ -119,6 +122,7 @@ impl Ledger {
 
     /// Notes that all services of an owner were read, and all else with them.
     pub(super) fn has_read_all(&mut self, read: ReadNo, owner: &Key) {
+        self.usages.has_read_all(read, owner);
         if let Some(acted) = self.acted_on.get_mut(owner) {
             acted.all = acted.all.filter(|at| *at > read);
         }
