@@ -15,6 +15,7 @@ use super::{object, talk};
 use crate::resource::git_source::GitSourceSpec;
 use crate::resource::manifest::{self, Located, Problem, Problems, Source};
 use crate::resource::validate::{Cause, CauseReason};
+use crate::resource::variables::Variables;
 use crate::resource::{Object, substitute};
 
 /// More than any file that is accepted; what is larger is not read to its end.
@@ -46,10 +47,12 @@ pub(crate) fn check(ctx: &Context, sources: &[Source]) -> Result<Vec<Located<Obj
 /// The same of what a GitSource of `namespace` would read.
 pub(crate) fn check_as(
     spec: &GitSourceSpec,
+    variables: Option<&Variables>,
     namespace: &str,
     sources: &[Source],
 ) -> Result<Vec<Located<Object>>, CliError> {
-    let objects = manifest::load_as(sources, namespace, substitute::edits(spec));
+    let values = spec.values(variables);
+    let objects = manifest::load_as(sources, namespace, substitute::edits(spec, values.as_ref()));
     objects.map_err(|problems| say_problems(&problems.all))
 }
 

@@ -1,11 +1,12 @@
 //! Manifests of a Git repository at a reference, read as the operator would read them.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::CliError;
 use super::source::Reading;
-use crate::git::{self, Answer, GitError, Limits, Reference, Request, Snapshot};
+use crate::git::{self, Access, Answer, GitError, Limits, Reference, Request, Secret, SecretError, Snapshot};
 use crate::resource::manifest::Source;
 use crate::resource::repository::RepositoryUrl;
 
@@ -38,12 +39,21 @@ impl Repository {
         &self.url
     }
 
+    /// How it is asked with a secret.
+    ///
+    /// # Errors
+    /// When that cannot be used.
+    pub(crate) async fn access(&self, secret: &Secret) -> Result<Access, CliError> {
+        let way = git::way(&self.url).map_err(|error| CliError::Usage(error.to_string()))?;
+        secret.access(way).await.map_err(unusable)
+    }
+
     /// The files of it that are read.
     ///
     /// # Errors
     /// When they cannot be fetched.
-    pub(crate) async fn read(&self, what: &Reading) -> Result<Vec<Source>, CliError> {
-        let snapshot = self.fetch(what).await;
+    pub(crate) async fn read(&self, what: &Reading, access: Access) -> Result<Vec<Source>, CliError> {
+        let snapshot = self.fetch(what, &access).await;
         let snapshot =
             snapshot.map_err(|error| CliError::Failed(format!("cannot read {}: {error}", self.url)))?;
         let files = snapshot.files.into_iter().map(|file| Source {
@@ -53,7 +63,7 @@ impl Repository {
         Ok(files.collect())
     }
 
-    async fn fetch(&self, what: &Reading) -> Result<Snapshot, GitError> {
+    async fn fetch(&self, what: &Reading, access: &Access) -> Result<Snapshot, GitError> {
         let folder = Folder::new();
         let references = match self.reference.clone() {
             None => vec![Reference::Head],
@@ -67,7 +77,7 @@ impl Repository {
         };
         let mut missing = None;
         for reference in references {
-            let answer = fetch(&self.url, reference, what, &folder).await;
+            let answer = fetch(&self.url, reference, what, access, &folder).await;
             match answer {
                 Ok(Answer::Fetched(snapshot)) => return Ok(snapshot),
                 // What it is like, if it is there as something else, is told of the first.
@@ -82,7 +92,19 @@ impl Repository {
     }
 }
 
-async fn fetch(url: &str, reference: Reference, what: &Reading, folder: &Folder) -> Result<Answer, GitError> {
+/// What is said of a secret that cannot be used.
+pub(crate) fn unusable(error: SecretError) -> CliError {
+    let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+    CliError::Failed(format!("{error}{why}"))
+}
+
+async fn fetch(
+    url: &str,
+    reference: Reference,
+    what: &Reading,
+    access: &Access,
+    folder: &Folder,
+) -> Result<Answer, GitError> {
     let program = std::env::current_exe().map_err(|error| GitError::Worker {
         why: format!("this program cannot be found ({error})"),
     })?;
@@ -94,8 +116,8 @@ async fn fetch(url: &str, reference: Reference, what: &Reading, folder: &Folder)
         cache: folder.0.clone(),
         known: None,
         limits: Limits::default(),
-        credentials: None,
-        ca: None,
+        credentials: access.credentials.clone(),
+        ca: access.ca.clone(),
         verify: None,
     };
     git::fetch(&program, &request, TIMEOUT).await

@@ -25,6 +25,7 @@ mod nameless;
 mod names;
 mod reference;
 mod remote;
+mod secret;
 mod signature;
 mod ssh;
 mod tree;
@@ -44,6 +45,7 @@ pub use http::certificates;
 pub use limits::Limits;
 pub use names::check_path;
 pub use reference::check_reference;
+pub use secret::{Access, Secret, SecretError};
 pub use url::{Way, check_url, way};
 
 /// What to fetch, and from where.

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::secret::{Access, Secret, SecretError};
 use super::source::Source;
 use crate::files::Folder;
-use crate::git::{self, Answer, GitError, Limits, Reference, Request};
+use crate::git::{self, Access, Answer, GitError, Limits, Reference, Request, Secret, SecretError};
 use crate::resource::condition::Reason;
-use crate::resource::git_source::{GitReference, Signed, Verification};
+use crate::resource::git_source::{GitReference, SecretRef, Signed, Verification};
 use crate::resource::repository::UrlPattern;
+use crate::resource::variables::Variables;
 
 /// Bytes of all manifests of a commit: they are read by one process for everybody.
 const MANIFESTS_MAX: u64 = 4 << 20;
@@ -37,6 +37,9 @@ pub(super) enum FetchError {
         /// What may be fetched.
         allowed: String,
     },
+    /// The operator was started without a folder for secrets.
+    #[error("the source names a secret, and this operator reads none: start it with `--git-secrets`")]
+    NoSecrets,
     /// The secret that it names cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -49,7 +52,7 @@ impl FetchError {
     /// Whether it may work the next time, without anybody's help.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::NotAllowed { .. } => false,
+            Self::NotAllowed { .. } | Self::NoSecrets => false,
             Self::Secret(error) => error.is_transient(),
             Self::Git(error) => error.is_transient(),
         }
@@ -58,6 +61,7 @@ impl FetchError {
     /// One word for machines.
     pub(super) fn reason(&self) -> Reason {
         match self {
+            Self::NoSecrets => Reason::SecretNotFound,
             Self::Secret(error) if error.is_missing() => Reason::SecretNotFound,
             Self::Secret(_) | Self::Git(GitError::Credentials { .. }) => Reason::SecretInvalid,
             Self::Git(error) if error.is_transient() => Reason::FetchFailed,
@@ -110,19 +114,31 @@ impl Fetcher {
         })
     }
 
+    /// The variables of a source that stand in a secret, as they are now.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub(super) async fn variables(&self, source: &Source) -> Result<Option<Variables>, FetchError> {
+        let Some(named) = &source.spec.substitute_from else {
+            return Ok(None);
+        };
+        let secret = self.secret(source, named)?;
+        Ok(Some(secret.variables().await?))
+    }
+
     /// How a source's repository is asked, by the secret as it is now; not at all, where it is not allowed.
     pub(super) async fn access(&self, source: &Source) -> Result<Access, FetchError> {
         self.check_allowed(&source.spec.url)?;
         let way = git::way(&source.spec.url)?;
-        let Some(secret) = &source.spec.secret_ref else {
-            return Ok(Access::default());
-        };
-        let secret = Secret {
-            folder: self.secrets.as_ref().ok_or(SecretError::NoFolder)?,
-            namespace: source.object.namespace(),
-            name: &secret.name,
-        };
-        Ok(secret.access(way).await?)
+        match &source.spec.secret_ref {
+            Some(named) => Ok(self.secret(source, named)?.access(way).await?),
+            None => Ok(Access::default()),
+        }
+    }
+
+    fn secret(&self, source: &Source, named: &SecretRef) -> Result<Secret, FetchError> {
+        let folder = self.secrets.as_ref().ok_or(FetchError::NoSecrets)?;
+        Ok(Secret::below(folder, &[source.object.namespace(), &named.name]))
     }
 
     /// Forgets what was fetched of other repositories.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::source::Source;
 use crate::resource::Key;
+use crate::resource::variables::Variables;
 
 /// What is remembered of a source.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,8 @@ pub(super) struct Memory {
     pub(super) look: Option<(i64, CancellationToken)>,
     /// The commit whose guards were lifted when one was applied last.
     pub(super) allowed: Option<String>,
+    /// The variables of its secret when one was applied last.
+    pub(super) variables: Option<Variables>,
 }
 
 /// What a turn is for.
@@ -44,8 +47,11 @@ pub(super) enum Wake {
 
 impl Memory {
     /// Whether nothing but another commit makes a difference to what is applied.
-    pub(super) fn is_settled(&self, source: &Source) -> bool {
-        self.is_applied && !self.drifted && self.allowed.as_deref() == source.allowed()
+    pub(super) fn is_settled(&self, source: &Source, variables: Option<&Variables>) -> bool {
+        self.is_applied
+            && !self.drifted
+            && self.allowed.as_deref() == source.allowed()
+            && self.variables.as_ref() == variables
     }
 
     /// What a turn at `now` is for.
@@ -139,6 +145,7 @@ mod tests {
             is_applied: true,
             look: None,
             allowed: None,
+            variables: None,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);
         assert_eq!(memory.wake(&source, now), Wake::Sleep(minute));

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! follow (sources, and changes of what they declare) -> queue(key) -> Sources::turn
-//!    -> depend (other sources first) -> secret (files, read anew) -> git::fetch (a process of its own) -> substitute, read
+//!    -> depend (other sources first) -> git::Secret (files, read anew) -> git::fetch (a process of its own)
+//!    -> substitute, read
 //!    -> prune -> Api::declare (the admission of all doors)
 //!    -> status -> Store::write_all: the commit's objects and the source's status in one transaction
 //! ```
 //!
 //! A source does what its role allows in its namespaces, by default `edit` in its own, and no more.
 
+mod commit;
 mod depend;
 mod fetcher;
 mod follow;
@@ -18,12 +20,12 @@ mod memory;
 mod prune;
 mod read;
 mod report;
-mod secret;
 mod slots;
 mod source;
 mod status;
 mod tell;
 mod turn;
+mod write;
 
 use std::sync::{Arc, Mutex};
 

@@ -23,13 +23,14 @@ const LINE: usize = 400;
 /// One object of a commit.
 pub(super) type Declared = (Key, Located<Value>);
 
-/// Reads what files declare for a source; `others` are what other sources declare, by source.
+/// Reads what files declare for a source, with the `values` of its variables; `others` are what other sources declare, by source.
 ///
 /// # Errors
 /// The problems, as people read them: what cannot be read, and what this source may not declare.
 pub(super) fn read(
     files: &[File],
     source: &Source,
+    values: Option<&BTreeMap<String, String>>,
     others: &BTreeMap<Key, String>,
 ) -> Result<Vec<Declared>, String> {
     // Files without objects are no mistake in a repository, as they are in a command.
@@ -44,7 +45,7 @@ pub(super) fn read(
             "its files hold more than {VALUES} values, aliases expanded"
         ));
     }
-    let objects = manifest::load_edited(&files, source.namespace(), edits(&source.spec))
+    let objects = manifest::load_edited(&files, source.namespace(), edits(&source.spec, values))
         .map_err(|problems| told(&problems.all))?;
     if objects.len() > OBJECTS {
         let count = objects.len();
@@ -135,6 +136,14 @@ mod tests {
 
     use super::*;
     use crate::resource::Object;
+
+    fn read(
+        files: &[File],
+        source: &Source,
+        others: &BTreeMap<Key, String>,
+    ) -> Result<Vec<Declared>, String> {
+        super::read(files, source, source.spec.values(None).as_ref(), others)
+    }
 
     /// A source of the namespace `prod`, with further fields.
     fn source(more: Value) -> Source {

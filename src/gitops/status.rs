@@ -77,9 +77,12 @@ impl Ended {
 
 impl Ended {
     /// How a turn ends whose commit holds what the store refuses; `None` where another try may mend it.
-    pub(super) fn unstorable(commit: FetchedCommit, why: &StoreError) -> Option<Self> {
+    pub(super) fn unstorable(&self, why: &StoreError) -> Option<Self> {
+        let Self::Applied { commit, .. } = self else {
+            return None;
+        };
         why.is_about_an_object().then(|| Self::Held {
-            commit,
+            commit: commit.clone(),
             result: ApplicationResult::Refused,
             why: Chain(why).to_string(),
         })
@@ -442,7 +445,7 @@ mod tests {
             bytes: 2,
             limit: 1,
         };
-        let ended = Ended::unstorable(commit("b"), &too_large).unwrap();
+        let ended = applied("b", None).unstorable(&too_large).unwrap();
         let second = next(&first, &ended, &round(1));
         assert_eq!(second.attempted_revision, Some("b".repeat(40)));
         assert_eq!(second.applied_revision, Some("a".repeat(40)));
@@ -453,7 +456,7 @@ mod tests {
             ),
             "{said}"
         );
-        assert_eq!(Ended::unstorable(commit("b"), &StoreError::Timeout), None);
+        assert_eq!(applied("b", None).unstorable(&StoreError::Timeout), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{Grant, Role};
 use super::duration::Duration;
+use super::variables::Variables;
 
 /// A GitSource is a Git repository of manifests that the operator keeps applied in the source's namespace.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,9 +55,15 @@ pub struct GitSourceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<Verification>,
     /// The values of variables: where manifests say `${NAME}` or `${NAME:-default}`, the value takes its place. `$${` stands
-    /// for `${`. Without this field, all that is left as it is written. No secrets: whoever may read this object sees them.
+    /// for `${`. Without this field and `substituteFrom`, all that is left as it is written. No secrets: whoever may read this
+    /// object sees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub substitute: Option<BTreeMap<String, String>>,
+    /// Further variables, whose values the repository and this object do not say: lines like `NAME=value` in the file `variables`
+    /// of a secret, read at each look. Those of `substitute` come first. A value then stands in the objects that name it, where
+    /// whoever may read them sees it: for what agents alone may know there are their `secrets`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub substitute_from: Option<SecretRef>,
     /// The namespace of all that is declared, whatever the manifests say of it. Default: the one that they name, or else that
     /// of this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,7 +111,8 @@ pub struct GitSourceSpec {
 /// A folder of files that the operator reads, below its folder for that (`--git-secrets`) and the namespace.
 ///
 /// For https: `password` or `token`, with a `username` if the server wants one, and `ca.crt` for a server whose
-/// certificate nobody else trusts. For ssh: `identity`, a private key, and `known_hosts`. For webhooks: `webhook`.
+/// certificate nobody else trusts. For ssh: `identity`, a private key, and `known_hosts`. For webhooks: `webhook`. For
+/// manifests: `variables`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretRef {
@@ -116,6 +124,18 @@ impl GitSourceSpec {
     /// The folders that are read; none stands for all.
     pub fn folders(&self) -> Vec<String> {
         self.path.iter().chain(&self.paths).cloned().collect()
+    }
+
+    /// The values of variables, with those of a secret; `None` where nothing of the kind is looked for.
+    pub fn values(&self, from: Option<&Variables>) -> Option<BTreeMap<String, String>> {
+        match (&self.substitute, from) {
+            (None, None) => None,
+            (said, from) => Some(
+                from.cloned()
+                    .unwrap_or_default()
+                    .with(&said.clone().unwrap_or_default()),
+            ),
+        }
     }
 
     /// Why nothing is done, and until when, if that is so.

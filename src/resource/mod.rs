@@ -46,6 +46,7 @@ pub mod selector;
 pub mod substitute;
 pub mod token;
 pub mod validate;
+pub mod variables;
 pub mod versions;
 pub mod workload;
 pub mod yaml;

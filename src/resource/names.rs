@@ -74,6 +74,8 @@ pub mod label {
 
 /// The file of a GitSource's secret that holds what its webhooks are signed with.
 pub const WEBHOOK_FILE: &str = "webhook";
+/// The file of a GitSource's secret that holds values of variables for manifests.
+pub const VARIABLES_FILE: &str = "variables";
 /// The path at which the operator takes the webhooks of a GitSource.
 pub fn hook_path(source: &Key) -> String {
     let Key { namespace, name, .. } = source;

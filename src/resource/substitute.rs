@@ -21,10 +21,14 @@ const PROBLEMS: usize = 100;
 /// How much of what is no variable is told, in characters.
 const SHOWN: usize = 40;
 
-/// What becomes of each object that a source reads, before anything is made of it: its variables get their values, and it is
-/// put into the namespace that all of the source's are in. What has no metadata is told of later.
-pub fn edits(spec: &GitSourceSpec) -> impl FnMut(&mut Value) -> Result<(), Invalid> {
-    let mut substitution = spec.substitute.as_ref().map(Substitution::new);
+/// What becomes of each object that a source reads, before anything is made of it: its variables get their `values`
+/// ([`GitSourceSpec::values`]), and it is put into the namespace that all of the source's are in. What has no metadata is told
+/// of later.
+pub fn edits<'a>(
+    spec: &'a GitSourceSpec,
+    values: Option<&'a BTreeMap<String, String>>,
+) -> impl FnMut(&mut Value) -> Result<(), Invalid> + 'a {
+    let mut substitution = values.map(Substitution::new);
     move |object| {
         if let Some(substitution) = &mut substitution {
             substitution.apply(object)?;

@@ -29,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("dev", &["cli"]),
     ("files", &[]),
-    ("git", &["resource"]),
+    ("git", &["files", "resource"]),
     (
         "gitops",
         &["api", "files", "git", "queue", "resource", "store", "telemetry"],

@@ -1,5 +1,7 @@
 //! `whoosh diff`: what applying files would change, in the objects and in the Swarm.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use similar::TextDiff;
 
@@ -10,6 +12,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::repository::{self, Repository};
 use crate::cli::source::{LiveSource, Reading};
 use crate::cli::{files, object, talk};
+use crate::git::{Access, Secret};
 use crate::resource::manifest::Located;
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
@@ -32,19 +35,28 @@ Examples:
   whoosh diff -f fleet/ > plan.txt || whoosh apply -f fleet/ --wait
 
   # What would a branch of a Git repository change, and delete, if its GitSource applied it?
-  whoosh diff --git https://git.example/acme/fleet.git@more-reviewers")]
+  whoosh diff --git https://git.example/acme/fleet.git@more-reviewers
+
+  # The same of a repository that not everybody may read: token/ has the file `token`
+  whoosh diff --git https://git.example/acme/fleet.git@more-reviewers --git-secret token/")]
 pub struct DiffArgs {
     #[command(flatten)]
     files: FileArgs,
     /// Repository whose manifests are compared, in place of files; with a branch, a tag or a commit of it
     ///
     /// The GitSource of the namespace that applies it says which folders are read, what is put for variables, and what is
-    /// deleted. It is fetched without credentials. What needs some is compared as a clone of it, by -f.
+    /// deleted.
     #[arg(long, value_name = "URL[@REF]", conflicts_with = "file", value_parser = repository::parse)]
     git: Option<Repository>,
     /// The folder of its manifests, from the repository's root [default: those of the GitSource, or all]
     #[arg(long, value_name = "DIR", requires = "git")]
     path: Option<String>,
+    /// Folder with what the repository is asked with, in files like those of a GitSource's secret
+    ///
+    /// For https: `password` or `token`, with a `username` if the server wants one, and `ca.crt`. For ssh: `identity` and
+    /// `known_hosts`. And `variables`, if the GitSource has its variables' values from a secret.
+    #[arg(long, value_name = "DIR", requires = "git")]
+    git_secret: Option<PathBuf>,
     /// The GitSource as which it is read [default: the only one of the namespace with this url]
     #[arg(long, value_name = "NAME", requires = "git")]
     source: Option<String>,
@@ -124,16 +136,33 @@ async fn of_repository(
     repository: &Repository,
 ) -> Result<(Vec<Located<Object>>, Vec<Key>), CliError> {
     let (path, name) = (args.path.as_deref(), args.source.as_deref());
+    let secret = args.git_secret.clone().map(Secret::at);
+    let access = match &secret {
+        Some(secret) => repository.access(secret).await?,
+        None => Access::default(),
+    };
     let Some(source) = LiveSource::find(ctx, repository, path, name).await? else {
         let all = Reading {
             paths: path.iter().map(|path| (*path).to_owned()).collect(),
             ..Reading::default()
         };
-        return Ok((files::check(ctx, &repository.read(&all).await?)?, Vec::new()));
+        return Ok((
+            files::check(ctx, &repository.read(&all, access).await?)?,
+            Vec::new(),
+        ));
     };
     talk::say(&format!("As {} applies it:", object::slashed(source.key())));
-    let read = repository.read(&source.reading(path)).await?;
-    let objects = files::check_as(source.spec(), &source.key().namespace, &read)?;
+    let variables = match (&source.spec().substitute_from, &secret) {
+        (None, _) => None,
+        (Some(_), Some(secret)) => Some(secret.variables().await.map_err(repository::unusable)?),
+        (Some(_), None) => {
+            let message = "the GitSource has values of variables from a secret: say with --git-secret in which folder the \
+                           file `variables` is";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+    };
+    let read = repository.read(&source.reading(path), access).await?;
+    let objects = files::check_as(source.spec(), variables.as_ref(), &source.key().namespace, &read)?;
     let declared = objects.iter().map(|object| object.value.key()).collect();
     let leaving = source.leaving(&declared);
     Ok((objects, leaving))

@@ -33,7 +33,9 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     let url = spec.field("url");
     causes.text(&url, repository);
     let secret = spec.field("secretRef");
-    causes.text(&secret.field("name"), syntax::dns_label);
+    for named in ["secretRef", "substituteFrom"] {
+        causes.text(&spec.field(named).field("name"), syntax::dns_label);
+    }
     if url
         .text()
         .is_some_and(|url| RepositoryUrl::of(url).scheme == "ssh")

@@ -118,3 +118,69 @@ async fn a_variable_has_a_name_that_manifests_can_say() {
         .ok();
     assert!(explained.contains("${NAME:-default}"), "{explained}");
 }
+
+#[tokio::test]
+async fn values_of_a_secret_are_put_anew_when_they_change_and_are_never_told() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", MANIFEST);
+    stage.repository.push("Variables");
+    stage
+        .source(json!({"substitute": {"NAME": "payments"}, "substituteFrom": {"name": "fleet"}}))
+        .await;
+    stage.until_message("git-secrets/default/fleet/variables").await;
+    let values =
+        |region: &str| format!("# What the repository does not say\nNAME=other\nCOUNT=3\nREGION={region}\n");
+    stage.secret("variables", &values("west"));
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 0 && said.contains("is applied: 2 objects"), "{said}");
+    let payments = stage.operator.get(&["team/payments"]).await;
+    assert_eq!(payments["spec"]["replicas"], 3);
+    assert_eq!(payments["metadata"]["labels"]["region"], "west");
+
+    // Whoever compares a branch has to know them as well.
+    let url = stage.repository.url();
+    let diff = stage.operator.whoosh(&["diff", "--git", &url]).await;
+    assert!(diff.code == 2 && diff.err.contains("--git-secret"), "{diff:?}");
+    let folder = stage
+        .folder()
+        .join("git-secrets/default/fleet")
+        .display()
+        .to_string();
+    let with_secret = ["diff", "--git", &url, "--git-secret", &folder];
+    let diff = stage.operator.whoosh(&with_secret).await;
+    assert_eq!(diff.code, 0, "{diff:?}");
+    stage.secret("variables", &values("east"));
+    let diff = stage.operator.whoosh(&with_secret).await;
+    assert!(
+        diff.code == 1 && diff.out.contains("+    region: east"),
+        "{diff:?}"
+    );
+
+    // Other values are another application of the same commit, and nothing that others changed.
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    let payments = stage.operator.get(&["team/payments"]).await;
+    assert_eq!(payments["metadata"]["labels"]["region"], "east");
+    let history = stage.status().await["history"].clone();
+    assert_eq!(history[0]["detail"], "1 configured", "{history}");
+    assert_eq!(history[0]["revision"], history[1]["revision"], "{history}");
+    let events = stage.operator.whoosh(&["events"]).await.ok();
+    assert!(!events.contains("PutBack"), "{events}");
+
+    stage.secret("variables", &values("hunter2 of the west"));
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 1 && said.contains("metadata.labels.region"), "{said}");
+    assert!(said.contains("${REGION}") && !said.contains("hunter2"), "{said}");
+    stage.secret("variables", "NAME=payments\nhunter2\n");
+    let (code, said) = stage.reconcile(&[]).await;
+    let told = "variables cannot be used: line 2 is not like NAME=value";
+    assert!(
+        code == 1 && said.contains(told) && !said.contains("hunter2"),
+        "{said}"
+    );
+    let payments = stage.operator.get(&["team/payments"]).await;
+    assert_eq!(
+        payments["metadata"]["labels"]["region"], "east",
+        "the last good one stays"
+    );
+}

@@ -1,11 +1,11 @@
-//! What a source identifies itself with: the files of the secret that it names. They are read at each look, and nothing of
-//! them is kept or told.
+//! What a repository is asked with, and what is put into its manifests: the files of a secret. Nothing of them is told.
 
 use std::path::PathBuf;
 
+use super::{Credentials, Way};
 use crate::files::{Folder, ReadError};
-use crate::git::{Credentials, Way};
-use crate::resource::names::WEBHOOK_FILE;
+use crate::resource::names::{VARIABLES_FILE, WEBHOOK_FILE};
+use crate::resource::variables::{NotVariables, Variables};
 
 /// The largest file that is read, in bytes: lists of servers and of authorities may be long.
 const FILE_MAX: u64 = 256 * 1024;
@@ -15,34 +15,28 @@ const ANYBODY: &str = "git";
 const OPENSSH_KEY: &str = "b3BlbnNzaC1rZXktdjEA";
 const UNLOCKED: &str = "AAAABG5vbmU";
 
-/// The secret of a source: a folder of files.
+/// A secret: a folder of files, which are read when they are asked for.
 #[derive(Debug)]
-pub(super) struct Secret<'a> {
-    /// The operator's folder of secrets.
-    pub(super) folder: &'a Folder,
-    /// The namespace of the source.
-    pub(super) namespace: &'a str,
-    /// What the source calls it.
-    pub(super) name: &'a str,
+pub struct Secret {
+    folder: Folder,
+    /// The folders on the way from that one to the files.
+    below: Vec<String>,
 }
 
 /// How a repository is asked.
 #[derive(Debug, Default)]
-pub(super) struct Access {
+pub struct Access {
     /// As whom; as nobody by `None`.
-    pub(super) credentials: Option<Credentials>,
+    pub credentials: Option<Credentials>,
     /// Whom to believe that its server is who it is, besides those whom the machine trusts.
-    pub(super) ca: Option<String>,
+    pub ca: Option<String>,
 }
 
 /// Why a secret cannot be used. Holds nothing of it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SecretError {
-    /// The operator was started without a folder for them.
-    #[error("spec.secretRef names a secret, and this operator reads none: start it with `--git-secrets`")]
-    NoFolder,
+pub enum SecretError {
     /// A file is not there.
-    #[error("the source's secret is not complete: put {what} into {}", path.display())]
+    #[error("the secret is not complete: put {what} into {}", path.display())]
     Missing {
         /// What is missing.
         what: &'static str,
@@ -58,6 +52,15 @@ pub(super) enum SecretError {
         #[source]
         source: ReadError,
     },
+    /// A file of variables holds something else.
+    #[error("{} cannot be used", path.display())]
+    NotVariables {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        source: NotVariables,
+    },
     /// A file does not hold what it should.
     #[error("{} cannot be used: {why}", path.display())]
     Invalid {
@@ -70,12 +73,12 @@ pub(super) enum SecretError {
 
 impl SecretError {
     /// Whether somebody has to make something that is not there.
-    pub(super) fn is_missing(&self) -> bool {
-        matches!(self, Self::NoFolder | Self::Missing { .. })
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. })
     }
 
     /// Whether it may go away by itself.
-    pub(super) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         let Self::Unreadable { source, .. } = self else {
             return false;
         };
@@ -83,20 +86,48 @@ impl SecretError {
     }
 }
 
-impl Secret<'_> {
+impl Secret {
+    /// The one in a folder below another one, which may not be left.
+    pub fn below(folder: &Folder, below: &[&str]) -> Self {
+        Self {
+            folder: folder.clone(),
+            below: below.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    /// The one whose files are in this folder.
+    pub fn at(folder: PathBuf) -> Self {
+        Self::below(&Folder::new(folder), &[])
+    }
+
     /// How a repository is asked that may ask back in this way.
     ///
     /// # Errors
     /// Which file is missing, or what is wrong with one.
-    pub(super) async fn access(&self, way: Way) -> Result<Access, SecretError> {
+    pub async fn access(&self, way: Way) -> Result<Access, SecretError> {
         match way {
             Way::Http => self.http().await,
             Way::Ssh => self.ssh().await,
-            Way::Open => match self.text(WEBHOOK_FILE).await? {
-                Some(_) => Ok(Access::default()),
-                None => Err(self.missing(WEBHOOK_FILE, "what webhooks are signed with")),
+            Way::Open => match self.has_other_uses().await? {
+                true => Ok(Access::default()),
+                false => Err(self.missing(WEBHOOK_FILE, "what webhooks are signed with")),
             },
         }
+    }
+
+    /// The variables that it holds.
+    ///
+    /// # Errors
+    /// When there is no such file, or a line of it is none.
+    pub async fn variables(&self) -> Result<Variables, SecretError> {
+        let file = VARIABLES_FILE;
+        let Some(text) = self.text(file).await? else {
+            return Err(self.missing(file, "lines like NAME=value"));
+        };
+        Variables::parse(&text).map_err(|source| SecretError::NotVariables {
+            path: self.path(file),
+            source,
+        })
     }
 
     async fn http(&self) -> Result<Access, SecretError> {
@@ -114,12 +145,17 @@ impl Secret<'_> {
                 token,
             }),
             // A repository that everybody may read.
-            (None, None) if ca.is_some() || self.text(WEBHOOK_FILE).await?.is_some() => None,
+            (None, None) if ca.is_some() || self.has_other_uses().await? => None,
             (_, None) => {
                 return Err(self.missing("password", "a password or token that may read the repository"));
             }
         };
         Ok(Access { credentials, ca })
+    }
+
+    /// Whether it says more than whom to ask as.
+    async fn has_other_uses(&self) -> Result<bool, SecretError> {
+        Ok(self.text(WEBHOOK_FILE).await?.is_some() || self.text(VARIABLES_FILE).await?.is_some())
     }
 
     async fn ssh(&self) -> Result<Access, SecretError> {
@@ -169,8 +205,8 @@ impl Secret<'_> {
         }
     }
 
-    fn names<'n>(&'n self, file: &'n str) -> [&'n str; 3] {
-        [self.namespace, self.name, file]
+    fn names<'n>(&'n self, file: &'n str) -> Vec<&'n str> {
+        self.below.iter().map(String::as_str).chain([file]).collect()
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -207,6 +243,7 @@ fn fault(key: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
     use std::fs;
 
     use super::*;
@@ -222,14 +259,11 @@ mod tests {
         for (name, content) in files {
             fs::write(inside.join(name), content).unwrap();
         }
-        let secret = Secret {
-            folder: &Folder::new(root.path().to_owned()),
-            namespace: "prod",
-            name: "fleet",
-        };
+        let secret = Secret::below(&Folder::new(root.path().to_owned()), &["prod", "fleet"]);
         let access = secret.access(way).await;
         let Access { credentials, ca } = access.map_err(|error| {
-            let told = crate::telemetry::Chain(&error).to_string();
+            let why = error.source().map(|why| format!(": {why}"));
+            let told = format!("{error}{}", why.unwrap_or_default());
             assert!(!told.contains("hunter2"), "{told}");
             told.replace(&root.path().display().to_string(), "")
         })?;
