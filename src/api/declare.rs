@@ -17,7 +17,7 @@ use crate::resource::lifecycle::{self, Deletion, Propagation};
 use crate::resource::managed::{self, Applied, Claim, Manager};
 use crate::resource::names::ROLLBACK_MANAGER;
 use crate::resource::validate::{self, Cause, CauseReason};
-use crate::resource::{Key, Object};
+use crate::resource::{Key, Kind, Object};
 use crate::store::{Op, StoreError};
 
 /// What is to be there, and what is not.
@@ -139,8 +139,9 @@ impl Api {
         let written: Vec<&Object> = changes.ops.iter().filter_map(Op::written).collect();
         let (turn, too_much) = quota::together(self, &written, &removed).await?;
         for (namespace, causes) in too_much {
-            // It is said once, of the first that counts: no single one is too much.
-            let counts = |key: &Key| key.namespace == namespace && key.kind.owns_agents();
+            // It is said once, of the first that changes: no single one is too much.
+            let changes = |key: &Key| written.iter().any(|object| object.key() == *key);
+            let counts = |key: &Key| key.namespace == namespace && key.kind != Kind::Policy && changes(key);
             let first = objects.iter().position(|wanted| counts(&wanted.key));
             refused.push((first.unwrap_or_default(), causes));
         }

@@ -224,13 +224,27 @@ pub(super) async fn known_form(request: Request, next: Next) -> Response {
 
 /// The first form that a client accepts; without a word about it, whole objects.
 fn wanted(headers: &HeaderMap) -> Option<Form> {
-    let mut named = headers.get_all(header::ACCEPT).iter().peekable();
-    if named.peek().is_none() {
-        return Some(Form::Whole);
+    match headers.contains_key(header::ACCEPT) {
+        true => first(headers, form),
+        false => Some(Form::Whole),
     }
+}
+
+/// Whether a client wants whole objects in YAML rather than in any form of JSON.
+pub(super) fn wants_yaml(headers: &HeaderMap) -> bool {
+    let is_yaml = |choice: &str| match choice.trim().to_ascii_lowercase().as_str() {
+        "application/yaml" => Some(true),
+        choice => form(choice).map(|_| false),
+    };
+    first(headers, is_yaml) == Some(true)
+}
+
+/// What is made of the first choice of an `Accept` that something can be made of.
+fn first<T>(headers: &HeaderMap, of: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let mut named = headers.get_all(header::ACCEPT).iter();
     named.find_map(|value| {
         let text = String::from_utf8_lossy(value.as_bytes());
-        text.split(',').find_map(form)
+        text.split(',').find_map(&of)
     })
 }
 
@@ -291,6 +305,21 @@ mod tests {
             assert_eq!(wanted(&headers), expected, "{accept}");
         }
         assert_eq!(wanted(&HeaderMap::new()), Some(Form::Whole));
+    }
+
+    #[test]
+    fn yaml_is_wanted_where_it_stands_before_any_form_of_json() {
+        for (accept, expected) in [
+            ("application/yaml", true),
+            ("text/html, Application/YAML , application/json", true),
+            ("application/json, application/yaml", false),
+            ("application/yaml;as=Table;v=v1;g=meta.k8s.io", false),
+            ("text/html", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            assert_eq!(wants_yaml(&headers), expected, "{accept}");
+        }
+        assert!(!wants_yaml(&HeaderMap::new()));
     }
 
     #[test]

@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error};
 
 use super::caller::{Caller, Peer};
+use super::options::Params;
 use super::places::Places;
 use super::status::ApiError;
+use crate::resource::duration;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
@@ -77,6 +79,21 @@ impl Limits {
 }
 
 impl Limits {
+    /// How long a request may take that names a time itself, as `kubectl --request-timeout` has it: never longer than others.
+    /// As in Kubernetes, 0 names none.
+    fn patience(&self, params: &Params) -> Result<Duration, ApiError> {
+        let Some(asked) = params.text("timeout") else {
+            return Ok(self.timeout);
+        };
+        let asked = asked
+            .parse::<duration::Duration>()
+            .map_err(|error| ApiError::BadRequest(format!("the parameter timeout: {error}")))?;
+        Ok(match asked.0 {
+            Duration::ZERO => self.timeout,
+            asked => asked.min(self.timeout),
+        })
+    }
+
     async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Body, ApiError> {
         let most = self.body;
         let announced = headers
@@ -203,7 +220,10 @@ pub(super) struct Abandoned(pub(super) CancellationToken);
 /// The task goes on when the client hangs up or the time is over: a transaction that is cut in the middle
 /// of its `BEGIN` would poison its pooled connection. [`Abandoned`] tells it.
 async fn in_time(limits: &Limits, mut request: Request, next: Next) -> Response {
-    let timeout = limits.timeout;
+    let timeout = match limits.patience(&Params::of(request.uri())) {
+        Ok(timeout) => timeout,
+        Err(refused) => return refused.into_response(),
+    };
     let abandoned = CancellationToken::new();
     request.extensions_mut().insert(Abandoned(abandoned.clone()));
     let _until_answered = abandoned.drop_guard();
@@ -216,7 +236,7 @@ async fn in_time(limits: &Limits, mut request: Request, next: Next) -> Response 
             ApiError::Internal("the request handler failed; the operator's log says more".to_owned())
         })
     };
-    let late = |_| Err(ApiError::Timeout(timeout.as_secs()));
+    let late = |_| Err(ApiError::Timeout(timeout));
     tokio::time::timeout(timeout, answer)
         .await
         .unwrap_or_else(late)
@@ -259,6 +279,25 @@ mod tests {
         let code = send(Router::new().route("/", slow), Body::empty()).await;
         assert_eq!(code, StatusCode::GATEWAY_TIMEOUT);
         done.notified().await;
+    }
+
+    #[test]
+    fn a_client_may_wait_less_than_others_and_never_longer() {
+        let second = Duration::from_secs(1);
+        for (query, expected) in [
+            ("", Some(TIMEOUT)),
+            ("timeout=1s", Some(second)),
+            ("timeout=1h", Some(TIMEOUT)),
+            ("timeout=0", Some(TIMEOUT)),
+            ("timeout=0s", Some(TIMEOUT)),
+            ("timeout=1", None),
+            ("timeout=-1s", None),
+            ("timeout=soon", None),
+        ] {
+            let uri = format!("/?{query}").parse().unwrap();
+            let patience = Limits::default().patience(&Params::of(&uri));
+            assert_eq!(patience.ok(), expected, "{query}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

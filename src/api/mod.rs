@@ -56,6 +56,7 @@ mod transfer;
 mod verbs;
 mod way_in;
 mod write_options;
+mod yaml;
 
 pub use caller::Home;
 pub use connections::MAX_CONNECTIONS;

@@ -15,7 +15,7 @@ use super::status::ApiError;
 use super::verbs::{delete as deletion, history, plan, read, scale, simulate, status, write};
 use super::{
     agents, definitions, discovery, events, form, health, hooks, limits, logs, namespaces, openapi, paths,
-    pods, reviews, services, tokens, trace, transfer, way_in,
+    pods, reviews, services, tokens, trace, transfer, way_in, yaml,
 };
 use crate::resource::Object;
 
@@ -52,6 +52,7 @@ fn table(api: Api) -> Router {
         .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(webhooks(door).method_not_allowed_fallback(method_not_allowed))
         .merge(health)
+        .layer(from_fn(yaml::answered))
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
         .layer(from_fn(transfer::closing))
@@ -64,6 +65,7 @@ fn json() -> Router<Api> {
     let all = |rest: &str| format!("{GROUP}/{rest}");
     let one = |rest: &str| format!("{GROUP}/namespaces/{{namespace}}/{rest}");
     Router::new()
+        .route("/", get(discovery::paths))
         .route("/version", get(discovery::version))
         .route("/openapi/v3", get(openapi::index))
         .route("/openapi/v3/{*group}", get(openapi::of_group))

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 
+use crate::resource;
 use crate::resource::access::Deed;
 use crate::resource::managed::Contested;
 use crate::resource::nearest::did_you_mean;
@@ -151,8 +152,8 @@ pub(super) enum ApiError {
         advice: &'static str,
     },
     /// 504: the request took too long. It may have been carried out.
-    #[error("the request took longer than {0} seconds; it may still be carried out")]
-    Timeout(u64),
+    #[error("the request took longer than {}; it may still be carried out", resource::duration::Duration(*.0))]
+    Timeout(std::time::Duration),
     /// 504: the client has seen a revision that there is not, or not yet: the store was restored from a backup.
     #[error("Timeout: Too large resource version: {asked}, current: {current}; list without one")]
     TooLargeRevision {

@@ -9,8 +9,9 @@ use super::error::CliError;
 use super::object;
 use super::repository::Repository;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
+use crate::resource::prune::{self, Guard, Question};
 use crate::resource::repository::RepositoryUrl;
-use crate::resource::{Key, Kind};
+use crate::resource::{Key, Kind, Object};
 
 /// A source, as it stands at the operator.
 pub(crate) struct LiveSource {
@@ -103,13 +104,47 @@ impl LiveSource {
         }
     }
 
-    /// What it would delete of what it declares now, if it declared these.
-    pub(crate) fn leaving(&self, declared: &BTreeSet<Key>) -> Vec<Key> {
-        if !self.spec.prune {
-            return Vec::new();
-        }
+    /// What it declares now and would not, if it declared these.
+    pub(crate) fn leaving(&self, declared: &BTreeSet<Key>) -> BTreeSet<Key> {
         let inventory = self.status.inventory.iter();
         let owned = inventory.filter_map(|name| Key::parse(name));
         owned.filter(|key| !declared.contains(key)).collect()
+    }
+
+    /// What it would delete of these that leave it, as they are `live`, if it declared these; and what holds that back.
+    pub(crate) fn pruned(&self, declared: &BTreeSet<Key>, live: &[Object]) -> (Vec<Key>, Option<String>) {
+        let which = |holds: fn(&Object) -> bool| -> BTreeSet<Key> {
+            let those = live.iter().filter(|object| holds(object));
+            those.map(Object::key).collect()
+        };
+        let there = which(|_| true);
+        let inventory: BTreeSet<Key> = self
+            .status
+            .inventory
+            .iter()
+            .filter_map(|name| Key::parse(name))
+            .filter(|key| declared.contains(key) || there.contains(key))
+            .collect();
+        let pruned = prune::prune(Question {
+            prune: self.spec.prune,
+            max_prune: self.spec.max_prune,
+            inventory: &inventory,
+            declared,
+            protected: &which(prune::stays),
+            pinned: &which(Object::is_pinned),
+            revision: "",
+            allowed: None,
+        });
+        match pruned {
+            Ok(pruned) => (pruned.remove, None),
+            Err(guard) => {
+                let told = guard.told(&self.key.namespace);
+                let gone = match guard {
+                    Guard::Share { gone, .. } => gone,
+                    Guard::Empty { .. } => there.into_iter().collect(),
+                };
+                (gone, Some(told))
+            }
+        }
     }
 }

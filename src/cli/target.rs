@@ -70,6 +70,19 @@ pub(crate) fn parse_one(words: &[String]) -> Result<(Kind, String), CliError> {
     }
 }
 
+/// Reads objects by name, each as `KIND/NAME`, or all of one kind as `KIND NAME…`.
+///
+/// # Errors
+/// A usage error when the words name anything else.
+pub(crate) fn parse_named(words: &[String]) -> Result<Vec<(Kind, String)>, CliError> {
+    let named = parse(words)?
+        .into_iter()
+        .map(|target| target.name.map(|name| (target.kind, name)));
+    named
+        .collect::<Option<_>>()
+        .ok_or_else(|| usage("name objects, as KIND/NAME or KIND NAME".to_owned()))
+}
+
 /// Reads one kind.
 ///
 /// # Errors

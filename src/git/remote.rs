@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -69,6 +70,12 @@ impl<'a> Remote<'a> {
             }
             Place::Folder(path) => local(path)
                 .and_then(|url| connect::connect(url, connect::Options::default()).map_err(asking))?,
+        };
+        let asking = |error: gix_error::Error| match (asking(error), place) {
+            (GitError::NoRepository { why }, Place::Folder(path)) => {
+                strangers(path).unwrap_or(GitError::NoRepository { why })
+            }
+            (error, _) => error,
         };
         let handshake = gix_protocol::handshake(
             &mut transport,
@@ -265,6 +272,15 @@ fn local(path: &str) -> Result<gix_url::Url, GitError> {
         return Err(missing("is no folder of the operator's machine"));
     }
     gix_url::parse(format!("file://{path}").as_str()).map_err(|_| missing("cannot be a repository's place"))
+}
+
+/// Why git hands out nothing of a folder that is there, if that is because of whose it is: then it says so to nobody whom we hear.
+fn strangers(path: &str) -> Option<GitError> {
+    let owner = std::fs::metadata(path).ok()?.uid();
+    let us = rustix::process::geteuid().as_raw();
+    (owner != us).then(|| GitError::Refused {
+        why: format!("{path:?} belongs to the user {owner}, and Git reads for the user {us} what is theirs alone (`chown` it)"),
+    })
 }
 
 fn sha1_only(handshake: &Handshake) -> Result<(), GitError> {

@@ -96,7 +96,41 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    quoted(&text)
+    quoted(&readable(&text))
+}
+
+/// A text of libraries as people read it: bytes that they tell as lists of numbers are text again, and without their manuals.
+fn readable(text: &str) -> String {
+    let (mut plain, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('[') {
+        plain.push_str(before);
+        let listed = after.split_once(']');
+        let bytes = listed.and_then(|(list, after)| Some((bytes(list)?, after)));
+        rest = match bytes {
+            Some((bytes, after)) => {
+                plain.push_str(&format!("{:?}", String::from_utf8_lossy(&bytes)));
+                after
+            }
+            None => {
+                plain.push('[');
+                after
+            }
+        };
+    }
+    plain.push_str(rest);
+    let words = plain
+        .split(' ')
+        .filter(|word| !word.starts_with("https://docs.rs/"));
+    words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim_end_matches([':', ' '])
+        .to_owned()
+}
+
+/// The bytes that a list of numbers holds.
+fn bytes(list: &str) -> Option<Vec<u8>> {
+    list.split(", ").map(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -124,6 +158,21 @@ mod tests {
             ("too busy", "Unreachable"),
         ] {
             assert_eq!(said_by_server(said).reason(), reason, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_libraries_say_is_made_readable() {
+        for (said, told) in [
+            ("bad line: [55, 50, 10]", "bad line: \"72\\n\""),
+            ("[a] and [] and [300, 1]", "[a] and [] and [300, 1]"),
+            (
+                "cut off without close_notify: https://docs.rs/rustls/x#y",
+                "cut off without close_notify",
+            ),
+            ("cut [1", "cut [1"),
+        ] {
+            assert_eq!(readable(said), told);
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::Term;
-use super::prune::{self, Guard, Pruned, Question};
 use super::read::{self, Declared};
 use super::source::Source;
 use super::status::{Changes, Ended};
@@ -14,7 +13,7 @@ use crate::api::{self, Declaration, DeclareError, Home, Wanted};
 use crate::git::Snapshot;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit};
 use crate::resource::manifest::Source as File;
-use crate::resource::names::PRUNE;
+use crate::resource::prune::{self, Guard, Pruned, Question};
 use crate::resource::variables::Variables;
 use crate::resource::{Key, Kind, Object};
 use crate::store::{Op, StoreError};
@@ -186,7 +185,7 @@ impl Term {
             match self.api.store.get(key).await? {
                 None => drop(gone.insert(key.clone())),
                 Some(object) if object.is_pinned() => drop(pinned.insert(key.clone())),
-                Some(object) if stays(&object) => drop(protected.insert(key.clone())),
+                Some(object) if prune::stays(&object) => drop(protected.insert(key.clone())),
                 Some(_) => {}
             }
         }
@@ -236,11 +235,6 @@ fn commit(snapshot: &Snapshot) -> FetchedCommit {
         message: snapshot.message.clone(),
         signer: snapshot.signer.clone(),
     }
-}
-
-/// Whether an object says that it stays when it leaves its repository.
-fn stays(object: &Object) -> bool {
-    object.annotation(PRUNE) == Some("disabled")
 }
 
 /// `2 created, 1 configured, 1 deleted`.

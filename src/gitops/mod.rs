@@ -17,7 +17,6 @@ mod follow;
 mod health;
 mod index;
 mod memory;
-mod prune;
 mod read;
 mod report;
 mod slots;

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{health, prune};
-use crate::resource::Key;
+use super::health;
 use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
 use crate::resource::git_source::{
     Application, ApplicationResult, FetchedCommit, GitSourceStatus, SourceHealth,
 };
+use crate::resource::{Key, prune};
 use crate::store::StoreError;
 use crate::telemetry::Chain;
 

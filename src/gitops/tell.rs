@@ -1,13 +1,13 @@
 //! What people are told in events of what a source does.
 
+use super::Term;
 use super::source::Source;
 use super::status::{self, Changes, Ended};
-use super::{Term, prune};
-use crate::resource::Key;
 use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{FetchedCommit, GitSourceStatus};
 use crate::resource::names::{GITOPS_ACTOR, OPERATOR, PINNED};
+use crate::resource::{Key, prune};
 use crate::store::{EventRecord, HistoryEntry};
 use crate::telemetry::Chain;
 

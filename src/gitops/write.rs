@@ -23,6 +23,8 @@ impl Term {
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
         };
         if self.put(source, &next, ops, reason).await? {
+            let (ready, message) = (&next.ready, &next.message);
+            tracing::info!(source = %source.object.key(), %ready, %message, "a source is as it is now");
             for event in tell::events(source, &next, ended) {
                 self.tell(event).await;
             }

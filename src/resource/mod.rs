@@ -37,6 +37,7 @@ pub mod policy;
 pub mod policy_spec;
 pub mod preview;
 pub mod proposal;
+pub mod prune;
 pub mod quantity;
 pub mod repository;
 pub mod scan;

@@ -15,13 +15,45 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::form::Form;
-use super::paths::{self, Name};
+use super::paths::{self as places, Name};
 use super::state::Api;
 use super::status::ApiError;
 pub(super) use groups::{Group, has_scale, has_status};
 
 /// How long the engine may take to say its version.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is served, in short.
+#[derive(Serialize)]
+pub(super) struct Paths {
+    paths: Vec<String>,
+}
+
+/// `GET /`
+pub(super) async fn paths() -> Json<Paths> {
+    let others = [
+        "/api",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ];
+    let groups = [Group::Core].into_iter().chain(Group::NAMED);
+    let named = Group::NAMED.map(|group| format!("/apis/{}", group.name()));
+    let versions = groups.map(|group| format!("/{}", group.path()));
+    let mut paths: Vec<String> = others
+        .map(str::to_owned)
+        .into_iter()
+        .chain(named)
+        .chain(versions)
+        .collect();
+    paths.sort();
+    Json(Paths { paths })
+}
 
 /// `GET /api`
 pub(super) async fn core_versions(
@@ -51,7 +83,7 @@ pub(super) async fn groups(headers: HeaderMap, form: Result<Form, ApiError>) -> 
 
 /// `GET /apis/{group}`
 pub(super) async fn group(Name(name): Name, uri: Uri) -> Result<Json<APIGroup>, ApiError> {
-    let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
+    let group = Group::named(&name).ok_or_else(|| places::unknown(&uri))?;
     Ok(Json(group.describe()))
 }
 
@@ -62,7 +94,7 @@ pub(super) async fn core_resources() -> Json<APIResourceList> {
 
 /// `GET /apis/{group}/v1`
 pub(super) async fn resources(Name(name): Name, uri: Uri) -> Result<Json<APIResourceList>, ApiError> {
-    let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
+    let group = Group::named(&name).ok_or_else(|| places::unknown(&uri))?;
     Ok(Json(group.list()))
 }
 

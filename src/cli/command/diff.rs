@@ -16,7 +16,7 @@ use crate::git::{Access, Secret};
 use crate::resource::manifest::Located;
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
-use crate::resource::{Key, Object, escape, yaml};
+use crate::resource::{Object, escape, yaml};
 
 /// Arguments of `diff`.
 #[derive(Clone, Debug, clap::Args)]
@@ -101,15 +101,13 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
             beside.push(proposed);
         }
     }
-    for key in leaving {
-        if let Some(live) = ctx.client.find(&key).await? {
-            differences.push(Difference {
-                name: object::slashed(&key),
-                live: serde_json::from_value(live).ok().map(|live| declared(&live)),
-                proposed: None,
-                preview: Preview::default(),
-            });
-        }
+    for live in leaving {
+        differences.push(Difference {
+            name: object::slashed(&live.key()),
+            live: Some(declared(&live)),
+            proposed: None,
+            preview: Preview::default(),
+        });
     }
     match args.output {
         Some(Form::Json) => ctx.print(&json_text(&differences)?)?,
@@ -134,7 +132,7 @@ async fn of_repository(
     ctx: &Context,
     args: &DiffArgs,
     repository: &Repository,
-) -> Result<(Vec<Located<Object>>, Vec<Key>), CliError> {
+) -> Result<(Vec<Located<Object>>, Vec<Object>), CliError> {
     let (path, name) = (args.path.as_deref(), args.source.as_deref());
     let secret = args.git_secret.clone().map(Secret::at);
     let access = match &secret {
@@ -164,8 +162,21 @@ async fn of_repository(
     let read = repository.read(&source.reading(path), access).await?;
     let objects = files::check_as(source.spec(), variables.as_ref(), &source.key().namespace, &read)?;
     let declared = objects.iter().map(|object| object.value.key()).collect();
-    let leaving = source.leaving(&declared);
-    Ok((objects, leaving))
+    let mut live: Vec<Object> = Vec::new();
+    for key in source.leaving(&declared) {
+        let found = ctx.client.find(&key).await?;
+        live.extend(found.and_then(|found| serde_json::from_value(found).ok()));
+    }
+    let (removed, held) = source.pruned(&declared, &live);
+    if let Some(guard) = held {
+        let name = object::slashed(source.key());
+        talk::say(&format!(
+            "{name} will not apply this until somebody runs `whoosh reconcile {name} -n {} --allow-prune COMMIT`: {guard}",
+            source.key().namespace
+        ));
+    }
+    live.retain(|object| removed.contains(&object.key()));
+    Ok((objects, live))
 }
 
 async fn difference(

@@ -13,10 +13,10 @@ use crate::cli::context::Context;
 use crate::cli::duration::Patience;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::follow::Follower;
-use crate::cli::{object, target};
+use crate::cli::object;
+use crate::resource::Key;
 use crate::resource::condition::Reason;
 use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
-use crate::resource::{Key, Kind};
 
 /// Arguments of `reconcile`.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,8 +28,8 @@ Examples:
   # Let one commit delete more than spec.maxPrune, or what says that it stays
   whoosh reconcile gitsource/fleet --allow-prune 1a2b3c4d5e6f --wait")]
 pub struct ReconcileArgs {
-    /// A GitSource, as KIND/NAME or KIND NAME
-    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
+    /// GitSources, as KIND/NAME or KIND NAME
+    #[arg(value_name = "OBJECT", required = true, num_args = 1.., add = complete::objects())]
     what: Vec<String>,
     /// Let this commit, and no other, delete what the guards keep: its hash, or at least the first 7 characters of it
     #[arg(long, value_name = "COMMIT", value_parser = hash)]
@@ -42,14 +42,7 @@ pub struct ReconcileArgs {
 }
 
 pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, CliError> {
-    let (kind, name) = target::parse_one(&args.what)?;
-    if kind != Kind::GitSource {
-        let kind = kind.with_article();
-        return Err(CliError::Failed(format!(
-            "{kind} is always kept as it is declared; what is looked at by the clock is a GitSource"
-        )));
-    }
-    let key = ctx.key(kind, &name)?;
+    let keys = super::suspend::sources(ctx, &args.what, "what is looked at by the clock is a GitSource")?;
     let request = Timestamp::now().to_string();
     let patch = |_: &Value| {
         let mut annotations = json!({RECONCILE_REQUESTED: request});
@@ -58,22 +51,27 @@ pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, 
         }
         Ok(Some(json!({"metadata": {"annotations": annotations}})))
     };
-    change(ctx, &key, false, patch).await?;
+    for key in &keys {
+        change(ctx, key, false, patch).await?;
+    }
     if !args.wait {
-        ctx.print(&format!("{} is looked at\n", object::slashed(&key)))?;
+        for key in &keys {
+            ctx.print(&format!("{} is looked at\n", object::slashed(key)))?;
+        }
         return Ok(Outcome::Done);
     }
-    let source = looked_at(ctx, &key, &request, args.timeout.timeout).await?;
-    let message = object::text(&source, "/status/message").to_owned();
-    match object::text(&source, "/status/ready") {
-        "True" if !is_suspended(&source) => {
-            ctx.print(&format!("{}: {message}\n", object::slashed(&key)))?;
-            Ok(Outcome::Done)
+    let mut unready = Vec::new();
+    for key in &keys {
+        let source = looked_at(ctx, key, &request, args.timeout.timeout).await?;
+        let (name, message) = (object::slashed(key), object::text(&source, "/status/message"));
+        match object::text(&source, "/status/ready") {
+            "True" if !is_suspended(&source) => ctx.print(&format!("{name}: {message}\n"))?,
+            _ => unready.push(format!("{name} is not ready: {message}")),
         }
-        _ => Err(CliError::Failed(format!(
-            "{} is not ready: {message}",
-            object::slashed(&key)
-        ))),
+    }
+    match unready.is_empty() {
+        true => Ok(Outcome::Done),
+        false => Err(CliError::Failed(unready.join("\n"))),
     }
 }
 

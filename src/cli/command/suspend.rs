@@ -13,6 +13,9 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::{object, target};
 use crate::resource::{Key, Kind};
 
+/// What is said to who names something else.
+const SUSPENDABLE: &str = "what can be suspended is a GitSource";
+
 /// Arguments of `suspend`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
@@ -26,8 +29,8 @@ Examples:
   # Until somebody resumes it
   whoosh suspend gitsource/fleet")]
 pub struct SuspendArgs {
-    /// A GitSource, as KIND/NAME or KIND NAME
-    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
+    /// GitSources, as KIND/NAME or KIND NAME
+    #[arg(value_name = "OBJECT", required = true, num_args = 1.., add = complete::objects())]
     what: Vec<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
@@ -45,13 +48,13 @@ The repository is looked at right away.
 Examples:
   whoosh resume gitsource/fleet")]
 pub struct ResumeArgs {
-    /// A GitSource, as KIND/NAME or KIND NAME
-    #[arg(value_name = "OBJECT", required = true, num_args = 1..=2, add = complete::objects())]
+    /// GitSources, as KIND/NAME or KIND NAME
+    #[arg(value_name = "OBJECT", required = true, num_args = 1.., add = complete::objects())]
     what: Vec<String>,
 }
 
 pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome, CliError> {
-    let key = source(ctx, &args.what)?;
+    let keys = sources(ctx, &args.what, SUSPENDABLE)?;
     let too_long = |_| CliError::Usage("--for is longer than time is counted; leave it out".to_owned());
     let until = args
         .duration
@@ -66,33 +69,40 @@ pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome
     // All of it, so that nothing of an earlier suspension is left.
     let suspension = json!({"reason": args.reason, "by": by, "until": until});
     let patch = |_: &Value| Ok(Some(json!({"spec": {"suspend": true, "suspension": suspension}})));
-    change(ctx, &key, false, patch).await?;
-    let until = match until {
-        Some(until) => format!(" until {until}"),
-        None => format!(
-            "; `whoosh resume {} -n {}` ends that",
-            object::slashed(&key),
-            key.namespace
-        ),
-    };
-    ctx.print(&format!("{} suspended{until}\n", object::slashed(&key)))?;
+    for key in &keys {
+        change(ctx, key, false, patch).await?;
+        let name = object::slashed(key);
+        let until = match until {
+            Some(until) => format!(" until {until}"),
+            None => format!("; `whoosh resume {name} -n {}` ends that", key.namespace),
+        };
+        ctx.print(&format!("{name} suspended{until}\n"))?;
+    }
     Ok(Outcome::Done)
 }
 
 pub(crate) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Outcome, CliError> {
-    let key = source(ctx, &args.what)?;
+    let keys = sources(ctx, &args.what, SUSPENDABLE)?;
     let patch = |_: &Value| Ok(Some(json!({"spec": {"suspend": null, "suspension": null}})));
-    change(ctx, &key, false, patch).await?;
-    ctx.print(&format!("{} resumed\n", object::slashed(&key)))?;
+    for key in &keys {
+        change(ctx, key, false, patch).await?;
+        ctx.print(&format!("{} resumed\n", object::slashed(key)))?;
+    }
     Ok(Outcome::Done)
 }
 
-fn source(ctx: &Context, words: &[String]) -> Result<Key, CliError> {
-    match target::parse_one(words)? {
-        (Kind::GitSource, name) => ctx.key(Kind::GitSource, &name),
-        (kind, _) => Err(CliError::Failed(format!(
-            "{} is always kept as it is declared; what can be suspended is a GitSource",
+/// The GitSources that words name; `what` says why others are not meant.
+///
+/// # Errors
+/// When they name anything else.
+pub(super) fn sources(ctx: &Context, words: &[String], what: &str) -> Result<Vec<Key>, CliError> {
+    let named = target::parse_named(words)?.into_iter();
+    let keys = named.map(|(kind, name)| match kind {
+        Kind::GitSource => ctx.key(kind, &name),
+        kind => Err(CliError::Failed(format!(
+            "{} is always kept as it is declared; {what}",
             kind.with_article()
         ))),
-    }
+    });
+    keys.collect()
 }

@@ -18,7 +18,8 @@ impl Cell {
     /// A cell that is coloured if the reader's terminal shows colours.
     pub(crate) fn toned(text: &str, tone: Tone) -> Self {
         Self {
-            text: escape::line(text).into_owned(),
+            // A cell is one line.
+            text: escape::line(&text.replace('\n', "; ")).into_owned(),
             tone,
         }
     }
@@ -83,12 +84,12 @@ mod tests {
         let mut table = Table::default();
         table.row(["NAME", "READY", "NOTE"]);
         table.row(["payments", "3/4", ""]);
-        table.row(["日本", "1/1", "tab\there"]);
+        table.row(["日本", "1/1", "tab\there\nand there"]);
         assert_eq!(
             table.take(Paint::never()),
             "NAME       READY   NOTE\n\
              payments   3/4\n\
-             日本       1/1     tab\\there\n"
+             日本       1/1     tab\\there; and there\n"
         );
         table.row(["a", "b", "c"]);
         assert_eq!(table.take(Paint::never()), "a          b       c\n");

@@ -173,6 +173,12 @@ fn repository(text: &str) -> Checked {
 
 /// A branch or tag, by git's own rules as far as they keep it in its place.
 fn reference_name(text: &str) -> Checked {
+    must(!text.starts_with("refs/"), || {
+        format!(
+            "must be the name alone, as in \"main\" for \"refs/heads/main\", got {}",
+            quoted(text)
+        )
+    })?;
     let parts = || text.split('/');
     let clean = !text.contains(|c: char| c.is_control() || " ~^:?*[\\".contains(c))
         && !text.contains("..")

@@ -38,6 +38,7 @@ const STATUS: Rule = rule("admin edit view", "admin");
 
 /// The rule of each path of the router; `{plural}` stands for the kinds that the store keeps.
 const TABLE: &[(&str, Rule)] = &[
+    ("/", OPEN),
     ("/version", OPEN),
     ("/openapi/v2", OPEN),
     ("/openapi/v3", OPEN),

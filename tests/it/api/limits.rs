@@ -212,3 +212,21 @@ async fn closing_ends_watches_and_frees_the_socket() {
     assert!(!server.socket.exists());
     Socket::bind(&server.socket).unwrap();
 }
+
+#[tokio::test]
+async fn who_sends_too_much_is_told_so_and_not_cut_off() {
+    let server = server().await;
+    let body = vec![b' '; 4 * MAX_BODY];
+    let mut stream = UnixStream::connect(&server.socket).await.unwrap();
+    let head = format!(
+        "POST {TEAMS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.expect("it is taken to its end");
+    let mut told = String::new();
+    stream.read_to_string(&mut told).await.unwrap();
+    assert!(told.starts_with("HTTP/1.1 413"), "{told}");
+    assert!(told.contains("RequestEntityTooLarge"), "{told}");
+}

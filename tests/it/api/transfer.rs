@@ -37,6 +37,36 @@ async fn what_is_large_is_compressed_for_those_who_take_it() {
 }
 
 #[tokio::test]
+async fn whoever_wants_yaml_has_it() {
+    let server = server().await;
+    server.create("payments").await;
+    let ask = async |path: &str, accept: &str| {
+        let request = server.request(Method::GET, path).header("accept", accept);
+        let response = request.send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), kind, response.text().await.unwrap())
+    };
+    let one = format!("{TEAMS}/payments");
+    for (path, code, kind) in [
+        (TEAMS, 200, "TeamList"),
+        (&one, 200, "Team"),
+        ("/no/such/path", 404, "Status"),
+    ] {
+        let (said, form, text) = ask(path, "application/yaml, application/json").await;
+        assert_eq!((said, form.as_str()), (code, "application/yaml"), "{path}");
+        assert!(text.lines().any(|line| line == format!("kind: {kind}")), "{text}");
+    }
+    let (_, form, _) = ask(&one, "application/json, application/yaml").await;
+    assert_eq!(form, "application/json");
+    let (code, form, paths) = ask("/", "application/yaml").await;
+    assert_eq!((code, form.as_str()), (200, "application/yaml"));
+    assert!(paths.contains("- /apis/chorus.services/v1\n"), "{paths}");
+    let refused = server.get(&format!("{TEAMS}?timeout=soon")).await;
+    let told = refused.refused(400, "BadRequest");
+    assert!(told.contains("\"soon\" is not a duration"), "{told}");
+}
+
+#[tokio::test]
 async fn every_answer_says_what_may_be_made_of_it() {
     let server = server().await;
     for path in [TEAMS, "/livez", "/no/such/path", "/metrics", "/openapi/v2"] {

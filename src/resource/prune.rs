@@ -1,8 +1,9 @@
-//! What a commit may delete. Pure.
+//! What a commit may delete of what its source declared before. Pure.
 
 use std::collections::BTreeSet;
 
-use crate::resource::Key;
+use super::names::PRUNE;
+use super::object::{Key, Object};
 
 /// The share of its objects, in percent, that one commit may have deleted when the source does not say.
 const SHARE: i64 = 30;
@@ -13,41 +14,41 @@ const HASH_MIN: usize = 7;
 
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Question<'a> {
+pub struct Question<'a> {
     /// Whether objects that left the repository are deleted at all.
-    pub(super) prune: bool,
+    pub prune: bool,
     /// The largest share that may go, in percent.
-    pub(super) max_prune: Option<i64>,
+    pub max_prune: Option<i64>,
     /// What the source declared so far.
-    pub(super) inventory: &'a BTreeSet<Key>,
+    pub inventory: &'a BTreeSet<Key>,
     /// What it declares now.
-    pub(super) declared: &'a BTreeSet<Key>,
+    pub declared: &'a BTreeSet<Key>,
     /// The objects that say that they stay.
-    pub(super) protected: &'a BTreeSet<Key>,
+    pub protected: &'a BTreeSet<Key>,
     /// The objects that are left as they are, whatever anybody says of commits.
-    pub(super) pinned: &'a BTreeSet<Key>,
+    pub pinned: &'a BTreeSet<Key>,
     /// The commit.
-    pub(super) revision: &'a str,
+    pub revision: &'a str,
     /// The commit whose guards somebody lifted.
-    pub(super) allowed: Option<&'a str>,
+    pub allowed: Option<&'a str>,
 }
 
 /// What becomes of the objects that left the repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pruned {
+pub struct Pruned {
     /// They are deleted.
-    pub(super) remove: Vec<Key>,
+    pub remove: Vec<Key>,
     /// They say that they stay, and the source keeps them in mind.
-    pub(super) kept: Vec<Key>,
+    pub kept: Vec<Key>,
     /// They are left as they are, and are still the source's.
-    pub(super) pinned: Vec<Key>,
+    pub pinned: Vec<Key>,
     /// They stay, and are the source's no longer.
-    pub(super) left: Vec<Key>,
+    pub left: Vec<Key>,
 }
 
 /// Why a commit is not applied without a person's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Guard {
+pub enum Guard {
     /// It declares nothing at all.
     Empty {
         /// How many objects would go.
@@ -68,7 +69,7 @@ pub(super) enum Guard {
 ///
 /// # Errors
 /// The guard that holds.
-pub(super) fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
+pub fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
     let Question {
         prune,
         max_prune,
@@ -116,6 +117,11 @@ pub(super) fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
     })
 }
 
+/// Whether an object says that it stays when it leaves its repository.
+pub fn stays(object: &Object) -> bool {
+    object.annotation(PRUNE) == Some("disabled")
+}
+
 /// How many of so many may go; a single one always, unless none may.
 fn most(percent: i64, owned: usize) -> usize {
     let share = owned.saturating_mul(usize::try_from(percent).unwrap_or(0)) / 100;
@@ -129,7 +135,7 @@ fn names(word: &str, revision: &str) -> bool {
 
 impl Guard {
     /// What people are told of it whose source is in the namespace `here`.
-    pub(super) fn told(&self, here: &str) -> String {
+    pub fn told(&self, here: &str) -> String {
         match self {
             Self::Empty { owned } => {
                 format!("it declares nothing, and all {owned} objects of this source would be deleted")
@@ -145,7 +151,7 @@ impl Guard {
 }
 
 /// `team/a, team/b in prod and 3 more`.
-pub(super) fn list(keys: &[Key], here: &str) -> String {
+pub fn list(keys: &[Key], here: &str) -> String {
     let named = keys.iter().take(NAMES);
     let names: Vec<String> = named.map(|key| key.seen_from(here)).collect();
     match keys.len().saturating_sub(NAMES) {
