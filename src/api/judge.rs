@@ -19,7 +19,7 @@ use crate::resource::git_source::GitSourceSpec;
 use crate::resource::policy::Asked;
 use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::workload::{DesiredRole, Workload};
-use crate::resource::{Kind, Object};
+use crate::resource::{Kind, Object, path};
 use crate::swarm::Want;
 
 /// How long the Swarm may take to be asked for a warning; without an answer there is none.
@@ -156,18 +156,35 @@ fn of_template(shelf: &Shelf, template: &Object) -> Vec<Cause> {
         .judge(&Asked::of(&agent), "spec")
 }
 
-/// Why a source cannot declare anything where it wants to.
-fn of_source(source: &Object) -> Option<Cause> {
-    let spec: GitSourceSpec = serde_json::from_value(source.spec.clone()).ok()?;
-    let target = spec.target_namespace.as_deref()?;
+/// Why a source cannot do what it says: where it declares, and for whom it waits.
+fn of_source(source: &Object) -> Vec<Cause> {
+    let spec: GitSourceSpec = serde_json::from_value(source.spec.clone()).unwrap_or_default();
+    let mut causes = Vec::new();
     let grant = spec.grant(source.namespace());
-    (!grant.reaches(target)).then(|| {
+    if let Some(target) = spec
+        .target_namespace
+        .as_deref()
+        .filter(|target| !grant.reaches(target))
+    {
         let places = grant.places();
         let message = format!(
             "is \"{target}\", and this source may declare objects of {places} alone (spec.impersonate)"
         );
-        Cause::new("spec.targetNamespace", CauseReason::Forbidden, message)
-    })
+        causes.push(Cause::new(
+            "spec.targetNamespace",
+            CauseReason::Forbidden,
+            message,
+        ));
+    }
+    for (index, needed) in spec.depends_on.iter().enumerate() {
+        let namespace = needed.namespace.as_deref().unwrap_or(source.namespace());
+        if (namespace, needed.name.as_str()) == (source.namespace(), source.name()) {
+            let field = path::item("spec.dependsOn", index);
+            let message = "is this source itself, which would wait for ever";
+            causes.push(Cause::new(field, CauseReason::Invalid, message));
+        }
+    }
+    causes
 }
 
 /// What owners are told whose agents are left as they are from now on.

@@ -60,11 +60,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same places, for bodies of at most so many bytes, of which none is read that has more.
+    /// The same places, for bodies of at most so many bytes; of one that has more, little is taken.
     pub(super) fn for_bodies_of(self, most: usize) -> Self {
         Self {
             body: most,
-            drained: 0,
+            drained: 4 * most,
             ..self
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::caller::{Caller, Peer};
 use super::status::ApiError;
+use crate::resource::access::Grant;
 
 /// Requests that are answered at a time, watches and logs included. `/healthz`, `/metrics` and their like need no place.
 pub const MAX_REQUESTS: usize = 960;
@@ -13,6 +14,9 @@ pub const MAX_REQUESTS: usize = 960;
 pub const MAX_REQUESTS_OF_ONE: usize = MAX_REQUESTS / 4;
 /// Places that the network never gets: whoever may open the socket finds one, to revoke a token for example.
 const OF_THE_SOCKET: usize = MAX_REQUESTS / 16;
+
+/// Places of the network that are for those who may do everything: others, however many they are, do not keep them out.
+const OF_ADMINS: usize = MAX_REQUESTS / 16;
 
 /// The places, shared by all clones.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ struct Sizes {
     all: usize,
     of_one: usize,
     of_socket: usize,
+    /// Places that are for those alone who may do everything, unless it is one of them who asks.
+    of_admins: usize,
 }
 
 impl Default for Places {
@@ -36,6 +42,7 @@ impl Default for Places {
                 all: MAX_REQUESTS,
                 of_one: MAX_REQUESTS_OF_ONE,
                 of_socket: OF_THE_SOCKET,
+                of_admins: OF_ADMINS,
             },
             taken: Arc::default(),
         }
@@ -63,6 +70,7 @@ impl Places {
             all,
             of_one: all / 4,
             of_socket: 0,
+            of_admins: 0,
         };
         Self {
             sizes,
@@ -75,7 +83,8 @@ impl Places {
     /// # Errors
     /// 429 when there is none, or the caller has their share.
     pub(super) fn take(&self, caller: &Caller) -> Result<Place, ApiError> {
-        self.take_as(caller.is_remote().then(|| caller.user_name()))
+        let whose = caller.is_remote().then(|| caller.user_name());
+        self.take_as(whose, caller.grant == Grant::everything())
     }
 
     /// A place for a request from somewhere.
@@ -83,11 +92,15 @@ impl Places {
     /// # Errors
     /// 429 when there is none, or the address has its share.
     pub(super) fn take_at(&self, peer: Peer) -> Result<Place, ApiError> {
-        self.take_as(peer.network().map(|network| network.to_string()))
+        self.take_as(peer.network().map(|network| network.to_string()), false)
     }
 
-    fn take_as(&self, whose: Option<String>) -> Result<Place, ApiError> {
-        self.taken().add(whose.as_deref(), self.sizes)?;
+    fn take_as(&self, whose: Option<String>, is_admin: bool) -> Result<Place, ApiError> {
+        let mut sizes = self.sizes;
+        if is_admin {
+            sizes.of_admins = 0;
+        }
+        self.taken().add(whose.as_deref(), sizes)?;
         Ok(Place {
             places: self.clone(),
             whose,
@@ -124,7 +137,7 @@ impl Taken {
                 limit: sizes.of_one,
             });
         }
-        if all >= sizes.all || by_network >= sizes.all - sizes.of_socket {
+        if all >= sizes.all || by_network >= sizes.all - sizes.of_socket - sizes.of_admins {
             return Err(ApiError::TooManyRequests(sizes.all));
         }
         *self.by_name.entry(name.to_owned()).or_default() += 1;
@@ -147,11 +160,20 @@ impl Taken {
 mod tests {
     use super::*;
     use crate::api::caller::Proof;
-    use crate::resource::access::Grant;
+    use crate::resource::access::Role;
 
     fn bearer(name: &str) -> Caller {
-        let address = [10, 0, 0, 1].into();
-        Caller::bearer(Proof::Token, name.to_owned(), address, Grant::everything())
+        bearer_with(name, Role::View)
+    }
+
+    fn bearer_with(name: &str, role: Role) -> Caller {
+        let (address, everything) = ([10, 0, 0, 1].into(), Grant::everything());
+        Caller::bearer(
+            Proof::Token,
+            name.to_owned(),
+            address,
+            Grant { role, ..everything },
+        )
     }
 
     fn all_of(places: &Places, caller: &Caller) -> Vec<Place> {
@@ -168,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_has_a_share_and_the_socket_always_finds_a_place() {
+    fn one_caller_has_a_share_and_admins_and_the_socket_always_find_a_place() {
         let (places, local) = (Places::default(), Caller::local(Some(0)));
         let one = all_of(&places, &bearer("one"));
         assert_eq!(one.len(), MAX_REQUESTS_OF_ONE);
@@ -179,11 +201,13 @@ mod tests {
             .map(|name| all_of(&places, &bearer(name)))
             .into();
         let by_network = one.len() + others.iter().map(Vec::len).sum::<usize>();
-        assert_eq!(by_network, MAX_REQUESTS - OF_THE_SOCKET);
+        assert_eq!(by_network, MAX_REQUESTS - OF_THE_SOCKET - OF_ADMINS);
+        let by_admin = all_of(&places, &bearer_with("root", Role::Admin));
+        assert_eq!(by_admin.len(), OF_ADMINS);
         let by_socket = all_of(&places, &local);
         assert_eq!(by_socket.len(), OF_THE_SOCKET);
         assert!(places.take(&local).is_err());
-        drop((one, others, by_socket));
+        drop((one, others, by_admin, by_socket));
         assert!(places.taken().by_name.is_empty());
         assert_eq!(all_of(&places, &local).len(), MAX_REQUESTS);
     }

@@ -25,6 +25,14 @@ pub(super) enum ContextError {
         /// Why.
         source: io::Error,
     },
+    /// A file that they name cannot be read.
+    #[error("cannot read {}, which the contexts name: {source}", path.display())]
+    UnreadableFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file is not what it should be.
     #[error("{}: {why}", path.display())]
     Invalid {
@@ -93,6 +101,8 @@ struct Cluster {
     server: String,
     certificate_authority: Option<PathBuf>,
     certificate_authority_data: Option<ByteString>,
+    #[serde(default)]
+    insecure_skip_tls_verify: bool,
 }
 
 #[derive(Clone, Deserialize)]
@@ -253,6 +263,11 @@ impl Contexts {
         if !url.starts_with("https://") {
             return Err(self.invalid(format!("the server \"{url}\" must be an https:// address")));
         }
+        if cluster.insecure_skip_tls_verify {
+            let why = "the cluster says insecure-skip-tls-verify, and WHOOSH speaks with nobody who does not show who they are: \
+                       give its authority as certificate-authority";
+            return Err(self.invalid(why.to_owned()));
+        }
         let authority = match (
             &cluster.certificate_authority_data,
             &cluster.certificate_authority,
@@ -278,7 +293,7 @@ impl Contexts {
     /// A file that the contexts name, from their own folder.
     fn beside(&self, file: &Path) -> Result<Vec<u8>, ContextError> {
         let path = self.path.parent().unwrap_or(Path::new("")).join(file);
-        fs::read(&path).map_err(|source| ContextError::Unreadable { path, source })
+        fs::read(&path).map_err(|source| ContextError::UnreadableFile { path, source })
     }
 
     fn invalid(&self, why: String) -> ContextError {

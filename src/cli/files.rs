@@ -53,7 +53,14 @@ pub(crate) fn check_as(
 ) -> Result<Vec<Located<Object>>, CliError> {
     let values = spec.values(variables);
     let objects = manifest::load_as(sources, namespace, substitute::edits(spec, values.as_ref()));
-    objects.map_err(|problems| say_problems(&problems.all))
+    let told = |problem: &Problem| {
+        let text = problem.to_string();
+        match variables {
+            Some(variables) => variables.hide(text),
+            None => text,
+        }
+    };
+    objects.map_err(|problems| say_all(problems.all.iter().map(told)))
 }
 
 /// Reads every object of every file, and checks no more of it than which one it is.
@@ -85,10 +92,15 @@ async fn read_by<T>(
 
 /// Says each problem, and how many there are.
 pub(crate) fn say_problems(problems: &[Problem]) -> CliError {
+    say_all(problems.iter().map(Problem::to_string))
+}
+
+fn say_all(problems: impl ExactSizeIterator<Item = String>) -> CliError {
+    let count = problems.len();
     for problem in problems {
-        talk::say(&problem.to_string());
+        talk::say(&problem);
     }
-    let count = match problems.len() {
+    let count = match count {
         1 => "1 problem".to_owned(),
         many => format!("{many} problems"),
     };

@@ -21,12 +21,15 @@ pub(crate) struct Repository {
 }
 
 /// Reads `URL` or `URL@REF`. A user in front of the host is none of the reference.
-pub(crate) fn parse(text: &str) -> Result<Repository, String> {
+///
+/// # Errors
+/// Why none can be read from there. A password in it is not repeated.
+pub(crate) fn parse(text: &str) -> Result<Repository, CliError> {
     let (url, reference) = match RepositoryUrl::of(text).path.rsplit_once('@') {
         Some((_, name)) => (&text[..text.len() - name.len() - 1], Some(name.to_owned())),
         None => (text, None),
     };
-    git::check_url(url).map_err(|error| error.to_string())?;
+    git::check_url(url).map_err(|error| CliError::Usage(error.to_string()))?;
     Ok(Repository {
         url: url.to_owned(),
         reference,
@@ -54,8 +57,11 @@ impl Repository {
     /// When they cannot be fetched.
     pub(crate) async fn read(&self, what: &Reading, access: Access) -> Result<Vec<Source>, CliError> {
         let snapshot = self.fetch(what, &access).await;
-        let snapshot =
-            snapshot.map_err(|error| CliError::Failed(format!("cannot read {}: {error}", self.url)))?;
+        let failed = |error| CliError::Failed(format!("cannot read {}: {error}", self.url));
+        let mut snapshot = snapshot.map_err(failed)?;
+        if let Some(missing) = snapshot.missing.pop() {
+            return Err(failed(missing));
+        }
         let files = snapshot.files.into_iter().map(|file| Source {
             name: file.path,
             bytes: file.content.into_bytes(),
@@ -80,6 +86,7 @@ impl Repository {
             let answer = fetch(&self.url, reference, what, access, &folder).await;
             match answer {
                 Ok(Answer::Fetched(snapshot)) => return Ok(snapshot),
+                Ok(Answer::Refused(refusal)) => return Err(refusal.error),
                 // What it is like, if it is there as something else, is told of the first.
                 Err(error @ GitError::NoReference { .. }) => missing = missing.or(Some(error)),
                 Err(error) => return Err(error),
@@ -176,7 +183,7 @@ mod tests {
                 url: url.to_owned(),
                 reference: reference.map(str::to_owned),
             };
-            assert_eq!(parse(text), Ok(expected), "{text}");
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
         }
         assert!(parse("ext::sh -c id").is_err());
     }

@@ -1,13 +1,14 @@
 //! One fetch, as the worker does it.
 
 use super::cache::{Cache, Tip};
-use super::error::GitError;
-use super::history::{self, Reading};
+use super::error::{GitError, quoted};
+use super::history::{self, Commit, Reading};
 use super::ignore::Ignore;
 use super::reference::Chosen;
 use super::remote::Remote;
-use super::tree::Walk;
-use super::{Answer, Request, Snapshot, signature};
+use super::tree::{Found, Walk};
+use super::url::Place;
+use super::{Answer, Refusal, Request, Snapshot, signature};
 
 /// Does what the request asks for.
 ///
@@ -37,43 +38,13 @@ pub(super) fn run(request: &Request) -> Result<Answer, GitError> {
         cache: &cache,
         chosen: &chosen,
     };
-    let tips = cache.tips();
-    if let Some(tip) = tips.iter().find(|tip| tip.commit == chosen.commit) {
-        match reader.read(*tip) {
-            Ok(snapshot) => {
-                remote.close();
-                return Ok(Answer::Fetched(snapshot));
-            }
-            Err(Reading::Refused(error)) => return Err(error),
-            Err(Reading::Broken(_)) => cache.clear()?,
-        }
-    } else if !tips.is_empty() {
-        match remote.receive(&chosen, &cache) {
-            Ok(tip) => match reader.read(tip) {
-                Ok(snapshot) => {
-                    remote.close();
-                    return Ok(Answer::Fetched(snapshot));
-                }
-                Err(Reading::Refused(error)) => return Err(error),
-                Err(Reading::Broken(_)) => {}
-            },
-            // What is here may be damaged just as well as what came.
-            Err(GitError::Damaged { .. } | GitError::Cache { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        cache.clear()?;
-        remote = Remote::open(request, &place)?;
-    }
-    let tip = remote.receive(&chosen, &cache)?;
-    remote.close();
-    match reader.read(tip) {
-        Ok(snapshot) => Ok(Answer::Fetched(snapshot)),
-        Err(Reading::Refused(error)) => Err(error),
-        Err(Reading::Broken(why)) => Err(GitError::Damaged { why }),
+    match reader.receive_and_read(remote, &place) {
+        Err(error @ GitError::TooLarge { .. }) => Ok(reader.refused(None, error)),
+        answer => answer,
     }
 }
 
-/// Reads a commit that the cache has.
+/// Reads a commit, from the cache or, first, into it.
 struct Reader<'a> {
     request: &'a Request,
     ignore: &'a Ignore,
@@ -81,15 +52,65 @@ struct Reader<'a> {
     chosen: &'a Chosen,
 }
 
-impl Reader<'_> {
-    fn read(&self, tip: Tip) -> Result<Snapshot, Reading> {
+impl<'a> Reader<'a> {
+    fn receive_and_read(&self, mut remote: Remote<'a>, place: &Place) -> Result<Answer, GitError> {
+        let Self {
+            request,
+            cache,
+            chosen,
+            ..
+        } = self;
+        let tips = cache.tips();
+        if let Some(tip) = tips.iter().find(|tip| tip.commit == chosen.commit) {
+            match self.read(*tip) {
+                Ok(answer) => {
+                    remote.close();
+                    return Ok(answer);
+                }
+                Err(Reading::Refused(error)) => return Err(error),
+                Err(Reading::Broken(_)) => cache.clear()?,
+            }
+        } else if !tips.is_empty() {
+            match remote.receive(chosen, cache) {
+                Ok(tip) => match self.read(tip) {
+                    Ok(answer) => {
+                        remote.close();
+                        return Ok(answer);
+                    }
+                    Err(Reading::Refused(error)) => return Err(error),
+                    Err(Reading::Broken(_)) => {}
+                },
+                // What is here may be damaged just as well as what came.
+                Err(GitError::Damaged { .. } | GitError::Cache { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            cache.clear()?;
+            remote = Remote::open(request, place)?;
+        }
+        let tip = remote.receive(chosen, cache)?;
+        remote.close();
+        match self.read(tip) {
+            Ok(answer) => Ok(answer),
+            Err(Reading::Refused(error)) => Err(error),
+            Err(Reading::Broken(why)) => Err(GitError::Damaged { why }),
+        }
+    }
+
+    /// Reads a commit that the cache has.
+    fn read(&self, tip: Tip) -> Result<Answer, Reading> {
         let objects = self.cache.objects()?;
         let commit = history::commit(&objects, tip.commit)?;
         let verify = self.request.verify.as_ref();
         // Before anything of it is read.
         let signer = verify
             .map(|verify| signature::signer(&objects, self.chosen, verify, self.cache.folder()))
-            .transpose()?;
+            .transpose();
+        let signer = match signer {
+            Err(Reading::Refused(error @ GitError::Unverified { .. })) => {
+                return Ok(self.refused(None, error));
+            }
+            signer => signer?,
+        };
         let walk = Walk {
             objects: &objects,
             ignore: self.ignore,
@@ -97,14 +118,33 @@ impl Reader<'_> {
             is_filtered: tip.is_filtered,
             reference: &self.chosen.name,
         };
-        Ok(Snapshot {
+        let Found { files, missing } = match walk.files(commit.tree, &self.request.paths) {
+            Err(Reading::Refused(error)) => return Ok(self.refused(Some(commit), error)),
+            found => found?,
+        };
+        Ok(Answer::Fetched(Snapshot {
             revision: commit.id.to_string(),
-            reference: super::error::quoted(&self.chosen.name),
+            reference: quoted(&self.chosen.name),
             author: commit.author,
             time: commit.time,
             message: commit.message,
             signer,
-            files: walk.files(commit.tree, &self.request.paths)?,
+            files,
+            missing,
+        }))
+    }
+
+    /// The answer of a commit that must not be read, as far as that is to be believed.
+    fn refused(&self, commit: Option<Commit>, error: GitError) -> Answer {
+        let (author, message) = commit
+            .map(|commit| (commit.author, commit.message))
+            .unwrap_or_default();
+        Answer::Refused(Refusal {
+            revision: self.chosen.commit.to_string(),
+            reference: quoted(&self.chosen.name),
+            author,
+            message,
+            error,
         })
     }
 }

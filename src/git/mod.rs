@@ -157,6 +157,23 @@ pub enum Answer {
     },
     /// It points at another, and these are its files.
     Fetched(Snapshot),
+    /// It points at another, of which no file is read.
+    Refused(Refusal),
+}
+
+/// A commit that is not read, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The commit's hash, in 40 hexadecimal digits.
+    pub revision: String,
+    /// As in a [`Snapshot`].
+    pub reference: String,
+    /// The same; empty where the commit is not there, or not to be believed.
+    pub author: String,
+    /// The same.
+    pub message: String,
+    /// What is wrong with it.
+    pub error: GitError,
 }
 
 /// A commit and its files.
@@ -176,6 +193,8 @@ pub struct Snapshot {
     pub signer: Option<String>,
     /// Its files in `.yaml`, `.yml` and `.json` below the paths that are not ignored, in the order of their paths.
     pub files: Vec<File>,
+    /// The paths that it does not have, and how far they go ([`GitError::NoPath`]).
+    pub missing: Vec<GitError>,
 }
 
 /// A file of a commit.

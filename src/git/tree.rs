@@ -25,6 +25,13 @@ pub(super) struct Walk<'a> {
     pub(super) reference: &'a str,
 }
 
+/// What is below the paths.
+pub(super) struct Found {
+    pub(super) files: Vec<File>,
+    /// Why paths are not there.
+    pub(super) missing: Vec<GitError>,
+}
+
 /// Something in a folder.
 struct Entry {
     path: String,
@@ -33,16 +40,20 @@ struct Entry {
     id: ObjectId,
 }
 
+/// Folders by name, and why others are not there.
+type Starts = (BTreeMap<String, ObjectId>, Vec<GitError>);
+
 impl Walk<'_> {
     /// The files below the folders `paths` of the tree `root`, or all of them, in the order of their paths.
     ///
     /// # Errors
-    /// If a folder is not there, holds what is not read, or all of them more than the limits allow.
-    pub(super) fn files(&self, root: ObjectId, paths: &[String]) -> Result<Vec<File>, Reading> {
-        let mut folders = Vec::new();
-        for (folder, tree) in self.starts(root, paths)? {
-            folders.push((folder, tree, 0));
-        }
+    /// If a folder holds what is not read, or all of them more than the limits allow.
+    pub(super) fn files(&self, root: ObjectId, paths: &[String]) -> Result<Found, Reading> {
+        let (starts, missing) = self.starts(root, paths)?;
+        let mut folders: Vec<_> = starts
+            .into_iter()
+            .map(|(folder, tree)| (folder, tree, 0))
+            .collect();
         let mut entries = 0;
         let mut total = 0;
         let mut found = Vec::new();
@@ -70,22 +81,29 @@ impl Walk<'_> {
         found.sort_unstable_by(|left, right| left.path.cmp(&right.path));
         match found.windows(2).find(|pair| pair[0].path == pair[1].path) {
             Some(pair) => Err(refused(pair[0].path.clone(), "is there twice")),
-            None => Ok(found),
+            None => Ok(Found {
+                files: found,
+                missing,
+            }),
         }
     }
 
-    /// Where reading starts: the folders of `paths` that are below no other of them.
-    fn starts(&self, root: ObjectId, paths: &[String]) -> Result<BTreeMap<String, ObjectId>, Reading> {
+    /// Where reading starts: the folders of `paths` that are below no other of them; and why others are not there.
+    fn starts(&self, root: ObjectId, paths: &[String]) -> Result<Starts, Reading> {
         if paths.is_empty() {
-            return Ok(BTreeMap::from([(String::new(), root)]));
+            return Ok((BTreeMap::from([(String::new(), root)]), Vec::new()));
         }
-        let mut starts = BTreeMap::new();
+        let (mut starts, mut missing) = (BTreeMap::new(), Vec::new());
         for path in paths {
-            starts.extend([self.descend(root, path)?]);
+            match self.descend(root, path) {
+                Ok(start) => starts.extend([start]),
+                Err(Reading::Refused(error @ GitError::NoPath { .. })) => missing.push(error),
+                Err(other) => return Err(other),
+            }
         }
         let all: Vec<String> = starts.keys().cloned().collect();
         starts.retain(|folder, _| !all.iter().any(|other| names::is_below(folder, other)));
-        Ok(starts)
+        Ok((starts, missing))
     }
 
     /// The folder that `path` names, and its name as paths of files have it.

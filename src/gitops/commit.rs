@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::Term;
+use super::fetcher::FetchError;
 use super::read::{self, Declared};
 use super::source::Source;
 use super::status::{Changes, Ended};
 use super::turn::TurnError;
 use crate::api::{self, Declaration, DeclareError, Home, Wanted};
-use crate::git::Snapshot;
+use crate::git::{Refusal, Snapshot};
+use crate::resource::condition::Reason;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit};
 use crate::resource::manifest::Source as File;
 use crate::resource::prune::{self, Guard, Pruned, Question};
@@ -35,8 +37,48 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    fn held(commit: FetchedCommit, result: ApplicationResult, why: String) -> Self {
-        Self::of(Ended::Held { commit, result, why })
+    fn refused(commit: FetchedCommit, reason: Reason, why: String) -> Self {
+        Self::of(Ended::Held {
+            commit,
+            result: ApplicationResult::Refused,
+            reason,
+            why,
+        })
+    }
+
+    /// A guard holds, until somebody lifts it for this commit.
+    fn guarded(commit: FetchedCommit, source: &Source, guard: &str) -> Self {
+        let (name, namespace) = (source.object.name(), source.object.namespace());
+        let short = commit.revision.get(..12).unwrap_or(&commit.revision);
+        let why = format!(
+            "{guard}; if that is meant: `whoosh reconcile gitsource/{name} -n {namespace} --allow-prune {short}`"
+        );
+        Self::of(Ended::Held {
+            commit,
+            result: ApplicationResult::Guarded,
+            reason: Reason::PruneGuarded,
+            why,
+        })
+    }
+
+    /// The end of a commit that is not read.
+    pub(super) fn unread(refusal: Refusal) -> Self {
+        let Refusal {
+            revision,
+            reference,
+            author,
+            message,
+            error,
+        } = refusal;
+        let commit = FetchedCommit {
+            revision,
+            reference,
+            author,
+            message,
+            signer: None,
+        };
+        let why = error.to_string();
+        Self::refused(commit, FetchError::from(error).reason(), why)
     }
 
     /// An end that changes nothing.
@@ -68,8 +110,21 @@ impl Term {
                 Some(variables) => variables.hide(why),
                 None => why,
             };
-            Outcome::held(commit, ApplicationResult::Refused, why)
+            Outcome::refused(commit, Reason::RevisionRefused, why)
         };
+        if let Some(error) = snapshot.missing.first()
+            && !source.is_allowed(&commit.revision)
+        {
+            let why = error.to_string();
+            return Ok(match source.spec.prune && !source.status.inventory.is_empty() {
+                true => Outcome::guarded(
+                    commit,
+                    source,
+                    &format!("{why}, and what was declared there would be deleted"),
+                ),
+                false => Outcome::refused(commit, Reason::RevisionRefused, why),
+            });
+        }
         let claims = self.claims(source).await?;
         let values = source.spec.values(variables.as_ref());
         let declared = match read_apart(snapshot, source, values, &claims).await {
@@ -79,14 +134,8 @@ impl Term {
         let pruned = match self.pruned(source, &declared, &claims, &commit.revision).await? {
             Ok(pruned) => pruned,
             Err(guard) => {
-                let short = commit.revision.get(..12).unwrap_or(&commit.revision);
-                let why = format!(
-                    "{}; if that is meant: `whoosh reconcile gitsource/{} -n {} --allow-prune {short}`",
-                    guard.told(source.object.namespace()),
-                    source.object.name(),
-                    source.object.namespace()
-                );
-                return Ok(Outcome::held(commit, ApplicationResult::Guarded, why));
+                let told = guard.told(source.object.namespace());
+                return Ok(Outcome::guarded(commit, source, &told));
             }
         };
         let objects: Vec<Wanted> = declared
@@ -128,7 +177,7 @@ impl Term {
                 .collect(),
             false => Vec::new(),
         };
-        let told = told(&changes, &pruned);
+        let told = told(&changes, &pruned, source.object.namespace());
         let inventory: BTreeSet<Key> = declared
             .into_iter()
             .map(|(key, _)| key)
@@ -191,7 +240,7 @@ impl Term {
         }
         // What somebody deleted already is nothing that the commit deletes.
         let inventory = &inventory - &gone;
-        Ok(prune::prune(Question {
+        let pruned = prune::prune(Question {
             prune: source.spec.prune,
             max_prune: source.spec.max_prune,
             inventory: &inventory,
@@ -200,6 +249,11 @@ impl Term {
             pinned: &pinned,
             revision,
             allowed: source.allowed(),
+        });
+        // What it may not declare any more it may not delete, either.
+        Ok(pruned.map(|mut pruned| {
+            pruned.left.extend(source.out_of_reach());
+            pruned
         }))
     }
 }
@@ -238,7 +292,7 @@ fn commit(snapshot: &Snapshot) -> FetchedCommit {
 }
 
 /// `2 created, 1 configured, 1 deleted`.
-fn told(changes: &api::Changes, pruned: &Pruned) -> String {
+fn told(changes: &api::Changes, pruned: &Pruned, here: &str) -> String {
     let api::Changes {
         ops: _,
         created,
@@ -253,13 +307,15 @@ fn told(changes: &api::Changes, pruned: &Pruned) -> String {
         (*deleted, "deleted"),
         (pruned.kept.len(), "kept that left the repository"),
         (pinned.len() + pruned.pinned.len(), "pinned"),
-        (pruned.left.len(), "no longer declared here"),
     ];
-    let told: Vec<String> = counts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
+    let told = counts.into_iter().filter(|(count, _)| *count > 0);
+    let mut told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+    if !pruned.left.is_empty() {
+        let (count, names) = (pruned.left.len(), prune::list(&pruned.left, here));
+        told.push(format!(
+            "{count} no longer declared here and left as they are ({names})"
+        ));
+    }
     match told.is_empty() {
         true => "nothing changed".to_owned(),
         false => told.join(", "),

@@ -15,7 +15,7 @@ use crate::queue::{Backoff, Next, Queue};
 use crate::resource::Key;
 use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::event::EventType;
-use crate::resource::git_source::{Forge, GitSourceStatus};
+use crate::resource::git_source::{ApplicationResult, Forge, GitSourceStatus};
 use crate::resource::repository::RepositoryUrl;
 use crate::telemetry::Chain;
 
@@ -263,6 +263,8 @@ fn report(status: &GitSourceStatus) -> Option<Report> {
         () if is(Reason::RevisionApplied) => "success",
         () if is(Reason::ObjectsNotReady) => "pending",
         () if is(Reason::RevisionRefused) || is(Reason::PruneGuarded) => "failure",
+        // It may be what the server tells of all that it has, and not of this commit.
+        () if (is(Reason::ContentRefused) || is(Reason::SignatureRefused)) && is_refused(status) => "failure",
         () => return None,
     };
     let first = status.message.lines().next().unwrap_or_default();
@@ -270,6 +272,14 @@ fn report(status: &GitSourceStatus) -> Option<Report> {
         revision: status.attempted_revision.clone()?,
         state,
         description: first.chars().take(DESCRIPTION).collect(),
+    })
+}
+
+/// Whether the commit that was tried last is the one that was refused last.
+fn is_refused(status: &GitSourceStatus) -> bool {
+    status.history.first().is_some_and(|last| {
+        last.result == ApplicationResult::Refused
+            && status.attempted_revision.as_ref() == Some(&last.revision)
     })
 }
 

@@ -5,21 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Looks at once.
-const ALL: usize = 12;
+/// Looks at once. Those that wait for a server cost little.
+const ALL: usize = 24;
 /// Looks at once of one namespace.
-const OF_ONE: usize = 4;
+const OF_ONE: usize = 8;
+/// Looks at once of one namespace at one server: while that hangs, its other repositories are looked at.
+const OF_SERVER: usize = 4;
 
 /// The places of looks at repositories.
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Arc<Semaphore>,
-    of: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+    of: Mutex<BTreeMap<(String, String), Arc<Semaphore>>>,
 }
 
 /// A place, until dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
+    _of_server: Option<OwnedSemaphorePermit>,
     _of_namespace: Option<OwnedSemaphorePermit>,
     _of_all: Option<OwnedSemaphorePermit>,
 }
@@ -34,22 +37,25 @@ impl Default for Slots {
 }
 
 impl Slots {
-    /// Waits for a place. Whoever waits for one of their namespace's takes none of the others'.
-    pub(super) async fn take(&self, namespace: &str) -> Slot {
-        let own = self.of(namespace);
+    /// Waits for a place of a namespace that looks at a server. Whoever waits for one of their server's, or of their
+    /// namespace's, takes none of the others'.
+    pub(super) async fn take(&self, namespace: &str, server: &str) -> Slot {
+        let of_server = self.of(namespace, server, OF_SERVER);
+        let of_namespace = self.of(namespace, "", OF_ONE);
         // They are never closed.
         Slot {
-            _of_namespace: own.acquire_owned().await.ok(),
+            _of_server: of_server.acquire_owned().await.ok(),
+            _of_namespace: of_namespace.acquire_owned().await.ok(),
             _of_all: Arc::clone(&self.all).acquire_owned().await.ok(),
         }
     }
 
-    fn of(&self, namespace: &str) -> Arc<Semaphore> {
+    fn of(&self, namespace: &str, server: &str, places: usize) -> Arc<Semaphore> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever has a place, or waits for one, holds its semaphore.
         of.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-        let new = || Arc::new(Semaphore::new(OF_ONE));
-        Arc::clone(of.entry(namespace.to_owned()).or_insert_with(new))
+        let key = (namespace.to_owned(), server.to_owned());
+        Arc::clone(of.entry(key).or_insert_with(|| Arc::new(Semaphore::new(places))))
     }
 }
 
@@ -59,20 +65,24 @@ mod tests {
 
     use super::*;
 
+    fn fill(slots: &Slots, namespace: &str, server: &str) -> Vec<Slot> {
+        std::iter::from_fn(|| slots.take(namespace, server).now_or_never()).collect()
+    }
+
     #[tokio::test]
-    async fn one_namespace_does_not_have_all_places() {
+    async fn neither_a_namespace_nor_a_server_has_all_places() {
         let slots = Slots::default();
-        let mut taken = Vec::new();
-        while let Some(slot) = slots.take("busy").now_or_never() {
-            taken.push(slot);
-        }
-        assert_eq!(taken.len(), OF_ONE);
-        let other = slots.take("other").now_or_never();
+        let mut taken = fill(&slots, "busy", "hangs");
+        assert_eq!(taken.len(), OF_SERVER);
+        let beside = fill(&slots, "busy", "well");
+        assert_eq!(beside.len(), OF_ONE - OF_SERVER);
+        let other = slots.take("other", "hangs").now_or_never();
         assert!(other.is_some());
+        assert!(slots.take("busy", "hangs").now_or_never().is_none());
         taken.pop();
-        assert!(slots.take("busy").now_or_never().is_some());
-        drop((taken, other));
-        drop(slots.take("third").await);
-        assert_eq!(slots.of.lock().unwrap().len(), 1, "who has no place is forgotten");
+        assert!(slots.take("busy", "hangs").now_or_never().is_some());
+        drop((taken, beside, other));
+        drop(slots.take("third", "well").await);
+        assert_eq!(slots.of.lock().unwrap().len(), 2, "who has no place is forgotten");
     }
 }

@@ -9,7 +9,7 @@ use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
 use crate::resource::managed::NAME_MAX as MANAGER_MAX;
 use crate::resource::names::{ALLOW_PRUNE, GITOPS_ACTOR, GITOPS_MANAGER, RECONCILE_REQUESTED};
 use crate::resource::object::GROUP;
-use crate::resource::{Key, Kind, Object};
+use crate::resource::{Key, Kind, Object, prune};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(30);
@@ -81,6 +81,12 @@ impl Source {
         self.object.annotation(ALLOW_PRUNE)
     }
 
+    /// Whether that is this commit.
+    pub(super) fn is_allowed(&self, revision: &str) -> bool {
+        self.allowed()
+            .is_some_and(|allowed| prune::names(allowed, revision))
+    }
+
     /// The folders that are read; none stands for all.
     pub(super) fn paths(&self) -> Vec<String> {
         self.spec.folders()
@@ -130,6 +136,12 @@ impl Source {
         let told = self.status.inventory.iter().filter_map(|text| Key::parse(text));
         // Others may write a status: what is not a source's to declare is not its to delete.
         told.filter(|key| self.may_declare(key).is_ok()).collect()
+    }
+
+    /// The objects that it declared when it was applied last, and may not declare any more.
+    pub(super) fn out_of_reach(&self) -> Vec<Key> {
+        let told = self.status.inventory.iter().filter_map(|text| Key::parse(text));
+        told.filter(|key| self.may_declare(key).is_err()).collect()
     }
 
     /// The commit that need not be fetched again: all of it is applied by this very spec.

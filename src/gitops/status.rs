@@ -37,6 +37,8 @@ pub(super) enum Ended {
         commit: FetchedCommit,
         /// In what way.
         result: ApplicationResult,
+        /// The same, more closely.
+        reason: Reason,
         /// Why, with places.
         why: String,
     },
@@ -84,6 +86,7 @@ impl Ended {
         why.is_about_an_object().then(|| Self::Held {
             commit: commit.clone(),
             result: ApplicationResult::Refused,
+            reason: Reason::RevisionRefused,
             why: Chain(why).to_string(),
         })
     }
@@ -174,17 +177,22 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
                 }
             }
         }
-        Ended::Held { commit, result, why } => {
+        Ended::Held {
+            commit,
+            result,
+            reason,
+            why,
+        } => {
             stalled = true;
             status.fetched = Some(commit.clone());
             status.attempted_revision = Some(commit.revision.clone());
             remember(&mut status, commit, *result, why, 0, round.now);
-            let reason = match result {
-                ApplicationResult::Guarded => Reason::PruneGuarded,
-                ApplicationResult::Refused | ApplicationResult::Applied => Reason::RevisionRefused,
+            let shown = shown(commit);
+            let stays = match old.revision.as_ref() == Some(&shown) {
+                true => " as it is declared now (what was applied before stays)".to_owned(),
+                false => stays(old),
             };
-            let stays = stays(old);
-            (reason, format!("{} is not applied{stays}: {why}", shown(commit)))
+            (*reason, format!("{shown} is not applied{stays}: {why}"))
         }
         Ended::Failed {
             reason,
@@ -408,6 +416,7 @@ mod tests {
         let refused = Ended::Held {
             commit: commit("b"),
             result: ApplicationResult::Refused,
+            reason: Reason::RevisionRefused,
             why: "a.yaml:3: spec.roles: is required".to_owned(),
         };
         let second = next(&first, &refused, &round(1));
@@ -488,6 +497,7 @@ mod tests {
         let refused = Ended::Held {
             commit: commit("b"),
             result: ApplicationResult::Guarded,
+            reason: Reason::PruneGuarded,
             why: "too much".to_owned(),
         };
         let held = next(&first, &refused, &round(1));

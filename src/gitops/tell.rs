@@ -88,6 +88,11 @@ fn event(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Option<Event
             let message = format!("{} by {author}, \"{message}\": {told}", status::shown(commit));
             Some(about(source, EventType::Normal, "RevisionApplied", message))
         }
+        // That comes.
+        Ended::Failed {
+            reason: Reason::Fetching,
+            ..
+        } => None,
         Ended::Held { .. } | Ended::Failed { .. } if next.message != source.status.message => {
             let ready = condition::get(&next.conditions, ConditionType::Ready)?;
             let type_ = match ended {

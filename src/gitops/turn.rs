@@ -12,9 +12,12 @@ use super::fetcher::FetchError;
 use super::memory::{Memory, Wake};
 use super::source::Source;
 use super::status::{self, Ended};
+use super::write::{Writing, spends_word};
 use crate::git::Answer;
 use crate::queue::Next;
 use crate::resource::Key;
+use crate::resource::condition::Reason;
+use crate::resource::repository::RepositoryUrl;
 use crate::resource::variables::Variables;
 use crate::store::{Op, StoreError};
 use crate::telemetry::Chain;
@@ -33,7 +36,10 @@ pub(super) enum TurnError {
 /// What comes of a turn.
 enum Turn {
     /// Nothing yet: the repository has to be looked at, for which there must be a place.
-    NeedsSlot,
+    NeedsSlot {
+        /// Who is asked.
+        server: String,
+    },
     /// It is over.
     Ended(Next),
 }
@@ -52,7 +58,7 @@ impl Term {
         let ended = loop {
             match self.turn(&key, slot.is_some()).await {
                 // Its turn begins anew: what it knew may not be true any more.
-                Ok(Turn::NeedsSlot) => slot = Some(self.slots.take(&key.namespace).await),
+                Ok(Turn::NeedsSlot { server }) => slot = Some(self.slots.take(&key.namespace, &server).await),
                 Ok(Turn::Ended(next)) => break Ok(next),
                 Err(error) => break Err(error),
             }
@@ -129,10 +135,27 @@ impl Term {
                 self.memories.change(&key, |memory| memory.health_due = None);
                 let round = self.round(source, &source.status.inventory, &[]);
                 let next = status::with_health(&source.status, &round);
-                self.put(source, &next, Vec::new(), "status".to_owned()).await?;
+                let writing = Writing {
+                    next: &next,
+                    ops: Vec::new(),
+                    reason: "status".to_owned(),
+                    spends_word: false,
+                };
+                self.put(source, writing).await?;
                 Some(Turn::Ended(Next::After(left)))
             }
-            Wake::Fetch if !has_slot => Some(Turn::NeedsSlot),
+            Wake::Fetch if !has_slot => {
+                if source.status.conditions.is_empty() {
+                    let ended = Ended::Failed {
+                        reason: Reason::Fetching,
+                        why: "its repository is looked at for the first time".to_owned(),
+                        transient: true,
+                    };
+                    self.write(source, &ended, Vec::new()).await?;
+                }
+                let server = RepositoryUrl::of(&source.spec.url).server();
+                Some(Turn::NeedsSlot { server })
+            }
             Wake::Fetch => None,
         })
     }
@@ -181,6 +204,10 @@ impl Term {
                 };
                 self.outcome(source, found, Instant::now()).await?
             }
+            Ok(Looked {
+                answer: Answer::Refused(refusal),
+                ..
+            }) => Outcome::unread(refusal),
             Err(error) => Outcome::of(Ended::Failed {
                 reason: error.reason(),
                 why: Chain(&error).to_string(),
@@ -202,12 +229,15 @@ impl Term {
         // What counts for a quota is written; others may go on.
         drop(changes);
         let is_applied = matches!(ended, Ended::Applied { .. });
+        // A word that was for this commit is spent.
+        let allowed = source.allowed().filter(|_| !spends_word(source, &ended));
+        let allowed = allowed.map(str::to_owned);
         if is_applied {
             self.tell_put_back(source, &put_back).await;
         }
         self.memories.change(&source.object.key(), |memory| {
             memory.is_applied = is_applied;
-            memory.allowed = source.allowed().map(str::to_owned);
+            memory.allowed = allowed;
             memory.variables = variables;
         });
         let wait = match ended {

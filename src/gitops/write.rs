@@ -6,6 +6,7 @@ use super::source::Source;
 use super::status::{self, Ended, Round};
 use super::{Term, tell};
 use crate::resource::git_source::GitSourceStatus;
+use crate::resource::names::ALLOW_PRUNE;
 use crate::resource::{Object, lifecycle};
 use crate::store::{Batch, Op, StoreError};
 
@@ -22,7 +23,13 @@ impl Term {
             Ended::Applied { commit, .. } => format!("apply {}", status::shown(commit)),
             Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => "status".to_owned(),
         };
-        if self.put(source, &next, ops, reason).await? {
+        let writing = Writing {
+            next: &next,
+            ops,
+            reason,
+            spends_word: spends_word(source, ended),
+        };
+        if self.put(source, writing).await? {
             let (ready, message) = (&next.ready, &next.message);
             tracing::info!(source = %source.object.key(), %ready, %message, "a source is as it is now");
             for event in tell::events(source, &next, ended) {
@@ -49,20 +56,15 @@ impl Term {
     }
 
     /// Writes a status, and with it what it tells of; `false` when nothing is new.
-    pub(super) async fn put(
-        &self,
-        source: &Source,
-        next: &GitSourceStatus,
-        ops: Vec<Op>,
-        reason: String,
-    ) -> Result<bool, StoreError> {
-        if *next == source.status && ops.is_empty() {
+    pub(super) async fn put(&self, source: &Source, writing: Writing<'_>) -> Result<bool, StoreError> {
+        let next = writing.next;
+        if *next == source.status && writing.ops.is_empty() && !writing.spends_word {
             // Whoever led before may not have come to tell it.
             self.reports.offer(source, next);
             return Ok(false);
         }
         let mut object = source.object.clone();
-        while let Err(error) = self.put_once(source, &object, next, &ops, &reason).await {
+        while let Err(error) = self.put_once(source, &object, &writing).await {
             // Who touches a source while it is looked at must not have that come to nothing.
             let now = match &error {
                 StoreError::Conflict { key, .. } if *key == object.key() => self.api.store.get(key).await?,
@@ -81,13 +83,27 @@ impl Term {
         &self,
         source: &Source,
         object: &Object,
-        next: &GitSourceStatus,
-        ops: &[Op],
-        reason: &str,
+        writing: &Writing<'_>,
     ) -> Result<(), StoreError> {
+        let Writing {
+            next,
+            ops,
+            reason,
+            spends_word,
+        } = writing;
         let mut all = Vec::with_capacity(ops.len() + 1);
-        if let (true, Some(expected)) = (*next != source.status, object.revision()) {
-            let object = lifecycle::update_status(object, serde_json::to_value(next).unwrap_or_default());
+        let is_touched = **next != source.status || *spends_word;
+        if let (true, Some(expected)) = (is_touched, object.revision()) {
+            let status = serde_json::to_value(next).unwrap_or_default();
+            let mut object = lifecycle::update_status(object, status);
+            // Somebody may have said another one meanwhile.
+            if *spends_word && object.annotation(ALLOW_PRUNE) == source.allowed() {
+                object
+                    .metadata
+                    .annotations
+                    .get_or_insert_default()
+                    .remove(ALLOW_PRUNE);
+            }
             // First, so that whoever follows the log knows whose objects come after it.
             all.push(Op::Update { object, expected });
         }
@@ -95,10 +111,31 @@ impl Term {
         let batch = Batch {
             ops: all,
             actor: source.actor(),
-            reason: reason.to_owned(),
+            reason: reason.clone(),
             epoch: Some(self.epoch),
         };
         self.api.store.write_all(batch).await.map(drop)
+    }
+}
+
+/// What is written at once.
+pub(super) struct Writing<'a> {
+    /// The source's status.
+    pub(super) next: &'a GitSourceStatus,
+    /// What its commit declares.
+    pub(super) ops: Vec<Op>,
+    /// What the log calls it.
+    pub(super) reason: String,
+    /// Whether a word that lifted the guards for a commit is taken back.
+    pub(super) spends_word: bool,
+}
+
+/// Whether the guards were lifted for the commit that is applied: that was for what it came to then, and for nothing that a
+/// change of the spec makes of it later.
+pub(super) fn spends_word(source: &Source, ended: &Ended) -> bool {
+    match ended {
+        Ended::Applied { commit, .. } => source.is_allowed(&commit.revision),
+        Ended::Held { .. } | Ended::Failed { .. } | Ended::Suspended { .. } => false,
     }
 }
 

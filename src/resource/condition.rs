@@ -86,6 +86,8 @@ pub enum Reason {
     RevisionApplied,
     /// The commit's objects are applied, and not all of them are ready.
     ObjectsNotReady,
+    /// The repository is looked at for the first time.
+    Fetching,
     /// The repository cannot be fetched now; it is tried again.
     FetchFailed,
     /// The repository cannot be fetched until somebody changes something: credentials, its address, what is in it.

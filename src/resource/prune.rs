@@ -129,7 +129,7 @@ fn most(percent: i64, owned: usize) -> usize {
 }
 
 /// Whether a word, the beginning of a hash at least, names a commit.
-fn names(word: &str, revision: &str) -> bool {
+pub fn names(word: &str, revision: &str) -> bool {
     word.len() >= HASH_MIN && revision.starts_with(word)
 }
 
@@ -137,6 +137,9 @@ impl Guard {
     /// What people are told of it whose source is in the namespace `here`.
     pub fn told(&self, here: &str) -> String {
         match self {
+            Self::Empty { owned: 1 } => {
+                "it declares nothing, and the only object of this source would be deleted".to_owned()
+            }
             Self::Empty { owned } => {
                 format!("it declares nothing, and all {owned} objects of this source would be deleted")
             }

@@ -178,7 +178,75 @@ pub enum EmitError {
 pub fn to_yaml(value: &impl Serialize) -> Result<String, EmitError> {
     let mut json = serde_json::to_value(value).map_err(EmitError::Serialize)?;
     normalise(&mut json);
-    serde_yaml::to_string(&json).map_err(EmitError::Emit)
+    let mut quoted = Vec::new();
+    quote(&mut json, &mut quoted);
+    let text = serde_yaml::to_string(&json).map_err(EmitError::Emit)?;
+    Ok(with_quoted(&text, &quoted))
+}
+
+/// What stands for a text that is to be quoted, until the rest is written: characters that nobody else uses.
+const MARK: (char, char) = ('\u{f8fe}', '\u{f8ff}');
+
+/// Puts marks in the place of texts that YAML 1.1, which kubectl reads, takes for something else: `off`, `1_000`, `1:30`.
+fn quote(value: &mut Value, quoted: &mut Vec<String>) {
+    let mut mark = |text: &str| {
+        is_odd(text).then(|| {
+            quoted.push(text.to_owned());
+            format!("{}{}{}", MARK.0, quoted.len() - 1, MARK.1)
+        })
+    };
+    match value {
+        Value::String(text) => {
+            if let Some(marked) = mark(text) {
+                *text = marked;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| quote(item, quoted)),
+        Value::Object(members) => {
+            let marked: Map<String, Value> = std::mem::take(members)
+                .into_iter()
+                .map(|(name, member)| (mark(&name).unwrap_or(name), member))
+                .collect();
+            *members = marked;
+            members.values_mut().for_each(|member| quote(member, quoted));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The text with what is quoted in the place of its marks.
+fn with_quoted(text: &str, quoted: &[String]) -> String {
+    let mut parts = text.split(MARK.0);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let marked = part.split_once(MARK.1).and_then(|(index, rest)| {
+            let text = quoted.get(index.parse::<usize>().ok()?)?;
+            Some((text, rest))
+        });
+        match marked {
+            Some((text, rest)) => whole.extend(["'", text, "'", rest]),
+            // Somebody else uses it, after all.
+            None => {
+                whole.push(MARK.0);
+                whole.push_str(part);
+            }
+        }
+    }
+    whole
+}
+
+/// Whether YAML 1.1 may read the text, unquoted, as anything but a text.
+fn is_odd(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "=", "<<"];
+    let digits = text.strip_prefix(['+', '-', '.']).unwrap_or(text);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit())
+        && match digits.get(..2) {
+            Some("0x" | "0o" | "0b" | "0X") => digits[2..].chars().all(|c| c.is_ascii_hexdigit() || c == '_'),
+            _ => digits
+                .chars()
+                .all(|c| c.is_ascii_digit() || "_:.-+eE".contains(c)),
+        };
+    is_number || WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Sorts keys, and turns `0.0` into `0`: Kubernetes' schema types keep bounds as floats.
@@ -208,13 +276,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_kubectl_would_read_as_something_else_is_quoted() {
+        let value = json!({
+            "off": "No", "a": ["1_000", "1:30", "010", "0x1f", "2026-01-01", "1e3", "=", "yes", "Y"],
+            "b": "plain", "c": "off and on\nno\n", "d": "1 day", "e": "no\u{f8fe}0\u{f8ff}", "f": true, "g": 1,
+        });
+        let yaml = "a:\n- '1_000'\n- '1:30'\n- '010'\n- '0x1f'\n- '2026-01-01'\n- '1e3'\n- '='\n- 'yes'\n- 'Y'\nb: plain\nc: |\n  \
+                    off and on\n  no\nd: 1 day\n";
+        let written = to_yaml(&value).unwrap();
+        assert!(written.starts_with(yaml), "{written}");
+        assert!(
+            written.contains("'off': 'No'\n") && written.contains("f: true\ng: 1\n"),
+            "{written}"
+        );
+        let read = parse(&written).good;
+        assert_eq!(read[0].value["off"], "No");
+    }
+
+    #[test]
     fn values_are_written_as_kubectl_does() {
         let value = json!({
             "kind": "Team",
             "apiVersion": "chorus.services/v1",
             "spec": {"b": 1.0, "a": [{"y": 0.5, "x": "5"}], "c": "two\nlines\n", "d": "true", "e": -3, "f": ""}
         });
-        let yaml = "apiVersion: chorus.services/v1\nkind: Team\nspec:\n  a:\n  - x: '5'\n    y: 0.5\n  b: 1\n  c: |\n    two\n    \
+        let yaml = "apiVersion: chorus.services/v1\nkind: Team\nspec:\n  a:\n  - x: '5'\n    'y': 0.5\n  b: 1\n  c: |\n    two\n    \
                     lines\n  d: 'true'\n  e: -3\n  f: ''\n";
         assert_eq!(to_yaml(&value).unwrap(), yaml);
     }

@@ -39,18 +39,22 @@ impl Delivery {
 pub(in crate::api) struct Deliveries(Arc<Mutex<VecDeque<Delivery>>>);
 
 impl Deliveries {
-    /// Whether it was remembered, and not forgotten since.
-    pub(super) fn has(&self, delivery: Delivery) -> bool {
-        self.all().contains(&delivery)
-    }
-
-    /// Remembers one, and forgets the oldest when there are too many.
-    pub(super) fn remember(&self, delivery: Delivery) {
+    /// Remembers one, and forgets the oldest when there are too many; `false` when it was remembered already.
+    pub(super) fn remember(&self, delivery: Delivery) -> bool {
         let mut all = self.all();
+        if all.contains(&delivery) {
+            return false;
+        }
         if all.len() >= MOST {
             all.pop_front();
         }
         all.push_back(delivery);
+        true
+    }
+
+    /// Forgets one, of which nothing came: it may be delivered again.
+    pub(super) fn forget(&self, delivery: Delivery) {
+        self.all().retain(|one| *one != delivery);
     }
 
     fn all(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
@@ -79,7 +83,14 @@ mod tests {
             ("other", "x-github-delivery", "1", false),
         ] {
             let delivery = delivery(source, header, number).unwrap();
-            assert_eq!(all.has(delivery), known, "{source} {header} {number}");
+            assert_eq!(all.remember(delivery), !known, "{source} {header} {number}");
+            assert!(!all.remember(delivery), "the second time");
+            all.forget(delivery);
+            assert!(all.remember(delivery), "it came to nothing");
+            all.forget(delivery);
+            if known {
+                all.remember(delivery);
+            }
         }
         assert_eq!(delivery("fleet", "x-request-id", "1"), None);
     }
@@ -88,9 +99,9 @@ mod tests {
     fn the_oldest_are_forgotten() {
         let all = Deliveries::default();
         let numbered = |number: usize| delivery("fleet", "x-github-delivery", &number.to_string()).unwrap();
-        (0..=MOST).for_each(|number| all.remember(numbered(number)));
-        assert!(!all.has(numbered(0)));
-        assert!(all.has(numbered(1)) && all.has(numbered(MOST)));
+        (0..=MOST).for_each(|number| assert!(all.remember(numbered(number))));
         assert_eq!(all.all().len(), MOST);
+        assert!(!all.remember(numbered(1)) && !all.remember(numbered(MOST)));
+        assert!(all.remember(numbered(0)));
     }
 }

@@ -57,15 +57,18 @@ pub(super) async fn deliver(
         return Err(ApiError::Unauthorized);
     }
     let delivery = Delivery::of(&key, &headers);
-    let message = match delivery {
-        Some(delivery) if deliveries.has(delivery) => "it was delivered before, and nothing is done",
-        _ if !ask_for_look(&api, &key, peer).await? => "the source is suspended, and nothing is done",
-        _ => {
-            if let Some(delivery) = delivery {
-                deliveries.remember(delivery);
-            }
-            "the repository is looked at"
+    let is_new = delivery.is_none_or(|delivery| deliveries.remember(delivery));
+    let message = if is_new {
+        let asked = ask_for_look(&api, &key, peer).await;
+        if let (Some(delivery), Ok(false) | Err(_)) = (delivery, &asked) {
+            deliveries.forget(delivery);
         }
+        match asked? {
+            true => "the repository is looked at",
+            false => "the source is suspended, and nothing is done",
+        }
+    } else {
+        "it was delivered before, and nothing is done"
     };
     let status = Status {
         status: Some("Success".to_owned()),

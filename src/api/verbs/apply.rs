@@ -29,6 +29,13 @@ pub(super) async fn apply(
     mut config: Value,
 ) -> Result<Answer<Object>, ApiError> {
     let manager = Manager::new(options.applier()?);
+    for field in ["apiVersion", "kind"] {
+        if config.get(field).is_none() {
+            return Err(ApiError::BadRequest(format!(
+                "what is applied has no {field}: an apply says which object it is of"
+            )));
+        }
+    }
     let dropped = options.unknown.drop_from(&mut config, &Known::object(key.kind));
     let change = Change {
         key,

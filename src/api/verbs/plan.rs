@@ -128,6 +128,14 @@ async fn propose(
     beside: &[Object],
 ) -> Result<Proposal, ApiError> {
     let namespace = proposed.namespace();
+    let is_as_it_was = live.as_ref().is_some_and(|live| live.spec == proposed.spec);
+    if proposed.kind.shapes_owners() && is_as_it_was && beside.is_empty() {
+        return Ok(Proposal {
+            live,
+            proposed,
+            preview: Preview::default(),
+        });
+    }
     let mut shelf = Shelf::read(api, Some(namespace)).await?;
     beside.iter().for_each(|other| shelf.put(other));
     shelf.put(&proposed);

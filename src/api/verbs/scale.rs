@@ -95,6 +95,7 @@ pub(in crate::api) async fn change(
         removed: _,
     } = changed;
     warnings.extend(told);
+    warnings.extend(in_vain(&object));
     Ok(Answer {
         warnings,
         ..Answer::ok(scale_of(&object))
@@ -123,6 +124,15 @@ fn number_of(scale: &Value, old: &Object) -> Result<Value, ApiError> {
         "metadata": {"uid": seen("/metadata/uid"), "resourceVersion": seen("/metadata/resourceVersion")},
         "spec": {"replicas": replicas},
     }))
+}
+
+/// What is said where the number changes nothing.
+fn in_vain(object: &Object) -> Option<String> {
+    let roles = object.spec.get("roles")?.as_array()?;
+    let all_say = !roles.is_empty() && roles.iter().all(|role| role.get("replicas").is_some());
+    all_say.then(|| {
+        "every role says its own number, so spec.replicas changes nothing: `whoosh scale --role` changes that of one".to_owned()
+    })
 }
 
 fn scale_of(object: &Object) -> Scale {

@@ -286,11 +286,12 @@ impl Client {
         &self,
         key: &Key,
         object: &Value,
-        templates: &[Value],
+        templates: &[&Value],
     ) -> Result<Proposal, ClientError> {
         let path = format!("{}/plan", object_path(key));
         let request = self.request(Method::POST, &path);
-        self.json(request.json(&together(object, templates))).await
+        self.json(request.json(&together(object, templates.iter().copied())))
+            .await
     }
 
     /// What the operator's planner still has to do for a stored object, and what stands in the way.
@@ -490,7 +491,7 @@ fn collection_path(kind: Kind, namespace: Option<&str>) -> String {
 }
 
 /// An object and the templates that are to be stored before it, as one body.
-fn together(object: &Value, templates: &[Value]) -> Value {
+fn together<'a>(object: &'a Value, templates: impl IntoIterator<Item = &'a Value>) -> Value {
     let items: Vec<&Value> = std::iter::once(object).chain(templates).collect();
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }

@@ -118,10 +118,24 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
             "Webhooks are off: the operator's folder of secrets is not on this machine; see --git-secrets.",
         ),
     }
+    if let Some(needed) = needed(&args.url) {
+        talk::say(&format!("First, unless they are there, put beside it: {needed}."));
+    }
     talk::say(&format!(
         "Next: `whoosh reconcile {name} --wait` applies it now, `whoosh tree {name}` shows what it declares."
     ));
     Ok(Outcome::Done)
+}
+
+/// The files without which a repository cannot be asked, if it is not open to all.
+fn needed(url: &str) -> Option<&'static str> {
+    match RepositoryUrl::of(url).scheme {
+        "ssh" => Some(
+            "`identity`, a private key that may read the repository, and `known_hosts`, its server's keys",
+        ),
+        "https" => Some("`token`, one that may read the repository, if not everybody may"),
+        _ => None,
+    }
 }
 
 /// A name made of the last part of a url.

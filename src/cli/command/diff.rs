@@ -16,7 +16,8 @@ use crate::git::{Access, Secret};
 use crate::resource::manifest::Located;
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
-use crate::resource::{Object, escape, yaml};
+use crate::resource::variables::Variables;
+use crate::resource::{Kind, Object, escape, lower, yaml};
 
 /// Arguments of `diff`.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,8 +47,8 @@ pub struct DiffArgs {
     ///
     /// The GitSource of the namespace that applies it says which folders are read, what is put for variables, and what is
     /// deleted.
-    #[arg(long, value_name = "URL[@REF]", conflicts_with = "file", value_parser = repository::parse)]
-    git: Option<Repository>,
+    #[arg(long, value_name = "URL[@REF]", conflicts_with = "file")]
+    git: Option<String>,
     /// The folder of its manifests, from the repository's root [default: those of the GitSource, or all]
     #[arg(long, value_name = "DIR", requires = "git")]
     path: Option<String>,
@@ -88,18 +89,27 @@ impl Difference {
 pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliError> {
     let mut differences = Vec::new();
     let mut beside = Vec::new();
-    let (objects, leaving) = match &args.git {
-        Some(repository) => of_repository(ctx, args, repository).await?,
-        None => (files::load(ctx, &args.files).await?, Vec::new()),
+    let Declared {
+        objects,
+        leaving,
+        variables,
+    } = match &args.git {
+        Some(repository) => of_repository(ctx, args, &repository::parse(repository)?).await?,
+        None => Declared {
+            objects: files::load(ctx, &args.files).await?,
+            ..Declared::default()
+        },
     };
     for item in Item::all(objects) {
         let live = ctx.client.find(&item.key).await?;
         let proposed = proposed(&item, live.as_ref());
-        differences.push(difference(ctx, &item, &proposed, &beside).await?);
+        let concerned: Vec<&Value> = beside.iter().filter(|other| concerns(other, &item)).collect();
+        let difference = difference(ctx, &item, &proposed, &concerned).await?;
         // What comes after it would find it stored.
-        if item.key.kind.shapes_owners() {
+        if item.key.kind.shapes_owners() && difference.live != difference.proposed {
             beside.push(proposed);
         }
+        differences.push(difference);
     }
     for live in leaving {
         differences.push(Difference {
@@ -110,14 +120,15 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
         });
     }
     match args.output {
-        Some(Form::Json) => ctx.print(&json_text(&differences)?)?,
+        Some(Form::Json) => ctx.print(&variables.hide(json_text(&differences)?))?,
         None => {
             let texts: Result<Vec<String>, _> = differences
                 .iter()
                 .filter(|difference| !difference.is_empty() || !difference.preview.is_empty())
                 .map(text)
                 .collect();
-            ctx.print(&texts?.join("\n"))?;
+            // Whoever may look at a pipeline need not know them.
+            ctx.print(&variables.hide(texts?.join("\n")))?;
         }
     }
     if differences.iter().all(Difference::is_empty) {
@@ -127,12 +138,22 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
     }
 }
 
+/// What is compared with what there is.
+#[derive(Default)]
+struct Declared {
+    objects: Vec<Located<Object>>,
+    /// What would be deleted.
+    leaving: Vec<Object>,
+    /// The values that nobody is shown.
+    variables: Variables,
+}
+
 /// What a repository declares, and what its source would delete if that were all.
 async fn of_repository(
     ctx: &Context,
     args: &DiffArgs,
     repository: &Repository,
-) -> Result<(Vec<Located<Object>>, Vec<Object>), CliError> {
+) -> Result<Declared, CliError> {
     let (path, name) = (args.path.as_deref(), args.source.as_deref());
     let secret = args.git_secret.clone().map(Secret::at);
     let access = match &secret {
@@ -144,10 +165,10 @@ async fn of_repository(
             paths: path.iter().map(|path| (*path).to_owned()).collect(),
             ..Reading::default()
         };
-        return Ok((
-            files::check(ctx, &repository.read(&all, access).await?)?,
-            Vec::new(),
-        ));
+        return Ok(Declared {
+            objects: files::check(ctx, &repository.read(&all, access).await?)?,
+            ..Declared::default()
+        });
     };
     talk::say(&format!("As {} applies it:", object::slashed(source.key())));
     let variables = match (&source.spec().substitute_from, &secret) {
@@ -176,14 +197,26 @@ async fn of_repository(
         ));
     }
     live.retain(|object| removed.contains(&object.key()));
-    Ok((objects, live))
+    Ok(Declared {
+        objects,
+        leaving: live,
+        variables: variables.unwrap_or_default(),
+    })
+}
+
+/// Whether a template or Policy that would be stored before an object makes a difference to what comes of that.
+fn concerns(other: &Value, item: &Item) -> bool {
+    let is_template = object::text(other, "/kind") == Kind::AgentTemplate.name();
+    let is_named = || lower::template_names(&item.source.value.spec).contains(object::name(other));
+    object::namespace(other) == item.key.namespace
+        && (!is_template || !item.key.kind.owns_agents() || is_named())
 }
 
 async fn difference(
     ctx: &Context,
     item: &Item,
     proposed: &Value,
-    beside: &[Value],
+    beside: &[&Value],
 ) -> Result<Difference, CliError> {
     // What the operator warns of is part of its plan; and what comes along is not missing.
     let client = ctx.client.without_warnings();

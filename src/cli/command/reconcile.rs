@@ -13,10 +13,10 @@ use crate::cli::context::Context;
 use crate::cli::duration::Patience;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::follow::Follower;
-use crate::cli::object;
-use crate::resource::Key;
+use crate::cli::{object, target};
 use crate::resource::condition::Reason;
 use crate::resource::names::{ALLOW_PRUNE, RECONCILE_REQUESTED};
+use crate::resource::{Key, Kind};
 
 /// Arguments of `reconcile`.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub struct ReconcileArgs {
 }
 
 pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, CliError> {
-    let keys = super::suspend::sources(ctx, &args.what, "what is looked at by the clock is a GitSource")?;
+    let keys = sources(ctx, &args.what)?;
     let request = Timestamp::now().to_string();
     let patch = |_: &Value| {
         let mut annotations = json!({RECONCILE_REQUESTED: request});
@@ -73,6 +73,18 @@ pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, 
         true => Ok(Outcome::Done),
         false => Err(CliError::Failed(unready.join("\n"))),
     }
+}
+
+fn sources(ctx: &Context, words: &[String]) -> Result<Vec<Key>, CliError> {
+    let named = target::parse_named(words)?.into_iter();
+    let keys = named.map(|(kind, name)| match kind {
+        Kind::GitSource => ctx.key(kind, &name),
+        kind => Err(CliError::Failed(format!(
+            "{} is always kept as it is declared; what is looked at by the clock is a GitSource",
+            kind.with_article()
+        ))),
+    });
+    keys.collect()
 }
 
 fn is_suspended(source: &Value) -> bool {
@@ -114,7 +126,8 @@ async fn looked_at(
         format!("timed out waiting until {name} is looked at: it {message}")
     } else {
         format!(
-            "timed out waiting until {name} is looked at; `whoosh version` shows whether an operator leads"
+            "timed out waiting until {name} is looked at: others may be looked at first, and `whoosh version` shows whether an \
+             operator leads"
         )
     }))
 }

@@ -1,4 +1,4 @@
-//! `whoosh suspend` and `whoosh resume`: whether a repository is kept applied for now.
+//! `whoosh suspend` and `whoosh resume`: whether a repository is kept applied, or a team as it is declared, for now.
 
 use std::time::Duration;
 
@@ -13,14 +13,11 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::{object, target};
 use crate::resource::{Key, Kind};
 
-/// What is said to who names something else.
-const SUSPENDABLE: &str = "what can be suspended is a GitSource";
-
 /// Arguments of `suspend`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-While it is suspended, nothing is fetched, applied, put back or deleted. Who did it, why and until when stand in the \
-source's spec, and `whoosh get gitsources` shows them.
+While a GitSource is suspended, nothing is fetched, applied, put back or deleted. Who did it, why and until when stand in \
+its spec, and `whoosh get gitsources` shows them. The agents of a suspended Team or Council are left as they are.
 
 Examples:
   # While somebody looks at what went wrong
@@ -29,32 +26,39 @@ Examples:
   # Until somebody resumes it
   whoosh suspend gitsource/fleet")]
 pub struct SuspendArgs {
-    /// GitSources, as KIND/NAME or KIND NAME
+    /// GitSources, Teams or Councils, as KIND/NAME or KIND NAME
     #[arg(value_name = "OBJECT", required = true, num_args = 1.., add = complete::objects())]
     what: Vec<String>,
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// How long, until it resumes by itself; without it, until `whoosh resume`
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
     duration: Option<Duration>,
 }
 
 /// Arguments of `resume`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-The repository is looked at right away.
+The repository of a GitSource is looked at right away.
 
 Examples:
   whoosh resume gitsource/fleet")]
 pub struct ResumeArgs {
-    /// GitSources, as KIND/NAME or KIND NAME
+    /// GitSources, Teams or Councils, as KIND/NAME or KIND NAME
     #[arg(value_name = "OBJECT", required = true, num_args = 1.., add = complete::objects())]
     what: Vec<String>,
 }
 
 pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome, CliError> {
-    let keys = sources(ctx, &args.what, SUSPENDABLE)?;
+    let keys = suspendable(ctx, &args.what)?;
+    let has_note = args.reason.is_some() || args.duration.is_some();
+    if let Some(key) = keys.iter().find(|key| has_note && key.kind != Kind::GitSource) {
+        return Err(CliError::Usage(format!(
+            "--reason and --for are for GitSources; {} is suspended until it is resumed",
+            key.kind.with_article()
+        )));
+    }
     let too_long = |_| CliError::Usage("--for is longer than time is counted; leave it out".to_owned());
     let until = args
         .duration
@@ -68,9 +72,12 @@ pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome
         .and_then(|status| status.user_info?.username);
     // All of it, so that nothing of an earlier suspension is left.
     let suspension = json!({"reason": args.reason, "by": by, "until": until});
-    let patch = |_: &Value| Ok(Some(json!({"spec": {"suspend": true, "suspension": suspension}})));
     for key in &keys {
-        change(ctx, key, false, patch).await?;
+        let spec = match key.kind {
+            Kind::GitSource => json!({"suspend": true, "suspension": suspension}),
+            _ => json!({"suspend": true}),
+        };
+        change(ctx, key, false, |_: &Value| Ok(Some(json!({"spec": spec})))).await?;
         let name = object::slashed(key);
         let until = match until {
             Some(until) => format!(" until {until}"),
@@ -82,27 +89,34 @@ pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome
 }
 
 pub(crate) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Outcome, CliError> {
-    let keys = sources(ctx, &args.what, SUSPENDABLE)?;
-    let patch = |_: &Value| Ok(Some(json!({"spec": {"suspend": null, "suspension": null}})));
-    for key in &keys {
-        change(ctx, key, false, patch).await?;
+    for key in &suspendable(ctx, &args.what)? {
+        let spec = match key.kind {
+            Kind::GitSource => json!({"suspend": null, "suspension": null}),
+            _ => json!({"suspend": null}),
+        };
+        change(ctx, key, false, |_: &Value| Ok(Some(json!({"spec": spec})))).await?;
         ctx.print(&format!("{} resumed\n", object::slashed(key)))?;
     }
     Ok(Outcome::Done)
 }
 
-/// The GitSources that words name; `what` says why others are not meant.
-///
-/// # Errors
-/// When they name anything else.
-pub(super) fn sources(ctx: &Context, words: &[String], what: &str) -> Result<Vec<Key>, CliError> {
+fn suspendable(ctx: &Context, words: &[String]) -> Result<Vec<Key>, CliError> {
     let named = target::parse_named(words)?.into_iter();
-    let keys = named.map(|(kind, name)| match kind {
-        Kind::GitSource => ctx.key(kind, &name),
-        kind => Err(CliError::Failed(format!(
-            "{} is always kept as it is declared; {what}",
-            kind.with_article()
-        ))),
-    });
+    let keys = named.map(
+        |(kind, name)| match kind == Kind::GitSource || kind.owns_agents() {
+            true => ctx.key(kind, &name),
+            false => Err(CliError::Failed(format!(
+                "{} does nothing by itself; what can be suspended is a GitSource, a Team or a Council",
+                kind.with_article()
+            ))),
+        },
+    );
     keys.collect()
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        time => Ok(time),
+    }
 }

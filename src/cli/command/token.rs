@@ -193,11 +193,19 @@ fn row(token: &TokenInfo, now: Timestamp, wide: bool) -> Vec<Cell> {
 }
 
 async fn revoke(ctx: &Context, args: &RevokeArgs) -> Result<Outcome, CliError> {
+    let mut failed = None;
+    // Whatever is wrong with one name, the others' doors are shut.
     for name in &args.names {
-        ctx.client.revoke_token(name).await?;
-        ctx.print(&format!("token/{name} revoked\n"))?;
+        match ctx.client.revoke_token(name).await {
+            Ok(_) => ctx.print(&format!("token/{name} revoked\n"))?,
+            Err(error) => {
+                if let Some(before) = failed.replace(error) {
+                    talk::say(&format!("error: {before}"));
+                }
+            }
+        }
     }
-    Ok(Outcome::Done)
+    failed.map_or(Ok(Outcome::Done), |error| Err(error.into()))
 }
 
 #[cfg(test)]

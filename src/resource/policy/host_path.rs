@@ -1,13 +1,30 @@
 //! Paths of a node.
 
-/// Where the Docker engine listens; `/var/run` is a link to `/run`.
+/// Where the Docker engine listens.
 const SOCKETS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
-/// Where those listen who run containers for it, and may do as much.
-const RUNTIMES: [&str; 4] = [
+/// What those sockets are called who run containers, wherever they are: rootless engines have theirs in the folders of people.
+const NAMES: [&str; 6] = [
+    "docker.sock",
+    "podman.sock",
+    "containerd.sock",
+    "crio.sock",
+    "cri-dockerd.sock",
+    "buildkitd.sock",
+];
+/// Where those listen who run containers, or start programs, and may do as much; `/var/run` is a link to `/run`.
+const RUNTIMES: [&str; 12] = [
     "/run/containerd",
     "/var/run/containerd",
+    "/run/crio",
+    "/var/run/crio",
     "/run/docker",
     "/var/run/docker",
+    "/run/podman",
+    "/var/run/podman",
+    "/run/systemd",
+    "/var/run/systemd",
+    "/run/user",
+    "/var/run/user",
 ];
 /// Whose folders of processes lead back to all of the node (`/proc/1/root`).
 const PROCESSES: &str = "/proc";
@@ -36,7 +53,11 @@ pub(super) fn is_docker_socket(path: &str) -> bool {
 /// Whether it is the Docker socket, what is as good as that, or a folder that holds or leads to it.
 pub(super) fn reaches_docker(path: &str) -> bool {
     let sockets = SOCKETS.iter().chain(&RUNTIMES);
-    sockets.into_iter().any(|socket| holds(path, socket))
+    let parts = || path.split('/');
+    parts().any(|part| NAMES.contains(&part))
+        // Docker Desktop's.
+        || parts().any(|part| part == ".docker")
+        || sockets.into_iter().any(|socket| holds(path, socket))
         || RUNTIMES.iter().any(|folder| holds(folder, path))
         || holds(PROCESSES, path)
 }
@@ -91,6 +112,12 @@ mod tests {
             ("/proc/1/root/srv", true),
             ("/process", false),
             ("/run/dockers", false),
+            ("/srv/docker.sock", true),
+            ("/home/ada/.docker/run", true),
+            ("/run/user/1000", true),
+            ("/var/run/podman/podman.sock", true),
+            ("/run/systemd/private", true),
+            ("/run/crio", true),
             ("/srv", false),
         ] {
             assert_eq!(reaches_docker(path), expected, "{path}");

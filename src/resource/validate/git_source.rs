@@ -26,6 +26,8 @@ const SSH_KEYS: [&str; 7] = [
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
+/// The shortest text of such a key: `ssh-ed25519` has 32 bytes and its name, in base64.
+const SSH_KEY_MIN: usize = 64;
 /// The ways of saying what is applied.
 const REFERENCES: [&str; 4] = ["branch", "tag", "semver", "commit"];
 
@@ -137,6 +139,9 @@ fn repository(text: &str) -> Checked {
     must(!text.contains(['?', '#']), || {
         "must be the address alone, without a query: everybody who may read the object would see what stands there".to_owned()
     })?;
+    must(!place.path.split('/').any(|part| part == ".."), || {
+        "must not hold \"..\": write the path that it leads to".to_owned()
+    })?;
     let is_host = |host: &str| {
         // The colons of an address of IPv6 stand in brackets.
         let ported = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
@@ -212,7 +217,9 @@ fn public_key(text: &str) -> Checked {
     let text = text.trim();
     let mut words = text.split_whitespace();
     let is_ssh = words.next().is_some_and(|kind| SSH_KEYS.contains(&kind))
-        && words.next().is_some_and(|key| key.starts_with("AAAA"))
+        && words
+            .next()
+            .is_some_and(|key| key.starts_with("AAAA") && key.len() > SSH_KEY_MIN)
         && !text.contains('\n');
     let is_openpgp = text.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
         && text.ends_with("-----END PGP PUBLIC KEY BLOCK-----");
@@ -338,7 +345,7 @@ mod tests {
             (
                 public_key,
                 &[
-                    "ssh-ed25519 AAAAC3Nza ada",
+                    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPu5FpSxLj4DfbWgwkRHbFHtb0wXJXmFQ0Oyzh4xQgD ada",
                     "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDM\n-----END PGP PUBLIC KEY BLOCK-----\n",
                 ],
                 &[

@@ -1,14 +1,15 @@
 //! What schemas cannot say of a Policy.
 
 use super::super::quantity::Measure;
+use super::super::schema::quoted;
 use super::cause::CauseReason;
-use super::syntax;
+use super::syntax::{self, Checked, check as must};
 use super::view::{Causes, Node};
 
 pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
     let (allow, limits) = (spec.field("allow"), spec.field("limits"));
     for path in allow.field("hostPaths").items() {
-        causes.text(&path.field("path"), syntax::absolute_path);
+        causes.text(&path.field("path"), host_path);
     }
     causes.texts(&allow.field("capabilities"), syntax::capability);
     for range in allow.field("hostPorts").items() {
@@ -37,4 +38,15 @@ pub(super) fn check(spec: &Node<'_>, causes: &mut Causes) {
             causes.add(&amount, CauseReason::Invalid, error.to_string());
         }
     }
+}
+
+/// A path of a node, which stands for all that is below it.
+fn host_path(text: &str) -> Checked {
+    syntax::absolute_path(text)?;
+    must(!text.contains('*'), || {
+        format!(
+            "must not hold \"*\": a path stands for all that is below it, as \"/srv\" does for \"/srv/models\", got {}",
+            quoted(text)
+        )
+    })
 }

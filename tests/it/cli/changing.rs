@@ -9,6 +9,29 @@ async fn with_team() -> Office {
 }
 
 #[tokio::test]
+async fn a_team_is_suspended_and_resumed() {
+    let office = with_team().await;
+    let told = office.whoosh(&["suspend", "team/payments"]).await.ok();
+    assert!(
+        told.contains("team/payments suspended; `whoosh resume team/payments"),
+        "{told}"
+    );
+    assert_eq!(office.stored("payments").await.unwrap().spec["suspend"], true);
+    let noted = office.whoosh(&["suspend", "team/payments", "--for", "1h"]).await;
+    assert!(
+        noted.code != 0 && noted.err.contains("are for GitSources"),
+        "{noted:?}"
+    );
+    office.whoosh(&["resume", "team/payments"]).await.ok();
+    assert_eq!(office.stored("payments").await.unwrap().spec.get("suspend"), None);
+    let template = office.whoosh(&["suspend", "agenttemplate/x"]).await;
+    assert!(
+        template.code == 1 && template.err.contains("does nothing by itself"),
+        "{template:?}"
+    );
+}
+
+#[tokio::test]
 async fn labels_and_annotations_are_set_and_taken_away() {
     let office = with_team().await;
     let tried = office

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use whoosh::git::{Limits, Reference};
+use whoosh::git::{Answer, Limits, Reference};
 
-use super::{Scene, files, noise, refusal, snapshot};
+use super::{Scene, ask, files, noise, refusal, snapshot};
 use crate::harness::git::bridge::{Bridge, Manner};
 use crate::harness::git::repository::Entry;
 
@@ -174,6 +174,55 @@ async fn a_server_that_can_leave_large_files_out_does() {
     request.ignore = Vec::new();
     let found = snapshot(&request).await;
     assert_eq!(files(&found), [("a.yaml", "1"), ("large.yaml", "small by now")]);
+}
+
+#[tokio::test]
+async fn a_file_of_200_mb_is_left_out_where_nobody_reads_it() {
+    let scene = Scene::with(&[("prod/a.yaml", "1")]);
+    scene.repository.git(&["config", "core.compression", "0"], b"");
+    let large = noise(200_000_000);
+    let media = [("media/film.bin", Entry::File(&large))];
+    let commit = scene.repository.commit("main", true, &media);
+    let bridge = Bridge::start(scene.root(), Manner::Well).await;
+    let mut request = scene.request_of(&bridge.url("repository.git"));
+    request.paths = vec!["prod".to_owned()];
+    // A server that sends everything is not listened to for long, and it is told which commit that was.
+    match ask(&request).await {
+        Ok(Answer::Refused(refusal)) => {
+            assert_eq!(refusal.revision, commit);
+            let told = refusal.error.to_string();
+            assert!(
+                told.contains("an object of the repository, or the list of all, has more than 64 MiB"),
+                "{told}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(size(&scene.cache()) < 100_000, "{}", size(&scene.cache()));
+
+    scene
+        .repository
+        .git(&["config", "uploadpack.allowFilter", "true"], b"");
+    assert_eq!(files(&snapshot(&request).await), [("prod/a.yaml", "1")]);
+    assert!(size(&scene.cache()) < 100_000, "{}", size(&scene.cache()));
+    request.paths = Vec::new();
+    assert_eq!(
+        files(&snapshot(&request).await),
+        [("prod/a.yaml", "1")],
+        "no manifest"
+    );
+    scene
+        .repository
+        .git(&["update-ref", "-d", "refs/heads/main"], b"");
+    let manifest = [("prod/film.yaml", Entry::File(&large))];
+    scene.repository.commit("main", false, &manifest);
+    let error = refusal(&request).await;
+    assert!(
+        error
+            .to_string()
+            .contains("\"prod/film.yaml\" has more than 1 MiB"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

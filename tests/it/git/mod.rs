@@ -78,7 +78,11 @@ async fn snapshot(request: &Request) -> Snapshot {
 }
 
 async fn refusal(request: &Request) -> GitError {
-    ask(request).await.expect_err("it is refused")
+    match ask(request).await {
+        Ok(Answer::Refused(refusal)) => refusal.error,
+        Ok(Answer::Fetched(mut snapshot)) if !snapshot.missing.is_empty() => snapshot.missing.remove(0),
+        answer => answer.expect_err("it is refused"),
+    }
 }
 
 /// The files as pairs of path and text.

@@ -280,3 +280,17 @@ async fn nobody_there_and_nothing_there_are_told_apart() {
     let error = refusal(&scene.request_of("http://example.com/a.git")).await;
     assert_eq!(error.reason(), "UrlRefused", "{error}");
 }
+
+#[tokio::test]
+async fn a_folder_of_somebody_else_is_told_to_be_that() {
+    const NOBODY: u32 = 65534;
+    let scene = Scene::with(&[("a.yaml", "1")]);
+    std::os::unix::fs::chown(scene.repository.folder(), Some(NOBODY), None).unwrap();
+    let error = refusal(&scene.request()).await;
+    assert_eq!(error.reason(), "AuthenticationFailed", "{error}");
+    let told = error.to_string();
+    assert!(
+        told.contains("belongs to the user 65534") && told.contains("`chown`"),
+        "{told}"
+    );
+}

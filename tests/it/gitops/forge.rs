@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::stage::{Stage, team};
+use super::stage::{Stage, git, team};
 use crate::harness::eventually::eventually;
 use crate::harness::git::bridge::{Bridge, Manner, Told};
 
@@ -75,6 +75,16 @@ async fn a_forge_is_told_what_came_of_each_commit_until_it_takes_it() {
     expected.push(one("v3", &second, "failure", 201));
     assert_eq!(until_told(&forge, 4).await, expected);
 
+    // One that holds what is not even read is a mistake, too.
+    let clone = stage.folder().join("clone");
+    std::os::unix::fs::symlink("/etc/passwd", clone.join("prod/link.yaml")).unwrap();
+    let link = stage.repository.push("A link");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    expected.push(one("v3", &link, "failure", 201));
+    assert_eq!(until_told(&forge, 5).await, expected);
+    git(&clone, &["rm", "--quiet", "prod/link.yaml"]);
+
     // One that does not want it is told once, and people are.
     forge.answer_statuses(&[403]);
     stage.repository.write("prod/a.yaml", &team("a"));
@@ -84,5 +94,5 @@ async fn a_forge_is_told_what_came_of_each_commit_until_it_takes_it() {
     let told = stage.until_told("gitsource/fleet", "CommitStatusFailed").await;
     assert!(told.contains("403"), "{told}");
     expected.push(one("v3", &third, "success", 403));
-    assert_eq!(until_told(&forge, 5).await, expected);
+    assert_eq!(until_told(&forge, 6).await, expected);
 }

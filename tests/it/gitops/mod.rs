@@ -232,11 +232,32 @@ async fn a_commit_that_removes_too_much_waits_for_a_word_that_names_it() {
     );
     assert!(said.contains(&format!("--allow-prune {}", &half[..12])), "{said}");
     assert_eq!(stage.teams().await.len(), 4);
+    let url = repository.url();
+    let diff = stage.operator.whoosh(&["diff", "--git", &url]).await;
+    assert!(
+        diff.out.contains("live/team/c") && diff.out.contains("live/team/d"),
+        "{diff:?}"
+    );
+    let told = "will not apply this until somebody runs `whoosh reconcile gitsource/fleet -n default --allow-prune COMMIT`: 2 of";
+    assert!(diff.code == 1 && diff.err.contains(told), "{diff:?}");
     let (code, said) = stage.reconcile(&["--allow-prune", "0123456789ab"]).await;
     assert_eq!(code, 1, "a word for another commit: {said}");
     let (code, said) = stage.reconcile(&["--allow-prune", &half[..12]]).await;
     assert_eq!(code, 0, "{said}");
     stage.until_teams(&["a", "b"]).await;
+
+    // The word was for what the commit came to then, and not for what a slip in the spec makes of it.
+    stage.source(json!({"ignore": ["*"]})).await;
+    let status = stage.until_message("declares nothing").await;
+    assert_eq!(status["conditions"][0]["reason"], "PruneGuarded", "{status}");
+    let source = stage.operator.get(&["gitsource/fleet"]).await;
+    assert_eq!(
+        source["metadata"]["annotations"]["chorus.services/allow-prune"],
+        json!(null)
+    );
+    stage.until_teams(&["a", "b"]).await;
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 2 objects").await;
 
     repository.remove("prod/a.yaml");
     repository.remove("prod/b.yaml");
@@ -246,6 +267,27 @@ async fn a_commit_that_removes_too_much_waits_for_a_word_that_names_it() {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("declares nothing, and all 2 objects"), "{said}");
     stage.until_teams(&["a", "b"]).await;
+
+    // Git keeps no empty folder: the last file takes the path along.
+    repository.remove("prod/README.md");
+    let nothing = repository.push("Not even the folder");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1, "{said}");
+    let told = "the path \"prod\" is not in main: there is no \"prod\", and what was declared there would be deleted";
+    assert!(
+        said.contains(told) && said.contains(&format!("--allow-prune {}", &nothing[..12])),
+        "{said}"
+    );
+    let url = repository.url();
+    let diff = stage.operator.whoosh(&["diff", "--git", &url]).await;
+    assert!(
+        diff.code == 2 && diff.err.contains("there is no \"prod\""),
+        "{diff:?}"
+    );
+    stage.until_teams(&["a", "b"]).await;
+    let (code, said) = stage.reconcile(&["--allow-prune", &nothing]).await;
+    assert_eq!(code, 0, "{said}");
+    stage.until_teams(&[]).await;
 }
 
 #[tokio::test]
@@ -460,12 +502,21 @@ async fn what_a_repository_must_not_hold_is_refused_with_its_place() {
     stage.repository.write("prod/a.yaml", &team("a"));
     let clone = stage.folder().join("clone");
     std::os::unix::fs::symlink("/etc/passwd", clone.join("prod/link.yaml")).unwrap();
-    stage.repository.push("A link");
+    let link = stage.repository.push("A link");
     stage.source(json!({})).await;
     let status = stage
         .until_message("\"prod/link.yaml\" is not read: it is a symbolic link")
         .await;
     assert_eq!(status["ready"], "False");
+    // The commit is tried, and that is told like any other try.
+    assert_eq!(status["attemptedRevision"], link.as_str());
+    let told = &status["history"][0];
+    assert_eq!(
+        (&told["result"], &told["message"]),
+        (&json!("Refused"), &json!("A link")),
+        "{status}"
+    );
+    assert_eq!(status["conditions"][0]["reason"], "ContentRefused", "{status}");
     assert!(stage.teams().await.is_empty());
     git(&clone, &["rm", "--quiet", "prod/link.yaml"]);
     stage.repository.push("Without it");

@@ -46,3 +46,18 @@ async fn a_target_namespace_is_one_where_the_source_may_do_something() {
         refused.err
     );
 }
+
+#[tokio::test]
+async fn what_is_out_of_reach_is_left_as_it_is_and_named() {
+    let stage = Stage::new().await;
+    stage.repository.write("prod/a.yaml", &team("a"));
+    stage.repository.push("A team");
+    let into = |namespace: &str| json!({"targetNamespace": namespace, "impersonate": {"role": "edit", "namespaces": [namespace]}});
+    stage.source(into("one")).await;
+    stage.until_message("is applied: 1 object").await;
+    stage.source(into("two")).await;
+    let told = "1 created, 1 no longer declared here and left as they are (team/a in one)";
+    stage.until_told("gitsource/fleet", told).await;
+    let left = stage.operator.get(&["team/a", "-n", "one"]).await;
+    assert_eq!(left["metadata"]["deletionTimestamp"], json!(null));
+}

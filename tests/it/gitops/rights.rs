@@ -80,7 +80,7 @@ async fn a_source_with_rights_elsewhere_declares_there_within_the_quotas_of_ther
     let (code, said) = stage.reconcile(&[]).await;
     assert_eq!(code, 1, "{said}");
     assert!(
-        said.contains("(document 1, team/b)") && said.contains("would have 3 agents"),
+        said.contains("prod/c.yaml:6 (document 1, team/c)") && said.contains("would have 3 agents"),
         "{said}"
     );
     for name in ["c", "d"] {

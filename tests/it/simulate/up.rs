@@ -92,7 +92,12 @@ async fn whoosh_can_be_tried_without_docker() {
     let of_prod = ["kubeconfig", "--name", "bob", "--for-namespace", "prod"];
     let of_prod = machine.whoosh(&of_prod, "").await.ok();
     assert!(of_prod.contains("namespace: prod\n"), "{of_prod}");
-    machine.whoosh(&["token", "revoke", "bob"], "").await.ok();
+    // One that there is not keeps no other door open.
+    let revoked = machine.whoosh(&["token", "revoke", "bobb", "bob"], "").await;
+    assert!(
+        revoked.code == 1 && revoked.out == "token/bob revoked\n" && revoked.err.contains("bobb"),
+        "{revoked:?}"
+    );
     let elsewhere = tempfile::tempdir().unwrap();
     let of_ada = elsewhere.path().join("ada.kubeconfig");
     fs::write(&of_ada, made).unwrap();
