@@ -54,9 +54,20 @@ pub(super) async fn judge(
         return Ok(Judged { warnings, turn: None });
     }
     let alone = !matches!(intent, Intent::Together(_));
+    let users = match object.kind {
+        Kind::AgentTemplate if alone => lowering::users(api, object.namespace(), object.name()).await?,
+        _ => Vec::new(),
+    };
     let (mut own, mut before) = (Shelf::default(), None);
     if alone {
-        own = Shelf::read(api, Some(object.namespace())).await?;
+        own = match object.kind {
+            Kind::Policy => Shelf::read(api, Some(object.namespace())).await?,
+            _ => {
+                let owners = users.iter().chain([object]).chain(old);
+                let owners = owners.filter(|owner| owner.kind.owns_agents());
+                Shelf::named_by(api, object.namespace(), owners).await?
+            }
+        };
         beside.iter().for_each(|other| own.put(other));
         before = Before::of(api, &own, object).await?;
         own.put(object);
@@ -69,10 +80,7 @@ pub(super) async fn judge(
     causes.extend(too_much);
     match object.kind {
         Kind::AgentTemplate => {
-            if alone {
-                let users = lowering::users(api, object.namespace(), object.name()).await?;
-                warnings.extend(bad_from_now_on(api, shelf, &users));
-            }
+            warnings.extend(bad_from_now_on(api, shelf, &users));
             causes.extend(of_template(shelf, object));
         }
         Kind::Policy => {

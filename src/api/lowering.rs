@@ -1,12 +1,12 @@
 //! From stored objects to workloads: which templates and Policies there are, and whom they concern.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::lower::{self, Templates};
 use crate::resource::policy::{Rules, Usage};
 use crate::resource::validate::Invalid;
 use crate::resource::workload::Workload;
-use crate::resource::{Kind, Object};
+use crate::resource::{Key, Kind, Object};
 use crate::store::StoreError;
 
 use super::state::Api;
@@ -29,6 +29,31 @@ impl Shelf {
         for kind in [Kind::AgentTemplate, Kind::Policy] {
             let listed = api.store.list(kind, namespace).await?;
             listed.items.iter().for_each(|object| shelf.put(object));
+        }
+        Ok(shelf)
+    }
+
+    /// Reads the Policies of a namespace, and the templates that these owners of it name; all of them where one is missing, so
+    /// that the nearest name can be told, or where a quota counts all that is declared.
+    pub(super) async fn named_by<'a>(
+        api: &Api,
+        namespace: &str,
+        owners: impl IntoIterator<Item = &'a Object>,
+    ) -> Result<Self, StoreError> {
+        let mut shelf = Self::default();
+        let policies = api.store.list(Kind::Policy, Some(namespace)).await?;
+        policies.items.iter().for_each(|policy| shelf.put(policy));
+        if shelf.rules(namespace).has_quota() {
+            return Self::read(api, Some(namespace)).await;
+        }
+        let specs = owners.into_iter().map(|owner| &owner.spec);
+        let names: BTreeSet<String> = specs.flat_map(lower::template_names).collect();
+        for name in names {
+            let key = Key::new(Kind::AgentTemplate, namespace, &name);
+            match api.store.get(&key).await? {
+                Some(template) => shelf.put(&template),
+                None => return Self::read(api, Some(namespace)).await,
+            }
         }
         Ok(shelf)
     }

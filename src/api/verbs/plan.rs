@@ -136,21 +136,19 @@ async fn propose(
             preview: Preview::default(),
         });
     }
-    let mut shelf = Shelf::read(api, Some(namespace)).await?;
+    let concerned = match proposed.kind {
+        Kind::AgentTemplate => lowering::users(api, namespace, proposed.name()).await?,
+        Kind::Policy => lowering::owners(api, Some(namespace)).await?,
+        // What comes of a repository says its next commit.
+        Kind::GitSource => Vec::new(),
+        Kind::Team | Kind::Council | Kind::Agent => vec![proposed.clone()],
+    };
+    let mut shelf = Shelf::named_by(api, namespace, &concerned).await?;
     beside.iter().for_each(|other| shelf.put(other));
     shelf.put(&proposed);
-    let preview = match proposed.kind {
-        Kind::AgentTemplate => {
-            let users = lowering::users(api, namespace, proposed.name()).await?;
-            preview_of_all(api, &shelf, &users).await?
-        }
-        Kind::Policy => {
-            let owners = lowering::owners(api, Some(namespace)).await?;
-            preview_of_all(api, &shelf, &owners).await?
-        }
-        // What comes of a repository says its next commit.
-        Kind::GitSource => Preview::default(),
-        Kind::Team | Kind::Council | Kind::Agent => preview_of(api, &shelf, &proposed).await?,
+    let preview = match concerned.as_slice() {
+        [one] if one.key() == proposed.key() => preview_of(api, &shelf, one).await?,
+        all => preview_of_all(api, &shelf, all).await?,
     };
     Ok(Proposal {
         live,
