@@ -9,7 +9,7 @@ use super::judge::{Judged, judge};
 use super::lowering::Shelf;
 use super::quota::Turn;
 use super::state::Api;
-use super::status::ApiError;
+use super::status::{ApiError, refused};
 use crate::resource::lifecycle::{self, Stamp};
 use crate::resource::object::API_VERSION;
 use crate::resource::validate::{self, Cause, CauseReason};
@@ -154,11 +154,10 @@ pub(super) async fn admit(
             "no new finalizers can be added if the object is being deleted, found {}",
             late.join(", ")
         );
-        return Err(ApiError::Invalid {
-            kind: old.kind,
-            name: old.name().to_owned(),
-            causes: vec![Cause::new("metadata.finalizers", CauseReason::Forbidden, why)],
-        });
+        refused(
+            old,
+            vec![Cause::new("metadata.finalizers", CauseReason::Forbidden, why)],
+        )?;
     }
     let mut object = lifecycle::update(old, object);
     object
@@ -206,11 +205,10 @@ pub(super) fn says_what_it_saw(raw: &Value, old: &Object) -> Result<(), ApiError
         return Ok(());
     }
     let why = "must be specified for an update: read the object, change it, and send it with the one it had";
-    Err(ApiError::Invalid {
-        kind: old.kind,
-        name: old.name().to_owned(),
-        causes: vec![Cause::new("metadata.resourceVersion", CauseReason::Required, why)],
-    })
+    refused(
+        old,
+        vec![Cause::new("metadata.resourceVersion", CauseReason::Required, why)],
+    )
 }
 
 /// Fails when what the object says of its type and identity is not what the path says. What it leaves out is not judged

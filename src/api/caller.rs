@@ -98,6 +98,8 @@ pub struct Home {
     pub url: Option<String>,
     /// The repositories that the operator may fetch.
     pub allowed: Vec<UrlPattern>,
+    /// The secret that it has values of variables from, by namespace and name, if it has some.
+    pub variables: Option<(String, String)>,
 }
 
 /// By what somebody on the network is known.

@@ -22,16 +22,33 @@ pub(super) fn causes(caller: &Caller, object: &Object, old: Option<&Object>) -> 
     ];
     let changed = fields.into_iter().filter(|(is_changed, _)| *is_changed);
     let beyond = changed.filter_map(|(_, field)| beyond(caller, object, &field));
-    beyond
-        .chain(sent_away(caller, object).filter(|_| is_told))
-        .collect()
+    let of_secrets = sent_away(caller, object)
+        .into_iter()
+        .chain(read_away(caller, object));
+    beyond.chain(of_secrets.filter(|_| is_told)).collect()
+}
+
+/// Why a source that another one declares cannot have variables of a secret: who may push would put their values where they
+/// can read them. The one that the other source has is theirs already.
+fn read_away(caller: &Caller, object: &Object) -> Option<Cause> {
+    let home = caller.home().filter(|_| object.kind == Kind::GitSource)?;
+    let spec: GitSourceSpec = serde_json::from_value(object.spec.clone()).ok()?;
+    let named = (object.namespace().to_owned(), spec.substitute_from?.name);
+    (home.variables.as_ref() != Some(&named)).then(|| {
+        let message = format!(
+            "is not what {}, which declares this source, has its own variables from: who may push must not choose which secrets \
+             are read; apply this source yourself",
+            caller.user_name()
+        );
+        Cause::new("spec.substituteFrom", CauseReason::Forbidden, message)
+    })
 }
 
 /// Why a source that another one declares cannot have its secret: it would go to a server of those who may push, and who they
 /// are is for nobody here to say. That server has to be one that the other one sends a secret to itself, or that the operator
 /// names.
 fn sent_away(caller: &Caller, object: &Object) -> Option<Cause> {
-    let Home { url, allowed } = caller.home().filter(|_| object.kind == Kind::GitSource)?;
+    let Home { url, allowed, .. } = caller.home().filter(|_| object.kind == Kind::GitSource)?;
     let spec: GitSourceSpec = serde_json::from_value(object.spec.clone()).ok()?;
     spec.secret_ref.as_ref()?;
     let to = RepositoryUrl::of(&spec.url);
@@ -97,7 +114,29 @@ mod tests {
         Home {
             url: Some("https://git.example/acme/fleet.git".to_owned()),
             allowed: allowed.collect(),
+            variables: Some(("prod".to_owned(), "values".to_owned())),
         }
+    }
+
+    #[test]
+    fn who_may_push_does_not_choose_which_secrets_are_read() {
+        let child = |namespace: &str, secret: &str| {
+            let spec = json!({"url": "u", "substituteFrom": {"name": secret}});
+            Object::new(&Key::new(Kind::GitSource, namespace, "child"), spec)
+        };
+        let pushed = Caller::program("fleet".to_owned(), Grant::everything(), home(&[]));
+        let fields = |caller: &Caller, object: &Object| -> Vec<String> {
+            let causes = causes(caller, object, None);
+            causes.into_iter().map(|cause| cause.field).collect()
+        };
+        assert!(fields(&pushed, &child("prod", "values")).is_empty(), "its own");
+        for (namespace, secret) in [("prod", "others"), ("dev", "values")] {
+            assert_eq!(
+                fields(&pushed, &child(namespace, secret)),
+                ["spec.substituteFrom"]
+            );
+        }
+        assert!(fields(&Caller::local(Some(0)), &child("prod", "others")).is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::escalation;
 use super::lowering::{self, Shelf};
 use super::quota::{Before, Turn};
 use super::state::Api;
-use super::status::ApiError;
+use super::status::{ApiError, refused};
 use crate::plan;
 use crate::plan::action::Blocked;
 use crate::resource::agent_spec::AgentSpec;
@@ -65,7 +65,7 @@ pub(super) async fn judge(
             _ => {
                 let owners = users.iter().chain([object]).chain(old);
                 let owners = owners.filter(|owner| owner.kind.owns_agents());
-                Shelf::named_by(api, object.namespace(), owners).await?
+                Shelf::named_by(api, object.namespace(), owners, beside).await?
             }
         };
         beside.iter().for_each(|other| own.put(other));
@@ -119,18 +119,6 @@ async fn turn(api: &Api, object: &Object) -> Result<Turn, ApiError> {
         refused(object, before.too_much(&shelf, object))?;
     }
     Ok(turn)
-}
-
-/// Fails when there are causes to refuse an object.
-fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
-    match causes.as_slice() {
-        [] => Ok(()),
-        _ => Err(ApiError::Invalid {
-            kind: object.kind,
-            name: object.name().to_owned(),
-            causes,
-        }),
-    }
 }
 
 /// What Policies refuse of a workload: warnings of what they refused of it before, too, and causes of the rest. A Policy that

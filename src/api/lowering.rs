@@ -35,25 +35,38 @@ impl Shelf {
 
     /// Reads the Policies of a namespace, and the templates that these owners of it name; all of them where one is missing, so
     /// that the nearest name can be told, or where a quota counts all that is declared.
+    ///
+    /// `beside` stands in the place of what is stored.
     pub(super) async fn named_by<'a>(
         api: &Api,
         namespace: &str,
         owners: impl IntoIterator<Item = &'a Object>,
+        beside: &[Object],
     ) -> Result<Self, StoreError> {
         let mut shelf = Self::default();
         let policies = api.store.list(Kind::Policy, Some(namespace)).await?;
-        policies.items.iter().for_each(|policy| shelf.put(policy));
-        if shelf.rules(namespace).has_quota() {
-            return Self::read(api, Some(namespace)).await;
-        }
+        policies
+            .items
+            .iter()
+            .chain(beside)
+            .for_each(|other| shelf.put(other));
+        let mut is_whole = shelf.rules(namespace).has_quota();
+        let comes_along = |name: &String| {
+            let mut templates = beside.iter().filter(|other| other.kind == Kind::AgentTemplate);
+            templates.any(|template| template.name() == name && template.namespace() == namespace)
+        };
         let specs = owners.into_iter().map(|owner| &owner.spec);
         let names: BTreeSet<String> = specs.flat_map(lower::template_names).collect();
-        for name in names {
-            let key = Key::new(Kind::AgentTemplate, namespace, &name);
+        for name in names.iter().filter(|name| !comes_along(name)) {
+            let key = Key::new(Kind::AgentTemplate, namespace, name);
             match api.store.get(&key).await? {
                 Some(template) => shelf.put(&template),
-                None => return Self::read(api, Some(namespace)).await,
+                None => is_whole = true,
             }
+        }
+        if is_whole {
+            shelf = Self::read(api, Some(namespace)).await?;
+            beside.iter().for_each(|other| shelf.put(other));
         }
         Ok(shelf)
     }

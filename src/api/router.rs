@@ -41,8 +41,11 @@ fn table(api: Api) -> Router {
         .merge(swagger())
         .merge(logs())
         .fallback(unknown)
+        .layer(from_fn(yaml::answered))
         .layer(from_fn_with_state(limits.clone(), limits::bounded));
-    let long = long().layer(from_fn_with_state(limits.for_long_work(), limits::bounded));
+    let long = long()
+        .layer(from_fn(yaml::answered))
+        .layer(from_fn_with_state(limits.for_long_work(), limits::bounded));
     bounded
         .merge(long)
         .merge(metrics())
@@ -52,7 +55,6 @@ fn table(api: Api) -> Router {
         .layer(Extension(Recent::<agents::Part, Object>::default()))
         .merge(webhooks(door).method_not_allowed_fallback(method_not_allowed))
         .merge(health)
-        .layer(from_fn(yaml::answered))
         .layer(transfer::compressed())
         .layer(map_response(transfer::secured))
         .layer(from_fn(transfer::closing))
@@ -215,5 +217,11 @@ async fn unknown(uri: Uri) -> ApiError {
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
-    ApiError::MethodNotAllowed(format!("{method} {}", uri.path()))
+    let path = uri.path();
+    let is_agent = path.starts_with(GROUP) && path.split('/').any(|part| part == "agents");
+    let advice = match is_agent {
+        true => "; an Agent is what its Team or Council makes of it: change that",
+        false => "",
+    };
+    ApiError::MethodNotAllowed(format!("{method} {path}{advice}"))
 }

@@ -11,7 +11,7 @@ use crate::resource::managed::Contested;
 use crate::resource::nearest::did_you_mean;
 use crate::resource::object::GROUP;
 use crate::resource::validate::Cause;
-use crate::resource::{Key, Kind, Revision};
+use crate::resource::{Key, Kind, Object, Revision};
 
 /// When a client may ask again after a failure that passes.
 const RETRY_AFTER_SECONDS: i32 = 1;
@@ -410,6 +410,21 @@ fn join(causes: &[Cause]) -> String {
             let all: Vec<String> = many.iter().map(Cause::to_string).collect();
             format!("[{}]", all.join(", "))
         }
+    }
+}
+
+/// Fails when there are causes to refuse an object.
+///
+/// # Errors
+/// 422, with every cause.
+pub(super) fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
+    match causes.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::Invalid {
+            kind: object.kind,
+            name: object.name().to_owned(),
+            causes,
+        }),
     }
 }
 

@@ -47,19 +47,19 @@ pub(crate) fn check(ctx: &Context, sources: &[Source]) -> Result<Vec<Located<Obj
 /// The same of what a GitSource of `namespace` would read.
 pub(crate) fn check_as(
     spec: &GitSourceSpec,
-    variables: Option<&Variables>,
+    variables: &Variables,
     namespace: &str,
     sources: &[Source],
 ) -> Result<Vec<Located<Object>>, CliError> {
-    let values = spec.values(variables);
+    let from = spec.substitute_from.as_ref().map(|_| variables);
+    let values = spec.values(from);
     let objects = manifest::load_as(sources, namespace, substitute::edits(spec, values.as_ref()));
-    let told = |problem: &Problem| {
-        let text = problem.to_string();
-        match variables {
-            Some(variables) => variables.hide(text),
-            None => text,
-        }
+    let is_written = |text: &str| {
+        sources
+            .iter()
+            .any(|source| String::from_utf8_lossy(&source.bytes).contains(text))
     };
+    let told = |problem: &Problem| variables.hide_in(problem.to_string(), is_written);
     objects.map_err(|problems| say_all(problems.all.iter().map(told)))
 }
 
@@ -95,7 +95,8 @@ pub(crate) fn say_problems(problems: &[Problem]) -> CliError {
     say_all(problems.iter().map(Problem::to_string))
 }
 
-fn say_all(problems: impl ExactSizeIterator<Item = String>) -> CliError {
+/// Says each text, and how many there are.
+pub(crate) fn say_all(problems: impl ExactSizeIterator<Item = String>) -> CliError {
     let count = problems.len();
     for problem in problems {
         talk::say(&problem);

@@ -19,6 +19,7 @@ mod endpoint;
 mod error;
 mod files;
 mod follow;
+mod hidden;
 mod merge;
 mod object;
 mod output;

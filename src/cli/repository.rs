@@ -36,6 +36,16 @@ pub(crate) fn parse(text: &str) -> Result<Repository, CliError> {
     })
 }
 
+/// A commit.
+pub(crate) struct Read {
+    /// Its hash.
+    pub revision: String,
+    /// The files of it that are read.
+    pub files: Vec<Source>,
+    /// The folders that it does not have.
+    pub missing: Vec<GitError>,
+}
+
 impl Repository {
     /// Its address.
     pub(crate) fn url(&self) -> &str {
@@ -51,22 +61,27 @@ impl Repository {
         secret.access(way).await.map_err(unusable)
     }
 
-    /// The files of it that are read.
+    /// What is read of it.
     ///
     /// # Errors
-    /// When they cannot be fetched.
-    pub(crate) async fn read(&self, what: &Reading, access: Access) -> Result<Vec<Source>, CliError> {
-        let snapshot = self.fetch(what, &access).await;
-        let failed = |error| CliError::Failed(format!("cannot read {}: {error}", self.url));
-        let mut snapshot = snapshot.map_err(failed)?;
-        if let Some(missing) = snapshot.missing.pop() {
-            return Err(failed(missing));
-        }
+    /// When it cannot be fetched.
+    pub(crate) async fn read(&self, what: &Reading, access: &Access) -> Result<Read, CliError> {
+        let snapshot = self.fetch(what, access).await;
+        let snapshot = snapshot.map_err(|error| self.failed(&error))?;
         let files = snapshot.files.into_iter().map(|file| Source {
             name: file.path,
             bytes: file.content.into_bytes(),
         });
-        Ok(files.collect())
+        Ok(Read {
+            revision: snapshot.revision,
+            files: files.collect(),
+            missing: snapshot.missing,
+        })
+    }
+
+    /// What is said when it cannot be read.
+    pub(crate) fn failed(&self, error: &GitError) -> CliError {
+        CliError::Failed(format!("cannot read {}: {error}", self.url))
     }
 
     async fn fetch(&self, what: &Reading, access: &Access) -> Result<Snapshot, GitError> {

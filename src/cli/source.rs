@@ -9,7 +9,8 @@ use super::error::CliError;
 use super::object;
 use super::repository::Repository;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
-use crate::resource::prune::{self, Guard, Question};
+use crate::resource::names::ALLOW_PRUNE;
+use crate::resource::prune;
 use crate::resource::repository::RepositoryUrl;
 use crate::resource::{Key, Kind, Object};
 
@@ -18,6 +19,8 @@ pub(crate) struct LiveSource {
     key: Key,
     spec: GitSourceSpec,
     status: GitSourceStatus,
+    /// The commit whose guards somebody lifted.
+    allowed: Option<String>,
 }
 
 /// What is read of a repository.
@@ -70,6 +73,9 @@ impl LiveSource {
         let status = live.get("status").filter(|status| !status.is_null());
         Ok(Self {
             key,
+            allowed: live["metadata"]["annotations"][ALLOW_PRUNE]
+                .as_str()
+                .map(str::to_owned),
             spec: serde_json::from_value(live["spec"].clone()).map_err(unreadable)?,
             status: status
                 .map(|status| serde_json::from_value(status.clone()))
@@ -104,47 +110,32 @@ impl LiveSource {
         }
     }
 
-    /// What it declares now and would not, if it declared these.
+    /// What it declares now and would not, if it declared these: of what it may declare.
     pub(crate) fn leaving(&self, declared: &BTreeSet<Key>) -> BTreeSet<Key> {
-        let inventory = self.status.inventory.iter();
-        let owned = inventory.filter_map(|name| Key::parse(name));
-        owned.filter(|key| !declared.contains(key)).collect()
+        &self.inventory() - declared
     }
 
-    /// What it would delete of these that leave it, as they are `live`, if it declared these; and what holds that back.
-    pub(crate) fn pruned(&self, declared: &BTreeSet<Key>, live: &[Object]) -> (Vec<Key>, Option<String>) {
-        let which = |holds: fn(&Object) -> bool| -> BTreeSet<Key> {
-            let those = live.iter().filter(|object| holds(object));
-            those.map(Object::key).collect()
-        };
-        let there = which(|_| true);
-        let inventory: BTreeSet<Key> = self
-            .status
-            .inventory
-            .iter()
-            .filter_map(|name| Key::parse(name))
-            .filter(|key| declared.contains(key) || there.contains(key))
-            .collect();
-        let pruned = prune::prune(Question {
-            prune: self.spec.prune,
-            max_prune: self.spec.max_prune,
-            inventory: &inventory,
-            declared,
-            protected: &which(prune::stays),
-            pinned: &which(Object::is_pinned),
-            revision: "",
-            allowed: None,
-        });
-        match pruned {
+    /// What it would delete of these that leave it, as they are `live`, if it declared these by a commit; and what holds that back.
+    pub(crate) fn pruned(
+        &self,
+        declared: &BTreeSet<Key>,
+        live: &[Object],
+        revision: &str,
+    ) -> (Vec<Key>, Option<String>) {
+        let decide =
+            |allowed| prune::decide(&self.spec, &self.inventory(), declared, live, (revision, allowed));
+        match decide(self.allowed.as_deref()) {
             Ok(pruned) => (pruned.remove, None),
             Err(guard) => {
-                let told = guard.told(&self.key.namespace);
-                let gone = match guard {
-                    Guard::Share { gone, .. } => gone,
-                    Guard::Empty { .. } => there.into_iter().collect(),
-                };
-                (gone, Some(told))
+                let by_word = decide(Some(revision)).unwrap_or_default();
+                (by_word.remove, Some(guard.told(&self.key.namespace)))
             }
         }
+    }
+
+    fn inventory(&self) -> BTreeSet<Key> {
+        let grant = self.spec.grant(&self.key.namespace);
+        let told = self.status.inventory.iter().filter_map(|name| Key::parse(name));
+        told.filter(|key| grant.reaches(&key.namespace)).collect()
     }
 }

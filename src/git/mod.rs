@@ -38,6 +38,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::resource::git_source::Verification;
+
 pub use ask::{WORKER_COMMAND, fetch};
 pub use cache::sweep;
 pub use error::GitError;
@@ -71,25 +73,7 @@ pub struct Request {
     /// Certificates in PEM that https servers may be signed by, besides those that the machine trusts.
     pub ca: Option<String>,
     /// Who has to have signed it; without, nobody.
-    pub verify: Option<Verify>,
-}
-
-/// Who has to have signed what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verify {
-    /// What is signed.
-    pub signed: Signed,
-    /// Public keys, one of which has to have signed it: lines like `ssh-ed25519 AAAA… ada`, or blocks of OpenPGP in armor.
-    pub keys: Vec<String>,
-}
-
-/// What has to be signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Signed {
-    /// The commit.
-    Commit,
-    /// The annotated tag that names it.
-    Tag,
+    pub verify: Option<Verification>,
 }
 
 /// What names a commit.

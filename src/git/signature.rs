@@ -16,7 +16,7 @@ use super::history::{Reading, nonsense, object};
 use super::nameless;
 use super::reference::Chosen;
 use super::trouble::chain;
-use super::{Signed, Verify};
+use crate::resource::git_source::{Signed, Verification};
 
 const HASH: gix_hash::Kind = gix_hash::Kind::Sha1;
 /// How a public key of OpenPGP begins.
@@ -28,10 +28,11 @@ const OPENPGP: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 pub(super) fn signer(
     objects: &odb::Handle,
     chosen: &Chosen,
-    verify: &Verify,
+    verify: &Verification,
     folder: &Path,
 ) -> Result<String, Reading> {
-    let (id, what) = match verify.signed {
+    let wanted = verify.signed.unwrap_or(Signed::Commit);
+    let (id, what) = match wanted {
         Signed::Commit => (
             chosen.commit,
             format!("commit {}", chosen.commit.to_hex_with_len(12)),
@@ -43,7 +44,7 @@ pub(super) fn signer(
         Reading::Refused(GitError::Unverified { what, why })
     };
     let (kind, data) = object(objects, id)?.ok_or_else(|| Reading::Broken(format!("{id} is missing")))?;
-    let (signature, signed, time) = match (verify.signed, kind) {
+    let (signature, signed, time) = match (wanted, kind) {
         (Signed::Commit, Kind::Commit) => {
             let commit = CommitRef::from_bytes(&data, HASH).map_err(|_| nonsense(id))?;
             let signed = CommitRefIter::signature(&data, HASH).map_err(|_| nonsense(id))?;

@@ -11,11 +11,11 @@ use super::source::Source;
 use super::status::{Changes, Ended};
 use super::turn::TurnError;
 use crate::api::{self, Declaration, DeclareError, Home, Wanted};
-use crate::git::{Refusal, Snapshot};
+use crate::git::{GitError, Refusal, Snapshot};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{ApplicationResult, FetchedCommit};
 use crate::resource::manifest::Source as File;
-use crate::resource::prune::{self, Guard, Pruned, Question};
+use crate::resource::prune::{self, Guard, Pruned};
 use crate::resource::variables::Variables;
 use crate::resource::{Key, Kind, Object};
 use crate::store::{Op, StoreError};
@@ -25,7 +25,7 @@ pub(super) struct Found {
     pub(super) snapshot: Snapshot,
     pub(super) variables: Option<Variables>,
     /// Whether it comes to something else than when it was applied last, although it is the same one.
-    pub(super) is_new: bool,
+    pub(super) differs: bool,
 }
 
 /// What a commit comes down to.
@@ -102,29 +102,27 @@ impl Term {
         let Found {
             snapshot,
             variables,
-            is_new,
+            differs,
         } = found;
         let commit = commit(&snapshot);
+        // Where values may be in what is told, no more is quoted than what the commit says itself.
+        let written: Vec<String> = match variables {
+            Some(_) => snapshot.files.iter().map(|file| file.content.clone()).collect(),
+            None => Vec::new(),
+        };
         let refused = |commit, why| {
-            let why = match &variables {
-                Some(variables) => variables.hide(why),
-                None => why,
-            };
+            let is_written = |quoted: &str| written.iter().any(|text| text.contains(quoted));
+            let why = variables.clone().unwrap_or_default().hide_in(why, is_written);
             Outcome::refused(commit, Reason::RevisionRefused, why)
         };
-        if let Some(error) = snapshot.missing.first()
-            && !source.is_allowed(&commit.revision)
-        {
-            let why = error.to_string();
-            return Ok(match source.spec.prune && !source.status.inventory.is_empty() {
-                true => Outcome::guarded(
-                    commit,
-                    source,
-                    &format!("{why}, and what was declared there would be deleted"),
-                ),
-                false => Outcome::refused(commit, Reason::RevisionRefused, why),
-            });
-        }
+        let missing: Vec<String> = snapshot.missing.iter().filter_map(missing_path).collect();
+        let is_known = |error: &&GitError| {
+            let path = missing_path(error);
+            path.is_none_or(|path| source.status.missing_paths.contains(&path))
+        };
+        let new = snapshot.missing.iter().find(|error| !is_known(error));
+        let new = new.filter(|_| !source.is_allowed(&commit.revision));
+        let new = new.map(ToString::to_string);
         let claims = self.claims(source).await?;
         let values = source.spec.values(variables.as_ref());
         let declared = match read_apart(snapshot, source, values, &claims).await {
@@ -135,9 +133,21 @@ impl Term {
             Ok(pruned) => pruned,
             Err(guard) => {
                 let told = guard.told(source.object.namespace());
+                let told = new.map_or(told.clone(), |missing| format!("{missing}, and {told}"));
                 return Ok(Outcome::guarded(commit, source, &told));
             }
         };
+        // A path that was never there is a mistake; one that is no more may be meant.
+        if let Some(missing) = new {
+            return Ok(match pruned.remove.as_slice() {
+                [] => Outcome::refused(commit, Reason::RevisionRefused, missing),
+                gone => {
+                    let gone = prune::list(gone, source.object.namespace());
+                    let told = format!("{missing}, and {gone} would be deleted");
+                    Outcome::guarded(commit, source, &told)
+                }
+            });
+        }
         let objects: Vec<Wanted> = declared
             .iter()
             .map(|(key, located)| Wanted {
@@ -152,6 +162,10 @@ impl Term {
             home: &Home {
                 url: source.spec.secret_ref.as_ref().map(|_| source.spec.url.clone()),
                 allowed: self.fetcher.allowed.clone(),
+                variables: source.spec.substitute_from.as_ref().map(|named| {
+                    let namespace = source.object.namespace().to_owned();
+                    (namespace, named.name.clone())
+                }),
             },
             objects: &objects,
             remove: &pruned.remove,
@@ -163,9 +177,10 @@ impl Term {
             }
             Err(DeclareError::Unavailable(error)) => return Err(error.into()),
         };
-        let again = source.status.applied_revision.as_ref() == Some(&commit.revision);
-        // The same commit by the same spec: whatever differs, others changed.
-        let again = again && !is_new && source.status.applied_generation == Some(source.object.generation());
+        let is_same = source.status.applied_revision.as_ref() == Some(&commit.revision)
+            && source.status.applied_generation == Some(source.object.generation());
+        // The same commit by the same spec and values: whatever is otherwise, others changed.
+        let again = is_same && !differs;
         let put_back = match again {
             true => changes
                 .ops
@@ -177,6 +192,7 @@ impl Term {
                 .collect(),
             false => Vec::new(),
         };
+        let is_told = !is_same || !pruned.remove.is_empty() || (differs && !changes.ops.is_empty());
         let told = told(&changes, &pruned, source.object.namespace());
         let inventory: BTreeSet<Key> = declared
             .into_iter()
@@ -188,7 +204,8 @@ impl Term {
         let ended = Ended::Applied {
             inventory: inventory.iter().map(Key::to_string).collect(),
             kept: pruned.kept.iter().map(Key::to_string).collect(),
-            changes: (!again || !pruned.remove.is_empty()).then(|| Changes {
+            missing,
+            changes: is_told.then(|| Changes {
                 told,
                 duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
             }),
@@ -228,31 +245,16 @@ impl Term {
         // What another source has taken over is not ours to delete.
         inventory.retain(|key| !claims.contains_key(key));
         let declared: BTreeSet<Key> = declared.iter().map(|(key, _)| key.clone()).collect();
-        let mut protected = BTreeSet::new();
-        let (mut pinned, mut gone) = (BTreeSet::new(), BTreeSet::new());
+        let mut live = Vec::new();
         for key in inventory.difference(&declared) {
-            match self.api.store.get(key).await? {
-                None => drop(gone.insert(key.clone())),
-                Some(object) if object.is_pinned() => drop(pinned.insert(key.clone())),
-                Some(object) if prune::stays(&object) => drop(protected.insert(key.clone())),
-                Some(_) => {}
-            }
+            live.extend(self.api.store.get(key).await?);
         }
-        // What somebody deleted already is nothing that the commit deletes.
-        let inventory = &inventory - &gone;
-        let pruned = prune::prune(Question {
-            prune: source.spec.prune,
-            max_prune: source.spec.max_prune,
-            inventory: &inventory,
-            declared: &declared,
-            protected: &protected,
-            pinned: &pinned,
-            revision,
-            allowed: source.allowed(),
-        });
+        let word = (revision, source.allowed());
+        let pruned = prune::decide(&source.spec, &inventory, &declared, &live, word);
         // What it may not declare any more it may not delete, either.
         Ok(pruned.map(|mut pruned| {
-            pruned.left.extend(source.out_of_reach());
+            let left = source.out_of_reach().into_iter();
+            pruned.left.extend(left.filter(|key| !claims.contains_key(key)));
             pruned
         }))
     }
@@ -279,6 +281,14 @@ async fn read_apart(
     });
     work.await
         .unwrap_or_else(|error| Err(format!("its files cannot be read: {error}")))
+}
+
+/// The path that a commit does not have.
+fn missing_path(error: &GitError) -> Option<String> {
+    match error {
+        GitError::NoPath { path, .. } => Some(path.clone()),
+        _ => None,
+    }
 }
 
 fn commit(snapshot: &Snapshot) -> FetchedCommit {

@@ -115,14 +115,19 @@ fn way_back(source: &Source, all: &BTreeMap<Key, Standing>) -> Option<Vec<Key>> 
 }
 
 impl Waits {
-    /// Those that are ready, but not with the commit that the one that waits has found.
-    pub(super) fn behind(&self) -> impl Iterator<Item = &Key> {
+    /// Those that should look at their repositories: those that are ready, but not with the commit that the one that waits has
+    /// found; and all that are there, where somebody asked it to look.
+    pub(super) fn to_look(&self, is_asked: bool) -> impl Iterator<Item = &Key> {
         let lacking = match self {
             Self::For(lacking) => lacking.as_slice(),
             Self::Loop(_) => &[],
         };
-        let behind = lacking.iter().filter(|(_, lack)| *lack == Lack::Elsewhere);
-        behind.map(|(key, _)| key)
+        let to_look = lacking.iter().filter(move |(_, lack)| match lack {
+            Lack::Elsewhere => true,
+            Lack::Behind | Lack::NotReady(_) => is_asked,
+            Lack::Missing => false,
+        });
+        to_look.map(|(key, _)| key)
     }
 
     /// One word for machines.

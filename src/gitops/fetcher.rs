@@ -6,7 +6,7 @@ use super::source::Source;
 use crate::files::Folder;
 use crate::git::{self, Access, Answer, GitError, Limits, Reference, Request, Secret, SecretError};
 use crate::resource::condition::Reason;
-use crate::resource::git_source::{GitReference, SecretRef, Signed, Verification};
+use crate::resource::git_source::{GitReference, SecretRef};
 use crate::resource::repository::UrlPattern;
 use crate::resource::variables::Variables;
 
@@ -93,7 +93,7 @@ impl Fetcher {
             },
             credentials,
             ca,
-            verify: source.spec.verify.as_ref().map(verify),
+            verify: source.spec.verify.clone(),
         };
         Ok(git::fetch(&self.program, &request, source.timeout()).await?)
     }
@@ -146,16 +146,6 @@ impl Fetcher {
         if let Err(error) = git::sweep(&self.cache, urls.iter().map(String::as_str)) {
             tracing::warn!(folder = %self.cache.display(), %error, "cannot remove what was fetched and is not needed");
         }
-    }
-}
-
-fn verify(said: &Verification) -> git::Verify {
-    git::Verify {
-        signed: match said.signed.unwrap_or(Signed::Commit) {
-            Signed::Commit => git::Signed::Commit,
-            Signed::Tag => git::Signed::Tag,
-        },
-        keys: said.keys.clone(),
     }
 }
 

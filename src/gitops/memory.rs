@@ -30,6 +30,8 @@ pub(super) struct Memory {
     pub(super) look: Option<(i64, CancellationToken)>,
     /// The commit whose guards were lifted when one was applied last.
     pub(super) allowed: Option<String>,
+    /// The last request to look that those were told of that it waits for.
+    pub(super) passed_on: Option<String>,
     /// The variables of its secret when one was applied last.
     pub(super) variables: Option<Variables>,
 }
@@ -145,6 +147,7 @@ mod tests {
             is_applied: true,
             look: None,
             allowed: None,
+            passed_on: None,
             variables: None,
         };
         assert_eq!(Memory::default().wake(&source, now), Wake::Fetch);

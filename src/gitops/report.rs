@@ -278,8 +278,8 @@ fn report(status: &GitSourceStatus) -> Option<Report> {
 /// Whether the commit that was tried last is the one that was refused last.
 fn is_refused(status: &GitSourceStatus) -> bool {
     status.history.first().is_some_and(|last| {
-        last.result == ApplicationResult::Refused
-            && status.attempted_revision.as_ref() == Some(&last.revision)
+        let is_it = status.attempted_revision.as_ref() == Some(&last.revision);
+        last.result == ApplicationResult::Refused && is_it && status.message.ends_with(&last.detail)
     })
 }
 

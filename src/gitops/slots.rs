@@ -12,11 +12,14 @@ const OF_ONE: usize = 8;
 /// Looks at once of one namespace at one server: while that hangs, its other repositories are looked at.
 const OF_SERVER: usize = 4;
 
+/// A namespace, or a server of one.
+type Whose = (String, Option<String>);
+
 /// The places of looks at repositories.
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Arc<Semaphore>,
-    of: Mutex<BTreeMap<(String, String), Arc<Semaphore>>>,
+    of: Mutex<BTreeMap<Whose, Arc<Semaphore>>>,
 }
 
 /// A place, until dropped.
@@ -40,8 +43,8 @@ impl Slots {
     /// Waits for a place of a namespace that looks at a server. Whoever waits for one of their server's, or of their
     /// namespace's, takes none of the others'.
     pub(super) async fn take(&self, namespace: &str, server: &str) -> Slot {
-        let of_server = self.of(namespace, server, OF_SERVER);
-        let of_namespace = self.of(namespace, "", OF_ONE);
+        let of_server = self.of(namespace, Some(server), OF_SERVER);
+        let of_namespace = self.of(namespace, None, OF_ONE);
         // They are never closed.
         Slot {
             _of_server: of_server.acquire_owned().await.ok(),
@@ -50,11 +53,11 @@ impl Slots {
         }
     }
 
-    fn of(&self, namespace: &str, server: &str, places: usize) -> Arc<Semaphore> {
+    fn of(&self, namespace: &str, server: Option<&str>, places: usize) -> Arc<Semaphore> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever has a place, or waits for one, holds its semaphore.
         of.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
-        let key = (namespace.to_owned(), server.to_owned());
+        let key = (namespace.to_owned(), server.map(str::to_owned));
         Arc::clone(of.entry(key).or_insert_with(|| Arc::new(Semaphore::new(places))))
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Ended {
         inventory: Vec<String>,
         /// What of it left the repository, and says itself that it stays.
         kept: Vec<String>,
+        /// The paths that the commit does not have.
+        missing: Vec<String>,
         /// What changed; `None` when nothing did.
         changes: Option<Changes>,
     },
@@ -66,6 +68,7 @@ impl Ended {
                 commit: commit.clone(),
                 inventory: status.inventory.clone(),
                 kept: status.kept.clone(),
+                missing: status.missing_paths.clone(),
                 changes: None,
             },
             None => Self::Failed {
@@ -131,11 +134,11 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
     let is_waiting = matches!(
         ended,
         Ended::Failed {
-            reason: Reason::DependencyNotReady,
+            reason: Reason::DependencyNotReady | Reason::Fetching,
             ..
         }
     );
-    // Of one that waits for others, the look that was asked for is still to be taken.
+    // The look that was asked for is still to be taken.
     if !is_waiting {
         status.handled_request = round.request.map(str::to_owned);
     }
@@ -146,8 +149,10 @@ pub(super) fn next(old: &GitSourceStatus, ended: &Ended, round: &Round<'_>) -> G
             commit,
             inventory,
             kept,
+            missing,
             changes,
         } => {
+            status.missing_paths.clone_from(missing);
             status.fetched = Some(commit.clone());
             status.attempted_revision = Some(commit.revision.clone());
             status.applied_revision = Some(commit.revision.clone());
@@ -374,6 +379,7 @@ mod tests {
             commit: commit(hash),
             inventory: vec!["team/default/a".to_owned()],
             kept: Vec::new(),
+            missing: Vec::new(),
             changes: told.map(|told| Changes {
                 told: told.to_owned(),
                 duration_ms: 12,

@@ -24,9 +24,12 @@ impl Term {
         for key in keys {
             // Who it was is worth telling, and no more than that.
             let history = self.api.store.history(key).await.unwrap_or_default();
-            let by = who_changed(&history).map_or("somebody".to_owned(), |entry| {
-                format!("{} ({})", entry.actor, entry.reason)
-            });
+            let by = match who_changed(&history) {
+                // It ended what the source itself had taken away, before that came back.
+                Some(entry) if entry.actor.starts_with(OPERATOR) => continue,
+                Some(entry) => format!("{} ({})", entry.actor, entry.reason),
+                None => "somebody".to_owned(),
+            };
             let message = format!(
                 "{} was changed by {by} and is as gitsource/{} declares it again",
                 key.seen_from(source.object.namespace()),

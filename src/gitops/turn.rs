@@ -153,7 +153,7 @@ impl Term {
                     };
                     self.write(source, &ended, Vec::new()).await?;
                 }
-                let server = RepositoryUrl::of(&source.spec.url).server();
+                let server = RepositoryUrl::of(&source.spec.url).host.to_ascii_lowercase();
                 Some(Turn::NeedsSlot { server })
             }
             Wake::Fetch => None,
@@ -196,11 +196,11 @@ impl Term {
                 if let Some(ended) = self.held_up(source, Some(&snapshot.revision)) {
                     return self.wait(source, &ended).await;
                 }
-                let is_new = memory.variables.is_some() && memory.variables != variables;
+                let differs = variables.is_some() && memory.variables != variables;
                 let found = Found {
                     snapshot,
                     variables,
-                    is_new,
+                    differs,
                 };
                 self.outcome(source, found, Instant::now()).await?
             }
@@ -238,7 +238,9 @@ impl Term {
         self.memories.change(&source.object.key(), |memory| {
             memory.is_applied = is_applied;
             memory.allowed = allowed;
-            memory.variables = variables;
+            if is_applied {
+                memory.variables = variables;
+            }
         });
         let wait = match ended {
             Ended::Failed { transient: true, .. } => source.retry_interval(),
@@ -267,8 +269,12 @@ impl Term {
             Some(_) => memory.due = None,
             None => memory.waits_for.clear(),
         });
-        for needed in waits.iter().flat_map(Waits::behind) {
-            // It has not seen what this one found: it looks before its interval is over.
+        // Once a request, or two that wait for each other's news would go on for ever.
+        let request = source.request().map(str::to_owned);
+        let is_asked = request.is_some() && self.memories.of(&key).passed_on != request;
+        self.memories.change(&key, |memory| memory.passed_on = request);
+        for needed in waits.iter().flat_map(|waits| waits.to_look(is_asked)) {
+            // It may not have seen what this one found, or is to find: it looks before its interval is over.
             self.memories.change(needed, |memory| memory.due = None);
             self.queue.add(needed.clone());
         }

@@ -328,6 +328,10 @@ pub struct GitSourceStatus {
     /// The request to reconcile that was answered last (annotation `chorus.services/reconcile-requested-at`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handled_request: Option<String>,
+    /// Paths of the spec that the applied commit does not have: somebody lifted the guard for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub missing_paths: Vec<String>,
     /// The objects that the source declares, as `team/default/payments`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::git_source::GitSourceSpec;
 use super::names::PRUNE;
 use super::object::{Key, Object};
 
@@ -12,25 +13,59 @@ const NAMES: usize = 5;
 /// The shortest beginning of a commit's hash that names it.
 const HASH_MIN: usize = 7;
 
+/// What becomes of the objects that a source declared so far (`inventory`) and does not any more, by how they are now
+/// (`live`): those that are not there are nothing that anybody deletes.
+///
+/// `revision` is the commit, and `allowed` the one whose guards somebody lifted.
+///
+/// # Errors
+/// The guard that holds.
+pub fn decide(
+    spec: &GitSourceSpec,
+    inventory: &BTreeSet<Key>,
+    declared: &BTreeSet<Key>,
+    live: &[Object],
+    (revision, allowed): (&str, Option<&str>),
+) -> Result<Pruned, Guard> {
+    let which = |holds: fn(&Object) -> bool| -> BTreeSet<Key> {
+        let those = live.iter().filter(|object| holds(object));
+        those.map(Object::key).collect()
+    };
+    let there = which(|_| true);
+    let inventory = inventory
+        .iter()
+        .filter(|key| declared.contains(key) || there.contains(key));
+    prune(Question {
+        prune: spec.prune,
+        max_prune: spec.max_prune,
+        inventory: &inventory.cloned().collect(),
+        declared,
+        protected: &which(stays),
+        pinned: &which(Object::is_pinned),
+        revision,
+        allowed,
+    })
+}
+
 /// What the decision rests on.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+struct Question<'a> {
     /// Whether objects that left the repository are deleted at all.
-    pub prune: bool,
+    prune: bool,
     /// The largest share that may go, in percent.
-    pub max_prune: Option<i64>,
+    max_prune: Option<i64>,
     /// What the source declared so far.
-    pub inventory: &'a BTreeSet<Key>,
+    inventory: &'a BTreeSet<Key>,
     /// What it declares now.
-    pub declared: &'a BTreeSet<Key>,
+    declared: &'a BTreeSet<Key>,
     /// The objects that say that they stay.
-    pub protected: &'a BTreeSet<Key>,
+    protected: &'a BTreeSet<Key>,
     /// The objects that are left as they are, whatever anybody says of commits.
-    pub pinned: &'a BTreeSet<Key>,
+    pinned: &'a BTreeSet<Key>,
     /// The commit.
-    pub revision: &'a str,
+    revision: &'a str,
     /// The commit whose guards somebody lifted.
-    pub allowed: Option<&'a str>,
+    allowed: Option<&'a str>,
 }
 
 /// What becomes of the objects that left the repository.
@@ -69,7 +104,7 @@ pub enum Guard {
 ///
 /// # Errors
 /// The guard that holds.
-pub fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
+fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
     let Question {
         prune,
         max_prune,
@@ -118,7 +153,7 @@ pub fn prune(question: Question<'_>) -> Result<Pruned, Guard> {
 }
 
 /// Whether an object says that it stays when it leaves its repository.
-pub fn stays(object: &Object) -> bool {
+fn stays(object: &Object) -> bool {
     object.annotation(PRUNE) == Some("disabled")
 }
 

@@ -179,13 +179,30 @@ pub fn to_yaml(value: &impl Serialize) -> Result<String, EmitError> {
     let mut json = serde_json::to_value(value).map_err(EmitError::Serialize)?;
     normalise(&mut json);
     let mut quoted = Vec::new();
-    quote(&mut json, &mut quoted);
+    if !holds_mark(&json) {
+        quote(&mut json, &mut quoted);
+    }
     let text = serde_yaml::to_string(&json).map_err(EmitError::Emit)?;
-    Ok(with_quoted(&text, &quoted))
+    Ok(match quoted.as_slice() {
+        [] => text,
+        quoted => with_quoted(&text, quoted),
+    })
 }
 
 /// What stands for a text that is to be quoted, until the rest is written: characters that nobody else uses.
 const MARK: (char, char) = ('\u{f8fe}', '\u{f8ff}');
+
+/// Whether somebody does, after all: then nothing is marked.
+fn holds_mark(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(MARK.0),
+        Value::Array(items) => items.iter().any(holds_mark),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| name.contains(MARK.0) || holds_mark(member)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
 
 /// Puts marks in the place of texts that YAML 1.1, which kubectl reads, takes for something else: `off`, `1_000`, `1:30`.
 fn quote(value: &mut Value, quoted: &mut Vec<String>) {
@@ -221,16 +238,9 @@ fn with_quoted(text: &str, quoted: &[String]) -> String {
     for part in parts {
         let marked = part.split_once(MARK.1).and_then(|(index, rest)| {
             let text = quoted.get(index.parse::<usize>().ok()?)?;
-            Some((text, rest))
+            Some(["'", text, "'", rest])
         });
-        match marked {
-            Some((text, rest)) => whole.extend(["'", text, "'", rest]),
-            // Somebody else uses it, after all.
-            None => {
-                whole.push(MARK.0);
-                whole.push_str(part);
-            }
-        }
+        whole.extend(marked.into_iter().flatten());
     }
     whole
 }
@@ -279,7 +289,7 @@ mod tests {
     fn what_kubectl_would_read_as_something_else_is_quoted() {
         let value = json!({
             "off": "No", "a": ["1_000", "1:30", "010", "0x1f", "2026-01-01", "1e3", "=", "yes", "Y"],
-            "b": "plain", "c": "off and on\nno\n", "d": "1 day", "e": "no\u{f8fe}0\u{f8ff}", "f": true, "g": 1,
+            "b": "plain", "c": "off and on\nno\n", "d": "1 day", "e": "", "f": true, "g": 1,
         });
         let yaml = "a:\n- '1_000'\n- '1:30'\n- '010'\n- '0x1f'\n- '2026-01-01'\n- '1e3'\n- '='\n- 'yes'\n- 'Y'\nb: plain\nc: |\n  \
                     off and on\n  no\nd: 1 day\n";
@@ -289,8 +299,9 @@ mod tests {
             written.contains("'off': 'No'\n") && written.contains("f: true\ng: 1\n"),
             "{written}"
         );
-        let read = parse(&written).good;
-        assert_eq!(read[0].value["off"], "No");
+        assert_eq!(parse(&written).good[0].value, value);
+        let marked = json!({"a": "off", "b": "\u{f8fe}0\u{f8ff}"});
+        assert_eq!(parse(&to_yaml(&marked).unwrap()).good[0].value, marked);
     }
 
     #[test]

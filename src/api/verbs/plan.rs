@@ -143,8 +143,7 @@ async fn propose(
         Kind::GitSource => Vec::new(),
         Kind::Team | Kind::Council | Kind::Agent => vec![proposed.clone()],
     };
-    let mut shelf = Shelf::named_by(api, namespace, &concerned).await?;
-    beside.iter().for_each(|other| shelf.put(other));
+    let mut shelf = Shelf::named_by(api, namespace, &concerned, beside).await?;
     shelf.put(&proposed);
     let preview = match concerned.as_slice() {
         [one] if one.key() == proposed.key() => preview_of(api, &shelf, one).await?,

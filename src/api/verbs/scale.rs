@@ -17,7 +17,7 @@ use crate::api::discovery::has_scale;
 use crate::api::paths::Target;
 use crate::api::payload::{Modification, Written};
 use crate::api::state::Api;
-use crate::api::status::ApiError;
+use crate::api::status::{ApiError, refused};
 use crate::api::write_options::WriteOptions;
 use crate::resource::Object;
 use crate::resource::managed::Manager;
@@ -105,14 +105,7 @@ pub(in crate::api) async fn change(
 /// What a Scale says of an object: its number, and the uid and resourceVersion that it names.
 fn number_of(scale: &Value, old: &Object) -> Result<Value, ApiError> {
     belongs(scale, SCALE, old.namespace(), Some(old.name()))?;
-    let causes = Known::scale().unknown(scale);
-    if !causes.is_empty() {
-        return Err(ApiError::Invalid {
-            kind: old.kind,
-            name: old.name().to_owned(),
-            causes,
-        });
-    }
+    refused(old, Known::scale().unknown(scale))?;
     let replicas = scale.pointer("/spec/replicas").unwrap_or(&Value::Null);
     if replicas.is_null() {
         return Err(ApiError::BadRequest(

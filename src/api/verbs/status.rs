@@ -18,7 +18,7 @@ use crate::api::form::Form;
 use crate::api::paths::Target;
 use crate::api::payload::{Edit, Modification, Written};
 use crate::api::state::Api;
-use crate::api::status::ApiError;
+use crate::api::status::{ApiError, refused};
 use crate::api::write_options::{UnknownFields, WriteOptions};
 use crate::resource::managed::{self, Applied, Manager};
 use crate::resource::object::API_VERSION;
@@ -62,7 +62,7 @@ pub(in crate::api) async fn change(
         Modification::Edit(edit) => {
             let manager = manager(options.manager());
             let edited = |old: &Object| {
-                may_say(&caller, old)?;
+                refused(old, escalation::of_status(&caller, old))?;
                 let (new, dropped) = with_status(old, edit.of(json(old)?)?, options.unknown)?;
                 if let Edit::Replace(new) = &edit {
                     says_what_it_saw(new, old)?;
@@ -76,7 +76,7 @@ pub(in crate::api) async fn change(
             told.extend(options.unknown.drop_from(&mut config, &Known::status(key.kind)));
             let manager = manager(options.applier()?);
             let applied = |old: &Object| {
-                may_say(&caller, old)?;
+                refused(old, escalation::of_status(&caller, old))?;
                 let Applied { object, owners } = applied(Some(old), &key, &config, &manager, &options)?;
                 let (new, dropped) = with_status(old, object, options.unknown)?;
                 Ok(Step::Store(Box::new(owned(new, owners)), dropped))
@@ -94,18 +94,6 @@ pub(in crate::api) fn offered(has_it: bool) -> Result<(), ApiError> {
     has_it.then_some(()).ok_or(ApiError::NoSuchPath { nearest: None })
 }
 
-/// Fails for somebody who must not say how an object stands, although they have the role for it.
-fn may_say(caller: &Caller, old: &Object) -> Result<(), ApiError> {
-    match escalation::of_status(caller, old) {
-        causes if causes.is_empty() => Ok(()),
-        causes => Err(ApiError::Invalid {
-            kind: old.kind,
-            name: old.name().to_owned(),
-            causes,
-        }),
-    }
-}
-
 /// The object with the status in `raw`, unless that is another's or was made from another state; and warnings of what was left out.
 fn with_status(
     old: &Object,
@@ -117,14 +105,7 @@ fn with_status(
     let metadata = |field: &str| raw.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
     unchanged(old, metadata("uid"), metadata("resourceVersion"))?;
     let dropped = unknown.drop_from(&mut raw, &Known::status(old.kind));
-    let causes = wrong(old, &raw);
-    if !causes.is_empty() {
-        return Err(ApiError::Invalid {
-            kind: old.kind,
-            name: old.name().to_owned(),
-            causes,
-        });
-    }
+    refused(old, wrong(old, &raw))?;
     let status = raw.pointer_mut("/status").map(Value::take).unwrap_or_default();
     Ok((lifecycle::update_status(old, status), dropped))
 }

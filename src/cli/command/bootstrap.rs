@@ -76,6 +76,13 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
     };
     let key = ctx.key(Kind::GitSource, &name)?;
     let secrets = match &args.git_secrets {
+        // The folder itself is made.
+        Some(folder) if !folder.is_dir() && !folder.parent().is_some_and(Path::is_dir) => {
+            let folder = folder.display();
+            return Err(CliError::Usage(format!(
+                "--git-secrets: there is no folder {folder}; the operator reads the one that it was started with"
+            )));
+        }
         Some(folder) => Some(folder.clone()),
         None => Some(paths::home().join("git-secrets")).filter(|folder| ctx.is_own && folder.is_dir()),
     };
@@ -84,25 +91,21 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
         .as_ref()
         .map(|live| object::text(live, "/spec/secretRef/name"));
     let named = named.filter(|name| !name.is_empty());
+    // A secret that the source has already is not taken away where its files are not at hand.
+    let secret_name = named.or(secrets.as_ref().map(|_| key.name.as_str()));
+    let owner = Owner {
+        manager: MANAGER.to_owned(),
+        force: false,
+    };
+    let source = source(&key, args, live.as_ref(), secret_name);
+    // What is refused leaves no secret behind.
+    ctx.client.apply(&key, &source, &owner, true).await?;
     // First, so that the source finds it when it is looked at.
     let secret = secrets
         .as_deref()
         .map(|folder| secret(folder, &key.namespace, named.unwrap_or(&key.name)))
         .transpose()?;
-    // A secret that the source has already is not taken away where its files are not at hand.
-    let secret_name = named.or(secret.as_ref().map(|_| key.name.as_str()));
-    let owner = Owner {
-        manager: MANAGER.to_owned(),
-        force: false,
-    };
-    ctx.client
-        .apply(
-            &key,
-            &source(&key, args, live.as_ref(), secret_name),
-            &owner,
-            false,
-        )
-        .await?;
+    ctx.client.apply(&key, &source, &owner, false).await?;
     let done = if live.is_some() { "configured" } else { "created" };
     ctx.print(&format!("{} {done}\n", object::slashed(&key)))?;
     let name = object::slashed(&key);
@@ -119,7 +122,10 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
         ),
     }
     if let Some(needed) = needed(&args.url) {
-        talk::say(&format!("First, unless they are there, put beside it: {needed}."));
+        talk::say(&format!(
+            "First, unless it is there, put into the secret {} at the operator: {needed}.",
+            secret_name.unwrap_or(&key.name)
+        ));
     }
     talk::say(&format!(
         "Next: `whoosh reconcile {name} --wait` applies it now, `whoosh tree {name}` shows what it declares."

@@ -9,9 +9,9 @@ use crate::cli::apply::{Item, declared, proposed};
 use crate::cli::args::FileArgs;
 use crate::cli::context::Context;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::repository::{self, Repository};
+use crate::cli::repository::{self, Read, Repository};
 use crate::cli::source::{LiveSource, Reading};
-use crate::cli::{files, object, talk};
+use crate::cli::{files, hidden, object, talk};
 use crate::git::{Access, Secret};
 use crate::resource::manifest::Located;
 use crate::resource::preview::Preview;
@@ -104,7 +104,7 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
         let live = ctx.client.find(&item.key).await?;
         let proposed = proposed(&item, live.as_ref());
         let concerned: Vec<&Value> = beside.iter().filter(|other| concerns(other, &item)).collect();
-        let difference = difference(ctx, &item, &proposed, &concerned).await?;
+        let difference = difference(ctx, &item, &proposed, &concerned, &variables).await?;
         // What comes after it would find it stored.
         if item.key.kind.shapes_owners() && difference.live != difference.proposed {
             beside.push(proposed);
@@ -119,22 +119,21 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
             preview: Preview::default(),
         });
     }
+    let is_same = differences.iter().all(Difference::is_empty);
     match args.output {
-        Some(Form::Json) => ctx.print(&variables.hide(json_text(&differences)?))?,
+        Some(Form::Json) => ctx.print(&json_text(&differences, &variables)?)?,
         None => {
             let texts: Result<Vec<String>, _> = differences
                 .iter()
                 .filter(|difference| !difference.is_empty() || !difference.preview.is_empty())
-                .map(text)
+                .map(|difference| text(difference, &variables))
                 .collect();
-            // Whoever may look at a pipeline need not know them.
-            ctx.print(&variables.hide(texts?.join("\n")))?;
+            ctx.print(&texts?.join("\n"))?;
         }
     }
-    if differences.iter().all(Difference::is_empty) {
-        Ok(Outcome::Done)
-    } else {
-        Ok(Outcome::Different)
+    match is_same {
+        true => Ok(Outcome::Done),
+        false => Ok(Outcome::Different),
     }
 }
 
@@ -165,42 +164,64 @@ async fn of_repository(
             paths: path.iter().map(|path| (*path).to_owned()).collect(),
             ..Reading::default()
         };
+        let Read { files, missing, .. } = repository.read(&all, &access).await?;
+        if let Some(missing) = missing.first() {
+            return Err(repository.failed(missing));
+        }
         return Ok(Declared {
-            objects: files::check(ctx, &repository.read(&all, access).await?)?,
+            objects: files::check(ctx, &files)?,
             ..Declared::default()
         });
     };
-    talk::say(&format!("As {} applies it:", object::slashed(source.key())));
+    let name = object::slashed(source.key());
+    talk::say(&format!("As {name} applies it:"));
     let variables = match (&source.spec().substitute_from, &secret) {
-        (None, _) => None,
-        (Some(_), Some(secret)) => Some(secret.variables().await.map_err(repository::unusable)?),
+        (None, _) => Variables::default(),
+        (Some(_), Some(secret)) => secret.variables().await.map_err(repository::unusable)?,
         (Some(_), None) => {
             let message = "the GitSource has values of variables from a secret: say with --git-secret in which folder the \
                            file `variables` is";
             return Err(CliError::Usage(message.to_owned()));
         }
     };
-    let read = repository.read(&source.reading(path), access).await?;
-    let objects = files::check_as(source.spec(), variables.as_ref(), &source.key().namespace, &read)?;
+    let reading = source.reading(path);
+    let is_all = reading.paths == source.spec().folders();
+    let Read {
+        revision,
+        files,
+        missing,
+    } = repository.read(&reading, &access).await?;
+    missing.iter().for_each(|missing| talk::say(&missing.to_string()));
+    let objects = files::check_as(source.spec(), &variables, &source.key().namespace, &files)?;
+    if !is_all {
+        talk::say("What would be deleted is not told of one folder among several.");
+        return Ok(Declared {
+            objects,
+            leaving: Vec::new(),
+            variables,
+        });
+    }
     let declared = objects.iter().map(|object| object.value.key()).collect();
-    let mut live: Vec<Object> = Vec::new();
+    let mut leaving: Vec<Object> = Vec::new();
     for key in source.leaving(&declared) {
         let found = ctx.client.find(&key).await?;
-        live.extend(found.and_then(|found| serde_json::from_value(found).ok()));
+        leaving.extend(found.and_then(|found| serde_json::from_value(found).ok()));
     }
-    let (removed, held) = source.pruned(&declared, &live);
-    if let Some(guard) = held {
-        let name = object::slashed(source.key());
+    let (removed, held) = source.pruned(&declared, &leaving, &revision);
+    let gone = (!missing.is_empty() && !removed.is_empty())
+        .then(|| "what was declared there would be deleted".to_owned());
+    if let Some(guard) = held.or(gone) {
+        let (namespace, short) = (&source.key().namespace, revision.get(..12).unwrap_or(&revision));
         talk::say(&format!(
-            "{name} will not apply this until somebody runs `whoosh reconcile {name} -n {} --allow-prune COMMIT`: {guard}",
-            source.key().namespace
+            "{name} will not apply this until somebody runs `whoosh reconcile {name} -n {namespace} --allow-prune {short}`: \
+             {guard}"
         ));
     }
-    live.retain(|object| removed.contains(&object.key()));
+    leaving.retain(|object| removed.contains(&object.key()));
     Ok(Declared {
         objects,
-        leaving: live,
-        variables: variables.unwrap_or_default(),
+        leaving,
+        variables,
     })
 }
 
@@ -217,13 +238,18 @@ async fn difference(
     item: &Item,
     proposed: &Value,
     beside: &[&Value],
+    variables: &Variables,
 ) -> Result<Difference, CliError> {
     // What the operator warns of is part of its plan; and what comes along is not missing.
     let client = ctx.client.without_warnings();
     let proposal = match client.plan(&item.key, proposed, beside).await {
         Ok(proposal) => proposal,
         Err(error) if !error.causes().is_empty() => {
-            return Err(files::say_problems(&files::refused(&item.source, &error)));
+            let problems = files::refused(&item.source, &error);
+            let told = problems
+                .iter()
+                .map(|problem| variables.hide_in(problem.to_string(), |_| false));
+            return Err(files::say_all(told));
         }
         Err(error) => return Err(error.into()),
     };
@@ -240,7 +266,7 @@ async fn difference(
     })
 }
 
-fn text(difference: &Difference) -> Result<String, CliError> {
+fn text(difference: &Difference, variables: &Variables) -> Result<String, CliError> {
     let Difference {
         name,
         live,
@@ -248,6 +274,7 @@ fn text(difference: &Difference) -> Result<String, CliError> {
         preview,
     } = difference;
     let yaml = |value: &Value| yaml::to_yaml(value).map_err(|error| CliError::Failed(error.to_string()));
+    let (live, proposed) = hidden::both(variables, live.as_ref(), proposed.as_ref());
     let live = live.as_ref().map(yaml).transpose()?.unwrap_or_default();
     let proposed = proposed.as_ref().map(yaml).transpose()?.unwrap_or_default();
     let mut text = TextDiff::from_lines(&live, &proposed)
@@ -256,51 +283,37 @@ fn text(difference: &Difference) -> Result<String, CliError> {
         .header(&format!("live/{name}"), &format!("proposed/{name}"))
         .to_string();
     if !preview.is_empty() {
-        text.push_str(&format!("plan for {name}:\n{preview}"));
+        text.push_str(&format!("plan for {name}:\n"));
+        for line in preview.to_string().lines() {
+            text.push_str(&hidden::change(variables, line));
+            text.push('\n');
+        }
     }
     Ok(escape::block(&text).into_owned())
 }
 
-fn json_text(differences: &[Difference]) -> Result<String, CliError> {
-    let all: Vec<Value> = differences
-        .iter()
-        .map(|difference| {
-            json!({
-                "object": difference.name,
-                "different": !difference.is_empty(),
-                "live": difference.live,
-                "proposed": difference.proposed,
-                "preview": difference.preview,
-            })
-        })
-        .collect();
+fn json_text(differences: &[Difference], variables: &Variables) -> Result<String, CliError> {
+    let unreadable = |error: serde_json::Error| CliError::Failed(error.to_string());
+    let mut all = Vec::new();
+    for difference in differences {
+        let Difference {
+            name,
+            live,
+            proposed,
+            preview,
+        } = difference;
+        let preview = serde_json::to_value(preview).map_err(unreadable)?;
+        let (live, proposed) = hidden::both(variables, live.as_ref(), proposed.as_ref());
+        let (_, preview) = hidden::both(variables, None, Some(&preview));
+        all.push(json!({
+            "object": name,
+            "different": !difference.is_empty(),
+            "live": live,
+            "proposed": proposed,
+            "preview": preview,
+        }));
+    }
     serde_json::to_string_pretty(&all)
         .map(|text| text + "\n")
-        .map_err(|error| CliError::Failed(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn difference(live: Option<Value>, proposed: Value) -> Difference {
-        Difference {
-            name: "team/pay".to_owned(),
-            live,
-            proposed: Some(proposed),
-            preview: Preview::default(),
-        }
-    }
-
-    #[test]
-    fn the_objects_are_compared_line_by_line() {
-        let spec = |replicas: u32| json!({"spec": {"roles": [{"name": "dev", "replicas": replicas}]}});
-        assert_eq!(
-            text(&difference(Some(spec(1)), spec(2))).unwrap(),
-            "--- live/team/pay\n+++ proposed/team/pay\n@@ -1,4 +1,4 @@\n spec:\n   roles:\n   - name: dev\n-    \
-             replicas: 1\n+    replicas: 2\n"
-        );
-        assert!(difference(Some(spec(1)), spec(1)).is_empty());
-        assert!(!difference(None, spec(1)).is_empty());
-    }
+        .map_err(unreadable)
 }

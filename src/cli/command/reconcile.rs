@@ -43,6 +43,10 @@ pub struct ReconcileArgs {
 
 pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, CliError> {
     let keys = sources(ctx, &args.what)?;
+    if args.allow_prune.is_some() && keys.len() > 1 {
+        let message = "--allow-prune is a word for one source: name it alone";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     let request = Timestamp::now().to_string();
     let patch = |_: &Value| {
         let mut annotations = json!({RECONCILE_REQUESTED: request});
@@ -60,13 +64,19 @@ pub(crate) async fn run(ctx: &Context, args: &ReconcileArgs) -> Result<Outcome, 
         }
         return Ok(Outcome::Done);
     }
-    let mut unready = Vec::new();
+    let Patience(patience) = args.timeout.timeout;
+    let (deadline, mut unready) = (Instant::now() + patience, Vec::new());
     for key in &keys {
-        let source = looked_at(ctx, key, &request, args.timeout.timeout).await?;
-        let (name, message) = (object::slashed(key), object::text(&source, "/status/message"));
-        match object::text(&source, "/status/ready") {
-            "True" if !is_suspended(&source) => ctx.print(&format!("{name}: {message}\n"))?,
-            _ => unready.push(format!("{name} is not ready: {message}")),
+        let name = object::slashed(key);
+        match looked_at(ctx, key, &request, deadline).await {
+            Ok(source) => {
+                let message = object::text(&source, "/status/message");
+                match object::text(&source, "/status/ready") {
+                    "True" if !is_suspended(&source) => ctx.print(&format!("{name}: {message}\n"))?,
+                    _ => unready.push(format!("{name} is not ready: {message}")),
+                }
+            }
+            Err(error) => unready.push(error.to_string()),
         }
     }
     match unready.is_empty() {
@@ -96,13 +106,7 @@ fn is_suspended(source: &Value) -> bool {
 }
 
 /// The source once the operator has answered a request.
-async fn looked_at(
-    ctx: &Context,
-    key: &Key,
-    request: &str,
-    Patience(patience): Patience,
-) -> Result<Value, CliError> {
-    let deadline = Instant::now() + patience;
+async fn looked_at(ctx: &Context, key: &Key, request: &str, deadline: Instant) -> Result<Value, CliError> {
     let is_answered = |source: &Value| {
         object::text(source, "/status/handledRequest") == request && !waits(source, Reason::ObjectsNotReady)
     };

@@ -18,6 +18,17 @@ pub struct Usage {
     pub memory_bytes: i64,
 }
 
+impl Usage {
+    /// The larger of two, each by itself.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            agents: self.agents.max(other.agents),
+            nano_cpus: self.nano_cpus.max(other.nano_cpus),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+        }
+    }
+}
+
 impl AddAssign for Usage {
     fn add_assign(&mut self, more: Self) {
         self.agents = self.agents.saturating_add(more.agents);

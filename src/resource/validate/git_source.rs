@@ -26,8 +26,8 @@ const SSH_KEYS: [&str; 7] = [
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
-/// The shortest text of such a key: `ssh-ed25519` has 32 bytes and its name, in base64.
-const SSH_KEY_MIN: usize = 64;
+/// The shortest text of such a key: that of `ssh-ed25519`, 51 bytes in base64.
+const SSH_KEY_MIN: usize = 68;
 /// The ways of saying what is applied.
 const REFERENCES: [&str; 4] = ["branch", "tag", "semver", "commit"];
 
@@ -219,7 +219,7 @@ fn public_key(text: &str) -> Checked {
     let is_ssh = words.next().is_some_and(|kind| SSH_KEYS.contains(&kind))
         && words
             .next()
-            .is_some_and(|key| key.starts_with("AAAA") && key.len() > SSH_KEY_MIN)
+            .is_some_and(|key| key.starts_with("AAAA") && key.len() >= SSH_KEY_MIN)
         && !text.contains('\n');
     let is_openpgp = text.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
         && text.ends_with("-----END PGP PUBLIC KEY BLOCK-----");

@@ -36,6 +36,14 @@ impl Ledger {
     /// now, may be no longer true.
     pub(in crate::swarm) fn acted_on(&mut self, owner: &Key, target: Option<&Target>) {
         let now = self.begin();
+        let service = match target {
+            Some(Target::Service(name)) => Some(Some(name.as_str())),
+            Some(_) => None,
+            None => Some(None),
+        };
+        if let Some(service) = service {
+            self.usages.acted_on(now, owner, service);
+        }
         let acted = self.acted_on.entry(owner.clone()).or_default();
         match target {
             Some(target) => {

@@ -19,8 +19,16 @@ pub(super) struct Usages {
 #[derive(Debug)]
 struct Claim {
     at: ReadNo,
+    /// When its action was over: what is read from then on shows what became of it.
+    over: Option<ReadNo>,
     owner: Key,
     usage: Usage,
+}
+
+impl Claim {
+    fn is_shown_by(&self, read: ReadNo) -> bool {
+        self.over.is_some_and(|over| over <= read)
+    }
 }
 
 impl Usages {
@@ -40,10 +48,30 @@ impl Usages {
         }
     }
 
-    /// A service was read after it was acted on: what is seen counts again.
+    /// An action of an owner is over: on one service, or nobody knows on which.
+    pub(super) fn acted_on(&mut self, now: ReadNo, owner: &Key, service: Option<&str>) {
+        let over = |claim: &mut Claim| {
+            if claim.owner == *owner {
+                claim.over = Some(now);
+            }
+        };
+        match service {
+            Some(service) => {
+                let place = (owner.namespace.clone(), service.to_owned());
+                self.claims.get_mut(&place).into_iter().for_each(over);
+            }
+            None => self.claims.values_mut().for_each(over),
+        }
+    }
+
+    /// A service was read: what is seen counts, if that is from after the action.
     pub(super) fn has_read(&mut self, read: ReadNo, owner: &Key, service: &str) {
         let place = (owner.namespace.clone(), service.to_owned());
-        if self.claims.get(&place).is_some_and(|claim| claim.at <= read) {
+        if self
+            .claims
+            .get(&place)
+            .is_some_and(|claim| claim.is_shown_by(read))
+        {
             self.claims.remove(&place);
         }
     }
@@ -51,7 +79,7 @@ impl Usages {
     /// The same of all services of an owner.
     pub(super) fn has_read_all(&mut self, read: ReadNo, owner: &Key) {
         self.claims
-            .retain(|_, claim| claim.owner != *owner || claim.at > read);
+            .retain(|_, claim| claim.owner != *owner || !claim.is_shown_by(read));
     }
 
     /// Forgets the claims from before a read, whose actions are over, whatever became of them.
@@ -82,10 +110,13 @@ impl Ledger {
             .range(first..)
             .take_while(|((place, _), _)| place == namespace)
         {
-            before -= self.seen_usage(namespace, service);
-            before += claim.usage;
+            // What becomes smaller counts as it was until it is.
+            let seen = self.seen_usage(namespace, service);
+            let most = seen.max(claim.usage);
+            before -= seen;
+            before += most;
             if *service == spec.name {
-                own = claim.usage;
+                own = most;
             }
         }
         let usage = of(spec);
@@ -95,6 +126,7 @@ impl Ledger {
         judge(&before, &after)?;
         let claim = Claim {
             at: self.begin(),
+            over: None,
             owner: owner.clone(),
             usage,
         };

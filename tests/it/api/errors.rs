@@ -49,7 +49,7 @@ async fn what_does_not_exist_is_not_found() {
         ),
         (
             Method::GET,
-            "/".to_owned(),
+            "/apis/".to_owned() + "nothing",
             "the server could not find the requested resource",
         ),
     ] {

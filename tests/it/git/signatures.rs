@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use whoosh::git::{Reference, Request, Signed, Verify};
+use whoosh::git::{Reference, Request};
+use whoosh::resource::git_source::{Signed, Verification};
 
 use super::{Scene, files, refusal, snapshot};
 
@@ -90,8 +91,8 @@ fn sign_commit(scene: &Scene, how: &[String], options: &[&str]) -> String {
 
 fn request(scene: &Scene, signed: Signed, keys: &[&str]) -> Request {
     Request {
-        verify: Some(Verify {
-            signed,
+        verify: Some(Verification {
+            signed: Some(signed),
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
         }),
         ..scene.request()

@@ -77,6 +77,22 @@ async fn a_source_waits_for_others_and_goes_on_as_soon_as_they_are_ready() {
 }
 
 #[tokio::test]
+async fn whoever_is_asked_to_look_has_those_look_that_it_waits_for() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    repository.write("prod/a.yaml", &team("a"));
+    repository.write("base/b.yaml", &team("b").replace("roles", "rolls"));
+    repository.push("A mistake below another");
+    base(&stage, json!({})).await;
+    stage.source(json!({"dependsOn": [{"name": "base"}]})).await;
+    stage.until_message("is not ready: RevisionRefused").await;
+    repository.write("base/b.yaml", &team("b"));
+    repository.push("Mended");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 0 && said.contains("is applied: 1 object"), "{said}");
+}
+
+#[tokio::test]
 async fn sources_that_wait_for_each_other_say_so() {
     let stage = Stage::new().await;
     stage.repository.write("prod/a.yaml", &team("a"));

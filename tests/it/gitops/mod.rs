@@ -238,8 +238,11 @@ async fn a_commit_that_removes_too_much_waits_for_a_word_that_names_it() {
         diff.out.contains("live/team/c") && diff.out.contains("live/team/d"),
         "{diff:?}"
     );
-    let told = "will not apply this until somebody runs `whoosh reconcile gitsource/fleet -n default --allow-prune COMMIT`: 2 of";
-    assert!(diff.code == 1 && diff.err.contains(told), "{diff:?}");
+    let told = format!(
+        "will not apply this until somebody runs `whoosh reconcile gitsource/fleet -n default --allow-prune {}`: 2 of",
+        &half[..12]
+    );
+    assert!(diff.code == 1 && diff.err.contains(&told), "{diff:?}");
     let (code, said) = stage.reconcile(&["--allow-prune", "0123456789ab"]).await;
     assert_eq!(code, 1, "a word for another commit: {said}");
     let (code, said) = stage.reconcile(&["--allow-prune", &half[..12]]).await;
@@ -273,7 +276,8 @@ async fn a_commit_that_removes_too_much_waits_for_a_word_that_names_it() {
     let nothing = repository.push("Not even the folder");
     let (code, said) = stage.reconcile(&[]).await;
     assert_eq!(code, 1, "{said}");
-    let told = "the path \"prod\" is not in main: there is no \"prod\", and what was declared there would be deleted";
+    let told =
+        "the path \"prod\" is not in main: there is no \"prod\", and it declares nothing, and all 2 objects";
     assert!(
         said.contains(told) && said.contains(&format!("--allow-prune {}", &nothing[..12])),
         "{said}"
@@ -281,13 +285,24 @@ async fn a_commit_that_removes_too_much_waits_for_a_word_that_names_it() {
     let url = repository.url();
     let diff = stage.operator.whoosh(&["diff", "--git", &url]).await;
     assert!(
-        diff.code == 2 && diff.err.contains("there is no \"prod\""),
+        diff.code == 1 && diff.err.contains("there is no \"prod\"") && diff.out.contains("live/team/a"),
+        "{diff:?}"
+    );
+    assert!(
+        diff.err.contains(&format!("--allow-prune {}`", &nothing[..12])),
         "{diff:?}"
     );
     stage.until_teams(&["a", "b"]).await;
     let (code, said) = stage.reconcile(&["--allow-prune", &nothing]).await;
     assert_eq!(code, 0, "{said}");
     stage.until_teams(&[]).await;
+    // That holds from now on.
+    repository.push("Still not there");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    stage.source(json!({"interval": "2h"})).await;
+    let (code, said) = stage.reconcile(&[]).await;
+    assert_eq!(code, 0, "{said}");
 }
 
 #[tokio::test]

@@ -362,7 +362,10 @@ async fn what_cannot_be_is_refused_with_the_reason() {
         let error = stage.create(spec).await.unwrap_err();
         assert!(error.to_string().contains(expect), "{error}: {expect}");
         assert!(
-            matches!(error, ActError::Refused { .. } | ActError::NotFound { .. }),
+            matches!(
+                error,
+                ActError::Refused { .. } | ActError::Denied { .. } | ActError::NotFound { .. }
+            ),
             "{error:?}"
         );
     }

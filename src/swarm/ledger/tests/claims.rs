@@ -43,6 +43,11 @@ fn what_is_being_made_counts_until_it_is_seen() {
     assert_eq!(claim(&mut ledger, "a", "s4", 1, 4), Ok((4, 4)));
     assert_eq!(claim(&mut ledger, "a", "s1", 1, 4), Ok((4, 4)));
 
+    // Neither does an answer from before the action was over say what became of it.
+    let during = ledger.begin();
+    ledger.services(during, Scope::Owner(&team("a")), vec![service("s1", 1, "a")]);
+    assert_eq!(claim(&mut ledger, "a", "s6", 1, 4), Err((4, 5)));
+
     // An answer from before the claim says nothing of it.
     let early = ledger.begin();
     assert_eq!(claim(&mut ledger, "a", "s4", 2, 9), Ok((4, 5)));
@@ -74,6 +79,7 @@ fn what_did_not_come_about_and_what_is_gone_does_not_count() {
     ledger.services(read, Scope::Owner(&team("a")), Vec::new());
     assert_eq!(claim(&mut ledger, "b", "s2", 1, 1), Ok((0, 1)));
 
+    ledger.acted_on(&team("b"), Some(&Target::Service("name-s2".to_owned())));
     let read = ledger.begin();
     ledger.services(read, Scope::Owner(&team("b")), vec![service("s2", 1, "b")]);
     let read = ledger.begin();
