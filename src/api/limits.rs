@@ -76,9 +76,7 @@ impl Limits {
             ..self
         }
     }
-}
 
-impl Limits {
     /// How long a request may take that names a time itself, as `kubectl --request-timeout` has it: never longer than others.
     /// As in Kubernetes, 0 names none.
     fn patience(&self, params: &Params) -> Result<Duration, ApiError> {

@@ -67,7 +67,7 @@ fn json() -> Router<Api> {
     let all = |rest: &str| format!("{GROUP}/{rest}");
     let one = |rest: &str| format!("{GROUP}/namespaces/{{namespace}}/{rest}");
     Router::new()
-        .route("/", get(discovery::paths))
+        .route("/", get(discovery::root))
         .route("/version", get(discovery::version))
         .route("/openapi/v3", get(openapi::index))
         .route("/openapi/v3/{*group}", get(openapi::of_group))

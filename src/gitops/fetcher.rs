@@ -97,9 +97,7 @@ impl Fetcher {
         };
         Ok(git::fetch(&self.program, &request, source.timeout()).await?)
     }
-}
 
-impl Fetcher {
     fn check_allowed(&self, url: &str) -> Result<(), FetchError> {
         if self.allowed.iter().any(|pattern| pattern.matches(url)) {
             return Ok(());

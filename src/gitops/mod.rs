@@ -1,11 +1,10 @@
 //! Keeps Git repositories applied: GitSources, and what they declare.
 //!
 //! ```text
-//! follow (sources, and changes of what they declare) -> queue(key) -> Sources::turn
+//! follow (sources, and changes of what they declare) -> queue(key) -> turn
 //!    -> depend (other sources first) -> git::Secret (files, read anew) -> git::fetch (a process of its own)
-//!    -> substitute, read
-//!    -> prune -> Api::declare (the admission of all doors)
-//!    -> status -> Store::write_all: the commit's objects and the source's status in one transaction
+//!    -> commit: substitute, read, prune -> Api::declare (the admission of all doors)
+//!    -> write: status -> Store::write_all: the commit's objects and the source's status in one transaction
 //! ```
 //!
 //! A source does what its role allows in its namespaces, by default `edit` in its own, and no more.

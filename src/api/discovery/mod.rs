@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::form::Form;
-use super::paths::{self as places, Name};
+use super::paths::{self, Name};
 use super::state::Api;
 use super::status::ApiError;
 pub(super) use groups::{Group, has_scale, has_status};
@@ -30,7 +30,7 @@ pub(super) struct Paths {
 }
 
 /// `GET /`
-pub(super) async fn paths() -> Json<Paths> {
+pub(super) async fn root() -> Json<Paths> {
     let others = [
         "/api",
         "/apis",
@@ -83,7 +83,7 @@ pub(super) async fn groups(headers: HeaderMap, form: Result<Form, ApiError>) -> 
 
 /// `GET /apis/{group}`
 pub(super) async fn group(Name(name): Name, uri: Uri) -> Result<Json<APIGroup>, ApiError> {
-    let group = Group::named(&name).ok_or_else(|| places::unknown(&uri))?;
+    let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
     Ok(Json(group.describe()))
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn core_resources() -> Json<APIResourceList> {
 
 /// `GET /apis/{group}/v1`
 pub(super) async fn resources(Name(name): Name, uri: Uri) -> Result<Json<APIResourceList>, ApiError> {
-    let group = Group::named(&name).ok_or_else(|| places::unknown(&uri))?;
+    let group = Group::named(&name).ok_or_else(|| paths::unknown(&uri))?;
     Ok(Json(group.list()))
 }
 
