@@ -57,6 +57,8 @@ pub struct Changes {
     pub configured: usize,
     /// How many go.
     pub deleted: usize,
+    /// Those of the writes that put another value where somebody else has put theirs.
+    pub overridden: Vec<Key>,
     /// Those that are judged like all others, and left as they are: they are pinned.
     pub pinned: Vec<Key>,
     turn: Option<Turn>,
@@ -83,6 +85,10 @@ impl Step {
     fn is_pinned(&self) -> bool {
         self.old.as_ref().is_some_and(Object::is_pinned)
     }
+
+    fn overrides(&self) -> bool {
+        !self.applied.overridden.is_empty()
+    }
 }
 
 impl Api {
@@ -107,6 +113,7 @@ impl Api {
         let (mut changes, mut refused) = (Changes::default(), Vec::new());
         for (place, (wanted, step)) in objects.iter().zip(steps).enumerate() {
             let is_pinned = step.as_ref().is_ok_and(Step::is_pinned);
+            let overrides = step.as_ref().is_ok_and(Step::overrides);
             let judged = match step {
                 Ok(step) => self.judged(&caller, &wanted.key, step, &beside).await,
                 Err(error) => Err(error),
@@ -120,6 +127,9 @@ impl Api {
                         Op::Update { .. } | Op::Remove { .. } => changes.configured += 1,
                     }
                     changes.ops.push(op);
+                    if overrides {
+                        changes.overridden.push(wanted.key.clone());
+                    }
                 }
                 Err(error) => refused.push((place, causes(error)?)),
             }
@@ -197,7 +207,12 @@ impl Api {
     ) -> Result<Option<Op>, ApiError> {
         let Step {
             old,
-            applied: Applied { object: raw, owners },
+            applied:
+                Applied {
+                    object: raw,
+                    owners,
+                    overridden: _,
+                },
         } = step;
         // What is about to go is made anew once it is gone.
         if old.as_ref().is_some_and(Object::is_deleting) {

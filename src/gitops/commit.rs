@@ -9,6 +9,7 @@ use super::fetcher::FetchError;
 use super::read::{self, Declared};
 use super::source::Source;
 use super::status::{Changes, Ended};
+use super::tell;
 use super::turn::TurnError;
 use crate::api::{self, Declaration, DeclareError, Home, Wanted};
 use crate::git::{GitError, Refusal, Snapshot};
@@ -17,7 +18,7 @@ use crate::resource::git_source::{ApplicationResult, FetchedCommit};
 use crate::resource::manifest::Source as File;
 use crate::resource::prune::{self, Guard, Pruned};
 use crate::resource::variables::Variables;
-use crate::resource::{Key, Kind, Object};
+use crate::resource::{Key, Kind};
 use crate::store::{Op, StoreError};
 
 /// A commit to apply.
@@ -177,21 +178,10 @@ impl Term {
             }
             Err(DeclareError::Unavailable(error)) => return Err(error.into()),
         };
-        let is_same = source.status.applied_revision.as_ref() == Some(&commit.revision)
-            && source.status.applied_generation == Some(source.object.generation());
-        // The same commit by the same spec and values: whatever is otherwise, others changed.
-        let again = is_same && !differs;
-        let put_back = match again {
-            true => changes
-                .ops
-                .iter()
-                .filter_map(Op::written)
-                .map(Object::key)
-                // What was pinned until now is told of as that.
-                .filter(|key| !source.status.pinned.contains(&key.to_string()))
-                .collect(),
-            false => Vec::new(),
-        };
+        let is_this = source.status.applied_revision.as_ref() == Some(&commit.revision);
+        let is_same = is_this && source.status.applied_generation == Some(source.object.generation());
+        let is_resumed = tell::is_suspended(&source.status);
+        let put_back = put_back(source, &changes, (is_same || is_resumed && is_this) && !differs);
         let is_told = !is_same || !pruned.remove.is_empty() || (differs && !changes.ops.is_empty());
         let told = told(&changes, &pruned, source.object.namespace());
         let inventory: BTreeSet<Key> = declared
@@ -258,6 +248,23 @@ impl Term {
             pruned
         }))
     }
+}
+
+/// What of the changes puts back what others changed; all of what the source had before, where `is_same` commit is applied by
+/// the same spec and values.
+fn put_back(source: &Source, changes: &api::Changes, is_same: bool) -> Vec<Key> {
+    let inventory = source.inventory();
+    let is_lost = |op: &Op, key: &Key| matches!(op, Op::Create(_)) || changes.overridden.contains(key);
+    let written = changes
+        .ops
+        .iter()
+        .filter_map(|op| Some((op, op.written()?.key())));
+    written
+        .filter(|(op, key)| inventory.contains(key) && (is_same || is_lost(op, key)))
+        .map(|(_, key)| key)
+        // What was pinned until now is told of as that.
+        .filter(|key| !source.status.pinned.contains(&key.to_string()))
+        .collect()
 }
 
 /// Reads a commit's files on a thread of its own: that may take its time, and others wait for this one.

@@ -64,12 +64,14 @@ fn who_changed(history: &[HistoryEntry]) -> Option<&HistoryEntry> {
     person.or_else(|| since().next())
 }
 
+/// Whether a source was told to be suspended.
+pub(super) fn is_suspended(status: &GitSourceStatus) -> bool {
+    let suspended = condition::get(&status.conditions, ConditionType::Suspended);
+    suspended.is_some_and(|suspended| suspended.status == ConditionStatus::True.to_string())
+}
+
 /// What is worth telling of a turn, besides its status.
 pub(super) fn events(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Vec<EventRecord> {
-    let is_suspended = |status: &GitSourceStatus| {
-        let suspended = condition::get(&status.conditions, ConditionType::Suspended);
-        suspended.is_some_and(|suspended| suspended.status == ConditionStatus::True.to_string())
-    };
     let is_resumed = is_suspended(&source.status) && !is_suspended(next);
     let resumed = || {
         about(

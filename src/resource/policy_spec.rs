@@ -61,8 +61,9 @@ pub struct Allowed {
     /// Networks that WHOOSH did not make, or made for another namespace, and that agents may join; `*` stands for any text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub foreign_networks: Vec<String>,
-    /// Whether a placement constraint may ask for managers by `node.role`. Agents that ask for nothing may come to
-    /// managers, too: `limits.workersOnly` keeps them off.
+    /// Whether placement constraints may ask for managers by `node.role`, or for one node, by `node.hostname`, `node.id` or
+    /// `node.ip`, without `node.role==worker` beside it. Agents that ask for nothing may come to managers, too:
+    /// `limits.workersOnly` keeps them off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub managers: bool,
 }

@@ -35,7 +35,7 @@ pub struct Documents {
 /// Anchors, aliases and `<<` work, within bounds that are checked before anything is expanded. Keys must be
 /// strings and unique; tags other than YAML's own are refused.
 pub fn parse(text: &str) -> Documents {
-    let text = without_json_tabs(text);
+    let text = json_as_yaml(text);
     let scan = scan::scan(&text);
     let faulty: BTreeSet<usize> = scan.faults.iter().map(|fault| fault.document).collect();
     let mut result = Documents {
@@ -63,16 +63,47 @@ pub fn parse(text: &str) -> Documents {
     result
 }
 
-/// JSON may be indented with tabs, YAML not. Inside JSON's strings there are none.
-fn without_json_tabs(text: &str) -> Cow<'_, str> {
-    let tabbed_json = text.trim_start().starts_with(['{', '['])
-        && text.contains('\t')
+/// JSON that YAML would not take as it stands: it may be indented with tabs, which its strings cannot hold, and a character
+/// may be written as two escapes.
+fn json_as_yaml(text: &str) -> Cow<'_, str> {
+    let is_json = text.trim_start().starts_with(['{', '['])
+        && (text.contains('\t') || text.contains("\\u"))
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if tabbed_json {
-        text.replace('\t', " ").into()
+    if is_json {
+        with_whole_escapes(&text.replace('\t', " ")).into()
     } else {
         text.into()
     }
+}
+
+/// JSON's text with `\U0001f600` for `\ud83d\ude00`.
+fn with_whole_escapes(json: &str) -> String {
+    let (mut written, mut rest) = (String::with_capacity(json.len()), json);
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        written.push_str(before);
+        rest = match escaped_pair(escape) {
+            Some((character, after)) => {
+                written.push_str(&format!("\\U{:08x}", u32::from(character)));
+                after
+            }
+            None => {
+                // What is escaped may be a backslash, which escapes nothing then.
+                let end = escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end);
+                written.push_str(&escape[..end]);
+                &escape[end..]
+            }
+        };
+    }
+    written + rest
+}
+
+/// The character that a text's first two escapes stand for together (a surrogate pair), and the text after them.
+fn escaped_pair(text: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let pair = [unit(text)?, unit(text.get(6..)?)?];
+    let character = char::decode_utf16(pair).next()?.ok()?;
+    (u32::from(character) > 0xffff).then_some((character, text.get(12..)?))
 }
 
 fn read(source: Option<serde_yaml::Deserializer<'_>>, places: &Places) -> Result<Value, (Place, String)> {
@@ -327,6 +358,23 @@ mod tests {
             assert_eq!(documents.faults, []);
             assert_eq!(documents.good[0].value, value);
         }
+    }
+
+    #[test]
+    fn json_is_read_whatever_its_escapes_and_tabs() {
+        for json in [
+            "{\n\t\"a\": \"b\"}",
+            r#"{"a": "\ud83d\uDE00 and \u00e9\/\ud83d\ude01"}"#,
+            r#"{"a": "\\ud83d\\ude00", "b": "\\\ud83d\ude00\u0041\n"}"#,
+            r#"["\\", "\"", "\u0000", "é\\", "\ud83d\ude00\t"]"#,
+        ] {
+            let documents = parse(json);
+            assert_eq!(documents.faults, [], "{json}");
+            let expected: Value = serde_json::from_str(json).unwrap();
+            assert_eq!(documents.good[0].value, expected, "{json}");
+        }
+        // Half of a pair is nothing in JSON, either.
+        assert_eq!(parse(r#"{"a": "\ud83d"}"#).good.len(), 0);
     }
 
     #[test]

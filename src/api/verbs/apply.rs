@@ -64,7 +64,9 @@ async fn create(
     options: &WriteOptions,
 ) -> Result<Answer<Object>, ApiError> {
     let key = change.key;
-    let Applied { object: raw, owners } = applied(None, key, config, manager, options)?;
+    let Applied {
+        object: raw, owners, ..
+    } = applied(None, key, config, manager, options)?;
     let intent = Intent::of(change.dry_run);
     let Admitted {
         mut object,

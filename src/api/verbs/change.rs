@@ -114,7 +114,9 @@ impl Change<'_> {
                     warnings.extend(dropped);
                     (Some(object), warnings, turn)
                 }
-                Step::Apply(Applied { object: raw, owners }) => {
+                Step::Apply(Applied {
+                    object: raw, owners, ..
+                }) => {
                     let Admitted {
                         mut object,
                         warnings,

@@ -59,7 +59,7 @@ pub(in crate::api) async fn propose_change(
         Proposed::Part(body) => {
             let (config, beside) = unpack(body)?;
             let manager = Manager::new(options.applier()?);
-            let Applied { object, owners } = applied(live.as_ref(), &key, &config, &manager, &options)?;
+            let Applied { object, owners, .. } = applied(live.as_ref(), &key, &config, &manager, &options)?;
             (object, owners, beside)
         }
     };

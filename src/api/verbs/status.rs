@@ -77,7 +77,7 @@ pub(in crate::api) async fn change(
             let manager = manager(options.applier()?);
             let applied = |old: &Object| {
                 refused(old, escalation::of_status(&caller, old))?;
-                let Applied { object, owners } = applied(Some(old), &key, &config, &manager, &options)?;
+                let Applied { object, owners, .. } = applied(Some(old), &key, &config, &manager, &options)?;
                 let (new, dropped) = with_status(old, object, options.unknown)?;
                 Ok(Step::Store(Box::new(owned(new, owners)), dropped))
             };

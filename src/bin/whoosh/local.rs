@@ -1,5 +1,7 @@
 //! `whoosh up` and `whoosh down`.
 
+use std::fmt;
+use std::io::Write;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -29,12 +31,14 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
     };
     let turn = Turn::to_start(&home, say_others_turn).await?;
     match dev::up(&turn, &options, &say_waiting).await? {
-        Started::New => println!(
+        Started::New => say(format_args!(
             "The operator runs; its log and data are in {}.",
             home.root().display()
-        ),
-        Started::Again => println!("The operator was restarted: its program or settings had changed."),
-        Started::Already => println!("The operator runs already."),
+        )),
+        Started::Again => say(format_args!(
+            "The operator was restarted: its program or settings had changed."
+        )),
+        Started::Already => say(format_args!("The operator runs already.")),
     }
     if let Some(nodes) = options.settings.simulated_nodes {
         let nodes = if nodes.get() == 1 {
@@ -42,10 +46,15 @@ pub(crate) async fn up(args: &UpArgs) -> Result<(), Failure> {
         } else {
             format!("{nodes} nodes")
         };
-        println!("This is a simulation: the Swarm has {nodes} on paper, and no container runs.");
+        say(format_args!(
+            "This is a simulation: the Swarm has {nodes} on paper, and no container runs."
+        ));
     }
     let kubeconfig = kubeconfig::up_to_date(&home).await?;
-    println!("For kubectl: export KUBECONFIG={}", kubeconfig.display());
+    say(format_args!(
+        "For kubectl: export KUBECONFIG={}",
+        kubeconfig.display()
+    ));
     Ok(())
 }
 
@@ -93,7 +102,7 @@ fn absolute(path: Option<&PathBuf>) -> std::io::Result<Option<PathBuf>> {
 pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
     let home = Home::new(paths::home());
     let Some(turn) = Turn::to_stop(&home, say_others_turn).await? else {
-        println!("Nothing is up: {}.", home.nothing());
+        say(format_args!("Nothing is up: {}.", home.nothing()));
         return Ok(());
     };
     // Settings that cannot be read stop only what needs them.
@@ -102,8 +111,12 @@ pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
     if args.keep {
         dev::stop(&turn).await?;
         match is_simulated {
-            true => println!("Stopped. What is declared stays; `whoosh up --simulate` places it anew."),
-            false => println!("Stopped. Agents run on; `whoosh up` takes them over again."),
+            true => say(format_args!(
+                "Stopped. What is declared stays; `whoosh up --simulate` places it anew."
+            )),
+            false => say(format_args!(
+                "Stopped. Agents run on; `whoosh up` takes them over again."
+            )),
         }
         return Ok(());
     }
@@ -112,23 +125,23 @@ pub(crate) async fn down(args: &DownArgs) -> Result<(), Failure> {
         (true, _) => {}
         (false, true) => remove_agents(&turn, args).await?,
         (false, false) => {
-            println!(
+            say(format_args!(
                 "The database is not WHOOSH's own: what is declared stays there, and its agents run on."
-            );
+            ));
         }
     }
     dev::down(turn).await?;
     match home.kept_secrets().as_slice() {
-        [] => println!(
+        [] => say(format_args!(
             "Down: the operator, its servers and {} are gone.",
             home.root().display()
-        ),
+        )),
         kept => {
             let kept: Vec<String> = kept.iter().map(|folder| folder.display().to_string()).collect();
-            println!(
+            say(format_args!(
                 "Down: the operator and its servers are gone; your secrets stay in {}.",
                 kept.join(" and ")
-            );
+            ));
         }
     }
     Ok(())
@@ -154,6 +167,11 @@ async fn remove_agents(turn: &Turn, args: &DownArgs) -> Result<(), Failure> {
         .await
         .map_err(|error| DevError::NoOperator(Box::new(error)))?;
     delete_agents(turn.home(), args).await
+}
+
+/// Whoever closes standard output (`| head -1`) wants to hear no more of it; what is to be done is done.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn say_waiting(why: &str) {

@@ -29,8 +29,10 @@ impl Mark {
         }
     }
 
-    fn done(self) -> &'static str {
+    /// What was done, in kubectl's words.
+    fn done(self, changes: &Changes) -> &'static str {
         match self {
+            Mark::Label if changes.values().all(Option::is_none) => "unlabeled",
             Mark::Label => "labeled",
             Mark::Annotation => "annotated",
         }
@@ -107,7 +109,11 @@ async fn marked(
         DryRun::Client => patch(&ctx.client.get(key).await?)?.is_some(),
         mode => change(ctx, key, mode == DryRun::Server, patch).await?,
     };
-    Ok(if is_changed { mark.done() } else { "unchanged" })
+    Ok(if is_changed {
+        mark.done(changes)
+    } else {
+        "unchanged"
+    })
 }
 
 /// What is set to which value; `None` is taken away.

@@ -65,6 +65,8 @@ pub struct Applied {
     pub object: Value,
     /// Who owns what then.
     pub owners: Option<Vec<ManagedFieldsEntry>>,
+    /// What others owned, and have changed for them.
+    pub overridden: Vec<Contested>,
 }
 
 /// What becomes of others' ownership when somebody applies.
@@ -124,6 +126,7 @@ pub fn apply(
     Ok(Applied {
         object: laid_over(before, config, merged, manager),
         owners: record.entries(),
+        overridden: contested,
     })
 }
 

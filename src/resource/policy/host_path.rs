@@ -12,13 +12,18 @@ const NAMES: [&str; 6] = [
     "buildkitd.sock",
 ];
 /// Where those listen who run containers, or start programs, and may do as much; `/var/run` is a link to `/run`.
-const RUNTIMES: [&str; 12] = [
+const RUNTIMES: [&str; 16] = [
     "/run/containerd",
     "/var/run/containerd",
     "/run/crio",
     "/var/run/crio",
+    // The system's bus, at which systemd starts programs.
+    "/run/dbus",
+    "/var/run/dbus",
     "/run/docker",
     "/var/run/docker",
+    "/run/k3s",
+    "/var/run/k3s",
     "/run/podman",
     "/var/run/podman",
     "/run/systemd",

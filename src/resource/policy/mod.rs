@@ -114,12 +114,12 @@ impl Rules {
             ports,
             volumes,
             constraints,
+            is_whole,
             // They are kept to limits.
             image: _,
             user: _,
             networks: _,
             secrets: _,
-            is_whole: _,
         } = asked;
         let mut refused = Vec::new();
         for path in paths {
@@ -168,14 +168,23 @@ impl Rules {
                 ));
             }
         }
-        let for_managers = constraints
-            .iter()
-            .find(|constraint| role(constraint) == Some("manager"));
-        if let Some(constraint) = for_managers
-            && !self.allow(|allowed| allowed.managers)
-        {
-            let what = format!("asks for managers by {constraint}");
-            refused.push(denied("placement.constraints", what, "managers"));
+        if !self.allow(|allowed| allowed.managers) {
+            let of = |constraint: &&&str| role(constraint) == Some("manager");
+            let for_managers = constraints.iter().find(of);
+            refused.extend(for_managers.map(|constraint| {
+                let what = format!("asks for managers by {constraint}");
+                denied("placement.constraints", what, "managers")
+            }));
+            let on_workers = constraints
+                .iter()
+                .any(|constraint| role(constraint) == Some("worker"));
+            let for_one = constraints.iter().find(|constraint| names_a_node(constraint));
+            let for_one = for_one.filter(|_| *is_whole && !on_workers);
+            refused.extend(for_one.map(|constraint| {
+                let what =
+                    format!("asks for one node by {constraint}, without \"node.role==worker\" beside it");
+                denied("placement.constraints", what, "managers")
+            }));
         }
         refused
     }
@@ -298,21 +307,33 @@ fn is_of(image: &ImageRef<'_>, pattern: &str) -> bool {
     image.names().iter().any(|name| pattern.matches(name))
 }
 
-/// The role that a placement constraint asks for.
-fn role(constraint: &str) -> Option<&'static str> {
+/// What a placement constraint compares: a fact of the node, whether it is to be equal, and to what.
+fn compared(constraint: &str) -> Option<(&str, bool, &str)> {
     let (is_equal, (key, value)) = match constraint.split_once("!=") {
         Some(parts) => (false, parts),
         None => (true, constraint.split_once("==")?),
     };
-    if !key.trim().eq_ignore_ascii_case("node.role") {
+    Some((key.trim(), is_equal, value.trim()))
+}
+
+/// The role that a placement constraint asks for.
+fn role(constraint: &str) -> Option<&'static str> {
+    let (key, is_equal, value) = compared(constraint)?;
+    if !key.eq_ignore_ascii_case("node.role") {
         return None;
     }
-    let is_manager = value.trim().eq_ignore_ascii_case("manager");
-    Some(if is_manager == is_equal {
+    Some(if value.eq_ignore_ascii_case("manager") == is_equal {
         "manager"
     } else {
         "worker"
     })
+}
+
+/// Whether a placement constraint is met by one node alone, which may be a manager.
+fn names_a_node(constraint: &str) -> bool {
+    let facts = ["node.id", "node.hostname", "node.ip"];
+    compared(constraint)
+        .is_some_and(|(key, is_equal, _)| is_equal && facts.iter().any(|fact| fact.eq_ignore_ascii_case(key)))
 }
 
 /// Whether a user is told by a number, and is not root. A name may stand for anybody in the image.

@@ -228,6 +228,28 @@ fn managers_are_kept_off_by_a_constraint_alone() {
 }
 
 #[test]
+fn one_node_may_be_a_manager() {
+    for (constraints, allowed) in [
+        (json!(["node.hostname==n1"]), false),
+        (json!(["NODE.ID == z4xw6hl49g98"]), false),
+        (json!(["node.ip==10.0.0.1"]), false),
+        (json!(["node.hostname==n1", "node.role==worker"]), true),
+        (json!(["node.hostname!=n1"]), true),
+        (json!(["node.labels.zone==a"]), true),
+    ] {
+        let agent = json!({"placement": {"constraints": constraints}});
+        let found = refused(&[], agent.clone());
+        assert_eq!(found.is_empty(), allowed, "{constraints}: {found:?}");
+        let managers = json!({"allow": {"managers": true}});
+        assert_eq!(
+            refused(&[&managers], agent),
+            Vec::<String>::new(),
+            "{constraints}"
+        );
+    }
+}
+
+#[test]
 fn what_a_template_leaves_open_is_not_missed() {
     let rules = Rules::of(&[policy(
         "p",

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod dependencies;
+mod drift;
 mod forge;
 mod hanging;
 mod hooks;
@@ -340,73 +341,6 @@ async fn what_says_that_it_stays_is_kept_and_remembered() {
     let status = stage.status().await;
     assert_eq!(status["history"][0]["detail"], "1 deleted");
     assert_eq!(status.get("kept"), None);
-}
-
-#[tokio::test]
-async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({})).await;
-    stage.until_message("is applied").await;
-    // A field that the repository does not set is theirs who set it.
-    stage
-        .operator
-        .whoosh(&["label", "team/a", "owner=ada"])
-        .await
-        .ok();
-    let patch = json!({"spec": {"defaults": {"image": "other:dev"}, "project": "acme/a"}});
-    stage
-        .operator
-        .whoosh(&["patch", "team/a", "--type", "merge", "-p", &patch.to_string()])
-        .await
-        .ok();
-    let team = crate::harness::eventually::eventually(
-        std::time::Duration::from_secs(30),
-        "the image is put back",
-        async || {
-            let team = stage.operator.get(&["team/a"]).await;
-            match team["spec"]["defaults"]["image"] == "chorus-agent:dev" {
-                true => Ok(team),
-                false => Err(team["spec"].to_string()),
-            }
-        },
-    )
-    .await;
-    assert_eq!(team["spec"]["project"], "acme/a");
-    assert_eq!(team["metadata"]["labels"]["owner"], "ada");
-    let told = stage.until_told("team/a", "PutBack").await;
-    assert!(told.contains("was changed by unix:uid="), "{told}");
-    assert!(told.contains("as gitsource/fleet declares it again"), "{told}");
-
-    stage.operator.whoosh(&["delete", "team/a"]).await.ok();
-    stage.until_teams(&["a"]).await;
-    let told = stage.until_told("team/a", "(delete)").await;
-    assert!(
-        !told.contains("was changed by system:whoosh:controller"),
-        "{told}"
-    );
-}
-
-#[tokio::test]
-async fn what_a_source_takes_over_as_it_is_is_watched_from_the_start() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({})).await;
-    stage.until_message("is applied").await;
-    stage.until_healthy(1).await;
-    let orphan = ["delete", "gitsource/fleet", "--cascade=orphan"];
-    stage.operator.whoosh(&orphan).await.ok();
-    assert_eq!(stage.teams().await, ["a"]);
-    stage.source(json!({"wait": true})).await;
-    let (code, said) = stage.reconcile(&["--timeout", "30s"]).await;
-    assert_eq!(code, 0, "{said}");
-
-    let other = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
-    let patch = ["patch", "team/a", "--type", "merge", "-p", other];
-    stage.operator.whoosh(&patch).await.ok();
-    stage.until_told("team/a", "PutBack").await;
 }
 
 #[tokio::test]

@@ -166,6 +166,17 @@ async fn values_of_a_secret_are_put_anew_when_they_change_and_are_never_told() {
     let events = stage.operator.whoosh(&["events"]).await.ok();
     assert!(!events.contains("PutBack"), "{events}");
 
+    // What somebody changes at the same time is.
+    let other = r#"{"spec": {"replicas": 4}}"#;
+    let suspend = ["suspend", "gitsource/fleet"];
+    stage.operator.whoosh(&suspend).await.ok();
+    let patch = ["patch", "team/payments", "--type", "merge", "-p", other];
+    stage.operator.whoosh(&patch).await.ok();
+    stage.secret("variables", &values("east").replace("COUNT=3", "COUNT=2"));
+    stage.operator.whoosh(&["resume", "gitsource/fleet"]).await.ok();
+    let told = stage.until_told("team/payments", "PutBack").await;
+    assert!(told.contains("(patch)"), "{told}");
+
     stage.secret("variables", &values("hunter2 of the west"));
     let (code, said) = stage.reconcile(&[]).await;
     assert!(code == 1 && said.contains("metadata.labels.region"), "{said}");
