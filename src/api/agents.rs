@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::form::{Form, Presenter, Resource};
+use super::identity;
 use super::lowering::{self, Shelf};
 use super::options::{ListOptions, Params};
 use super::paths::{Collection, Target};
@@ -21,7 +22,7 @@ use super::status::ApiError;
 use crate::plan::agents::{self, AgentView};
 use crate::plan::observed::Service;
 use crate::resource::object::API_VERSION;
-use crate::resource::{Key, Kind, Object};
+use crate::resource::{Key, Kind, Object, labels};
 use crate::swarm::Want;
 
 /// `GET …/agents`, of a namespace or of all: a list, or a watch that looks once a second.
@@ -158,16 +159,22 @@ async fn views(api: &Api, part: &Part) -> Result<Vec<Object>, ApiError> {
             }
             Err(_) => agents::views_of_services(&own, &nodes, &api.instance, now),
         };
-        agents.extend(views.into_iter().map(|view| object(view, Some(owner))));
+        agents.extend(
+            views
+                .into_iter()
+                .map(|view| object(view, Some(owner), owner.uid())),
+        );
     }
     for left in services.into_values() {
         let views = agents::views_of_services(&left, &nodes, &api.instance, now);
-        agents.extend(views.into_iter().map(|view| object(view, None)));
+        let uid = left.iter().find_map(|service| labels::uid(&service.spec.labels));
+        let uid = uid.unwrap_or_default();
+        agents.extend(views.into_iter().map(|view| object(view, None, uid)));
     }
     Ok(agents)
 }
 
-fn object(view: AgentView, owner: Option<&Object>) -> Object {
+fn object(view: AgentView, owner: Option<&Object>, owner_uid: &str) -> Object {
     let AgentView {
         namespace,
         name,
@@ -178,6 +185,7 @@ fn object(view: AgentView, owner: Option<&Object>) -> Object {
     } = view;
     let key = Key::new(Kind::Agent, namespace, name);
     let mut object = Object::new(&key, serde_json::to_value(spec).unwrap_or_default());
+    object.metadata.uid = Some(identity::uid(&[owner_uid, "agents", &key.namespace, &key.name]));
     object.metadata.labels = Some(labels);
     object.metadata.creation_timestamp = created.map(Time);
     object.metadata.owner_references = owner.map(|owner| vec![reference(owner)]);

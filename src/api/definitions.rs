@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::form::{Form, Presenter, Resource};
+use super::identity;
 use super::options::{ListOptions, Params};
 use super::paths::Name;
 use super::polled::{self, Rows};
@@ -58,6 +59,8 @@ fn presenter(form: Form) -> Presenter {
 fn definition(kind: Kind) -> Value {
     let definition = kind.definition();
     let mut row = serde_json::to_value(definition).unwrap_or_default();
+    let name = definition.metadata.name.as_deref().unwrap_or_default();
+    row["metadata"]["uid"] = identity::uid(&["customresourcedefinitions", name]).into();
     let established = |type_: &str, reason: &str| json!({"type": type_, "status": "True", "reason": reason, "message": "it is built in"});
     row["status"] = json!({
         "acceptedNames": definition.spec.names,

@@ -23,6 +23,7 @@ mod events;
 mod form;
 mod health;
 mod hooks;
+mod identity;
 mod impatient;
 mod judge;
 mod jwt;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::form::{Form, Presenter, Resource};
+use super::identity;
 use super::options::{ListOptions, Params};
 use super::paths::Name;
 use super::polled::{self, Rows};
@@ -75,15 +76,17 @@ async fn rows(api: &Api) -> Result<Vec<Value>, ApiError> {
     let mut since: BTreeMap<String, Option<Timestamp>> = api.store.namespaces().await?.into_iter().collect();
     since.entry(DEFAULT_NAMESPACE.to_owned()).or_default();
     let json = |(name, since)| {
-        serde_json::to_value(namespace(name, since)).map_err(|error| ApiError::Internal(error.to_string()))
+        serde_json::to_value(namespace(&api.instance, name, since))
+            .map_err(|error| ApiError::Internal(error.to_string()))
     };
     since.into_iter().map(json).collect()
 }
 
-fn namespace(name: String, since: Option<Timestamp>) -> Namespace {
+fn namespace(instance: &str, name: String, since: Option<Timestamp>) -> Namespace {
     let labels = [("kubernetes.io/metadata.name".to_owned(), name.clone())];
     Namespace {
         metadata: ObjectMeta {
+            uid: Some(identity::uid(&[instance, "namespaces", &name])),
             name: Some(name),
             labels: Some(labels.into()),
             creation_timestamp: since.map(Time),

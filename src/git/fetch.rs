@@ -62,37 +62,38 @@ impl<'a> Reader<'a> {
         } = self;
         let tips = cache.tips();
         if let Some(tip) = tips.iter().find(|tip| tip.commit == chosen.commit) {
-            match self.read(*tip) {
-                Ok(answer) => {
-                    remote.close();
-                    return Ok(answer);
-                }
-                Err(Reading::Refused(error)) => return Err(error),
-                Err(Reading::Broken(_)) => cache.clear()?,
+            if let Ok(answer) = self.read_whole(*tip)? {
+                remote.close();
+                return Ok(answer);
             }
+            cache.clear()?;
         } else if !tips.is_empty() {
-            match remote.receive(chosen, cache) {
-                Ok(tip) => match self.read(tip) {
-                    Ok(answer) => {
-                        remote.close();
-                        return Ok(answer);
-                    }
-                    Err(Reading::Refused(error)) => return Err(error),
-                    Err(Reading::Broken(_)) => {}
-                },
+            let received = match remote.receive(chosen, cache) {
+                Ok(tip) => Some(tip),
                 // What is here may be damaged just as well as what came.
-                Err(GitError::Damaged { .. } | GitError::Cache { .. }) => {}
+                Err(GitError::Damaged { .. } | GitError::Cache { .. }) => None,
                 Err(error) => return Err(error),
+            };
+            if let Some(tip) = received
+                && let Ok(answer) = self.read_whole(tip)?
+            {
+                remote.close();
+                return Ok(answer);
             }
             cache.clear()?;
             remote = Remote::open(request, place)?;
         }
         let tip = remote.receive(chosen, cache)?;
         remote.close();
+        self.read_whole(tip)?.map_err(|why| GitError::Damaged { why })
+    }
+
+    /// Reads a commit that the cache has; what is broken of it, inside, may be better in what is fetched anew.
+    fn read_whole(&self, tip: Tip) -> Result<Result<Answer, String>, GitError> {
         match self.read(tip) {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => Ok(Ok(answer)),
+            Err(Reading::Broken(why)) => Ok(Err(why)),
             Err(Reading::Refused(error)) => Err(error),
-            Err(Reading::Broken(why)) => Err(GitError::Damaged { why }),
         }
     }
 

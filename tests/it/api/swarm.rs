@@ -138,6 +138,12 @@ async fn plans_agents_and_logs_tell_what_the_swarm_does() {
     assert!(told.starts_with("{\"type\":\"ADDED\""), "{told}");
     assert!(told.contains("{\"type\":\"MODIFIED\""), "{told}");
     let listed = server.get(&agents).await.ok(200);
+    let uid = |agent: &Value| agent["metadata"]["uid"].as_str().map(str::to_owned);
+    let own = uid(&server.get(&agent).await.ok(200));
+    assert!(
+        own.is_some() && own == uid(&listed["items"][0]),
+        "{own:?}: {listed}"
+    );
     assert_eq!(names(&listed), ["team.api-team.worker.1"]);
     let owner = &listed["items"][0]["metadata"]["ownerReferences"][0];
     assert_eq!(

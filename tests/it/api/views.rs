@@ -1,5 +1,7 @@
 //! What is not stored: discovery, health, events, agents and plans.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use whoosh::resource::{Key, Kind};
 use whoosh::store::{EventRecord, EventType};
@@ -22,6 +24,25 @@ async fn a_slash_at_the_end_changes_nothing() {
     }
     let list = server.get(&format!("{TEAMS}/?labelSelector=tier%3Dweb")).await;
     assert_eq!(list.ok(200)["items"], json!([]), "the query is kept");
+}
+
+#[tokio::test]
+async fn what_is_computed_has_uids_that_stay() {
+    let server = server().await;
+    server.create("payments").await;
+    for path in [
+        "/api/v1/namespaces",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    ] {
+        let list = server.get(path).await.ok(200);
+        let items = list["items"].as_array().unwrap();
+        let uids: BTreeSet<&str> = items
+            .iter()
+            .map(|item| item["metadata"]["uid"].as_str().unwrap())
+            .collect();
+        assert_eq!(uids.len(), items.len(), "{list}");
+        assert_eq!(server.get(path).await.ok(200), list);
+    }
 }
 
 #[tokio::test]
