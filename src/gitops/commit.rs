@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::Term;
+use super::accepted::{Accepted, applied};
 use super::fetcher::FetchError;
 use super::read::{self, Declared};
 use super::source::Source;
-use super::status::{Changes, Ended};
-use super::tell;
+use super::status::Ended;
 use super::turn::TurnError;
 use crate::api::{self, Declaration, DeclareError, Home, Wanted};
 use crate::git::{GitError, Refusal, Snapshot};
@@ -19,7 +19,7 @@ use crate::resource::manifest::Source as File;
 use crate::resource::prune::{self, Guard, Pruned};
 use crate::resource::variables::Variables;
 use crate::resource::{Key, Kind};
-use crate::store::{Op, StoreError};
+use crate::store::StoreError;
 
 /// A commit to apply.
 pub(super) struct Found {
@@ -116,39 +116,46 @@ impl Term {
             let why = variables.clone().unwrap_or_default().hide_in(why, is_written);
             Outcome::refused(commit, Reason::RevisionRefused, why)
         };
-        let missing: Vec<String> = snapshot.missing.iter().filter_map(missing_path).collect();
-        let is_known = |error: &&GitError| {
-            let path = missing_path(error);
-            path.is_none_or(|path| source.status.missing_paths.contains(&path))
-        };
-        let new = snapshot.missing.iter().find(|error| !is_known(error));
-        let new = new.filter(|_| !source.is_allowed(&commit.revision));
-        let new = new.map(ToString::to_string);
+        let missing = Missing::of(source, &snapshot);
         let claims = self.claims(source).await?;
         let values = source.spec.values(variables.as_ref());
         let declared = match read_apart(snapshot, source, values, &claims).await {
             Ok(declared) => declared,
             Err(why) => return Ok(refused(commit, why)),
         };
-        let pruned = match self.pruned(source, &declared, &claims, &commit.revision).await? {
+        let pruned = self.pruned(source, &declared, &claims, &commit.revision).await?;
+        let pruned = match unguarded(source.object.namespace(), missing.told, pruned) {
             Ok(pruned) => pruned,
-            Err(guard) => {
-                let told = guard.told(source.object.namespace());
-                let told = new.map_or(told.clone(), |missing| format!("{missing}, and {told}"));
-                return Ok(Outcome::guarded(commit, source, &told));
+            Err(Held::Guarded(guard)) => return Ok(Outcome::guarded(commit, source, &guard)),
+            Err(Held::Mistaken(why)) => {
+                return Ok(Outcome::refused(commit, Reason::RevisionRefused, why));
             }
         };
-        // A path that was never there is a mistake; one that is no more may be meant.
-        if let Some(missing) = new {
-            return Ok(match pruned.remove.as_slice() {
-                [] => Outcome::refused(commit, Reason::RevisionRefused, missing),
-                gone => {
-                    let gone = prune::list(gone, source.object.namespace());
-                    let told = format!("{missing}, and {gone} would be deleted");
-                    Outcome::guarded(commit, source, &told)
-                }
-            });
-        }
+        let changes = match self.declare(source, &declared, &pruned).await {
+            Ok(changes) => changes,
+            Err(DeclareError::Refused(causes)) => {
+                return Ok(refused(commit, read::refused(&declared, causes)));
+            }
+            Err(DeclareError::Unavailable(error)) => return Err(error.into()),
+        };
+        let accepted = Accepted {
+            commit,
+            declared: declared.into_iter().map(|(key, _)| key).collect(),
+            pruned,
+            missing: missing.paths,
+            changes,
+            differs,
+        };
+        Ok(applied(source, accepted, started.elapsed()))
+    }
+
+    /// What there is to write for a commit.
+    async fn declare(
+        &self,
+        source: &Source,
+        declared: &[Declared],
+        pruned: &Pruned,
+    ) -> Result<api::Changes, DeclareError> {
         let objects: Vec<Wanted> = declared
             .iter()
             .map(|(key, located)| Wanted {
@@ -157,55 +164,20 @@ impl Term {
                 config: located.value.clone(),
             })
             .collect();
+        let variables = source.spec.substitute_from.as_ref();
+        let home = Home {
+            url: source.spec.secret_ref.as_ref().map(|_| source.spec.url.clone()),
+            allowed: self.fetcher.allowed.clone(),
+            variables: variables.map(|named| (source.object.namespace().to_owned(), named.name.clone())),
+        };
         let declaration = Declaration {
             actor: &source.actor(),
             grant: &source.grant(),
-            home: &Home {
-                url: source.spec.secret_ref.as_ref().map(|_| source.spec.url.clone()),
-                allowed: self.fetcher.allowed.clone(),
-                variables: source.spec.substitute_from.as_ref().map(|named| {
-                    let namespace = source.object.namespace().to_owned();
-                    (namespace, named.name.clone())
-                }),
-            },
+            home: &home,
             objects: &objects,
             remove: &pruned.remove,
         };
-        let changes = match self.api.declare(declaration).await {
-            Ok(changes) => changes,
-            Err(DeclareError::Refused(causes)) => {
-                return Ok(refused(commit, read::refused(&declared, causes)));
-            }
-            Err(DeclareError::Unavailable(error)) => return Err(error.into()),
-        };
-        let is_this = source.status.applied_revision.as_ref() == Some(&commit.revision);
-        let is_same = is_this && source.status.applied_generation == Some(source.object.generation());
-        let is_resumed = tell::is_suspended(&source.status);
-        let put_back = put_back(source, &changes, (is_same || is_resumed && is_this) && !differs);
-        let is_told = !is_same || !pruned.remove.is_empty() || (differs && !changes.ops.is_empty());
-        let told = told(&changes, &pruned, source.object.namespace());
-        let inventory: BTreeSet<Key> = declared
-            .into_iter()
-            .map(|(key, _)| key)
-            .chain(pruned.kept.iter().cloned())
-            .chain(pruned.pinned)
-            .chain(changes.pinned.clone())
-            .collect();
-        let ended = Ended::Applied {
-            inventory: inventory.iter().map(Key::to_string).collect(),
-            kept: pruned.kept.iter().map(Key::to_string).collect(),
-            missing,
-            changes: is_told.then(|| Changes {
-                told,
-                duration_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
-            }),
-            commit,
-        };
-        Ok(Outcome {
-            ended,
-            changes,
-            put_back,
-        })
+        self.api.declare(declaration).await
     }
 
     /// What other sources declare, by what those are called where this one is.
@@ -250,21 +222,54 @@ impl Term {
     }
 }
 
-/// What of the changes puts back what others changed; all of what the source had before, where `is_same` commit is applied by
-/// the same spec and values.
-fn put_back(source: &Source, changes: &api::Changes, is_same: bool) -> Vec<Key> {
-    let inventory = source.inventory();
-    let is_lost = |op: &Op, key: &Key| matches!(op, Op::Create(_)) || changes.overridden.contains(key);
-    let written = changes
-        .ops
-        .iter()
-        .filter_map(|op| Some((op, op.written()?.key())));
-    written
-        .filter(|(op, key)| inventory.contains(key) && (is_same || is_lost(op, key)))
-        .map(|(_, key)| key)
-        // What was pinned until now is told of as that.
-        .filter(|key| !source.status.pinned.contains(&key.to_string()))
-        .collect()
+/// Paths of a source that a commit does not have.
+struct Missing {
+    paths: Vec<String>,
+    /// What is to be said of one that was there, or never was, unless that is allowed for this commit.
+    told: Option<String>,
+}
+
+impl Missing {
+    fn of(source: &Source, snapshot: &Snapshot) -> Self {
+        let is_known = |error: &&GitError| {
+            let path = missing_path(error);
+            path.is_none_or(|path| source.status.missing_paths.contains(&path))
+        };
+        let new = snapshot.missing.iter().find(|error| !is_known(error));
+        let new = new.filter(|_| !source.is_allowed(&snapshot.revision));
+        Self {
+            paths: snapshot.missing.iter().filter_map(missing_path).collect(),
+            told: new.map(ToString::to_string),
+        }
+    }
+}
+
+/// What keeps a commit from being applied.
+enum Held {
+    /// It takes somebody's word.
+    Guarded(String),
+    /// It has to be mended.
+    Mistaken(String),
+}
+
+/// What goes with a commit, if no guard holds it and no path is missing.
+///
+/// # Errors
+/// What does.
+fn unguarded(here: &str, missing: Option<String>, pruned: Result<Pruned, Guard>) -> Result<Pruned, Held> {
+    match (missing, pruned) {
+        (None, Ok(pruned)) => Ok(pruned),
+        (None, Err(guard)) => Err(Held::Guarded(guard.told(here))),
+        (Some(missing), Err(guard)) => Err(Held::Guarded(format!("{missing}, and {}", guard.told(here)))),
+        // A path that was never there is a mistake; one that is no more may be meant.
+        (Some(missing), Ok(pruned)) => Err(match pruned.remove.as_slice() {
+            [] => Held::Mistaken(missing),
+            gone => {
+                let gone = prune::list(gone, here);
+                Held::Guarded(format!("{missing}, and {gone} would be deleted"))
+            }
+        }),
+    }
 }
 
 /// Reads a commit's files on a thread of its own: that may take its time, and others wait for this one.
@@ -305,36 +310,5 @@ fn commit(snapshot: &Snapshot) -> FetchedCommit {
         author: snapshot.author.clone(),
         message: snapshot.message.clone(),
         signer: snapshot.signer.clone(),
-    }
-}
-
-/// `2 created, 1 configured, 1 deleted`.
-fn told(changes: &api::Changes, pruned: &Pruned, here: &str) -> String {
-    let api::Changes {
-        ops: _,
-        created,
-        configured,
-        deleted,
-        pinned,
-        ..
-    } = changes;
-    let counts = [
-        (*created, "created"),
-        (*configured, "configured"),
-        (*deleted, "deleted"),
-        (pruned.kept.len(), "kept that left the repository"),
-        (pinned.len() + pruned.pinned.len(), "pinned"),
-    ];
-    let told = counts.into_iter().filter(|(count, _)| *count > 0);
-    let mut told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
-    if !pruned.left.is_empty() {
-        let (count, names) = (pruned.left.len(), prune::list(&pruned.left, here));
-        told.push(format!(
-            "{count} no longer declared here and left as they are ({names})"
-        ));
-    }
-    match told.is_empty() {
-        true => "nothing changed".to_owned(),
-        false => told.join(", "),
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! A source does what its role allows in its namespaces, by default `edit` in its own, and no more.
 
+mod accepted;
 mod commit;
 mod depend;
 mod fetcher;
