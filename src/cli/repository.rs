@@ -137,6 +137,7 @@ async fn fetch(
         ignore: what.ignore.clone(),
         cache: folder.0.clone(),
         known: None,
+        again: false,
         limits: Limits::default(),
         credentials: access.credentials.clone(),
         ca: access.ca.clone(),

@@ -359,6 +359,7 @@ mod tests {
             ignore: Vec::new(),
             cache: "/nowhere".into(),
             known: None,
+            again: false,
             limits: Limits::default(),
             credentials: None,
             ca: None,

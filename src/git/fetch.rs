@@ -8,7 +8,7 @@ use super::reference::Chosen;
 use super::remote::Remote;
 use super::tree::{Found, Walk};
 use super::url::Place;
-use super::{Answer, Refusal, Request, Snapshot, signature};
+use super::{Answer, Known, Refusal, Request, Snapshot, signature};
 
 /// Does what the request asks for.
 ///
@@ -22,12 +22,20 @@ pub(super) fn run(request: &Request) -> Result<Answer, GitError> {
     let ignore = Ignore::new(&request.ignore)?;
     let place = super::url::place(&request.url)?;
 
+    if let Some(known) = request.known.as_ref().filter(|_| request.again) {
+        return again(request, &ignore, known);
+    }
     let mut remote = Remote::open(request, &place)?;
     let chosen = remote.find(&request.reference)?;
-    if request.known.as_deref() == Some(chosen.commit.to_string().as_str()) {
+    // By another tag, the same commit is another version, which somebody else may have signed.
+    let found = Known {
+        revision: chosen.commit.to_string(),
+        reference: quoted(&chosen.name),
+    };
+    if request.known.as_ref() == Some(&found) {
         remote.close();
         return Ok(Answer::Unchanged {
-            revision: chosen.commit.to_string(),
+            revision: found.revision,
         });
     }
 
@@ -42,6 +50,30 @@ pub(super) fn run(request: &Request) -> Result<Answer, GitError> {
         Err(error @ GitError::TooLarge { .. }) => Ok(reader.refused(None, error)),
         answer => answer,
     }
+}
+
+/// Reads a commit that was fetched before.
+fn again(request: &Request, ignore: &Ignore, known: &Known) -> Result<Answer, GitError> {
+    let gone = || GitError::Cache {
+        why: format!("commit {} is not in it any more", known.revision),
+    };
+    let commit = super::reference::commit(&known.revision).ok_or_else(gone)?;
+    let chosen = Chosen {
+        name: known.reference.clone(),
+        object: commit,
+        commit,
+    };
+    let cache = Cache::open(&request.cache, &request.url, &request.limits)?;
+    let tip = cache.tips().into_iter().find(|tip| tip.commit == commit);
+    let reader = Reader {
+        request,
+        ignore,
+        cache: &cache,
+        chosen: &chosen,
+    };
+    reader
+        .read_whole(tip.ok_or_else(gone)?)?
+        .map_err(|why| GitError::Cache { why })
 }
 
 /// Reads a commit, from the cache or, first, into it.
@@ -101,7 +133,7 @@ impl<'a> Reader<'a> {
     fn read(&self, tip: Tip) -> Result<Answer, Reading> {
         let objects = self.cache.objects()?;
         let commit = history::commit(&objects, tip.commit)?;
-        let verify = self.request.verify.as_ref();
+        let verify = self.request.verify.as_ref().filter(|_| !self.request.again);
         // Before anything of it is read.
         let signer = verify
             .map(|verify| signature::signer(&objects, self.chosen, verify, self.cache.folder()))

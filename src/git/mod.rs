@@ -64,7 +64,9 @@ pub struct Request {
     /// Where caches are kept, each in a folder of its own; it is made when it is missing.
     pub cache: PathBuf,
     /// The commit whose files the caller has, for these very paths and ignores.
-    pub known: Option<String>,
+    pub known: Option<Known>,
+    /// Whether that one is read once more, as it was when it was fetched: nobody is asked then, nor who signed it.
+    pub again: bool,
     /// How much is too much.
     pub limits: Limits,
     /// How to identify ourselves, to the url's own host alone; without any, the repository has to be open to all (and ssh
@@ -74,6 +76,15 @@ pub struct Request {
     pub ca: Option<String>,
     /// Who has to have signed it; without, nobody.
     pub verify: Option<Verification>,
+}
+
+/// A commit that was fetched before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// As in the [`Snapshot`] that it came with.
+    pub revision: String,
+    /// The same.
+    pub reference: String,
 }
 
 /// What names a commit.
@@ -179,6 +190,16 @@ pub struct Snapshot {
     pub files: Vec<File>,
     /// The paths that it does not have, and how far they go ([`GitError::NoPath`]).
     pub missing: Vec<GitError>,
+}
+
+impl Snapshot {
+    /// Which commit it is, for later requests.
+    pub fn known(&self) -> Known {
+        Known {
+            revision: self.revision.clone(),
+            reference: self.reference.clone(),
+        }
+    }
 }
 
 /// A file of a commit.

@@ -37,7 +37,10 @@ pub(super) fn applied(source: &Source, accepted: Accepted, duration: Duration) -
     let is_same = is_this && source.status.applied_generation == Some(source.object.generation());
     let is_resumed = tell::is_suspended(&source.status);
     let put_back = put_back(source, &changes, (is_same || is_resumed && is_this) && !differs);
-    let is_told = !is_same || !pruned.remove.is_empty() || (differs && !changes.ops.is_empty());
+    // Another tag is another version, also of the same commit.
+    let before = source.status.fetched.as_ref();
+    let is_renamed = before.is_some_and(|before| before.reference != commit.reference);
+    let is_told = !is_same || is_renamed || !pruned.remove.is_empty() || (differs && !changes.ops.is_empty());
     let told = told(&changes, &pruned, source.object.namespace());
     let kept: Vec<String> = pruned.kept.iter().map(Key::to_string).collect();
     let mut inventory = declared;

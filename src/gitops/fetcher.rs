@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::source::Source;
 use crate::files::Folder;
-use crate::git::{self, Access, Answer, GitError, Limits, Reference, Request, Secret, SecretError};
+use crate::git::{self, Access, Answer, GitError, Known, Limits, Reference, Request, Secret, SecretError};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitReference, SecretRef};
 use crate::resource::repository::UrlPattern;
@@ -77,25 +77,49 @@ impl Fetcher {
     ///
     /// # Errors
     /// When it may not be fetched, its secret cannot be used, or it cannot be fetched.
-    pub(super) async fn fetch(&self, source: &Source, known: Option<&str>) -> Result<Answer, FetchError> {
-        let url = &source.spec.url;
+    pub(super) async fn fetch(&self, source: &Source, known: Option<Known>) -> Result<Answer, FetchError> {
         let Access { credentials, ca } = self.access(source).await?;
         let request = Request {
-            url: url.clone(),
+            known,
+            credentials,
+            ca,
+            ..self.request(source)
+        };
+        Ok(git::fetch(&self.program, &request, source.timeout()).await?)
+    }
+
+    /// A commit that was fetched before, as it was then: its repository is not asked.
+    ///
+    /// # Errors
+    /// When it may not be fetched any more, or is not there any more.
+    pub(super) async fn again(&self, source: &Source, known: Known) -> Result<Answer, FetchError> {
+        self.check_allowed(&source.spec.url)?;
+        let request = Request {
+            known: Some(known),
+            again: true,
+            ..self.request(source)
+        };
+        Ok(git::fetch(&self.program, &request, source.timeout()).await?)
+    }
+
+    /// What a source wants of its repository, by nobody in particular.
+    fn request(&self, source: &Source) -> Request {
+        Request {
+            url: source.spec.url.clone(),
             reference: reference(source.spec.reference.as_ref()),
             paths: source.paths(),
             ignore: source.spec.ignore.clone(),
             cache: self.cache.clone(),
-            known: known.map(str::to_owned),
+            known: None,
+            again: false,
             limits: Limits {
                 total: MANIFESTS_MAX,
                 ..Limits::default()
             },
-            credentials,
-            ca,
+            credentials: None,
+            ca: None,
             verify: source.spec.verify.clone(),
-        };
-        Ok(git::fetch(&self.program, &request, source.timeout()).await?)
+        }
     }
 
     fn check_allowed(&self, url: &str) -> Result<(), FetchError> {

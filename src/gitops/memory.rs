@@ -41,6 +41,8 @@ pub(super) struct Memory {
 pub(super) enum Wake {
     /// The repository is looked at.
     Fetch,
+    /// What others changed is put back, without a look; then nothing, for so long.
+    PutBack(Duration),
     /// How its objects are is told anew; then nothing, for so long.
     Health(Duration),
     /// Nothing, for so long.
@@ -59,12 +61,16 @@ impl Memory {
     /// What a turn at `now` is for.
     pub(super) fn wake(&self, source: &Source, now: Instant) -> Wake {
         let seen = (source.object.generation(), source.request().map(str::to_owned));
-        let is_seen = self.seen.as_ref() == Some(&seen) && !self.drifted;
+        let is_seen = self.seen.as_ref() == Some(&seen);
         let Some(due) = self.due.filter(|_| is_seen) else {
             return Wake::Fetch;
         };
         match due.checked_duration_since(now).filter(|left| !left.is_zero()) {
             None => Wake::Fetch,
+            Some(left) if self.drifted => match source.applied() {
+                Some(_) => Wake::PutBack(left),
+                None => Wake::Fetch,
+            },
             Some(left) => match self.health_due {
                 Some(health_due) if health_due <= now => Wake::Health(left),
                 Some(health_due) => Wake::Sleep(left.min(health_due - now)),
@@ -135,7 +141,9 @@ mod tests {
             json!({"url": "u"}),
         );
         object.metadata.generation = Some(1);
-        let source = Source::read(object).unwrap();
+        let source = Source::read(object.clone()).unwrap();
+        object.status = Some(json!({"appliedRevision": "1a2b3c4", "appliedGeneration": 1}));
+        let applied = Source::read(object).unwrap();
         let now = Instant::now();
         let minute = Duration::from_secs(60);
         let memory = Memory {
@@ -171,5 +179,7 @@ mod tests {
             ..memory
         };
         assert_eq!(drifted.wake(&source, now), Wake::Fetch);
+        assert_eq!(drifted.wake(&applied, now), Wake::PutBack(minute));
+        assert_eq!(drifted.wake(&applied, now + minute), Wake::Fetch);
     }
 }

@@ -5,6 +5,7 @@
 //!    -> depend (other sources first) -> git::Secret (files, read anew) -> git::fetch (a process of its own)
 //!    -> commit: substitute, read, prune -> Api::declare (the admission of all doors)
 //!    -> write: status -> Store::write_all: the commit's objects and the source's status in one transaction
+//! turn, for what others changed -> repair: the applied commit, as it was fetched -> commit -> write
 //! ```
 //!
 //! A source does what its role allows in its namespaces, by default `edit` in its own, and no more.
@@ -18,6 +19,7 @@ mod health;
 mod index;
 mod memory;
 mod read;
+mod repair;
 mod report;
 mod slots;
 mod source;

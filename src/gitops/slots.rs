@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Looks at once. Those that wait for a server cost little.
 const ALL: usize = 24;
@@ -12,6 +12,9 @@ const OF_ONE: usize = 8;
 /// Looks at once of one namespace at one server: while that hangs, its other repositories are looked at.
 const OF_SERVER: usize = 4;
 
+/// Commits that are read again at once; no server is asked for them.
+const AGAIN: usize = 2;
+
 /// A namespace, or a server of one.
 type Whose = (String, Option<String>);
 
@@ -19,6 +22,7 @@ type Whose = (String, Option<String>);
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Arc<Semaphore>,
+    again: Semaphore,
     of: Mutex<BTreeMap<Whose, Arc<Semaphore>>>,
 }
 
@@ -34,6 +38,7 @@ impl Default for Slots {
     fn default() -> Self {
         Self {
             all: Arc::new(Semaphore::new(ALL)),
+            again: Semaphore::new(AGAIN),
             of: Mutex::default(),
         }
     }
@@ -51,6 +56,12 @@ impl Slots {
             _of_namespace: of_namespace.acquire_owned().await.ok(),
             _of_all: Arc::clone(&self.all).acquire_owned().await.ok(),
         }
+    }
+
+    /// Waits for a place to read a commit again, which takes no other.
+    pub(super) async fn take_again(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.again.acquire().await.ok()
     }
 
     fn of(&self, namespace: &str, server: Option<&str>, places: usize) -> Arc<Semaphore> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::status;
+use crate::git::Known;
 use crate::resource::access::{Deed, Grant};
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
 use crate::resource::managed::NAME_MAX as MANAGER_MAX;
@@ -144,14 +145,22 @@ impl Source {
         told.filter(|key| self.may_declare(key).is_err()).collect()
     }
 
-    /// The commit that need not be fetched again: all of it is applied by this very spec.
-    pub(super) fn known(&self) -> Option<&str> {
+    /// The commit that is applied by this very spec, whatever was found since.
+    pub(super) fn applied(&self) -> Option<Known> {
         let status = &self.status;
         let by_this = status.applied_generation == Some(self.object.generation());
-        let known = status.applied_revision.as_deref();
-        known.filter(|_| {
-            by_this && status::is_applied(status) && status.attempted_revision == status.applied_revision
-        })
+        let revision = status.applied_revision.clone().filter(|_| by_this)?;
+        let fetched = status.fetched.as_ref();
+        let fetched = fetched.filter(|fetched| fetched.revision == revision);
+        let reference = fetched.map_or(&revision, |fetched| &fetched.reference).clone();
+        Some(Known { revision, reference })
+    }
+
+    /// The commit that need not be fetched again: it is applied, and nothing newer was found.
+    pub(super) fn known(&self) -> Option<Known> {
+        let status = &self.status;
+        self.applied()
+            .filter(|_| status::is_applied(status) && status.attempted_revision == status.applied_revision)
     }
 
     /// Whether it may declare an object, and so delete it: it does what somebody with its role could do, and does not decide
@@ -219,7 +228,9 @@ mod tests {
         let with = |name: &str, value: Value| {
             let mut status = good.clone();
             status[name] = value;
-            source(json!({"url": "u"}), status).known().map(str::to_owned)
+            source(json!({"url": "u"}), status)
+                .known()
+                .map(|known| known.revision)
         };
         assert_eq!(with("message", json!("x")), Some("a".to_owned()));
         assert_eq!(with("conditions", ready("ObjectsNotReady")), Some("a".to_owned()));

@@ -19,7 +19,7 @@ use crate::resource::Key;
 use crate::resource::condition::Reason;
 use crate::resource::repository::RepositoryUrl;
 use crate::resource::variables::Variables;
-use crate::store::{Op, StoreError};
+use crate::store::StoreError;
 use crate::telemetry::Chain;
 
 /// Why a turn came to no end.
@@ -144,6 +144,7 @@ impl Term {
                 self.put(source, writing).await?;
                 Some(Turn::Ended(Next::After(left)))
             }
+            Wake::PutBack(left) => Some(Turn::Ended(self.put_back(source, left).await?)),
             Wake::Fetch if !has_slot => {
                 if source.status.conditions.is_empty() {
                     let ended = Ended::Failed {
@@ -215,9 +216,7 @@ impl Term {
             }),
         };
         let ops = std::mem::take(&mut changes.ops);
-        for object in ops.iter().filter_map(Op::written) {
-            self.index().expect(object);
-        }
+        self.expect(&ops);
         let ended = match self.write(source, &ended, ops).await {
             Ok(()) => ended,
             Err(error) => {
@@ -235,18 +234,26 @@ impl Term {
         if is_applied {
             self.tell_put_back(source, &put_back).await;
         }
-        self.memories.change(&source.object.key(), |memory| {
-            memory.is_applied = is_applied;
-            memory.allowed = allowed;
+        // What others changed, or may have while nobody led, need not wait for a look that comes to something.
+        let may_differ = memory.drifted || !memory.is_applied;
+        let puts_back = may_differ && !is_applied && source.applied().is_some();
+        self.memories.change(&source.object.key(), |now| {
+            now.is_applied = is_applied || memory.is_applied;
+            now.drifted |= puts_back;
+            now.allowed = allowed;
             if is_applied {
-                memory.variables = variables;
+                now.variables = variables;
             }
         });
         let wait = match ended {
             Ended::Failed { transient: true, .. } => source.retry_interval(),
             _ => source.interval(),
         };
-        Ok(Turn::Ended(self.sleep(source, wait)))
+        let next = self.sleep(source, wait);
+        Ok(Turn::Ended(match puts_back {
+            true => Next::After(Duration::ZERO),
+            false => next,
+        }))
     }
 
     /// Ends a turn that must wait for other sources, which ask for it when something happens to them.

@@ -58,6 +58,7 @@ impl Scene {
             ignore: Vec::new(),
             cache: self.cache(),
             known: None,
+            again: false,
             limits: Limits::default(),
             credentials: None,
             ca: None,

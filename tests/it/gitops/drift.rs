@@ -99,3 +99,63 @@ async fn what_others_change_while_a_source_is_suspended_is_put_back_afterwards_a
     let events = whoosh(&["events"]).await.ok();
     assert!(!events.contains("team/d was changed"), "{events}");
 }
+
+async fn change(stage: &Stage) {
+    let image = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
+    let patch = ["patch", "team/a", "--type", "merge", "-p", image];
+    stage.operator.whoosh(&patch).await.ok();
+    stage.operator.whoosh(&["delete", "team/b"]).await.ok();
+}
+
+async fn until_back(stage: &Stage) {
+    let is_back = async || {
+        let teams = stage.teams().await;
+        let team = stage.operator.get(&["team/a"]).await;
+        let image = &team["spec"]["defaults"]["image"];
+        match *image == "chorus-agent:dev" && teams == ["a", "b"] {
+            true => Ok(()),
+            false => Err(format!("{image} {teams:?}")),
+        }
+    };
+    eventually(Duration::from_secs(30), "all is put back", is_back).await;
+}
+
+#[tokio::test]
+async fn what_others_change_is_put_back_while_the_repository_is_away_or_its_newest_commit_is_held() {
+    let mut stage = Stage::new().await;
+    for name in ["a", "b"] {
+        stage.repository.write(&format!("prod/{name}.yaml"), &team(name));
+    }
+    stage.repository.push("Two teams");
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 2 objects").await;
+    stage.repository.write("prod/c.yaml", "kind: Team\n");
+    stage.repository.push("A mistake");
+    let (code, _) = stage.reconcile(&[]).await;
+    assert_eq!(code, 1);
+    let held = stage.status().await;
+    change(&stage).await;
+    until_back(&stage).await;
+    for team in ["team/a", "team/b"] {
+        stage.until_told(team, "PutBack").await;
+    }
+    let status = stage.status().await;
+    assert_eq!(status["message"], held["message"], "that is still to be mended");
+    let history = stage.operator.whoosh(&["history", "team/a"]).await.ok();
+    assert!(history.contains("apply main@"), "{history}");
+
+    let url = stage.repository.url();
+    let bare = url.strip_prefix("file://").unwrap();
+    std::fs::rename(bare, format!("{bare}.away")).unwrap();
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 1 && said.contains("stays applied"), "{said}");
+    change(&stage).await;
+    until_back(&stage).await;
+
+    // Nor does an operator that starts anew need it.
+    stage.operator.kill();
+    stage.operator.start_again();
+    stage.operator.until_ready().await;
+    change(&stage).await;
+    until_back(&stage).await;
+}
