@@ -109,7 +109,7 @@ impl Api {
         for wanted in objects {
             steps.push(self.step(wanted).await?);
         }
-        let beside = self.beside(objects, &steps).await?;
+        let beside = self.beside(objects, &steps, remove).await?;
         let (mut changes, mut refused) = (Changes::default(), Vec::new());
         for (place, (wanted, step)) in objects.iter().zip(steps).enumerate() {
             let is_pinned = step.as_ref().is_ok_and(Step::is_pinned);
@@ -167,6 +167,7 @@ impl Api {
         &self,
         objects: &[Wanted],
         steps: &[Result<Step, ApiError>],
+        remove: &[Key],
     ) -> Result<Beside, StoreError> {
         let namespaces: BTreeSet<&str> = objects
             .iter()
@@ -175,6 +176,7 @@ impl Api {
         let changing = shapers(steps);
         let mut shelf = Shelf::of(self, namespaces).await?;
         changing.iter().for_each(|object| shelf.put(object));
+        remove.iter().for_each(|key| shelf.take_away(key));
         Ok(Beside { changing, shelf })
     }
 

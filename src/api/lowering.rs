@@ -93,6 +93,13 @@ impl Shelf {
         }
     }
 
+    /// Takes a Policy away. Templates stay: who names one that goes is told of it, and not refused.
+    pub(super) fn take_away(&mut self, key: &Key) {
+        if let (Kind::Policy, Some(namespace)) = (key.kind, self.0.get_mut(&key.namespace)) {
+            namespace.rules.remove(&key.name);
+        }
+    }
+
     /// Lowers an object that owns agents.
     pub(super) fn lower(&self, api: &Api, object: &Object) -> Result<Workload, Invalid> {
         let none = Namespace::default();

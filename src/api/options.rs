@@ -342,6 +342,11 @@ impl DeleteRequest {
     /// What the query and the body (which wins) ask for.
     pub(super) fn from(params: &Params, body: Option<DeleteOptions>) -> Result<Self, ApiError> {
         let body = body.unwrap_or_default();
+        // How long agents may take to stop, their spec says; but what is no number is a mistake.
+        params.number("gracePeriodSeconds")?;
+        if body.orphan_dependents.is_some() && body.propagation_policy.is_some() {
+            return refused("orphanDependents and propagationPolicy cannot both be said");
+        }
         let word = body
             .propagation_policy
             .as_deref()

@@ -15,16 +15,12 @@ pub(crate) fn merge(last: &Value, live: &Value, new: &Value, schema: Option<&JSO
         (Value::Object(live), Value::Object(new)) => {
             Value::Object(merge_objects(last.as_object(), live, new, schema))
         }
-        (Value::Array(live), Value::Array(new)) => match schema.map(schema::keys).unwrap_or_default() {
-            [] => Value::Array(new.clone()),
-            keys => Value::Array(merge_lists(
-                last.as_array(),
-                live,
-                new,
-                keys,
-                schema.and_then(schema::items),
-            )),
-        },
+        (Value::Array(live), Value::Array(new)) => {
+            match schema.filter(|schema| !schema::keys(schema).is_empty()) {
+                Some(schema) => Value::Array(merge_lists(last.as_array(), live, new, schema)),
+                None => Value::Array(new.clone()),
+            }
+        }
         (_, new) => new.clone(),
     }
 }
@@ -93,16 +89,20 @@ fn merge_lists(
     last: Option<&Vec<Value>>,
     live: &[Value],
     new: &[Value],
-    keys: &[String],
-    schema: Option<&JSONSchemaProps>,
+    schema: &JSONSchemaProps,
 ) -> Vec<Value> {
-    let same = |a: &Value, b: &Value| keys.iter().all(|key| a.get(key) == b.get(key));
+    let same = |a: &Value, b: &Value| schema::told_apart(schema, a) == schema::told_apart(schema, b);
     let find = |list: &[Value], item: &Value| list.iter().find(|other| same(other, item)).cloned();
     let last = last.map(Vec::as_slice).unwrap_or_default();
     let mut merged: Vec<Value> = new
         .iter()
         .map(|item| match find(live, item) {
-            Some(live) => merge(&find(last, item).unwrap_or_default(), &live, item, schema),
+            Some(live) => merge(
+                &find(last, item).unwrap_or_default(),
+                &live,
+                item,
+                schema::items(schema),
+            ),
             None => item.clone(),
         })
         .collect();

@@ -157,9 +157,9 @@ pub struct HostAccess {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub sysctls: Option<Vec<Sysctl>>,
-    /// Ports of the node that lead to the agent, merged by port.
+    /// Ports of the node that lead to the agent, merged by port and protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port", "protocol"]))]
     pub ports: Option<Vec<HostPort>>,
 }
 

@@ -99,7 +99,9 @@ impl<'a> ImageRef<'a> {
             .repository
             .strip_prefix("docker.io/")
             .unwrap_or(self.repository);
-        short.strip_prefix("library/").unwrap_or(short)
+        let of_library = short.strip_prefix("library/");
+        // As in Docker: `library/acme/x` is another repository than `acme/x`.
+        of_library.filter(|name| !name.contains('/')).unwrap_or(short)
     }
 }
 

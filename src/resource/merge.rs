@@ -67,9 +67,13 @@ fn both<T>(under: Option<T>, over: Option<T>, merge: impl FnOnce(T, T) -> T) -> 
 }
 
 fn by_key<T, K: PartialEq>(under: Option<Vec<T>>, over: Option<Vec<T>>, key: fn(&T) -> &K) -> Option<Vec<T>> {
+    by(under, over, |one, other| key(one) == key(other))
+}
+
+fn by<T>(under: Option<Vec<T>>, over: Option<Vec<T>>, same: impl Fn(&T, &T) -> bool) -> Option<Vec<T>> {
     both(under, over, |mut merged, over| {
         for item in over {
-            match merged.iter_mut().find(|old| key(old) == key(&item)) {
+            match merged.iter_mut().find(|old| same(old, &item)) {
                 Some(old) => *old = item,
                 None => merged.push(item),
             }
@@ -131,7 +135,9 @@ fn merge_host(under: HostAccess, over: HostAccess) -> HostAccess {
     HostAccess {
         capabilities: capabilities.or(under.capabilities),
         sysctls: by_key(under.sysctls, sysctls, |sysctl: &Sysctl| &sysctl.name),
-        ports: by_key(under.ports, ports, |port: &HostPort| &port.port),
+        ports: by(under.ports, ports, |one: &HostPort, other| {
+            (one.port, one.protocol) == (other.port, other.protocol)
+        }),
     }
 }
 
@@ -218,13 +224,17 @@ mod tests {
         check(
             &[
                 json!({"host": {"capabilities": ["NET_RAW"], "ports": [{"port": 80}, {"port": 81}]}}),
-                json!({"host": {"sysctls": [{"name": "a.b", "value": "1"}], "ports": [{"port": 80, "target": 8080}]}}),
+                json!({"host": {
+                    "sysctls": [{"name": "a.b", "value": "1"}],
+                    "ports": [{"port": 80, "target": 8080}, {"port": 81, "protocol": "udp"}],
+                }}),
             ],
             json!({"host": {
                 "capabilities": ["NET_RAW"],
                 "sysctls": [{"name": "a.b", "value": "1"}],
                 "ports": [
-                    {"port": 80, "target": 8080, "protocol": "tcp"}, {"port": 81, "protocol": "tcp"}
+                    {"port": 80, "target": 8080, "protocol": "tcp"}, {"port": 81, "protocol": "tcp"},
+                    {"port": 81, "protocol": "udp"},
                 ]
             }}),
         );

@@ -42,7 +42,7 @@ pub const DEFAULT_NETWORK: &str = "chorus_net";
 /// or digit.
 pub const NATS_URL_SECRET: &str = "_nats-url";
 /// Networks of the engine itself; `host` is the node's own.
-pub const ENGINE_NETWORKS: [&str; 5] = ["bridge", "host", "none", "ingress", "docker_gwbridge"];
+pub const ENGINE_NETWORKS: [&str; 6] = ["bridge", "default", "host", "none", "ingress", "docker_gwbridge"];
 
 /// Service, network, secret and config labels.
 pub mod label {

@@ -42,7 +42,9 @@ pub struct Allowed {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["path"]))]
     pub host_paths: Vec<HostPath>,
-    /// Whether the Docker socket, or a folder that holds it, may be mounted: whoever has it rules the node.
+    /// Whether the Docker socket, or what is as good as it, may be mounted, or a folder that holds it: whoever has it rules the
+    /// node. The operator's own socket and its folder are as good; where that is not `/var/lib/whoosh`, allow no `hostPaths`
+    /// above it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub docker_socket: bool,
     /// Linux capabilities that may be added, for example `NET_BIND_SERVICE`.

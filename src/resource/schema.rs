@@ -61,6 +61,18 @@ pub fn keys(schema: &JSONSchemaProps) -> &[String] {
     }
 }
 
+/// What tells an item apart in a list whose schema names the members that do: their values, or the defaults of those that it
+/// leaves out. `None` where one is missing.
+pub fn told_apart(schema: &JSONSchemaProps, item: &Value) -> Option<Map<String, Value>> {
+    let default = |key: &String| {
+        let member = items(schema)?.properties.as_ref()?.get(key)?;
+        Some(member.default.as_ref()?.0.clone())
+    };
+    let value = |key: &String| item.get(key).cloned().or_else(|| default(key));
+    let members = keys(schema).iter().map(|key| Some((key.clone(), value(key)?)));
+    members.collect()
+}
+
 /// The schema of the values of a map with free keys.
 pub fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.additional_properties.as_ref()? {
@@ -218,28 +230,53 @@ impl Walk<'_> {
             }
         }
         match schema.x_kubernetes_list_type.as_deref() {
-            Some("map") => {
-                for key in keys(schema) {
-                    let keys = list.iter().map(|item| item.get(key));
-                    self.unique(keys, |index| path::field(&path::item(path, index), key));
+            Some("map") => match keys(schema) {
+                [key] => {
+                    let shown = |item: &Value| item.get(key)?.as_str().map(quoted);
+                    self.unique(list, shown, |index| path::field(&path::item(path, index), key));
                 }
+                keys => {
+                    let shown = |item: &Value| {
+                        let told = told_apart(schema, item)?;
+                        let members = keys.iter().map(|key| match told.get(key)? {
+                            Value::String(text) => Some(format!("{key} {text}")),
+                            Value::Number(number) => Some(format!("{key} {number}")),
+                            _ => None,
+                        });
+                        Some(members.collect::<Option<Vec<String>>>()?.join(", "))
+                    };
+                    self.unique(list, shown, |index| path::item(path, index));
+                }
+            },
+            Some("set") => {
+                self.unique(
+                    list,
+                    |item| item.as_str().map(quoted),
+                    |index| path::item(path, index),
+                );
             }
-            Some("set") => self.unique(list.iter().map(Some), |index| path::item(path, index)),
             _ => {}
         }
     }
 
-    fn unique<'v>(&mut self, keys: impl Iterator<Item = Option<&'v Value>>, at: impl Fn(usize) -> String) {
-        let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-        for (index, key) in keys.enumerate() {
-            let Some(text) = key.and_then(Value::as_str) else {
+    /// Refuses items that are shown alike; what cannot be shown is wrong by itself.
+    fn unique(
+        &mut self,
+        list: &[Value],
+        shown: impl Fn(&Value) -> Option<String>,
+        at: impl Fn(usize) -> String,
+    ) {
+        let mut first: BTreeMap<String, usize> = BTreeMap::new();
+        for (index, item) in list.iter().enumerate() {
+            let Some(item) = shown(item) else {
                 continue;
             };
-            if let Some(before) = first.get(text) {
-                let message = format!("duplicate {}; it is at {} already", quoted(text), at(*before));
-                self.add(&at(index), CauseReason::Duplicate, message);
-            } else {
-                first.insert(text, index);
+            match first.get(&item) {
+                Some(before) => {
+                    let message = format!("duplicate {item}; it is at {} already", at(*before));
+                    self.add(&at(index), CauseReason::Duplicate, message);
+                }
+                None => drop(first.insert(item, index)),
             }
         }
     }

@@ -105,6 +105,12 @@ async fn remove(api: &Api, key: &Key, caller: &Caller, request: &DeleteRequest) 
 }
 
 fn options(body: serde_json::Value) -> Result<DeleteOptions, ApiError> {
+    let kind = body.get("kind").and_then(serde_json::Value::as_str);
+    if let Some(kind) = kind.filter(|kind| *kind != "DeleteOptions") {
+        return Err(ApiError::BadRequest(format!(
+            "the body is no DeleteOptions but a {kind}"
+        )));
+    }
     serde_json::from_value(body)
         .map_err(|error| ApiError::BadRequest(format!("the body is no DeleteOptions: {error}")))
 }

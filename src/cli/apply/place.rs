@@ -79,18 +79,21 @@ impl<'a> Here<'a> {
     }
 
     fn item<'p>(&self, items: &'a [Value], rest: &'p str) -> Option<(Self, &'p str)> {
-        let keys = self.schema.map(schema::keys).unwrap_or_default();
         let by_keys = |(at, item): (usize, &Value)| {
             let after = rest
                 .strip_prefix('[')?
-                .strip_prefix(told_apart(item, keys).as_str())?;
+                .strip_prefix(told_apart(item, self.schema).as_str())?;
             Some((at, after.strip_prefix(']')?))
         };
         let by_place = || {
             let (number, after) = rest.strip_prefix('[')?.split_once(']')?;
             let number: usize = number.parse().ok()?;
-            let meant = told_apart(self.whole?.get(number)?, keys);
-            let is_meant = |at: &usize| items.get(*at).is_some_and(|item| told_apart(item, keys) == meant);
+            let meant = told_apart(self.whole?.get(number)?, self.schema);
+            let is_meant = |at: &usize| {
+                items
+                    .get(*at)
+                    .is_some_and(|item| told_apart(item, self.schema) == meant)
+            };
             // Of several that are the same, the one at the same place.
             let at = Some(number)
                 .filter(is_meant)
@@ -100,11 +103,11 @@ impl<'a> Here<'a> {
         let (at, after) = items.iter().enumerate().find_map(by_keys).or_else(by_place)?;
         let part = &items[at];
         let whole = self.whole.and_then(Value::as_array);
-        let meant = told_apart(part, keys);
+        let meant = told_apart(part, self.schema);
         let below = Self {
             path: path::item(&self.path, at),
             part,
-            whole: whole.and_then(|items| items.iter().find(|item| told_apart(item, keys) == meant)),
+            whole: whole.and_then(|items| items.iter().find(|item| told_apart(item, self.schema) == meant)),
             schema: self.schema.and_then(schema::items),
         };
         Some((below, after))
@@ -112,11 +115,12 @@ impl<'a> Here<'a> {
 }
 
 /// What tells an item apart, as the operator writes it: `name="lead"`; of items without keys, all that they are.
-fn told_apart(item: &Value, keys: &[String]) -> String {
-    let keys: Vec<String> = keys.iter().map(|key| format!("{key}={}", item[key])).collect();
-    match keys.is_empty() {
-        true => format!("={item}"),
-        false => keys.join(","),
+fn told_apart(item: &Value, schema: Option<&JSONSchemaProps>) -> String {
+    let told = schema.and_then(|schema| schema::told_apart(schema, item));
+    let members = told.iter().flatten().map(|(key, value)| format!("{key}={value}"));
+    match members.collect::<Vec<String>>().as_slice() {
+        [] => format!("={item}"),
+        members => members.join(","),
     }
 }
 

@@ -189,6 +189,7 @@ fn source_node(source: &Value, declared: Vec<Declared>, agents: &[Value]) -> Nod
             object => Node {
                 name: object::slashed(&key),
                 cells: match object {
+                    Found::Object(object) if key.kind == Kind::GitSource => source_cells(object),
                     Found::Object(_) => Vec::new(),
                     Found::Gone => vec!["".into(), Cell::toned("Gone", Tone::of_state("Missing"))],
                     Found::Hidden => vec!["".into(), "not allowed to see".into()],
@@ -204,6 +205,17 @@ fn source_node(source: &Value, declared: Vec<Declared>, agents: &[Value]) -> Nod
         }
         node
     });
+    Node {
+        name: object::key(source)
+            .map(|key| object::slashed(&key))
+            .unwrap_or_default(),
+        cells: source_cells(source),
+        below: below.collect(),
+    }
+}
+
+/// Which commit of a source is applied, and how it is.
+fn source_cells(source: &Value) -> Vec<Cell> {
     let ready = object::conditions(source);
     let ready = ready.iter().find(|condition| condition.type_ == "Ready");
     let state = match ready {
@@ -211,16 +223,10 @@ fn source_node(source: &Value, declared: Vec<Declared>, agents: &[Value]) -> Nod
         Some(ready) => ready.reason.clone(),
         None => String::new(),
     };
-    Node {
-        name: object::key(source)
-            .map(|key| object::slashed(&key))
-            .unwrap_or_default(),
-        cells: vec![
-            object::text(source, "/status/revision").into(),
-            Cell::toned(&state, Tone::of_state(&state)),
-        ],
-        below: below.collect(),
-    }
+    vec![
+        object::text(source, "/status/revision").into(),
+        Cell::toned(&state, Tone::of_state(&state)),
+    ]
 }
 
 /// A team or council, its roles, and each role's agents.

@@ -78,7 +78,9 @@ pub(super) fn prune(value: &Value, gone: &FieldSet, kept: &FieldSet, shape: Shap
                 let mut left = rest(step, item, shape.item())?;
                 // What tells an item apart stays as long as the item does.
                 for key in shape.keys() {
-                    left[key] = item[key].clone();
+                    if let Some(value) = item.get(key) {
+                        left[key] = value.clone();
+                    }
                 }
                 Some(left)
             });

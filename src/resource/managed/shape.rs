@@ -68,12 +68,9 @@ impl Shape {
     pub(super) fn items(self, value: &Value) -> Option<Vec<(String, &Value)>> {
         let list = value.as_array()?;
         let step = |item: &Value| match self {
-            Self::Items(_) => {
-                let keys = self
-                    .keys()
-                    .map(|key| Some((key.to_owned(), item.get(key)?.clone())));
-                let keys: Map<String, Value> = keys.collect::<Option<_>>()?;
-                Some(format!("k:{}", Value::Object(keys)))
+            Self::Items(schema) => {
+                let told = schema::told_apart(schema, item)?;
+                Some(format!("k:{}", Value::Object(told)))
             }
             Self::Scalars => Some(format!("v:{item}")),
             Self::Whole | Self::Members(_) => None,

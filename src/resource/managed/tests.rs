@@ -94,6 +94,26 @@ fn two_may_apply_different_fields_of_the_same_item() {
 }
 
 #[test]
+fn ports_are_told_apart_by_their_protocols_which_need_not_be_said() {
+    let ports = |ports: Value| config(json!({"defaults": {"host": {"ports": ports}}}));
+    let both = ports(json!([{"port": 80}, {"port": 80, "protocol": "udp"}]));
+    let object = stored(None, &both, "ci", false).unwrap();
+    let target = ports(json!([{"port": 80, "protocol": "tcp", "target": 8080}]));
+    let object = stored(Some(&object), &target, "ops", false).unwrap();
+    let expected = json!([
+        {"port": 80, "protocol": "tcp", "target": 8080}, {"port": 80, "protocol": "udp"}
+    ]);
+    assert_eq!(object.spec["defaults"]["host"]["ports"], expected);
+    let object = stored(Some(&object), &ports(json!([])), "ci", false).unwrap();
+    let left = json!([{"port": 80, "protocol": "tcp", "target": 8080}]);
+    assert_eq!(object.spec["defaults"]["host"]["ports"], left);
+    let unsaid = stored(None, &ports(json!([{"port": 80, "target": 1}])), "ci", false).unwrap();
+    let shared = stored(Some(&unsaid), &ports(json!([{"port": 80}])), "ops", false).unwrap();
+    let without = stored(Some(&shared), &config(json!({})), "ci", false).unwrap();
+    assert_eq!(without.spec["defaults"]["host"]["ports"], json!([{"port": 80}]));
+}
+
+#[test]
 fn what_others_own_is_taken_by_force_alone() {
     let object = stored(
         None,

@@ -3,16 +3,19 @@
 /// Where the Docker engine listens.
 const SOCKETS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
 /// What those sockets are called who run containers, wherever they are: rootless engines have theirs in the folders of people.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "docker.sock",
     "podman.sock",
     "containerd.sock",
     "crio.sock",
     "cri-dockerd.sock",
     "buildkitd.sock",
+    // Ours: whoever has it may do everything, and so may who has the simulated engine's.
+    "whoosh.sock",
+    "swarm.sock",
 ];
 /// Where those listen who run containers, or start programs, and may do as much; `/var/run` is a link to `/run`.
-const RUNTIMES: [&str; 16] = [
+const RUNTIMES: [&str; 17] = [
     "/run/containerd",
     "/var/run/containerd",
     "/run/crio",
@@ -30,6 +33,8 @@ const RUNTIMES: [&str; 16] = [
     "/var/run/systemd",
     "/run/user",
     "/var/run/user",
+    // Where an operator has its socket, and the secrets of all namespaces.
+    "/var/lib/whoosh",
 ];
 /// Whose folders of processes lead back to all of the node (`/proc/1/root`).
 const PROCESSES: &str = "/proc";
@@ -123,6 +128,10 @@ mod tests {
             ("/var/run/podman/podman.sock", true),
             ("/run/systemd/private", true),
             ("/run/crio", true),
+            ("/var/lib/whoosh/secrets/prod", true),
+            ("/var/lib", true),
+            ("/var/lib/whooshes", false),
+            ("/tmp/home/run/whoosh.sock", true),
             ("/srv", false),
         ] {
             assert_eq!(reaches_docker(path), expected, "{path}");

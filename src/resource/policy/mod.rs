@@ -54,9 +54,14 @@ impl Rules {
     /// Adds a Policy, or replaces it.
     pub fn put(&mut self, object: &Object) {
         let name = object.name().to_owned();
-        self.policies.retain(|policy| policy.name != name);
+        self.remove(&name);
         let spec = serde_json::from_value(object.spec.clone()).ok();
         self.policies.push(Policy { name, spec });
+    }
+
+    /// Takes a Policy away.
+    pub fn remove(&mut self, name: &str) {
+        self.policies.retain(|policy| policy.name != name);
     }
 
     /// What is refused of what an agent asks for; `at` is the path of its block.

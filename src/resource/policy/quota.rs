@@ -69,8 +69,12 @@ fn over(policy: &str, quota: &Quota, before: &Usage, after: &Usage) -> Vec<Cause
     let read = |measure: Measure, text: &str| measure.parse(text).unwrap_or_default();
     let cpu = cpu.as_ref().map(|cpu| read(Measure::Cpu, &cpu.0));
     let memory = memory.as_ref().map(|memory| read(Measure::Memory, &memory.0));
-    let cores = |nano: i64| format!("{}m of processor limits", nano / 1_000_000);
-    let mebibytes = |bytes: i64| format!("{}Mi of memory limits", bytes >> 20);
+    let exactly = |count: i64, unit: i64, shown: &str, small: &str| match count % unit {
+        0 => format!("{}{shown}", count / unit),
+        _ => format!("{count}{small}"),
+    };
+    let cores = |nano: i64| format!("{} of processor limits", exactly(nano, 1_000_000, "m", "n"));
+    let mebibytes = |bytes: i64| format!("{} of memory limits", exactly(bytes, 1 << 20, "Mi", " bytes"));
     type Shown<'a> = &'a dyn Fn(i64) -> String;
     let rows: [(Option<i64>, i64, i64, Shown<'_>); 3] = [
         (*agents, before.agents, after.agents, &|agents| {

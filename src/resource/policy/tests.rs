@@ -173,6 +173,8 @@ fn an_image_is_known_by_all_of_its_names() {
         ("nginx", "nginx:1", true),
         ("docker.io/library/nginx", "nginx", true),
         ("docker.io/library/*", "nginx", true),
+        ("acme/*", "library/acme/x:1", false),
+        ("acme/*", "docker.io/library/acme/x:1", false),
         ("docker.io/acme/*", "acme/agent", true),
         ("acme/*", "docker.io/acme/agent:1", true),
         ("nginx", "docker.io/library/nginx:1", true),

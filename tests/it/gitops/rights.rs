@@ -32,6 +32,29 @@ fn child(stage: &Stage, more: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_policy_that_goes_allows_nothing_of_the_commit_that_removes_it() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    let policy = POLICY.replace("limits: {quota: {agents: 2}}", "allow: {volumes: [data]}");
+    let mounts = "image: chorus-agent:dev\n    mounts: [{type: volume, source: data, target: /data}]";
+    repository.write("prod/policy.yaml", &policy);
+    repository.write(
+        "prod/b.yaml",
+        &team_in("prod", "b").replace("image: chorus-agent:dev", mounts),
+    );
+    repository.push("A team and what allows it");
+    stage
+        .source(json!({"impersonate": {"role": "admin", "namespaces": ["*"]}}))
+        .await;
+    stage.until_message("is applied: 2 objects").await;
+    repository.remove("prod/policy.yaml");
+    repository.push("Nothing allows it");
+    let (code, said) = stage.reconcile(&[]).await;
+    assert!(code == 1 && said.contains("mounts the volume data"), "{said}");
+    stage.operator.get(&["policy/small", "-n", "prod"]).await;
+}
+
+#[tokio::test]
 async fn a_source_with_rights_elsewhere_declares_there_within_the_quotas_of_there() {
     let stage = Stage::new().await;
     let repository = &stage.repository;

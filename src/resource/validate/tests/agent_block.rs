@@ -99,6 +99,19 @@ fn an_environment_belongs_to_the_agent() {
 }
 
 #[test]
+fn a_port_is_taken_once_by_each_protocol() {
+    check(
+        &agent(json!({"host": {"ports": [
+            {"port": 80}, {"port": 80, "protocol": "udp"}, {"port": 81}, {"port": 80, "protocol": "tcp", "target": 8080}
+        ]}})),
+        &[
+            "spec.roles[0].agent.host.ports[3]: duplicate port 80, protocol tcp; it is at \
+           spec.roles[0].agent.host.ports[0] already",
+        ],
+    );
+}
+
+#[test]
 fn mounts_and_files_have_their_places() {
     check(
         &agent(json!({"mounts": [
