@@ -1,5 +1,7 @@
 //! What schemas cannot say of an object's metadata.
 
+use serde_json::Value;
+
 use super::cause::CauseReason;
 use super::syntax;
 use super::view::{Causes, Node};
@@ -24,6 +26,25 @@ pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
         causes.add(&annotations, CauseReason::TooLong, message);
     }
     causes.texts(&metadata.field("finalizers"), syntax::label_key);
+    owner_references(&metadata.field("ownerReferences"), causes);
+}
+
+fn owner_references(references: &Node<'_>, causes: &mut Causes) {
+    let mut controllers = 0;
+    for reference in references.items() {
+        for name in ["apiVersion", "kind", "name", "uid"] {
+            let field = reference.field(name);
+            if field.text() == Some("") {
+                causes.add(&field, CauseReason::Invalid, "must not be empty");
+            }
+        }
+        let controller = reference.field("controller").value;
+        controllers += usize::from(controller.and_then(Value::as_bool) == Some(true));
+    }
+    if controllers > 1 {
+        let message = format!("{controllers} of them have controller set to true; only one may");
+        causes.add(references, CauseReason::Invalid, message);
+    }
 }
 
 /// What names the object, where no schema has been asked: it may be of any type.

@@ -15,7 +15,12 @@ pub fn warnings(object: &Object) -> Vec<String> {
     let blocks = [root.clone(), root.field("defaults")]
         .into_iter()
         .chain(roles.items().map(|role| role.field("agent")));
-    blocks.flat_map(|block| of_block(&block)).collect()
+    let owners = object.metadata.owner_references.as_deref().unwrap_or_default();
+    let owned = owners.first().map(|_| {
+        "metadata.ownerReferences: they are kept for those who read them; nothing here is deleted with its owner"
+            .to_owned()
+    });
+    blocks.flat_map(|block| of_block(&block)).chain(owned).collect()
 }
 
 fn of_block(block: &Node<'_>) -> Vec<String> {

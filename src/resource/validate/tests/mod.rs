@@ -158,6 +158,15 @@ fn metadata_is_checked_too() {
         &with(json!({"name": "a", "annotations": {"a": "x".repeat(300 * 1024)}})),
         &["metadata.annotations: have 301 KiB; at most 256 KiB can be stored"],
     );
+    let owner = json!({"apiVersion": "v1", "kind": "A", "name": "", "uid": "u", "controller": true});
+    check(
+        &with(json!({"name": "a", "ownerReferences": [owner, owner]})),
+        &[
+            "metadata.ownerReferences[0].name: must not be empty",
+            "metadata.ownerReferences[1].name: must not be empty",
+            "metadata.ownerReferences: 2 of them have controller set to true; only one may",
+        ],
+    );
 }
 
 #[test]
