@@ -21,6 +21,7 @@ mod memory;
 mod read;
 mod repair;
 mod report;
+mod resume;
 mod slots;
 mod source;
 mod status;

@@ -126,6 +126,9 @@ impl Term {
             let next = until.map_or(Next::Never, |until| Next::After(left(until)));
             return Ok(Some(Turn::Ended(next)));
         }
+        if self.end_suspension(source).await? {
+            return Ok(Some(Turn::Ended(Next::After(Duration::ZERO))));
+        }
         if let Some(ended) = self.held_up(source, None) {
             return self.wait(source, &ended).await.map(Some);
         }

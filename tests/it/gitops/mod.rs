@@ -407,6 +407,27 @@ async fn a_suspended_source_leaves_everything_as_it_is() {
     assert_eq!(resume, "gitsource/fleet resumed\n");
     stage.until_message("is applied: 2 objects").await;
     stage.until_told("gitsource/fleet", "Resumed").await;
+
+    // One whose time is over leaves nothing behind: to suspend it again is a change.
+    whoosh(&["suspend", "gitsource/fleet", "--for=1s"]).await.ok();
+    stage.until_message("suspended by").await;
+    stage.until_message("is applied: 2 objects").await;
+    let source = stage.operator.get(&["gitsource/fleet"]).await;
+    assert_eq!(source["spec"].get("suspend"), None, "{source}");
+    assert_eq!(source["spec"].get("suspension"), None, "{source}");
+    let again = r#"{"spec": {"suspend": true}}"#;
+    let patch = ["patch", "gitsource/fleet", "--type", "merge", "-p", again];
+    stage.operator.whoosh(&patch).await.ok();
+    stage.until_message("suspended").await;
+
+    // Who declares it ends it.
+    let past = json!({"apiVersion": "chorus.services/v1", "kind": "GitSource", "metadata": {"name": "fleet"}, "spec": {
+        "url": stage.repository.url(), "suspend": true, "suspension": {"until": "2026-01-01T00:00:00Z"}}});
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+    stage.operator.whoosh_with(&apply, &past.to_string()).await.ok();
+    stage.until_message("is applied: 2 objects").await;
+    let source = stage.operator.get(&["gitsource/fleet"]).await;
+    assert_eq!(source["spec"]["suspend"], true, "{source}");
 }
 
 #[tokio::test]

@@ -38,17 +38,16 @@ async fn a_policy_that_goes_allows_nothing_of_the_commit_that_removes_it() {
     let policy = POLICY.replace("limits: {quota: {agents: 2}}", "allow: {volumes: [data]}");
     let mounts = "image: chorus-agent:dev\n    mounts: [{type: volume, source: data, target: /data}]";
     repository.write("prod/policy.yaml", &policy);
-    repository.write(
-        "prod/b.yaml",
-        &team_in("prod", "b").replace("image: chorus-agent:dev", mounts),
-    );
+    let powerful = |name: &str| team_in("prod", name).replace("image: chorus-agent:dev", mounts);
+    repository.write("prod/b.yaml", &powerful("b"));
     repository.push("A team and what allows it");
     stage
         .source(json!({"impersonate": {"role": "admin", "namespaces": ["*"]}}))
         .await;
     stage.until_message("is applied: 2 objects").await;
     repository.remove("prod/policy.yaml");
-    repository.push("Nothing allows it");
+    repository.write("prod/c.yaml", &powerful("c"));
+    repository.push("Another, and nothing allows it");
     let (code, said) = stage.reconcile(&[]).await;
     assert!(code == 1 && said.contains("mounts the volume data"), "{said}");
     stage.operator.get(&["policy/small", "-n", "prod"]).await;
