@@ -112,7 +112,7 @@ pub(super) async fn judge(
 
 /// The turn to store an object that counts for a quota. It fitted before; others may have had their turns since.
 async fn turn(api: &Api, object: &Object) -> Result<Turn, ApiError> {
-    let turn = api.quotas.next().await;
+    let turn = api.quotas.next(&api.store).await?;
     let mut shelf = Shelf::read(api, Some(object.namespace())).await?;
     if let Some(before) = Before::of(api, &shelf, object).await? {
         shelf.put(object);

@@ -1,8 +1,7 @@
 //! Quotas at the door: what a namespace declares before and after a change, and who may change it next.
 //!
-//! In this process, what counts for a quota is judged and stored by one write at a time: two that fit only one by one
-//! do not pass together. Several operators on one database know nothing of one another's turns: what each of them lets
-//! pass last may be too much together. Nobody is refused what makes nothing more, so that it can be made less again.
+//! What counts for a quota is judged and stored by one write at a time, whichever operator on the database it comes to: two that
+//! fit only one by one do not pass together. Nobody is refused what makes nothing more, so that it can be made less again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,19 +13,29 @@ use super::state::Api;
 use crate::resource::policy::{Rules, Usage};
 use crate::resource::validate::Cause;
 use crate::resource::{Key, Kind, Object};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError, StoreTurn};
 
 /// The turns of this process's writes that count for a quota. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Turns(Arc<Mutex<()>>);
 
 /// The turn of one write, which lasts until it is dropped.
-pub(super) type Turn = OwnedMutexGuard<()>;
+#[derive(Debug)]
+pub(super) struct Turn {
+    _here: OwnedMutexGuard<()>,
+    _everywhere: StoreTurn,
+}
 
 impl Turns {
-    /// Waits for the next turn.
-    pub(super) async fn next(&self) -> Turn {
-        Arc::clone(&self.0).lock_owned().await
+    /// Waits for the next turn; of this process, one at a time asks the others.
+    ///
+    /// # Errors
+    /// When another process does not end its own, or the database does not answer.
+    pub(super) async fn next(&self, store: &Store) -> Result<Turn, StoreError> {
+        Ok(Turn {
+            _here: Arc::clone(&self.0).lock_owned().await,
+            _everywhere: store.turn().await?,
+        })
     }
 }
 
@@ -84,7 +93,7 @@ pub(super) async fn together<'o>(
     if limited.is_empty() {
         return Ok((None, Vec::new()));
     }
-    let turn = api.quotas.next().await;
+    let turn = api.quotas.next(&api.store).await?;
     let mut too_much = Vec::new();
     for namespace in limited {
         let causes = over(api, namespace, written, gone).await?;

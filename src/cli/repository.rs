@@ -141,7 +141,7 @@ async fn fetch(
         limits: Limits::default(),
         credentials: access.credentials.clone(),
         ca: access.ca.clone(),
-        verify: None,
+        verify: what.verify.clone(),
     };
     git::fetch(&program, &request, TIMEOUT).await
 }

@@ -1,14 +1,18 @@
 //! The GitSource as which a repository is read: which one it is, what it reads of a commit, and what would leave it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::client::Selection;
 use super::context::Context;
 use super::error::CliError;
+use super::files;
 use super::object;
 use super::repository::Repository;
-use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
+use crate::resource::declares;
+use crate::resource::git_source::{GitSourceSpec, GitSourceStatus, Signed, Verification};
+use crate::resource::manifest::Located;
 use crate::resource::names::ALLOW_PRUNE;
 use crate::resource::prune;
 use crate::resource::repository::RepositoryUrl;
@@ -30,6 +34,8 @@ pub(crate) struct Reading {
     pub paths: Vec<String>,
     /// What is left out, as in a `.gitignore`.
     pub ignore: Vec<String>,
+    /// Who has to have signed the commit.
+    pub verify: Option<Verification>,
 }
 
 impl LiveSource {
@@ -107,6 +113,61 @@ impl LiveSource {
         Reading {
             paths: path.map_or_else(|| self.spec.folders(), |path| vec![path.to_owned()]),
             ignore: self.spec.ignore.clone(),
+            // Which tag a branch will have is not known.
+            verify: self
+                .spec
+                .verify
+                .clone()
+                .filter(|verify| verify.signed != Some(Signed::Tag)),
+        }
+    }
+
+    /// What other sources declare, by what those are called where this one is; of those that whoever asks may see.
+    pub(crate) async fn others(&self, ctx: &Context) -> Result<BTreeMap<Key, String>, CliError> {
+        let everywhere = Selection {
+            namespace: None,
+            ..ctx.selection(Kind::GitSource, None)
+        };
+        let all = match ctx.client.list(&everywhere).await {
+            Err(error) if error.code() == Some(403) => {
+                let here = Some(self.key.namespace.clone());
+                let here = Selection {
+                    namespace: here,
+                    ..everywhere
+                };
+                ctx.client.list(&here).await?
+            }
+            answer => answer?,
+        };
+        let mut others = BTreeMap::new();
+        for live in all.items {
+            let other = Self::read(&live)?;
+            if other.key != self.key {
+                let name = declares::name_in(&other.key, &self.key.namespace);
+                others.extend(other.inventory().into_iter().map(|key| (key, name.clone())));
+            }
+        }
+        Ok(others)
+    }
+
+    /// Refuses what it may not declare; `others` are what other sources do.
+    ///
+    /// # Errors
+    /// All of that, each at its line.
+    pub(crate) fn check(
+        &self,
+        objects: &[Located<Object>],
+        others: &BTreeMap<Key, String>,
+    ) -> Result<(), CliError> {
+        let refused = objects.iter().filter_map(|located| {
+            let json = serde_json::to_value(&located.value).unwrap_or_default();
+            let object = (&located.value.key(), &json);
+            declares::refusal(&self.spec, &self.key, object, others).map(|cause| located.problem(cause))
+        });
+        let refused: Vec<String> = refused.map(|problem| problem.to_string()).collect();
+        match refused.is_empty() {
+            true => Ok(()),
+            false => Err(files::say_all(refused.into_iter())),
         }
     }
 
@@ -134,8 +195,6 @@ impl LiveSource {
     }
 
     fn inventory(&self) -> BTreeSet<Key> {
-        let grant = self.spec.grant(&self.key.namespace);
-        let told = self.status.inventory.iter().filter_map(|name| Key::parse(name));
-        told.filter(|key| grant.reaches(&key.namespace)).collect()
+        declares::inventory(&self.spec, &self.key, &self.status)
     }
 }

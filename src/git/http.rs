@@ -103,6 +103,18 @@ impl Client {
     }
 }
 
+/// What a failed request says, with what to do where that is known.
+fn with_advice(why: String) -> String {
+    // As `openssl req -x509` makes it, and git takes it.
+    match why.contains("CaUsedAsEndEntity") {
+        true => format!(
+            "{why}; the server shows the certificate of an authority as its own: give it one that an authority signed, or that was \
+             made with `-addext basicConstraints=critical,CA:FALSE`"
+        ),
+        false => why,
+    }
+}
+
 /// The certificates of an authority.
 ///
 /// # Errors
@@ -203,7 +215,7 @@ impl Exchange {
             let answer = self.line.runtime.block_on(builder.body(sent).send());
             let response = answer
                 .map_err(|error| GitError::Unreachable {
-                    why: chain(&error.without_url()),
+                    why: with_advice(chain(&error.without_url())),
                 })
                 .and_then(accepted)
                 .map_err(|error| self.line.trouble.note(error))?;

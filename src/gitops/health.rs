@@ -1,7 +1,7 @@
-//! How the teams and councils that a source declares are. Pure.
+//! How the teams, councils and sources that a source declares are. Pure.
 
 use crate::resource::git_source::{ObjectHealth, SourceHealth};
-use crate::resource::{Key, Object};
+use crate::resource::{Key, Kind, Object};
 
 /// How many of those that are not ready a status names.
 const NAMED: usize = 20;
@@ -17,9 +17,9 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// How a team or council is, as the operator last said of what is declared now; `None` of what runs nothing.
+    /// How a team, council or source is, as the operator last said of what is declared now; `None` of what does nothing.
     pub(super) fn of(object: &Object) -> Option<Self> {
-        if !object.kind.owns_agents() {
+        if !does_something(object.kind) {
             return None;
         }
         let text = |field: &str| {
@@ -31,7 +31,14 @@ impl Health {
             .as_ref()
             .and_then(|status| status.get("observedGeneration")?.as_i64());
         let is_seen = seen == Some(object.generation()) && !object.is_deleting();
-        Some(match text("state").filter(|_| is_seen) {
+        let state = match object.kind {
+            Kind::GitSource => text("ready").map(|ready| match ready.as_str() {
+                "True" => READY.to_owned(),
+                _ => "NotReady".to_owned(),
+            }),
+            _ => text("state"),
+        };
+        Some(match state.filter(|_| is_seen) {
             // Of the many that are well, nothing else is kept in mind.
             Some(state) => Self {
                 message: text("message").filter(|_| state != READY).unwrap_or_default(),
@@ -49,11 +56,15 @@ impl Health {
     }
 }
 
-/// How those of `inventory` are that run agents, of whom `known` tells.
+fn does_something(kind: Kind) -> bool {
+    kind.owns_agents() || kind == Kind::GitSource
+}
+
+/// How those of `inventory` are that do something, of whom `known` tells.
 pub(super) fn sum<'a>(inventory: &[String], known: impl Fn(&Key) -> Option<&'a Health>) -> SourceHealth {
     let keys = inventory.iter().filter_map(|text| Key::parse(text));
     let mut sum = SourceHealth::default();
-    for key in keys.filter(|key| key.kind.owns_agents()) {
+    for key in keys.filter(|key| does_something(key.kind)) {
         sum.total += 1;
         let Health { state, message } = known(&key).cloned().unwrap_or_else(Health::unknown);
         if state == READY {
@@ -90,7 +101,7 @@ pub(super) fn waits_for(wait: bool, health: &SourceHealth, here: &str) -> Option
         }
     });
     Some(format!(
-        "{left} of {} teams and councils are not ready{}",
+        "{left} of {} objects are not ready{}",
         health.total,
         first.unwrap_or_default()
     ))
@@ -103,7 +114,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::resource::Kind;
 
     fn team(name: &str, generation: i64, status: Value) -> Object {
         let mut object = Object::new(&Key::new(Kind::Team, "default", name), json!({}));
@@ -148,7 +158,7 @@ mod tests {
         );
         assert_eq!(
             waits_for(true, &sum, "default").as_deref(),
-            Some("3 of 4 teams and councils are not ready: team/b is Stalled: no image")
+            Some("3 of 4 objects are not ready: team/b is Stalled: no image")
         );
         let elsewhere = waits_for(true, &sum, "infra").unwrap();
         assert!(
@@ -157,6 +167,15 @@ mod tests {
         );
         assert_eq!(waits_for(false, &sum, "default"), None);
         assert_eq!(waits_for(true, &SourceHealth::default(), "default"), None);
+        let child = |ready: &str| {
+            let mut child = team("child", 1, json!({"ready": ready, "observedGeneration": 1}));
+            child.kind = Kind::GitSource;
+            Health::of(&child).unwrap().state
+        };
+        assert_eq!(
+            (child("True"), child("False")),
+            ("Ready".to_owned(), "NotReady".to_owned())
+        );
         let template = Object::new(&Key::new(Kind::AgentTemplate, "default", "t"), json!({}));
         assert_eq!(Health::of(&template), None);
     }

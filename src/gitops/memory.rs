@@ -62,15 +62,13 @@ impl Memory {
     pub(super) fn wake(&self, source: &Source, now: Instant) -> Wake {
         let seen = (source.object.generation(), source.request().map(str::to_owned));
         let is_seen = self.seen.as_ref() == Some(&seen);
-        let Some(due) = self.due.filter(|_| is_seen) else {
-            return Wake::Fetch;
-        };
-        match due.checked_duration_since(now).filter(|left| !left.is_zero()) {
+        let left = self.due.and_then(|due| due.checked_duration_since(now));
+        let left = left.filter(|left| !left.is_zero());
+        if is_seen && self.drifted && source.applied().is_some() {
+            return Wake::PutBack(left.unwrap_or_default());
+        }
+        match left.filter(|_| is_seen && !self.drifted) {
             None => Wake::Fetch,
-            Some(left) if self.drifted => match source.applied() {
-                Some(_) => Wake::PutBack(left),
-                None => Wake::Fetch,
-            },
             Some(left) => match self.health_due {
                 Some(health_due) if health_due <= now => Wake::Health(left),
                 Some(health_due) => Wake::Sleep(left.min(health_due - now)),
@@ -180,6 +178,10 @@ mod tests {
         };
         assert_eq!(drifted.wake(&source, now), Wake::Fetch);
         assert_eq!(drifted.wake(&applied, now), Wake::PutBack(minute));
-        assert_eq!(drifted.wake(&applied, now + minute), Wake::Fetch);
+        // Also where it is to be looked at now, which others may hold up.
+        assert_eq!(
+            drifted.wake(&applied, now + minute),
+            Wake::PutBack(Duration::ZERO)
+        );
     }
 }

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::source::Source;
 use crate::resource::manifest::{self, Located, Problem, Source as File};
-use crate::resource::names::PINNED;
 use crate::resource::substitute::edits;
-use crate::resource::validate::{Cause, CauseReason};
-use crate::resource::{Key, Kind, path};
+use crate::resource::validate::Cause;
+use crate::resource::{Key, Kind, declares};
 
 /// How many problems a message tells.
 const PROBLEMS: usize = 8;
@@ -57,9 +56,14 @@ pub(super) fn read(
         .into_iter()
         .filter_map(|located| Some((key(&located.value)?, located)))
         .collect();
+    let itself = source.object.key();
     let problems: Vec<Problem> = declared
         .iter()
-        .filter_map(|(key, located)| Some(located.problem(refusal(key, &located.value, source, others)?)))
+        .filter_map(|(key, located)| {
+            let object = (key, &located.value);
+            let cause = declares::refusal(&source.spec, &itself, object, others)?;
+            Some(located.problem(cause))
+        })
         .collect();
     if !problems.is_empty() {
         return Err(told(&problems));
@@ -98,25 +102,6 @@ fn key(object: &Value) -> Option<Key> {
         text("/metadata/namespace")?,
         text("/metadata/name")?,
     ))
-}
-
-/// Why a source may not declare an object.
-fn refusal(key: &Key, object: &Value, source: &Source, others: &BTreeMap<Key, String>) -> Option<Cause> {
-    let forbidden = |field: &str, message: String| Cause::new(field, CauseReason::Forbidden, message);
-    if let Err((field, message)) = source.may_declare(key) {
-        return Some(forbidden(field, message));
-    }
-    let annotations = object.pointer("/metadata/annotations");
-    if annotations.is_some_and(|all| all.get(PINNED).is_some()) {
-        let message = "is for the object as it is in the operator, which it keeps from commits: leave it out";
-        return Some(forbidden(
-            &path::field("metadata.annotations", PINNED),
-            message.to_owned(),
-        ));
-    }
-    let other = others.get(key)?;
-    let message = format!("is declared by gitsource/{other} already: leave it to one of the two");
-    Some(forbidden("metadata.name", message))
 }
 
 fn told(problems: &[Problem]) -> String {

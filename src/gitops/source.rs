@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::status;
 use crate::git::Known;
-use crate::resource::access::{Deed, Grant};
+use crate::resource::access::Grant;
+use crate::resource::declares;
 use crate::resource::git_source::{GitSourceSpec, GitSourceStatus};
 use crate::resource::managed::NAME_MAX as MANAGER_MAX;
 use crate::resource::names::{ALLOW_PRUNE, GITOPS_ACTOR, GITOPS_MANAGER, RECONCILE_REQUESTED};
-use crate::resource::object::GROUP;
 use crate::resource::{Key, Kind, Object, prune};
 
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -48,11 +48,7 @@ impl Source {
 
     /// What it is called in a namespace: `fleet` in its own, `tools/fleet` elsewhere.
     pub(super) fn name_in(&self, namespace: &str) -> String {
-        let object = &self.object;
-        match namespace == object.namespace() {
-            true => object.name().to_owned(),
-            false => format!("{}/{}", object.namespace(), object.name()),
-        }
+        declares::name_in(&self.object.key(), namespace)
     }
 
     /// Who owns the fields that it sets in objects of a namespace.
@@ -134,9 +130,7 @@ impl Source {
 
     /// The objects that it declared when it was applied last.
     pub(super) fn inventory(&self) -> BTreeSet<Key> {
-        let told = self.status.inventory.iter().filter_map(|text| Key::parse(text));
-        // Others may write a status: what is not a source's to declare is not its to delete.
-        told.filter(|key| self.may_declare(key).is_ok()).collect()
+        declares::inventory(&self.spec, &self.object.key(), &self.status)
     }
 
     /// The objects that it declared when it was applied last, and may not declare any more.
@@ -163,43 +157,12 @@ impl Source {
             .filter(|_| status::is_applied(status) && status.attempted_revision == status.applied_revision)
     }
 
-    /// Whether it may declare an object, and so delete it: it does what somebody with its role could do, and does not decide
-    /// on itself.
+    /// Whether it may declare an object, and so delete it.
     ///
     /// # Errors
     /// The field that says otherwise, and why.
     pub(super) fn may_declare(&self, key: &Key) -> Result<(), (&'static str, String)> {
-        let grant = self.grant();
-        if *key == self.object.key() {
-            let message = "is this source itself, which does not decide on itself: apply it yourself";
-            return Err(("metadata.name", message.to_owned()));
-        }
-        if !grant.reaches(&key.namespace) {
-            let message = format!(
-                "is \"{}\", and this source may declare objects of {} alone (spec.impersonate)",
-                key.namespace,
-                grant.places()
-            );
-            return Err(("metadata.namespace", message));
-        }
-        let deed = Deed {
-            verb: "patch".to_owned(),
-            group: GROUP.to_owned(),
-            resource: key.kind.plural().to_owned(),
-            namespace: Some(key.namespace.clone()),
-            name: key.name.clone(),
-            ..Deed::default()
-        };
-        match grant.allows(&deed) && key.kind.is_stored() {
-            true => Ok(()),
-            false => Err((
-                "kind",
-                format!(
-                    "{} is not for this source to declare, which has {grant} (spec.impersonate)",
-                    key.kind.with_article()
-                ),
-            )),
-        }
+        declares::may_declare(&self.spec, &self.object.key(), key)
     }
 }
 

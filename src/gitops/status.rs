@@ -111,7 +111,7 @@ pub(super) struct Round<'a> {
     pub(super) generation: i64,
     /// The request to reconcile that it carries.
     pub(super) request: Option<&'a str>,
-    /// How its teams and councils are.
+    /// How its teams, councils and sources are.
     pub(super) health: SourceHealth,
     /// Those of its objects that are pinned.
     pub(super) pinned: Vec<String>,
@@ -563,7 +563,7 @@ mod tests {
         assert_eq!(
             told(&first),
             "Ready=False ObjectsNotReady, Reconciling=True ObjectsNotReady | main@aaaaaaa is applied: 1 object; 1 of 2 \
-             teams and councils are not ready"
+             objects are not ready"
         );
         let second = with_health(&first, &waiting(2));
         assert_eq!(

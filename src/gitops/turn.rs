@@ -17,6 +17,7 @@ use crate::git::Answer;
 use crate::queue::Next;
 use crate::resource::Key;
 use crate::resource::condition::Reason;
+use crate::resource::git_source::ApplicationResult;
 use crate::resource::repository::RepositoryUrl;
 use crate::resource::variables::Variables;
 use crate::store::StoreError;
@@ -129,10 +130,14 @@ impl Term {
         if self.end_suspension(source).await? {
             return Ok(Some(Turn::Ended(Next::After(Duration::ZERO))));
         }
-        if let Some(ended) = self.held_up(source, None) {
+        let wake = self.memories.of(&key).wake(source, Instant::now());
+        // What is applied stays so, whomever the source waits for.
+        if !matches!(wake, Wake::PutBack(_))
+            && let Some(ended) = self.held_up(source, None)
+        {
             return self.wait(source, &ended).await.map(Some);
         }
-        Ok(match self.memories.of(&key).wake(source, Instant::now()) {
+        Ok(match wake {
             Wake::Sleep(left) => Some(Turn::Ended(Next::After(left))),
             Wake::Health(left) => {
                 self.memories.change(&key, |memory| memory.health_due = None);
@@ -249,7 +254,12 @@ impl Term {
             }
         });
         let wait = match ended {
-            Ended::Failed { transient: true, .. } => source.retry_interval(),
+            // What refuses a commit may be none of its own: a quota, another source.
+            Ended::Failed { transient: true, .. }
+            | Ended::Held {
+                result: ApplicationResult::Refused,
+                ..
+            } => source.retry_interval(),
             _ => source.interval(),
         };
         let next = self.sleep(source, wait);

@@ -100,7 +100,7 @@ fn finish(counted: WorkloadStatus, facets: Facets, round: &Round<'_>) -> Workloa
         Subject::Invalid { .. } | Subject::Deleting { .. } => counted.templates,
     };
     WorkloadStatus {
-        observed_generation: counted.observed_generation.max(Some(owner.generation)),
+        observed_generation: Some(owner.generation),
         summary: format!("{}/{}", counted.ready_replicas, counted.replicas),
         state: state.to_owned(),
         message,

@@ -97,7 +97,7 @@ pub struct GitSourceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub max_prune: Option<i64>,
-    /// Whether the source is ready only when its teams and councils are; without it, when they are applied.
+    /// Whether the source is ready only when its teams, councils and sources are; without it, when they are applied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wait: bool,
     /// Whether nothing is fetched and nothing applied.
@@ -344,7 +344,7 @@ pub struct GitSourceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub pinned: Vec<String>,
-    /// How its teams and councils are.
+    /// How its teams, councils and sources are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<SourceHealth>,
     /// What was applied or refused, the newest first.
@@ -356,7 +356,7 @@ pub struct GitSourceStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// How the teams and councils of a source are.
+/// How the teams, councils and sources that a source declares are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceHealth {

@@ -8,6 +8,7 @@ pub mod agent_spec;
 pub mod columns;
 pub mod condition;
 pub mod crd;
+pub mod declares;
 pub mod duration;
 pub mod env;
 pub mod escape;

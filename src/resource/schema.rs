@@ -157,8 +157,15 @@ impl Walk<'_> {
 
     fn value(&mut self, value: &Value, schema: &JSONSchemaProps, path: &str) {
         if schema.x_kubernetes_int_or_string == Some(true) {
-            if !value.is_number() && !value.is_string() {
-                self.wrong_type(value, "a string or a number", path);
+            match value {
+                // As in Kubernetes: who reads it by its type expects no other number.
+                Value::Number(number) if number.is_f64() => {
+                    let message =
+                        format!("must be a whole number or a string, got {number}: write \"{number}\"");
+                    self.add(path, CauseReason::TypeInvalid, message);
+                }
+                Value::Number(_) | Value::String(_) => {}
+                _ => self.wrong_type(value, "a string or a whole number", path),
             }
             return;
         }

@@ -23,6 +23,7 @@ mod read;
 mod row;
 mod tail;
 mod tokens;
+mod turn;
 mod watch;
 mod write;
 
@@ -43,6 +44,7 @@ pub use lease::{Epoch, LEADER_LEASE, Lease};
 pub use page::{ListPage, PageOf};
 pub use read::Listed;
 pub use tokens::{Token, TokenHash};
+pub use turn::StoreTurn;
 pub use watch::{Change, ChangeKind};
 pub use write::{MAX_OBJECT_BYTES, Op, Write};
 
@@ -63,6 +65,8 @@ struct Shared {
     /// Where it is, for people: without the password.
     server: String,
     options: sqlx::postgres::PgConnectOptions,
+    /// The same, for connections that are used as the store uses them.
+    session: sqlx::postgres::PgConnectOptions,
     pool: PgPool,
     /// One connection: however busy the others are, a leader stays one.
     leases: PgPool,

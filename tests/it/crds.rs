@@ -146,18 +146,19 @@ fn structural(schema: &Value, at: &str) {
     }
 }
 
-/// A map list's keys are required words or numbers; a set's items are plain values.
+/// A map list's keys are words or numbers that are required, or have defaults; a set's items are plain values.
 fn list(schema: &Value, items: &Value, at: &str) {
     match schema["x-kubernetes-list-type"].as_str() {
         Some("map") => {
             for key in schema["x-kubernetes-list-map-keys"].as_array().unwrap() {
-                let type_ = text(&items["properties"][text(key)]["type"]);
+                let member = &items["properties"][text(key)];
+                let type_ = text(&member["type"]);
                 assert!(
                     ["string", "integer"].contains(&type_),
                     "{at} has keys of type {type_}"
                 );
                 assert!(
-                    items["required"].as_array().unwrap().contains(key),
+                    items["required"].as_array().unwrap().contains(key) || !member["default"].is_null(),
                     "{at} does not require {key}"
                 );
             }

@@ -87,6 +87,14 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
         None => Some(paths::home().join("git-secrets")).filter(|folder| ctx.is_own && folder.is_dir()),
     };
     let live = ctx.client.find(&key).await?;
+    let url = live.as_ref().map(|live| object::text(live, "/spec/url"));
+    if let Some(url) = url.filter(|url| *url != args.url && args.name.is_none()) {
+        return Err(CliError::Usage(format!(
+            "gitsource/{name} reads {url} already: choose another name with --name, or say --name {name} to have it read {} \
+             instead",
+            args.url
+        )));
+    }
     let named = live
         .as_ref()
         .map(|live| object::text(live, "/spec/secretRef/name"));

@@ -14,6 +14,7 @@ use crate::cli::source::{LiveSource, Reading};
 use crate::cli::{files, hidden, object, talk};
 use crate::git::{Access, Secret};
 use crate::resource::manifest::Located;
+use crate::resource::names::PINNED;
 use crate::resource::preview::Preview;
 use crate::resource::proposal::Proposal;
 use crate::resource::variables::Variables;
@@ -93,6 +94,7 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
         objects,
         leaving,
         variables,
+        is_of_source,
     } = match &args.git {
         Some(repository) => of_repository(ctx, args, &repository::parse(repository)?).await?,
         None => Declared {
@@ -102,6 +104,13 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
     };
     for item in Item::all(objects) {
         let live = ctx.client.find(&item.key).await?;
+        if is_of_source && live.as_ref().is_some_and(is_pinned) {
+            talk::say(&format!(
+                "{} stays as it is while it is annotated {PINNED}.",
+                object::slashed(&item.key)
+            ));
+            continue;
+        }
         let proposed = proposed(&item, live.as_ref());
         let concerned: Vec<&Value> = beside.iter().filter(|other| concerns(other, &item)).collect();
         let difference = difference(ctx, &item, &proposed, &concerned, &variables).await?;
@@ -145,6 +154,8 @@ struct Declared {
     leaving: Vec<Object>,
     /// The values that nobody is shown.
     variables: Variables,
+    /// Whether a source applies it, as far as that may.
+    is_of_source: bool,
 }
 
 /// What a repository declares, and what its source would delete if that were all.
@@ -193,12 +204,14 @@ async fn of_repository(
     } = repository.read(&reading, &access).await?;
     missing.iter().for_each(|missing| talk::say(&missing.to_string()));
     let objects = files::check_as(source.spec(), &variables, &source.key().namespace, &files)?;
+    source.check(&objects, &source.others(ctx).await?)?;
     if !is_all {
         talk::say("What would be deleted is not told of one folder among several.");
         return Ok(Declared {
             objects,
             leaving: Vec::new(),
             variables,
+            is_of_source: true,
         });
     }
     let declared = objects.iter().map(|object| object.value.key()).collect();
@@ -222,7 +235,12 @@ async fn of_repository(
         objects,
         leaving,
         variables,
+        is_of_source: true,
     })
+}
+
+fn is_pinned(live: &Value) -> bool {
+    live["metadata"]["annotations"].get(PINNED).is_some()
 }
 
 /// Whether a template or Policy that would be stored before an object makes a difference to what comes of that.

@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::network::{Door, token};
-use super::{MERGE_PATCH, TEAMS, TEMPLATES, answer, at, server, team, template};
+use super::{MERGE_PATCH, Server, TEAMS, TEMPLATES, answer, at, server, team, template};
+use crate::harness::postgres::database;
 
 const POLICIES: &str = "/apis/chorus.services/v1/namespaces/default/policies";
 
@@ -198,11 +199,15 @@ async fn a_volume_of_others_is_refused_wherever_it_hides() {
 
 #[tokio::test]
 async fn who_comes_at_once_does_not_pass_a_quota_together() {
-    let server = server().await;
+    // Several operators serve one database.
+    let database = database().await;
+    let server = Server::on(&database, "unix:///nowhere/docker.sock").await;
+    let other = Server::on(&database, "unix:///nowhere/docker.sock").await;
     let quota = json!({"limits": {"quota": {"agents": 5}}});
     server.post(POLICIES, &policy("small", quota)).await.ok(201);
     let wanted: Vec<Value> = (0..20).map(|number| team(&format!("team-{number}"))).collect();
-    let answers = join_all(wanted.iter().map(|team| server.post(TEAMS, team))).await;
+    let by_turns = wanted.iter().zip([&server, &other].into_iter().cycle());
+    let answers = join_all(by_turns.map(|(team, server)| server.post(TEAMS, team))).await;
     let mut accepted = Vec::new();
     for (team, answer) in wanted.iter().zip(answers) {
         match answer.code {

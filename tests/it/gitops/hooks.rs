@@ -61,6 +61,18 @@ async fn a_source_is_set_up_by_one_command_that_takes_nothing_away() {
     assert_eq!(spec["secretRef"]["name"], "fleet");
     stage.until_message("is applied: 1 object").await;
 
+    // Two repositories may be called the same: the second one takes nothing of the first.
+    let elsewhere = [
+        "bootstrap",
+        "git",
+        "--url",
+        "file:///elsewhere/fleet.git",
+        "--prune",
+    ];
+    let refused = stage.operator.whoosh(&elsewhere).await;
+    let told = format!("gitsource/fleet reads {url} already: choose another name with --name");
+    assert!(refused.code == 2 && refused.err.contains(&told), "{refused:?}");
+
     let other = ["bootstrap", "git", "--url", &url, "--name=other", "--path=other"];
     for (more, expected) in [(&["--prune"][..], "created"), (&[], "configured")] {
         let done = stage.operator.whoosh(&[&other, more].concat()).await.ok();

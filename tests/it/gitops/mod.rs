@@ -445,7 +445,7 @@ async fn a_source_that_waits_is_ready_when_its_teams_are() {
     repository.push("Two teams, and no node for one of them");
     stage.source(json!({"wait": true})).await;
     let status = stage
-        .until_message("; 1 of 2 teams and councils are not ready: team/b is ")
+        .until_message("; 1 of 2 objects are not ready: team/b is ")
         .await;
     assert_eq!(status["ready"], "False");
     assert_eq!(status["health"]["ready"], 1, "{status}");

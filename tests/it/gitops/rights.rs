@@ -245,3 +245,65 @@ async fn a_source_lets_others_do_no_more_than_it_may() {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("is this source itself"), "{said}");
 }
+
+#[tokio::test]
+async fn who_compares_a_branch_is_told_what_its_source_may_not_do() {
+    let stage = Stage::new().await;
+    let repository = &stage.repository;
+    repository.write("prod/a.yaml", &team("a"));
+    repository.write("other/b.yaml", &team("b"));
+    repository.push("A team, and another elsewhere");
+    stage.source(json!({})).await;
+    stage.until_message("is applied: 1 object").await;
+    let other = json!({"apiVersion": "chorus.services/v1", "kind": "GitSource", "metadata": {"name": "other"},
+                       "spec": {"url": repository.url(), "ref": {"branch": "main"}, "path": "other"}});
+    stage.operator.apply(&other.to_string(), &[]).await.ok();
+    let wait = [
+        "wait",
+        "gitsource/other",
+        "--for=condition=Ready",
+        "--timeout=30s",
+    ];
+    stage.operator.whoosh(&wait).await.ok();
+
+    repository.write(
+        "prod/more.yaml",
+        &(team_in("elsewhere", "x") + "---\n" + &POLICY.replace("prod", "default")),
+    );
+    repository.write("prod/b.yaml", &team("b"));
+    repository.push("Too much");
+    let diff = ["diff", "--git", &repository.url(), "--source=fleet"];
+    let told = stage.operator.whoosh(&diff).await;
+    assert_eq!(told.code, 2, "{told:?}");
+    let (_, said) = stage.reconcile(&[]).await;
+    for part in [
+        "prod/b.yaml:4 (document 1, team/b): metadata.name: is declared by gitsource/other already",
+        "this source may declare objects of default alone",
+        "a Policy is not for this source to declare",
+    ] {
+        assert!(told.err.contains(part), "{part}: {}", told.err);
+        assert!(said.contains(part), "{part}: {said}");
+    }
+
+    // What its owner gives up is taken at the next try, not at the next commit.
+    repository.remove("prod/more.yaml");
+    repository.push("Less");
+    stage
+        .source(json!({"interval": "1h", "retryInterval": "1s"}))
+        .await;
+    stage
+        .until_message("is declared by gitsource/other already")
+        .await;
+    stage.operator.whoosh(&["delete", "gitsource/other"]).await.ok();
+    stage.until_message("is applied: 2 objects").await;
+    stage
+        .operator
+        .whoosh(&["annotate", "team/a", "chorus.services/pinned=by-hand"])
+        .await
+        .ok();
+    repository.write("prod/a.yaml", &team("a").replace("worker", "reviewer"));
+    repository.push("One that is pinned");
+    let told = stage.operator.whoosh(&diff).await;
+    assert_eq!((told.code, told.out.as_str()), (0, ""), "{told:?}");
+    assert!(told.err.contains("team/a stays as it is"), "{told:?}");
+}

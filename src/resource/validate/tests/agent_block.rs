@@ -18,10 +18,11 @@ fn quantities_and_durations_are_explained() {
     );
     check(
         &agent(json!({"resources": {
-            "limits": {"cpu": 0, "memory": "5Mi"}, "requests": {"cpu": 0, "memory": true}
+            "limits": {"cpu": 0, "memory": "5Mi"}, "requests": {"cpu": 0.5, "memory": true}
         }})),
         &[
-            "spec.roles[0].agent.resources.requests.memory: must be a string or a number, got the boolean true",
+            "spec.roles[0].agent.resources.requests.cpu: must be a whole number or a string, got 0.5: write \"0.5\"",
+            "spec.roles[0].agent.resources.requests.memory: must be a string or a whole number, got the boolean true",
             "spec.roles[0].agent.resources.limits.cpu: must be at least 1m, the least that the engine takes, got \"0\"",
             "spec.roles[0].agent.resources.limits.memory: must be at least 6Mi, the least that the engine takes, got \
              \"5Mi\"",
