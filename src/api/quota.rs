@@ -1,7 +1,7 @@
 //! Quotas at the door: what a namespace declares before and after a change, and who may change it next.
 //!
 //! What counts for a quota is judged and stored by one write at a time, whichever operator on the database it comes to: two that
-//! fit only one by one do not pass together. Nobody is refused what makes nothing more, so that it can be made less again.
+//! fit only one by one do not pass together, unless one of them takes longer than a turn lasts. Nobody is refused what makes nothing more, so that it can be made less again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,6 +85,7 @@ pub(super) async fn together<'o>(
     let mut limited = Vec::new();
     for namespace in namespaces {
         let mut shelf = Shelf::read(api, Some(namespace)).await?;
+        gone.iter().for_each(|key| shelf.take_away(key));
         written.iter().for_each(|object| shelf.put(object));
         if shelf.rules(namespace).has_quota() {
             limited.push(namespace);
@@ -114,6 +115,7 @@ async fn over(
     let mut shelf = Shelf::read(api, Some(namespace)).await?;
     let owners = lowering::owners(api, Some(namespace)).await?;
     let before = shelf.usage(&owners);
+    gone.iter().for_each(|key| shelf.take_away(key));
     written.iter().for_each(|object| shelf.put(object));
     let mut replaced: BTreeSet<Key> = gone.iter().cloned().collect();
     replaced.extend(written.iter().map(|object| object.key()));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::error::CliError;
 use super::source::Reading;
+use super::talk;
 use crate::git::{self, Access, Answer, GitError, Limits, Reference, Request, Secret, SecretError, Snapshot};
 use crate::resource::manifest::Source;
 use crate::resource::repository::RepositoryUrl;
@@ -66,7 +67,18 @@ impl Repository {
     /// # Errors
     /// When it cannot be fetched.
     pub(crate) async fn read(&self, what: &Reading, access: &Access) -> Result<Read, CliError> {
-        let snapshot = self.fetch(what, access).await;
+        let snapshot = match self.fetch(what, access).await {
+            // A forge may sign it when it is merged.
+            Err(error @ GitError::Unverified { .. }) => {
+                talk::say(&format!("Its source applies none that is not signed: {error}."));
+                let unsigned = Reading {
+                    verify: None,
+                    ..what.clone()
+                };
+                self.fetch(&unsigned, access).await
+            }
+            snapshot => snapshot,
+        };
         let snapshot = snapshot.map_err(|error| self.failed(&error))?;
         let files = snapshot.files.into_iter().map(|file| Source {
             name: file.path,

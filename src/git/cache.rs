@@ -5,10 +5,13 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use gix_hash::ObjectId;
 use gix_odb as odb;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::error::GitError;
@@ -23,6 +26,8 @@ const PACK: &str = "pack";
 
 /// More packs make every look slower; then the cache is made anew.
 const PACKS_MAX: usize = 64;
+/// How long whoever wants no server's answer waits for others to have theirs.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How many commits a cache knows by name: sources of one url may follow as many references side by side.
 const TIPS_MAX: usize = 16;
 
@@ -48,8 +53,39 @@ impl Cache {
     /// # Errors
     /// If the folder cannot be written to.
     pub(super) fn open(root: &Path, url: &str, limits: &Limits) -> Result<Self, GitError> {
+        Self::open_by(root, url, limits, |file| {
+            flock(file, FlockOperation::LockExclusive)
+        })
+    }
+
+    /// The same, but for who may be waiting for a server all the time: they are not waited for long.
+    ///
+    /// # Errors
+    /// Also if somebody else uses it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the process that fetches has no executor, and nothing else to do"
+    )]
+    pub(super) fn open_soon(root: &Path, url: &str, limits: &Limits) -> Result<Self, GitError> {
+        let until = Instant::now() + PATIENCE;
+        Self::open_by(root, url, limits, |file| {
+            loop {
+                match flock(file, FlockOperation::NonBlockingLockExclusive) {
+                    Err(Errno::WOULDBLOCK) if Instant::now() < until => thread::sleep(PATIENCE / 100),
+                    locked => return locked,
+                }
+            }
+        })
+    }
+
+    fn open_by(
+        root: &Path,
+        url: &str,
+        limits: &Limits,
+        take: impl Fn(&File) -> Result<(), Errno>,
+    ) -> Result<Self, GitError> {
         let folder = folder_of(root, url);
-        let opened = make_folder(&folder).and_then(|()| lock(&folder));
+        let opened = make_folder(&folder).and_then(|()| lock(&folder, take));
         let cache = Self {
             _lock: opened.map_err(|error| unusable(&folder, &error))?,
             // Another largest file is another filter, by which the server left out other files.
@@ -221,7 +257,7 @@ fn folder_of(root: &Path, url: &str) -> PathBuf {
 }
 
 /// Waits for the lock of a folder that others may remove in the meantime. It ends with the process that holds it.
-fn lock(folder: &Path) -> io::Result<File> {
+fn lock(folder: &Path, take: impl Fn(&File) -> Result<(), Errno>) -> io::Result<File> {
     loop {
         let path = folder.join(LOCK);
         let file = File::options()
@@ -229,7 +265,7 @@ fn lock(folder: &Path) -> io::Result<File> {
             .truncate(false)
             .write(true)
             .open(&path)?;
-        flock(&file, FlockOperation::LockExclusive)?;
+        take(&file)?;
         let held = file.metadata()?;
         match fs::metadata(&path) {
             Ok(there) if (there.dev(), there.ino()) == (held.dev(), held.ino()) => return Ok(file),

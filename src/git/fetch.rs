@@ -1,5 +1,7 @@
 //! One fetch, as the worker does it.
 
+use gix_odb as odb;
+
 use super::cache::{Cache, Tip};
 use super::error::{GitError, quoted};
 use super::history::{self, Commit, Reading};
@@ -9,6 +11,7 @@ use super::remote::Remote;
 use super::tree::{Found, Walk};
 use super::url::Place;
 use super::{Answer, Known, Refusal, Request, Snapshot, signature};
+use crate::resource::git_source::Signed;
 
 /// Does what the request asks for.
 ///
@@ -63,7 +66,7 @@ fn again(request: &Request, ignore: &Ignore, known: &Known) -> Result<Answer, Gi
         object: commit,
         commit,
     };
-    let cache = Cache::open(&request.cache, &request.url, &request.limits)?;
+    let cache = Cache::open_soon(&request.cache, &request.url, &request.limits)?;
     let tip = cache.tips().into_iter().find(|tip| tip.commit == commit);
     let reader = Reader {
         request,
@@ -93,7 +96,8 @@ impl<'a> Reader<'a> {
             ..
         } = self;
         let tips = cache.tips();
-        if let Some(tip) = tips.iter().find(|tip| tip.commit == chosen.commit) {
+        let known = tips.iter().find(|tip| tip.commit == chosen.commit);
+        if let Some(tip) = known.filter(|_| self.has_what_is_signed()) {
             if let Ok(answer) = self.read_whole(*tip)? {
                 remote.close();
                 return Ok(answer);
@@ -118,6 +122,16 @@ impl<'a> Reader<'a> {
         let tip = remote.receive(chosen, cache)?;
         remote.close();
         self.read_whole(tip)?.map_err(|why| GitError::Damaged { why })
+    }
+
+    /// Whether the cache has what has to be signed, if that is a tag: a commit that it has may have got another one.
+    fn has_what_is_signed(&self) -> bool {
+        let verify = self.request.verify.as_ref();
+        let is_tag = verify.is_some_and(|verify| verify.signed == Some(Signed::Tag));
+        let has = |objects: odb::Handle| {
+            history::object(&objects, self.chosen.object).is_ok_and(|tag| tag.is_some())
+        };
+        !is_tag || self.cache.objects().is_ok_and(has)
     }
 
     /// Reads a commit that the cache has; what is broken of it, inside, may be better in what is fetched anew.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::commit::Outcome;
 use super::source::Source;
 use super::status::{Changes, Ended};
-use super::tell;
 use crate::api;
 use crate::resource::Key;
 use crate::resource::git_source::FetchedCommit;
@@ -35,8 +34,12 @@ pub(super) fn applied(source: &Source, accepted: Accepted, duration: Duration) -
     } = accepted;
     let is_this = source.status.applied_revision.as_ref() == Some(&commit.revision);
     let is_same = is_this && source.status.applied_generation == Some(source.object.generation());
-    let is_resumed = tell::is_suspended(&source.status);
-    let put_back = put_back(source, &changes, (is_same || is_resumed && is_this) && !differs);
+    let is_all_others = (is_same || source.status.suspended) && !differs;
+    let put_back = match is_this {
+        true => put_back(source, &changes, is_all_others),
+        // What another commit sets it need not have set before.
+        false => Vec::new(),
+    };
     // Another tag is another version, also of the same commit.
     let before = source.status.fetched.as_ref();
     let is_renamed = before.is_some_and(|before| before.reference != commit.reference);
@@ -64,9 +67,9 @@ pub(super) fn applied(source: &Source, accepted: Accepted, duration: Duration) -
     }
 }
 
-/// What of the changes puts back what others changed; all of what the source had before, where `is_same` commit is applied by
-/// the same spec and values.
-fn put_back(source: &Source, changes: &api::Changes, is_same: bool) -> Vec<Key> {
+/// What of the changes puts back what others changed: all of what the source had before, or, by another spec or other values, what
+/// they set or deleted.
+fn put_back(source: &Source, changes: &api::Changes, is_all_others: bool) -> Vec<Key> {
     let inventory = source.inventory();
     let is_lost = |op: &Op, key: &Key| matches!(op, Op::Create(_)) || changes.overridden.contains(key);
     let written = changes
@@ -74,7 +77,7 @@ fn put_back(source: &Source, changes: &api::Changes, is_same: bool) -> Vec<Key> 
         .iter()
         .filter_map(|op| Some((op, op.written()?.key())));
     written
-        .filter(|(op, key)| inventory.contains(key) && (is_same || is_lost(op, key)))
+        .filter(|(op, key)| inventory.contains(key) && (is_all_others || is_lost(op, key)))
         .map(|(_, key)| key)
         // What was pinned until now is told of as that.
         .filter(|key| !source.status.pinned.contains(&key.to_string()))

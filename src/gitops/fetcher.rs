@@ -1,6 +1,7 @@
 //! Which repositories the operator may fetch, and how it does.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::source::Source;
 use crate::files::Folder;
@@ -10,6 +11,8 @@ use crate::resource::git_source::{GitReference, SecretRef};
 use crate::resource::repository::UrlPattern;
 use crate::resource::variables::Variables;
 
+/// How long a commit may take that is read again: no server is asked for it.
+const AGAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes of all manifests of a commit: they are read by one process for everybody.
 const MANIFESTS_MAX: u64 = 4 << 20;
 
@@ -99,7 +102,7 @@ impl Fetcher {
             again: true,
             ..self.request(source)
         };
-        Ok(git::fetch(&self.program, &request, source.timeout()).await?)
+        Ok(git::fetch(&self.program, &request, AGAIN_TIMEOUT).await?)
     }
 
     /// What a source wants of its repository, by nobody in particular.

@@ -1,6 +1,7 @@
 //! How the teams, councils and sources that a source declares are. Pure.
 
-use crate::resource::git_source::{ObjectHealth, SourceHealth};
+use crate::resource::condition::{self, ConditionType, Reason};
+use crate::resource::git_source::{GitSourceStatus, ObjectHealth, SourceHealth};
 use crate::resource::{Key, Kind, Object};
 
 /// How many of those that are not ready a status names.
@@ -32,10 +33,7 @@ impl Health {
             .and_then(|status| status.get("observedGeneration")?.as_i64());
         let is_seen = seen == Some(object.generation()) && !object.is_deleting();
         let state = match object.kind {
-            Kind::GitSource => text("ready").map(|ready| match ready.as_str() {
-                "True" => READY.to_owned(),
-                _ => "NotReady".to_owned(),
-            }),
+            Kind::GitSource => source_state(object),
             _ => text("state"),
         };
         Some(match state.filter(|_| is_seen) {
@@ -54,6 +52,17 @@ impl Health {
             message: String::new(),
         }
     }
+}
+
+/// How a source is. One that waits for others counts as ready: who declares it may be one of them.
+fn source_state(source: &Object) -> Option<String> {
+    let status: GitSourceStatus = serde_json::from_value(source.status.clone()?).ok()?;
+    let ready = condition::get(&status.conditions, ConditionType::Ready)?;
+    let waits = ready.reason == Reason::DependencyNotReady.to_string();
+    Some(match ready.status == "True" || waits {
+        true => READY.to_owned(),
+        false => ready.reason.clone(),
+    })
 }
 
 fn does_something(kind: Kind) -> bool {
@@ -167,15 +176,20 @@ mod tests {
         );
         assert_eq!(waits_for(false, &sum, "default"), None);
         assert_eq!(waits_for(true, &SourceHealth::default(), "default"), None);
-        let child = |ready: &str| {
-            let mut child = team("child", 1, json!({"ready": ready, "observedGeneration": 1}));
+        let child = |status: &str, reason: &str| {
+            let ready = json!({"type": "Ready", "status": status, "reason": reason, "message": "",
+                               "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            let mut child = team(
+                "child",
+                1,
+                json!({"observedGeneration": 1, "conditions": [ready]}),
+            );
             child.kind = Kind::GitSource;
             Health::of(&child).unwrap().state
         };
-        assert_eq!(
-            (child("True"), child("False")),
-            ("Ready".to_owned(), "NotReady".to_owned())
-        );
+        assert_eq!(child("True", "RevisionApplied"), "Ready");
+        assert_eq!(child("False", "FetchFailed"), "FetchFailed");
+        assert_eq!(child("False", "DependencyNotReady"), "Ready");
         let template = Object::new(&Key::new(Kind::AgentTemplate, "default", "t"), json!({}));
         assert_eq!(Health::of(&template), None);
     }

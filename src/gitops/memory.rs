@@ -24,7 +24,7 @@ pub(super) struct Memory {
     pub(super) health_due: Option<Instant>,
     /// The sources that it waits for.
     pub(super) waits_for: BTreeSet<Key>,
-    /// Whether all of a commit was applied in this term: what others did while nobody led was not seen.
+    /// Whether all of a commit was applied, or put back, in this term: what others did while nobody led was not seen.
     pub(super) is_applied: bool,
     /// The generation by which the repository is looked at right now, and what breaks that off.
     pub(super) look: Option<(i64, CancellationToken)>,
@@ -58,16 +58,24 @@ impl Memory {
             && self.variables.as_ref() == variables
     }
 
+    /// Notes that a turn failed: the next one does the same again. To put back needs no look.
+    pub(super) fn begin_anew(&mut self) {
+        if !self.drifted {
+            self.due = None;
+        }
+    }
+
     /// What a turn at `now` is for.
     pub(super) fn wake(&self, source: &Source, now: Instant) -> Wake {
         let seen = (source.object.generation(), source.request().map(str::to_owned));
         let is_seen = self.seen.as_ref() == Some(&seen);
         let left = self.due.and_then(|due| due.checked_duration_since(now));
         let left = left.filter(|left| !left.is_zero());
-        if is_seen && self.drifted && source.applied().is_some() {
+        let left = left.filter(|_| is_seen);
+        if self.drifted && source.applied().is_some() {
             return Wake::PutBack(left.unwrap_or_default());
         }
-        match left.filter(|_| is_seen && !self.drifted) {
+        match left.filter(|_| !self.drifted) {
             None => Wake::Fetch,
             Some(left) => match self.health_due {
                 Some(health_due) if health_due <= now => Wake::Health(left),
@@ -93,6 +101,14 @@ impl Memories {
     pub(super) fn change(&self, key: &Key, change: impl FnOnce(&mut Memory)) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         change(all.entry(key.clone()).or_default());
+    }
+
+    /// Gives back what a turn took in hand and came to nothing with.
+    pub(super) fn give_back(&self, key: &Key, before: &Memory) {
+        self.change(key, |memory| {
+            memory.drifted |= before.drifted;
+            memory.is_applied = before.is_applied;
+        });
     }
 
     /// Notes that a source's repository is looked at by this generation; what is returned is cancelled when that is in vain.

@@ -17,9 +17,12 @@ use crate::queue::Next;
 use crate::resource::variables::Variables;
 use crate::store::Op;
 
-/// What was put back, by these variables.
-struct Repaired {
-    variables: Option<Variables>,
+/// What came of a try to put everything back.
+enum Repair {
+    /// All is as the commit has it, by these variables.
+    Done(Option<Variables>),
+    /// More than that is to be done, or it cannot be had here: that takes a look at the repository.
+    NeedsLook,
 }
 
 impl Term {
@@ -31,28 +34,41 @@ impl Term {
             memory.drifted = false;
             memory.is_applied = false;
         });
-        let repaired = self.repair(source, &before).await?;
-        let (is_repaired, answered) = (repaired.is_some(), before.is_applied);
-        self.memories.change(&key, |memory| match repaired {
-            Some(Repaired { variables }) => {
-                memory.is_applied = true;
-                memory.variables = variables;
+        let broken_off = self.memories.looks(&key, source.object.generation());
+        let found = tokio::select! {
+            found = self.found_again(source, &before) => found,
+            () = broken_off.cancelled() => {
+                self.memories.give_back(&key, &before);
+                return Ok(Next::After(Duration::ZERO));
             }
-            // The repository has it, and answered the last time.
-            None if answered => memory.due = None,
-            None => {}
-        });
-        Ok(match is_repaired || !answered {
-            true => Next::After(left),
-            false => Next::After(Duration::ZERO),
-        })
+        };
+        let repair = match found {
+            Some(found) => self.repair(source, found).await,
+            None => Ok(Repair::NeedsLook),
+        };
+        match repair {
+            Ok(Repair::Done(variables)) => {
+                self.memories.change(&key, |memory| {
+                    memory.is_applied = true;
+                    memory.variables = variables;
+                });
+                Ok(Next::After(left))
+            }
+            // A look was tried since, and came to nothing: another one has its time.
+            Ok(Repair::NeedsLook) if !before.is_applied => Ok(Next::After(left)),
+            Ok(Repair::NeedsLook) => {
+                self.memories.change(&key, |memory| memory.due = None);
+                Ok(Next::After(Duration::ZERO))
+            }
+            Err(error) => {
+                self.memories.give_back(&key, &before);
+                Err(error)
+            }
+        }
     }
 
-    /// Puts everything back; `None` where more than that is to be done, or it cannot be had without a look.
-    async fn repair(&self, source: &Source, before: &Memory) -> Result<Option<Repaired>, TurnError> {
-        let Some((found, variables)) = self.found_again(source, before).await else {
-            return Ok(None);
-        };
+    async fn repair(&self, source: &Source, found: Found) -> Result<Repair, TurnError> {
+        let variables = found.variables.clone();
         let Outcome {
             ended,
             mut changes,
@@ -61,11 +77,13 @@ impl Term {
         let is_as_before = matches!(&ended, Ended::Applied { inventory, kept, .. }
             if *inventory == source.status.inventory && *kept == source.status.kept);
         if !is_as_before {
-            return Ok(None);
+            return Ok(Repair::NeedsLook);
         }
         let ops = std::mem::take(&mut changes.ops);
         self.expect(&ops);
-        let round = self.round(source, &source.status.inventory, &ops);
+        let mut round = self.round(source, &source.status.inventory, &ops);
+        // Who asked for a look has not had it.
+        round.request = source.status.handled_request.as_deref();
         let next = status::with_health(&source.status, &round);
         let revision = source.status.revision.as_deref().unwrap_or_default();
         let writing = Writing {
@@ -74,21 +92,24 @@ impl Term {
             reason: format!("apply {revision}"),
             spends_word: false,
         };
-        self.put(source, writing).await?;
+        match self.put(source, writing).await {
+            Err(error) if error.is_about_an_object() => return Ok(Repair::NeedsLook),
+            written => written?,
+        };
         // What counts for a quota is written; others may go on.
         drop(changes);
         self.tell_put_back(source, &put_back).await;
-        Ok(Some(Repaired { variables }))
+        Ok(Repair::Done(variables))
     }
 
-    /// The commit that is applied, by the values that it was applied by.
-    async fn found_again(&self, source: &Source, before: &Memory) -> Option<(Found, Option<Variables>)> {
+    /// The commit that is applied, with the values that it was applied by, where they are known.
+    async fn found_again(&self, source: &Source, before: &Memory) -> Option<Found> {
         let known = source.applied()?;
         let _place = self.slots.take_again().await;
-        let variables = self.fetcher.variables(source).await.ok()?;
-        if before.variables.is_some() && before.variables != variables {
-            return None;
-        }
+        let variables = match &before.variables {
+            Some(variables) => Some(variables.clone()),
+            None => self.fetcher.variables(source).await.ok()?,
+        };
         let snapshot = match self.fetcher.again(source, known).await {
             Ok(Answer::Fetched(snapshot)) => snapshot,
             Ok(Answer::Unchanged { .. } | Answer::Refused(_)) => return None,
@@ -97,12 +118,11 @@ impl Term {
                 return None;
             }
         };
-        let found = Found {
+        Some(Found {
             snapshot,
-            variables: variables.clone(),
             differs: before.variables != variables,
-        };
-        Some((found, variables))
+            variables,
+        })
     }
 
     /// Takes note of what is about to be written, which is nothing that others did.

@@ -3,7 +3,7 @@
 use super::Term;
 use super::source::Source;
 use super::status::{self, Changes, Ended};
-use crate::resource::condition::{self, ConditionStatus, ConditionType, Reason};
+use crate::resource::condition::{self, ConditionType, Reason};
 use crate::resource::event::EventType;
 use crate::resource::git_source::{FetchedCommit, GitSourceStatus};
 use crate::resource::names::{GITOPS_ACTOR, OPERATOR, PINNED};
@@ -64,15 +64,9 @@ fn who_changed(history: &[HistoryEntry]) -> Option<&HistoryEntry> {
     person.or_else(|| since().next())
 }
 
-/// Whether a source was told to be suspended.
-pub(super) fn is_suspended(status: &GitSourceStatus) -> bool {
-    let suspended = condition::get(&status.conditions, ConditionType::Suspended);
-    suspended.is_some_and(|suspended| suspended.status == ConditionStatus::True.to_string())
-}
-
 /// What is worth telling of a turn, besides its status.
 pub(super) fn events(source: &Source, next: &GitSourceStatus, ended: &Ended) -> Vec<EventRecord> {
-    let is_resumed = is_suspended(&source.status) && !is_suspended(next);
+    let is_resumed = source.status.suspended && !next.suspended;
     let resumed = || {
         about(
             source,

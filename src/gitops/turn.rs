@@ -68,12 +68,12 @@ impl Term {
             Ok(next) => next,
             // Somebody else wrote meanwhile: their change is looked at, soon.
             Err(TurnError::Store(StoreError::Conflict { .. } | StoreError::AlreadyExists(_))) => {
-                self.memories.change(&key, |memory| memory.due = None);
+                self.memories.change(&key, Memory::begin_anew);
                 Next::Backoff
             }
             Err(error) => {
                 tracing::warn!(source = %key, error = %Chain(&error), "cannot reconcile a source now");
-                self.memories.change(&key, |memory| memory.due = None);
+                self.memories.change(&key, Memory::begin_anew);
                 Next::Backoff
             }
         }
@@ -203,6 +203,7 @@ impl Term {
                 variables,
             }) => {
                 if let Some(ended) = self.held_up(source, Some(&snapshot.revision)) {
+                    self.memories.give_back(&source.object.key(), memory);
                     return self.wait(source, &ended).await;
                 }
                 let differs = variables.is_some() && memory.variables != variables;

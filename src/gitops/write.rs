@@ -92,7 +92,8 @@ impl Term {
             spends_word,
         } = writing;
         let mut all = Vec::with_capacity(ops.len() + 1);
-        let is_touched = **next != source.status || *spends_word;
+        // With objects goes their source, as it was seen: nothing is written for one that was changed meanwhile.
+        let is_touched = **next != source.status || *spends_word || !ops.is_empty();
         if let (true, Some(expected)) = (is_touched, object.revision()) {
             let status = serde_json::to_value(next).unwrap_or_default();
             let mut object = lifecycle::update_status(object, status);

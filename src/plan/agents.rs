@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use crate::resource::condition::{ConditionStatus, ConditionType};
 use crate::resource::kinds::{AgentStatus, AgentViewSpec};
 use crate::resource::names::{self, label};
 use crate::resource::workload::Workload;
@@ -73,7 +75,7 @@ fn declared(agent: &Assessed<'_>, nodes: &BTreeMap<String, Node>) -> AgentView {
         &role.name,
         number,
         agent.live,
-        status(&agent.health, nodes),
+        status(&agent.health, agent.live, nodes),
     );
     match &role.agent {
         Ok(declared) => {
@@ -100,7 +102,7 @@ fn of_service(live: &Service, nodes: &BTreeMap<String, Node>, now: Timestamp) ->
         label(label::ROLE)?,
         slot,
         Some(live),
-        status(&health, nodes),
+        status(&health, Some(live), nodes),
     );
     view.spec.service.clone_from(&live.spec.name);
     view.spec.image = requested_image(live);
@@ -136,7 +138,7 @@ fn view(owner: &Key, role: &str, slot: u32, live: Option<&Service>, status: Agen
     }
 }
 
-fn status(health: &Health<'_>, nodes: &BTreeMap<String, Node>) -> AgentStatus {
+fn status(health: &Health<'_>, live: Option<&Service>, nodes: &BTreeMap<String, Node>) -> AgentStatus {
     let task = health.task;
     AgentStatus {
         state: state(&health.verdict).to_owned(),
@@ -146,6 +148,20 @@ fn status(health: &Health<'_>, nodes: &BTreeMap<String, Node>) -> AgentStatus {
         address: task.and_then(|task| task.address.clone()),
         container: task.and_then(|task| task.container.clone()),
         error: engine_error(health).map(str::to_owned),
+        conditions: live.map(|live| ready(health, live)).into_iter().collect(),
+    }
+}
+
+fn ready(health: &Health<'_>, live: &Service) -> Condition {
+    let is_ready = matches!(health.verdict, Verdict::Ready);
+    let since = health.task.map_or(live.updated, |task| task.since);
+    Condition {
+        type_: ConditionType::Ready.to_string(),
+        status: ConditionStatus::from(is_ready).to_string(),
+        reason: state(&health.verdict).to_owned(),
+        message: engine_error(health).unwrap_or_default().to_owned(),
+        observed_generation: None,
+        last_transition_time: Time(since),
     }
 }
 

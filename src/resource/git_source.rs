@@ -83,7 +83,7 @@ pub struct GitSourceSpec {
     /// How often the reference is looked up. Default: `1m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Duration>,
-    /// How soon what failed is tried again. Default: the interval, at most `30s`.
+    /// How soon what failed is tried again, a commit that is refused, too. Default: the interval, at most `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_interval: Option<Duration>,
     /// How long a fetch may take, `5m` at most. Default: `1m`.

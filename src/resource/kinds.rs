@@ -464,4 +464,8 @@ pub struct AgentStatus {
     /// The engine's own error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// `Ready`, which is `True` in the state of that name, for those who wait for conditions; none while there is no service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
 }

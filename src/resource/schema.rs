@@ -73,6 +73,22 @@ pub fn told_apart(schema: &JSONSchemaProps, item: &Value) -> Option<Map<String, 
     members.collect()
 }
 
+/// What is told of an item, for people: its text, or its members by name where there are several.
+fn shown(told: &Value) -> Option<String> {
+    match told {
+        Value::String(text) => Some(quoted(text)),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Object(members) if members.len() == 1 => shown(members.values().next()?),
+        Value::Object(members) => {
+            let all = members
+                .iter()
+                .map(|(name, value)| Some(format!("{name} {}", shown(value)?)));
+            Some(all.collect::<Option<Vec<String>>>()?.join(", "))
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) => None,
+    }
+}
+
 /// The schema of the values of a map with free keys.
 pub fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.additional_properties.as_ref()? {
@@ -237,53 +253,38 @@ impl Walk<'_> {
             }
         }
         match schema.x_kubernetes_list_type.as_deref() {
-            Some("map") => match keys(schema) {
-                [key] => {
-                    let shown = |item: &Value| item.get(key)?.as_str().map(quoted);
-                    self.unique(list, shown, |index| path::field(&path::item(path, index), key));
-                }
-                keys => {
-                    let shown = |item: &Value| {
-                        let told = told_apart(schema, item)?;
-                        let members = keys.iter().map(|key| match told.get(key)? {
-                            Value::String(text) => Some(format!("{key} {text}")),
-                            Value::Number(number) => Some(format!("{key} {number}")),
-                            _ => None,
-                        });
-                        Some(members.collect::<Option<Vec<String>>>()?.join(", "))
-                    };
-                    self.unique(list, shown, |index| path::item(path, index));
-                }
-            },
-            Some("set") => {
-                self.unique(
-                    list,
-                    |item| item.as_str().map(quoted),
-                    |index| path::item(path, index),
-                );
+            Some("map") => {
+                let told = |item: &Value| told_apart(schema, item).map(Value::Object);
+                let at = |index| match keys(schema) {
+                    [key] => path::field(&path::item(path, index), key),
+                    _ => path::item(path, index),
+                };
+                self.unique(list, told, at);
             }
+            Some("set") => self.unique(list, |item| Some(item.clone()), |index| path::item(path, index)),
             _ => {}
         }
     }
 
-    /// Refuses items that are shown alike; what cannot be shown is wrong by itself.
+    /// Refuses items of which the same is told; what is told of one that cannot be shown is wrong by itself.
     fn unique(
         &mut self,
         list: &[Value],
-        shown: impl Fn(&Value) -> Option<String>,
+        told: impl Fn(&Value) -> Option<Value>,
         at: impl Fn(usize) -> String,
     ) {
         let mut first: BTreeMap<String, usize> = BTreeMap::new();
         for (index, item) in list.iter().enumerate() {
-            let Some(item) = shown(item) else {
+            let told = told(item).and_then(|told| Some((shown(&told)?, told.to_string())));
+            let Some((shown, told)) = told else {
                 continue;
             };
-            match first.get(&item) {
+            match first.get(&told) {
                 Some(before) => {
-                    let message = format!("duplicate {item}; it is at {} already", at(*before));
+                    let message = format!("duplicate {shown}; it is at {} already", at(*before));
                     self.add(&at(index), CauseReason::Duplicate, message);
                 }
-                None => drop(first.insert(item, index)),
+                None => drop(first.insert(told, index)),
             }
         }
     }

@@ -16,7 +16,7 @@ use super::{Shared, Store, StoreError, listen};
 /// What brings a database to this version, embedded in the binary.
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// Connections that one process keeps at most, beside the one that listens and the one for leases.
+/// Connections that one process keeps at most, beside the one that listens, the one for leases and the one for a turn.
 const CONNECTIONS_MAX: u32 = 16;
 /// How long a call waits for a free connection, or for the server to come back.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(2);
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// What a connection needs for the store to be right, whatever the server's defaults are.
-const SESSION: [(&str, &str); 4] = [
+pub(super) const SESSION: [(&str, &str); 4] = [
     // A statement is its own transaction, and re-reads the row that it waited for.
     ("default_transaction_isolation", "read committed"),
     // A revision that someone has seen must not be lost and given again after a crash.
@@ -52,8 +52,7 @@ impl Store {
                 options,
                 pool,
                 leases,
-                wake: listen::start(session.clone()),
-                session,
+                wake: listen::start(session),
                 tail: OnceLock::new(),
                 written: Written::default(),
             }),

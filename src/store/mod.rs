@@ -65,8 +65,6 @@ struct Shared {
     /// Where it is, for people: without the password.
     server: String,
     options: sqlx::postgres::PgConnectOptions,
-    /// The same, for connections that are used as the store uses them.
-    session: sqlx::postgres::PgConnectOptions,
     pool: PgPool,
     /// One connection: however busy the others are, a leader stays one.
     leases: PgPool,

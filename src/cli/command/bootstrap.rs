@@ -88,7 +88,8 @@ pub(crate) async fn run(ctx: &Context, args: &BootstrapArgs) -> Result<Outcome, 
     };
     let live = ctx.client.find(&key).await?;
     let url = live.as_ref().map(|live| object::text(live, "/spec/url"));
-    if let Some(url) = url.filter(|url| *url != args.url && args.name.is_none()) {
+    let is_other = |url: &&str| !RepositoryUrl::of(url).is_same_place(&RepositoryUrl::of(&args.url));
+    if let Some(url) = url.filter(is_other).filter(|_| args.name.is_none()) {
         return Err(CliError::Usage(format!(
             "gitsource/{name} reads {url} already: choose another name with --name, or say --name {name} to have it read {} \
              instead",

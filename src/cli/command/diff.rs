@@ -104,6 +104,10 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
     };
     for item in Item::all(objects) {
         let live = ctx.client.find(&item.key).await?;
+        let proposed = proposed(&item, live.as_ref());
+        let concerned: Vec<&Value> = beside.iter().filter(|other| concerns(other, &item)).collect();
+        let difference = difference(ctx, &item, &proposed, &concerned, &variables).await?;
+        // It is judged like all others.
         if is_of_source && live.as_ref().is_some_and(is_pinned) {
             talk::say(&format!(
                 "{} stays as it is while it is annotated {PINNED}.",
@@ -111,9 +115,6 @@ pub(crate) async fn run(ctx: &Context, args: &DiffArgs) -> Result<Outcome, CliEr
             ));
             continue;
         }
-        let proposed = proposed(&item, live.as_ref());
-        let concerned: Vec<&Value> = beside.iter().filter(|other| concerns(other, &item)).collect();
-        let difference = difference(ctx, &item, &proposed, &concerned, &variables).await?;
         // What comes after it would find it stored.
         if item.key.kind.shapes_owners() && difference.live != difference.proposed {
             beside.push(proposed);

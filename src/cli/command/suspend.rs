@@ -10,7 +10,8 @@ use crate::cli::complete;
 use crate::cli::context::Context;
 use crate::cli::duration::parse_duration;
 use crate::cli::error::{CliError, Outcome};
-use crate::cli::{object, target};
+use crate::cli::{object, talk, target};
+use crate::resource::names::GITOPS_MANAGER;
 use crate::resource::{Key, Kind};
 
 /// Arguments of `suspend`.
@@ -77,8 +78,13 @@ pub(crate) async fn suspend(ctx: &Context, args: &SuspendArgs) -> Result<Outcome
             Kind::GitSource => json!({"suspend": true, "suspension": suspension}),
             _ => json!({"suspend": true}),
         };
-        change(ctx, key, false, |_: &Value| Ok(Some(json!({"spec": spec})))).await?;
         let name = object::slashed(key);
+        if let Some(source) = declared_by(&ctx.client.get(key).await?) {
+            talk::say(&format!(
+                "gitsource/{source} declares spec.suspend of {name}, and puts it back: suspend that one, or commit this."
+            ));
+        }
+        change(ctx, key, false, |_: &Value| Ok(Some(json!({"spec": spec})))).await?;
         let until = match until {
             Some(until) => format!(" until {until}"),
             None => format!("; `whoosh resume {name} -n {}` ends that", key.namespace),
@@ -98,6 +104,16 @@ pub(crate) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Outcome, 
         ctx.print(&format!("{} resumed\n", object::slashed(key)))?;
     }
     Ok(Outcome::Done)
+}
+
+/// The source that declares whether an object is suspended.
+fn declared_by(live: &Value) -> Option<&str> {
+    let owners = live["metadata"]["managedFields"].as_array()?.iter();
+    let mut declares = owners.filter(|owner| {
+        let fields = &owner["fieldsV1"]["f:spec"];
+        owner["operation"] == "Apply" && fields.get("f:suspend").is_some()
+    });
+    declares.find_map(|owner| owner["manager"].as_str()?.strip_prefix(GITOPS_MANAGER))
 }
 
 fn suspendable(ctx: &Context, words: &[String]) -> Result<Vec<Key>, CliError> {

@@ -1,5 +1,7 @@
 //! What an agent asks for, as far as Policies speak of it.
 
+use std::collections::BTreeSet;
+
 use crate::resource::agent_spec::{AgentSpec, HostAccess, Mount, MountType};
 
 /// What an agent asks for, as far as Policies speak of it.
@@ -99,7 +101,10 @@ impl<'a> Asked<'a> {
                 .flatten()
                 .map(|sysctl| sysctl.name.as_str())
                 .collect(),
-            ports: ports.iter().flatten().map(|port| port.port).collect(),
+            // One port may be taken by several protocols.
+            ports: BTreeSet::from_iter(ports.iter().flatten().map(|port| port.port))
+                .into_iter()
+                .collect(),
             networks: texts(networks.as_deref()),
             secrets: secrets
                 .iter()

@@ -138,6 +138,8 @@ async fn plans_agents_and_logs_tell_what_the_swarm_does() {
     assert!(told.starts_with("{\"type\":\"ADDED\""), "{told}");
     assert!(told.contains("{\"type\":\"MODIFIED\""), "{told}");
     let listed = server.get(&agents).await.ok(200);
+    let conditions = &listed["items"][0]["status"]["conditions"];
+    assert_eq!(conditions[0]["type"], "Ready", "{listed}");
     let uid = |agent: &Value| agent["metadata"]["uid"].as_str().map(str::to_owned);
     let own = uid(&server.get(&agent).await.ok(200));
     assert!(

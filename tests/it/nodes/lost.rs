@@ -10,7 +10,7 @@ async fn agents_of_a_worker_that_fails_are_moved_and_counted_once() {
     let mut scene = Scene::begin("manager-2", "failing").await;
     // The coordinator asks for no worker, and would come to one now and then.
     let aside = "{name: coordinator, agent: {placement: {constraints: [node.hostname==manager-1]}}}";
-    let policy = "apiVersion: chorus.services/v1\nkind: Policy\nmetadata: {name: managers}\nspec: {allow: {managers: true}}\n";
+    let policy = "apiVersion: chorus.services/v1\nkind: Policy\nmetadata: {name: managers, namespace: failing}\nspec: {allow: {managers: true}}\n";
     let team = team("failing", 3, ON_WORKERS).replace("{name: coordinator}", aside);
     let team = format!("{policy}---\n{team}");
     let wait = ["--wait", "--timeout", "90s"];

@@ -106,10 +106,16 @@ fn a_port_is_taken_once_by_each_protocol() {
             {"port": 80}, {"port": 80, "protocol": "udp"}, {"port": 81}, {"port": 80, "protocol": "tcp", "target": 8080}
         ]}})),
         &[
-            "spec.roles[0].agent.host.ports[3]: duplicate port 80, protocol tcp; it is at \
+            "spec.roles[0].agent.host.ports[3]: duplicate port 80, protocol \"tcp\"; it is at \
            spec.roles[0].agent.host.ports[0] already",
         ],
     );
+}
+
+#[test]
+fn long_texts_are_told_apart_to_their_ends() {
+    let target = |end: &str| json!({"target": format!("/{}{end}", "a".repeat(100)), "type": "tmpfs"});
+    check(&agent(json!({"mounts": [target("1"), target("2")]})), &[]);
 }
 
 #[test]
