@@ -7,13 +7,16 @@ use serde_json::json;
 use super::stage::{Stage, team};
 use crate::harness::eventually::eventually;
 
+/// Somebody gives the team `a` another image.
+async fn other_image(stage: &Stage) {
+    let image = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
+    let patch = ["patch", "team/a", "--type", "merge", "-p", image];
+    stage.operator.whoosh(&patch).await.ok();
+}
+
 #[tokio::test]
 async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({})).await;
-    stage.until_message("is applied").await;
+    let stage = Stage::with_teams(&["a"], json!({})).await;
     // A field that the repository does not set is theirs who set it.
     stage
         .operator
@@ -51,11 +54,7 @@ async fn what_somebody_else_changes_is_put_back_and_both_are_named() {
 
 #[tokio::test]
 async fn what_a_source_takes_over_as_it_is_is_watched_from_the_start() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({})).await;
-    stage.until_message("is applied").await;
+    let stage = Stage::with_teams(&["a"], json!({})).await;
     stage.until_healthy(1).await;
     let orphan = ["delete", "gitsource/fleet", "--cascade=orphan"];
     stage.operator.whoosh(&orphan).await.ok();
@@ -64,9 +63,7 @@ async fn what_a_source_takes_over_as_it_is_is_watched_from_the_start() {
     let (code, said) = stage.reconcile(&["--timeout", "30s"]).await;
     assert_eq!(code, 0, "{said}");
 
-    let other = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
-    let patch = ["patch", "team/a", "--type", "merge", "-p", other];
-    stage.operator.whoosh(&patch).await.ok();
+    other_image(&stage).await;
     stage.until_told("team/a", "PutBack").await;
 }
 
@@ -83,9 +80,7 @@ async fn what_others_change_while_a_source_is_suspended_is_put_back_afterwards_a
     let whoosh = |arguments: &'static [&'static str]| stage.operator.whoosh(arguments);
     whoosh(&["suspend", "gitsource/fleet"]).await.ok();
     stage.until_message("suspended by").await;
-    let image = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
-    let patch = ["patch", "team/a", "--type", "merge", "-p", image];
-    stage.operator.whoosh(&patch).await.ok();
+    other_image(&stage).await;
     let unlabeled = whoosh(&["label", "team/b", "tier-"]).await.ok();
     assert_eq!(unlabeled, "team/b unlabeled\n");
     whoosh(&["delete", "team/c"]).await.ok();
@@ -101,9 +96,7 @@ async fn what_others_change_while_a_source_is_suspended_is_put_back_afterwards_a
 }
 
 async fn change(stage: &Stage) {
-    let image = r#"{"spec": {"defaults": {"image": "other:dev"}}}"#;
-    let patch = ["patch", "team/a", "--type", "merge", "-p", image];
-    stage.operator.whoosh(&patch).await.ok();
+    other_image(stage).await;
     stage.operator.whoosh(&["delete", "team/b"]).await.ok();
 }
 
@@ -122,13 +115,7 @@ async fn until_back(stage: &Stage) {
 
 #[tokio::test]
 async fn what_others_change_is_put_back_while_the_repository_is_away_or_its_newest_commit_is_held() {
-    let mut stage = Stage::new().await;
-    for name in ["a", "b"] {
-        stage.repository.write(&format!("prod/{name}.yaml"), &team(name));
-    }
-    stage.repository.push("Two teams");
-    stage.source(json!({})).await;
-    stage.until_message("is applied: 2 objects").await;
+    let mut stage = Stage::with_teams(&["a", "b"], json!({})).await;
     stage.repository.write("prod/c.yaml", "kind: Team\n");
     stage.repository.push("A mistake");
     let (code, _) = stage.reconcile(&[]).await;

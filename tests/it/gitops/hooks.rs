@@ -40,11 +40,7 @@ async fn a_push_that_a_forge_tells_of_is_applied() {
 
 #[tokio::test]
 async fn a_source_is_set_up_by_one_command_that_takes_nothing_away() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({"wait": true, "interval": "2h"})).await;
-    stage.until_message("is applied: 1 object").await;
+    let stage = Stage::with_teams(&["a"], json!({"wait": true, "interval": "2h"})).await;
     let url = stage.repository.url();
     let bootstrap = ["bootstrap", "git", "--url", &url, "--name=fleet", "--path=prod"];
     for _ in 0..2 {

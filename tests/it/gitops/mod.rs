@@ -124,11 +124,7 @@ async fn what_is_committed_is_applied_and_what_is_removed_goes() {
 
 #[tokio::test]
 async fn a_look_that_finds_nothing_new_writes_nothing() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({"interval": "5s"})).await;
-    stage.until_message("is applied").await;
+    let stage = Stage::with_teams(&["a"], json!({"interval": "5s"})).await;
     stage.until_healthy(1).await;
     let revision = |source: serde_json::Value| source["metadata"]["resourceVersion"].clone();
     let before = revision(stage.operator.get(&["gitsource/fleet"]).await);
@@ -375,11 +371,7 @@ async fn a_source_may_do_no_more_than_somebody_who_edits_its_namespace() {
 
 #[tokio::test]
 async fn a_suspended_source_leaves_everything_as_it_is() {
-    let stage = Stage::new().await;
-    stage.repository.write("prod/a.yaml", &team("a"));
-    stage.repository.push("A team");
-    stage.source(json!({})).await;
-    stage.until_message("is applied").await;
+    let stage = Stage::with_teams(&["a"], json!({})).await;
     stage
         .source(json!({"suspend": true, "suspension": {"by": "ada", "reason": "audit"}}))
         .await;

@@ -121,6 +121,18 @@ impl Stage {
         }
     }
 
+    /// The same, whose source `fleet`, with further fields, has applied these teams.
+    pub(super) async fn with_teams(names: &[&str], more: Value) -> Self {
+        let stage = Self::new().await;
+        for name in names {
+            stage.repository.write(&format!("prod/{name}.yaml"), &team(name));
+        }
+        stage.repository.push("Teams");
+        stage.source(more).await;
+        stage.until_message("is applied").await;
+        stage
+    }
+
     /// Declares the source `fleet`, with further fields.
     pub(super) async fn source(&self, more: Value) {
         let mut spec = json!({"url": self.repository.url(), "ref": {"branch": "main"}, "path": "prod",
