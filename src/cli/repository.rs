@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::error::CliError;
 use super::source::Reading;
 use super::talk;
-use crate::git::{self, Access, Answer, GitError, Limits, Reference, Request, Secret, SecretError, Snapshot};
+use crate::git::{
+    self, Access, Answer, Ask, GitError, Limits, Reference, Request, Secret, SecretError, Snapshot,
+};
 use crate::resource::manifest::Source;
 use crate::resource::repository::RepositoryUrl;
 
@@ -148,8 +150,7 @@ async fn fetch(
         paths: what.paths.clone(),
         ignore: what.ignore.clone(),
         cache: folder.0.clone(),
-        known: None,
-        again: false,
+        ask: Ask::Repository { known: None },
         limits: Limits::default(),
         credentials: access.credentials.clone(),
         ca: access.ca.clone(),

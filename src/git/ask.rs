@@ -299,7 +299,7 @@ fn lower_escapes(encoded: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Reference;
+    use super::super::{Ask, Reference};
     use super::*;
 
     #[test]
@@ -358,8 +358,7 @@ mod tests {
             paths: Vec::new(),
             ignore: Vec::new(),
             cache: "/nowhere".into(),
-            known: None,
-            again: false,
+            ask: Ask::Repository { known: None },
             limits: Limits::default(),
             credentials: None,
             ca: None,

@@ -10,7 +10,7 @@ use super::reference::Chosen;
 use super::remote::Remote;
 use super::tree::{Found, Walk};
 use super::url::Place;
-use super::{Answer, Known, Refusal, Request, Snapshot, signature};
+use super::{Answer, Ask, Known, Refusal, Request, Snapshot, signature};
 use crate::resource::git_source::Signed;
 
 /// Does what the request asks for.
@@ -25,9 +25,10 @@ pub(super) fn run(request: &Request) -> Result<Answer, GitError> {
     let ignore = Ignore::new(&request.ignore)?;
     let place = super::url::place(&request.url)?;
 
-    if let Some(known) = request.known.as_ref().filter(|_| request.again) {
-        return again(request, &ignore, known);
-    }
+    let known = match &request.ask {
+        Ask::Repository { known } => known.as_ref(),
+        Ask::Cache(known) => return again(request, &ignore, known),
+    };
     let mut remote = Remote::open(request, &place)?;
     let chosen = remote.find(&request.reference)?;
     // By another tag, the same commit is another version, which somebody else may have signed.
@@ -35,7 +36,7 @@ pub(super) fn run(request: &Request) -> Result<Answer, GitError> {
         revision: chosen.commit.to_string(),
         reference: quoted(&chosen.name),
     };
-    if request.known.as_ref() == Some(&found) {
+    if known == Some(&found) {
         remote.close();
         return Ok(Answer::Unchanged {
             revision: found.revision,
@@ -147,7 +148,10 @@ impl<'a> Reader<'a> {
     fn read(&self, tip: Tip) -> Result<Answer, Reading> {
         let objects = self.cache.objects()?;
         let commit = history::commit(&objects, tip.commit)?;
-        let verify = self.request.verify.as_ref().filter(|_| !self.request.again);
+        let verify = match &self.request.ask {
+            Ask::Repository { .. } => self.request.verify.as_ref(),
+            Ask::Cache(_) => None,
+        };
         // Before anything of it is read.
         let signer = verify
             .map(|verify| signature::signer(&objects, self.chosen, verify, self.cache.folder()))

@@ -63,10 +63,8 @@ pub struct Request {
     pub ignore: Vec<String>,
     /// Where caches are kept, each in a folder of its own; it is made when it is missing.
     pub cache: PathBuf,
-    /// The commit whose files the caller has, for these very paths and ignores.
-    pub known: Option<Known>,
-    /// Whether that one is read once more, as it was when it was fetched: nobody is asked then, nor who signed it.
-    pub again: bool,
+    /// Who is asked for it.
+    pub ask: Ask,
     /// How much is too much.
     pub limits: Limits,
     /// How to identify ourselves, to the url's own host alone; without any, the repository has to be open to all (and ssh
@@ -76,6 +74,19 @@ pub struct Request {
     pub ca: Option<String>,
     /// Who has to have signed it; without, nobody.
     pub verify: Option<Verification>,
+}
+
+/// Who is asked for a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// The repository, whether its reference points at another commit than the one whose files the caller has, for these very
+    /// paths and ignores.
+    Repository {
+        /// That one.
+        known: Option<Known>,
+    },
+    /// Nobody, nor who signed it: it is read once more, as it was when it was fetched.
+    Cache(Known),
 }
 
 /// A commit that was fetched before.

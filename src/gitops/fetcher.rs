@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::source::Source;
 use crate::files::Folder;
-use crate::git::{self, Access, Answer, GitError, Known, Limits, Reference, Request, Secret, SecretError};
+use crate::git::{
+    self, Access, Answer, Ask, GitError, Known, Limits, Reference, Request, Secret, SecretError,
+};
 use crate::resource::condition::Reason;
 use crate::resource::git_source::{GitReference, SecretRef};
 use crate::resource::repository::UrlPattern;
@@ -83,7 +85,7 @@ impl Fetcher {
     pub(super) async fn fetch(&self, source: &Source, known: Option<Known>) -> Result<Answer, FetchError> {
         let Access { credentials, ca } = self.access(source).await?;
         let request = Request {
-            known,
+            ask: Ask::Repository { known },
             credentials,
             ca,
             ..self.request(source)
@@ -98,8 +100,7 @@ impl Fetcher {
     pub(super) async fn again(&self, source: &Source, known: Known) -> Result<Answer, FetchError> {
         self.check_allowed(&source.spec.url)?;
         let request = Request {
-            known: Some(known),
-            again: true,
+            ask: Ask::Cache(known),
             ..self.request(source)
         };
         Ok(git::fetch(&self.program, &request, AGAIN_TIMEOUT).await?)
@@ -113,8 +114,7 @@ impl Fetcher {
             paths: source.paths(),
             ignore: source.spec.ignore.clone(),
             cache: self.cache.clone(),
-            known: None,
-            again: false,
+            ask: Ask::Repository { known: None },
             limits: Limits {
                 total: MANIFESTS_MAX,
                 ..Limits::default()

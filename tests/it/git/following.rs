@@ -1,6 +1,6 @@
 //! Following a repository: what a reference points at, and what changes.
 
-use whoosh::git::{Answer, GitError, Known, Reference};
+use whoosh::git::{Answer, Ask, GitError, Known, Reference};
 
 use super::{Scene, ask, files, noise, refusal, snapshot};
 use crate::harness::git::bridge::{Bridge, Manner};
@@ -43,7 +43,9 @@ async fn a_repository_is_read_by_every_way() {
                 ("deploy/team.yaml", "kind: Team\n"),
             ]
         );
-        request.known = Some(found.known());
+        request.ask = Ask::Repository {
+            known: Some(found.known()),
+        };
         let again = ask(&request).await;
         assert_eq!(
             again,
@@ -83,11 +85,13 @@ async fn what_is_known_costs_one_question_and_a_push_what_is_new() {
     let first = snapshot(&request).await;
     assert_eq!(asked(), ["info/refs", "ls-refs", "fetch"]);
 
-    request.known = Some(first.known());
+    request.ask = Ask::Repository {
+        known: Some(first.known()),
+    };
     assert!(matches!(ask(&request).await, Ok(Answer::Unchanged { .. })));
     assert_eq!(asked(), ["info/refs", "ls-refs"]);
 
-    request.known = None;
+    request.ask = Ask::Repository { known: None };
     assert_eq!(snapshot(&request).await, first);
     assert_eq!(asked(), ["info/refs", "ls-refs"], "the cache has it");
 
@@ -127,7 +131,9 @@ async fn each_reference_means_its_commit() {
         request.reference = reference;
         let found = snapshot(&request).await;
         assert_eq!((found.reference.as_str(), &found.revision), (name, revision));
-        request.known = Some(found.known());
+        request.ask = Ask::Repository {
+            known: Some(found.known()),
+        };
         assert!(
             matches!(ask(&request).await, Ok(Answer::Unchanged { .. })),
             "{name}"
@@ -143,7 +149,9 @@ async fn a_higher_tag_of_the_same_commit_is_news() {
     let mut request = scene.request();
     request.reference = Reference::SemVer("^1.0".to_owned());
     let first = snapshot(&request).await;
-    request.known = Some(first.known());
+    request.ask = Ask::Repository {
+        known: Some(first.known()),
+    };
     assert!(matches!(ask(&request).await, Ok(Answer::Unchanged { .. })));
     repository.git(&["tag", "-a", "v1.1.0", "-m", "released", "main"], b"");
     let second = snapshot(&request).await;
@@ -160,14 +168,13 @@ async fn what_was_fetched_is_read_again_without_its_repository() {
     let second = snapshot(&request).await;
     std::fs::rename(scene.root().join("repository.git"), scene.root().join("away")).unwrap();
     assert!(ask(&request).await.is_err());
-    request.again = true;
     for known in [&first, &second] {
-        request.known = Some(known.known());
+        request.ask = Ask::Cache(known.known());
         assert_eq!(files(&snapshot(&request).await), files(known));
     }
     request.paths = vec!["b".to_owned()];
     assert_eq!(files(&snapshot(&request).await), [("b/c.yaml", "2")]);
-    request.known = Some(Known {
+    request.ask = Ask::Cache(Known {
         revision: "0".repeat(40),
         reference: "main".to_owned(),
     });

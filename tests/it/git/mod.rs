@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use whoosh::git::{Answer, GitError, Limits, Reference, Request, Snapshot, fetch};
+use whoosh::git::{Answer, Ask, GitError, Limits, Reference, Request, Snapshot, fetch};
 
 use crate::harness::git::repository::Repository;
 
@@ -57,8 +57,7 @@ impl Scene {
             paths: Vec::new(),
             ignore: Vec::new(),
             cache: self.cache(),
-            known: None,
-            again: false,
+            ask: Ask::Repository { known: None },
             limits: Limits::default(),
             credentials: None,
             ca: None,
