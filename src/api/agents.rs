@@ -37,7 +37,7 @@ pub(super) async fn list(
     options.selection.fits(Kind::Agent)?;
     let selection = options.selection.clone();
     let state = api.clone();
-    let part = Part::of(collection.namespace, selection.wanted("spec.owner"));
+    let part = Part::of(collection.namespace.clone(), selection.wanted("spec.owner"));
     let look = move |look| {
         let (api, part, selection) = (state.clone(), part.clone(), selection.clone());
         let recent = recent.clone();
@@ -47,7 +47,8 @@ pub(super) async fn list(
             Ok(Rows::new(chosen.map(json).collect::<Result<_, _>>()?))
         }
     };
-    polled::answer(&api, presenter(form), &options, look).await
+    let namespace = collection.namespace.as_deref();
+    polled::answer(&api, presenter(form), namespace, &options, look).await
 }
 
 /// `GET …/agents/{name}`

@@ -30,7 +30,7 @@ pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> 
         let rows = Rows::new(rows.collect());
         async move { Ok(rows) }
     };
-    polled::answer(&api, presenter(form), &options, look).await
+    polled::answer(&api, presenter(form), None, &options, look).await
 }
 
 /// `GET …/customresourcedefinitions/{name}`

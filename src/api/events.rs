@@ -118,6 +118,7 @@ pub(super) async fn list(
     let options = ListOptions::try_from(&params)?;
     let selection = dialect.selection(&options)?;
     let store = api.store.clone();
+    let of = namespace.clone();
     let look = move |look| {
         let (store, namespace, selection) = (store.clone(), namespace.clone(), selection.clone());
         let recent = recent.clone();
@@ -134,7 +135,8 @@ pub(super) async fn list(
         }
     };
     let resource = dialect.resource();
-    polled::answer(&api, Presenter { form, resource }, &options, look).await
+    let presenter = Presenter { form, resource };
+    polled::answer(&api, presenter, of.as_deref(), &options, look).await
 }
 
 /// `GET …/events/{name}`

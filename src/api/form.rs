@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::options::Params;
+use super::options::{Params, Part};
 use super::status::ApiError;
 use super::table::{Columns, IncludeObject, table};
 use crate::resource::object::API_VERSION;
@@ -74,6 +74,9 @@ pub(super) struct ListMetadata {
     /// Where the rest goes on; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) r#continue: Option<String>,
+    /// How many come after this part; absent when that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remaining_item_count: Option<usize>,
 }
 
 impl ListMetadata {
@@ -82,7 +85,14 @@ impl ListMetadata {
         Self {
             resource_version: revision.to_string(),
             r#continue: None,
+            remaining_item_count: None,
         }
+    }
+
+    /// Says where the list goes on, and how many are left, if that is known.
+    pub(super) fn goes_on(&mut self, next: Part, left: Option<usize>) {
+        self.r#continue = Some(next.to_string());
+        self.remaining_item_count = left;
     }
 }
 

@@ -15,11 +15,13 @@ use crate::plan;
 use crate::plan::action::Blocked;
 use crate::resource::agent_spec::AgentSpec;
 use crate::resource::condition::Reason;
+use crate::resource::dependents::{self, Standing};
 use crate::resource::git_source::GitSourceSpec;
 use crate::resource::policy::Asked;
 use crate::resource::validate::{self, Cause, CauseReason};
 use crate::resource::workload::{DesiredRole, Workload};
 use crate::resource::{Kind, Object, path};
+use crate::store::StoreError;
 use crate::swarm::Want;
 
 /// How long the Swarm may take to be asked for a warning; without an answer there is none.
@@ -48,6 +50,7 @@ pub(super) async fn judge(
     intent: Intent<'_>,
 ) -> Result<Judged, ApiError> {
     let mut warnings = validate::warnings(object);
+    warnings.extend(absent_owners(api, object).await?);
     let mut causes = escalation::causes(caller, object, old);
     let beside = intent.beside();
     if causes.is_empty() && beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
@@ -108,6 +111,25 @@ pub(super) async fn judge(
         Intent::Store | Intent::Rehearse(_) | Intent::Together(_) => None,
     };
     Ok(Judged { warnings, turn })
+}
+
+/// Warnings of owners that are not there: whoever names no other one is deleted for that.
+async fn absent_owners(api: &Api, object: &Object) -> Result<Vec<String>, StoreError> {
+    let mut absent = Vec::new();
+    for (number, reference) in dependents::references(object).iter().enumerate() {
+        let Some(owner) = dependents::owner(object, reference) else {
+            continue;
+        };
+        let found = api.store.get(&owner).await?;
+        if dependents::standing(reference, found.as_ref()) == Standing::Gone {
+            absent.push(format!(
+                "metadata.ownerReferences[{number}]: there is no {}/{} with this uid; what has no other owner is deleted at once",
+                owner.kind.singular(),
+                owner.name
+            ));
+        }
+    }
+    Ok(absent)
 }
 
 /// The turn to store an object that counts for a quota. It fitted before; others may have had their turns since.

@@ -39,7 +39,7 @@ pub(super) async fn list(State(api): State<Api>, form: Form, params: Params) -> 
             ))
         }
     };
-    polled::answer(&api, presenter(form), &options, look).await
+    polled::answer(&api, presenter(form), None, &options, look).await
 }
 
 /// `GET /api/v1/namespaces/{namespace}`

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
@@ -88,7 +89,7 @@ pub(super) fn revision(text: &str) -> Result<Revision, ApiError> {
 }
 
 /// Which objects of a collection are meant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Selection {
     labels: LabelSelector,
     fields: FieldSelector,
@@ -250,7 +251,7 @@ impl TryFrom<&Params> for ListOptions {
             }
             _ => {}
         }
-        let part = params.text("continue").map(Part::read).transpose()?;
+        let part = params.text("continue").map(str::parse).transpose()?;
         if part.is_some() && (watch || from.is_some() || revision_match.is_some()) {
             return refused("continue says itself which revision it is of, and a watch has no parts");
         }
@@ -289,26 +290,26 @@ pub(super) struct Part {
     pub(super) after: (String, String),
 }
 
-impl Part {
-    fn read(text: &str) -> Result<Self, ApiError> {
+impl FromStr for Part {
+    type Err = ApiError;
+
+    fn from_str(text: &str) -> Result<Self, ApiError> {
         let read = || {
-            let mut parts = text.split('.');
+            let mut parts = text.splitn(3, '.');
             let (at, namespace, name) = (parts.next()?, parts.next()?, parts.next()?);
-            let is_name = |text: &&str| {
+            let is_name = |text: &str| {
                 text.bytes()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.')
             };
-            let (namespace, name) =
-                Some((namespace, name)).filter(|(one, other)| is_name(one) && is_name(other))?;
-            let after = (namespace.to_owned(), name.to_owned());
             let at = Revision::parse(at)?;
-            parts.next().is_none().then_some(Self { at, after })
+            let after = (namespace.to_owned(), name.to_owned());
+            (is_name(namespace) && is_name(name)).then_some(Self { at, after })
         };
         read().ok_or_else(|| ApiError::BadRequest("continue is not what this server hands out".to_owned()))
     }
 }
 
-/// Names hold no dots.
+/// A number and a namespace hold no dots.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.at, self.after.0, self.after.1)
@@ -445,7 +446,7 @@ mod tests {
             at: Revision(7),
             after: ("default".to_owned(), "payments".to_owned()),
         };
-        assert_eq!(Part::read(&part.to_string()).unwrap(), part);
+        assert_eq!(part.to_string().parse::<Part>().unwrap(), part);
         let options = ListOptions::try_from(&params(&format!("limit=5&continue={part}"))).unwrap();
         assert_eq!(
             (options.limit.map(NonZeroU32::get), options.part),

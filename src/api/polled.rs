@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
-use super::form::{ListMetadata, Presenter};
-use super::options::{ListOptions, RevisionMatch};
+use super::form::Presenter;
+use super::kept::ListOf;
+use super::options::ListOptions;
 use super::recent::Look;
 use super::state::Api;
 use super::status::ApiError;
 use super::stream::{self, Gone, Lines};
+use crate::resource::Revision;
 
 /// How often a watched collection is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -52,31 +54,40 @@ pub(super) fn versioned(mut row: Value) -> Value {
     row
 }
 
-/// Lists a collection, or watches it when `options` ask for that.
+/// Lists a collection, of a namespace or of all, or watches it when `options` ask for that.
 ///
 /// The list's resourceVersion stands for its content, so a watch that goes on from it misses nothing: when the
 /// content has changed since, the watch is answered with a 410, and the client lists again.
 pub(super) async fn answer<F>(
     api: &Api,
     presenter: Presenter,
+    namespace: Option<&str>,
     options: &ListOptions,
     look: impl Fn(Look) -> F + Send + 'static,
 ) -> Result<Response, ApiError>
 where
     F: Future<Output = Result<Rows, ApiError>> + Send,
 {
-    if options.part.is_some() || options.revision_match == Some(RevisionMatch::Exact) {
-        let what = presenter.resource.kind;
-        return Err(ApiError::BadRequest(format!(
-            "{what}s are listed as they are now, and whole"
-        )));
+    let of = ListOf {
+        kind: (presenter.resource.api_version, presenter.resource.kind),
+        namespace: namespace.map(str::to_owned),
+        selection: options.selection.clone(),
+    };
+    if let Some(part) = &options.part {
+        let (metadata, rows) = api.kept.go_on(&of, part, options.limit)?;
+        return presenter.list(metadata, rows);
     }
     let now = look(Look::Now).await?;
     let revision = digest(&now.0);
+    let is_other = |from: Option<Revision>| from.is_some_and(|from| from != revision);
     if !options.watch {
-        return presenter.list(ListMetadata::at(revision), now.0);
+        if options.is_exact() && is_other(options.from) {
+            return Err(changed(&presenter));
+        }
+        let (metadata, rows) = api.kept.begin(&of, revision, now.0, options.limit);
+        return presenter.list(metadata, rows);
     }
-    let is_old = options.resumes().is_some_and(|from| from.0 != revision);
+    let is_old = is_other(options.resumes());
     let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
     let (limit, bookmarks) = (options.timeout, options.bookmarks);
     Ok(stream::respond(
@@ -84,11 +95,7 @@ where
         api.closing.clone(),
         move |lines| async move {
             if is_old {
-                let expired = ApiError::Expired(format!(
-                    "too old resource version: the {}s changed since; list again",
-                    presenter.resource.kind
-                ));
-                return lines.event("ERROR", &expired.status()).await;
+                return lines.event("ERROR", &changed(&presenter).status()).await;
             }
             let now = now.by_name();
             if shows_present {
@@ -111,12 +118,20 @@ where
     ))
 }
 
+/// What a revision stood for is not what there is now.
+fn changed(presenter: &Presenter) -> ApiError {
+    ApiError::Expired(format!(
+        "too old resource version: the {}s changed since; list again",
+        presenter.resource.kind
+    ))
+}
+
 /// Tells what differs from look to look; `place` is the revision that was told last.
 async fn follow<F>(
     lines: &Lines,
     presenter: &Presenter,
     mut shown: ByName,
-    place: &mut i64,
+    place: &mut Revision,
     bookmarks: bool,
     look: impl Fn(Look) -> F,
 ) -> Result<(), Gone>
@@ -159,8 +174,8 @@ fn differences<'a>(old: &'a ByName, new: &'a ByName) -> Vec<(&'static str, &'a V
     gone.chain(there).collect()
 }
 
-/// A number above 0 that stands for the content of some rows.
-fn digest(rows: &[Value]) -> i64 {
+/// A revision above 0 that stands for the content of some rows.
+fn digest(rows: &[Value]) -> Revision {
     let mut hasher = Sha256::new();
     for row in rows {
         hasher.update(row.to_string());
@@ -171,7 +186,7 @@ fn digest(rows: &[Value]) -> i64 {
         .iter()
         .take(6)
         .fold(0, |number, byte| number << 8 | i64::from(*byte));
-    head + 1
+    Revision(head + 1)
 }
 
 #[cfg(test)]
@@ -204,6 +219,6 @@ mod tests {
             rows.0[0]["metadata"]["resourceVersion"],
             other.0[0]["metadata"]["resourceVersion"]
         );
-        assert!(digest(&[]) > 0);
+        assert!(digest(&[]) > Revision(0));
     }
 }

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::jwt::JwtIssuer;
+use super::kept::Kept;
 use super::quota::Turns;
 use super::status::ApiError;
 use crate::files::Folder;
@@ -30,6 +31,8 @@ pub struct Api {
     pub jwt: Option<JwtIssuer>,
     /// The folder of the secrets that GitSources name, if there is one.
     pub git_secrets: Option<Folder>,
+    /// Lists that are given in parts.
+    pub kept: Kept,
     /// Whose turn it is to store what counts for a quota.
     pub quotas: Turns,
     /// Figures.

@@ -1,25 +1,35 @@
 //! Follows what is declared: every change asks for the keys that it concerns.
 
-use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use tokio::time::sleep;
 
 use crate::queue::Queue;
-use crate::resource::{Key, Kind, Revision};
+use crate::resource::{Key, Kind, Object, Revision};
 use crate::store::{Change, ChangeKind, Store, StoreError, WatchError};
 use crate::telemetry::Chain;
 
+use super::collect::{self, Concern};
 use super::index::References;
 
 /// Asks for every object, then for each that changes. Never ends: some time after an error it lists again.
-pub(super) async fn follow(store: &Store, queue: &Queue<Key>, list_again: Duration) {
+pub(super) async fn follow(
+    store: &Store,
+    queue: &Queue<Key>,
+    collected: &Queue<Concern>,
+    list_again: Duration,
+) {
     loop {
-        let mut references = References::default();
-        match list(store, &mut references, queue).await {
+        let mut asking = Asking {
+            references: References::default(),
+            queue,
+            collected,
+        };
+        match asking.list(store).await {
             Ok(revision) => {
-                if let Err(error) = watch(store, revision, &mut references, queue).await {
+                if let Err(error) = asking.watch(store, revision).await {
                     tracing::warn!(error = %Chain(&error), "the watch of what is declared ended; listing again");
                 }
             }
@@ -29,46 +39,50 @@ pub(super) async fn follow(store: &Store, queue: &Queue<Key>, list_again: Durati
     }
 }
 
-async fn list(
-    store: &Store,
-    references: &mut References,
-    queue: &Queue<Key>,
-) -> Result<Revision, StoreError> {
-    // The oldest of the lists' revisions: changes between two lists are then seen twice, never missed.
-    let revision = store.revision().await?;
-    for kind in Kind::owners() {
-        let known = |object| ask(queue, references.upsert(&object));
-        store.each(kind, None, known).await?;
-    }
-    Ok(revision)
+/// Who is asked for, and what that is decided by.
+struct Asking<'a> {
+    references: References,
+    queue: &'a Queue<Key>,
+    collected: &'a Queue<Concern>,
 }
 
-async fn watch(
-    store: &Store,
-    from: Revision,
-    references: &mut References,
-    queue: &Queue<Key>,
-) -> Result<(), WatchError> {
-    let changes = store.watch(from);
-    pin_mut!(changes);
-    while let Some(change) = changes.next().await {
-        let Change {
-            revision: _,
-            kind,
-            object,
-        } = &*change?;
-        ask(
-            queue,
+impl Asking<'_> {
+    async fn list(&mut self, store: &Store) -> Result<Revision, StoreError> {
+        // The oldest of the lists' revisions: changes between two lists are then seen twice, never missed.
+        let revision = store.revision().await?;
+        for kind in Kind::stored() {
+            store.each(kind, None, |object| self.there(&object)).await?;
+        }
+        Ok(revision)
+    }
+
+    async fn watch(&mut self, store: &Store, from: Revision) -> Result<(), WatchError> {
+        let changes = store.watch(from);
+        pin_mut!(changes);
+        while let Some(change) = changes.next().await {
+            let Change { kind, object, .. } = &*change?;
             match kind {
-                ChangeKind::Added | ChangeKind::Modified => references.upsert(object),
-                ChangeKind::Deleted => references.remove(&object.key()),
-            },
-        );
+                ChangeKind::Added | ChangeKind::Modified => self.there(object),
+                ChangeKind::Deleted => self.gone(object),
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn there(&mut self, object: &Object) {
+        let keys = self.references.upsert(object);
+        ask(self.queue, keys);
+        ask(self.collected, collect::of_state(object));
+    }
+
+    fn gone(&mut self, object: &Object) {
+        let keys = self.references.remove(&object.key());
+        ask(self.queue, keys);
+        ask(self.collected, collect::of_end(object));
+    }
 }
 
-fn ask(queue: &Queue<Key>, keys: BTreeSet<Key>) {
+fn ask<K: Clone + Debug + Ord>(queue: &Queue<K>, keys: impl IntoIterator<Item = K>) {
     for key in keys {
         queue.add(key);
     }

@@ -51,7 +51,9 @@ impl Reconciler {
                 return Ok(self.next(Ended::Removing, &outcome));
             }
         }
-        self.release(object).await.map_err(StepError::Finalize)?;
+        self.release(object, &[AGENTS_FINALIZER])
+            .await
+            .map_err(StepError::Finalize)?;
         self.controller.cache.settling(&key, false);
         Ok(self.next(Ended::Gone, &outcome))
     }
@@ -79,11 +81,11 @@ impl Reconciler {
         })
     }
 
-    /// Takes our finalizers off. When nobody else's is left, the row goes.
-    async fn release(&self, object: &Object) -> Result<(), StoreError> {
+    /// Takes finalizers off. When none is left, the row goes.
+    pub(super) async fn release(&self, object: &Object, ours: &[&str]) -> Result<(), StoreError> {
         let mut next = object.clone();
         let finalizers = next.metadata.finalizers.get_or_insert_default();
-        finalizers.retain(|one| one != AGENTS_FINALIZER && one != ORPHAN_FINALIZER);
+        finalizers.retain(|one| !ours.contains(&one.as_str()));
         let expected = object.revision().unwrap_or_default();
         let op = match crate::resource::lifecycle::is_finished(&next) {
             true => Op::Remove {

@@ -7,6 +7,7 @@
 //! ```
 
 mod act;
+mod collect;
 mod declared;
 mod error;
 mod finalize;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::plan::{self, EventDraft, Observed, Outcome, Report, Round, Subject, Unseen};
 use crate::resource::kinds::WorkloadStatus;
-use crate::resource::{Key, Object, lifecycle};
+use crate::resource::{Key, Object, managed};
 use crate::store::{EventRecord, Op, StoreError, Write};
 use crate::swarm::SwarmError;
 use crate::telemetry::Chain;
@@ -81,7 +81,7 @@ impl Reconciler {
             return Ok(());
         }
         let json = serde_json::to_value(status).unwrap_or_default();
-        let next = lifecycle::update_status(object, json);
+        let next = managed::with_status(object, json, Timestamp::now());
         self.write(
             Op::Update {
                 object: next,
@@ -105,7 +105,7 @@ impl Reconciler {
     }
 
     /// Records what is worth telling. That it could not be recorded stops nothing.
-    async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
+    pub(super) async fn tell(&self, object: &Object, drafts: Vec<EventDraft>) {
         for EventDraft {
             type_,
             reason,

@@ -103,10 +103,12 @@ async fn lead(controller: &Controller, epoch: Epoch, term: Term, queue: &Queue<K
     };
     // Nothing is decided before the first full list, an empty observation is not an empty Swarm: a look waits for it, or
     // fails when the engine is away, and then the status says so.
+    let collected = Queue::new(controller.tuning.backoff);
     tokio::select! {
-        () = declared::follow(&controller.store, queue, controller.tuning.list_again) => {}
+        () = declared::follow(&controller.store, queue, &collected, controller.tuning.list_again) => {}
         () = hear(&controller.cache, queue) => {}
         () = keep_house(&controller.store) => {}
+        () = reconciler.collect(&collected) => {}
         () = queue.run(WORKERS, |key| reconciler.reconcile(key)) => {}
     }
 }

@@ -7,7 +7,7 @@ use super::status::{self, Ended, Round};
 use super::{Term, tell};
 use crate::resource::git_source::GitSourceStatus;
 use crate::resource::names::ALLOW_PRUNE;
-use crate::resource::{Object, lifecycle};
+use crate::resource::{Object, managed};
 use crate::store::{Batch, Op, StoreError};
 
 impl Term {
@@ -96,7 +96,7 @@ impl Term {
         let is_touched = **next != source.status || *spends_word || !ops.is_empty();
         if let (true, Some(expected)) = (is_touched, object.revision()) {
             let status = serde_json::to_value(next).unwrap_or_default();
-            let mut object = lifecycle::update_status(object, status);
+            let mut object = managed::with_status(object, status, Timestamp::now());
             // Somebody may have said another one meanwhile.
             if *spends_word && object.annotation(ALLOW_PRUNE) == source.allowed() {
                 object

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
-use super::names::{AGENTS_FINALIZER, ORPHAN_FINALIZER};
+use super::names::{AGENTS_FINALIZER, FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
 use super::object::Object;
 
 /// What only the server knows of a new object.
@@ -16,15 +16,15 @@ pub struct Stamp {
     pub uid: String,
 }
 
-/// What becomes of an object's agents when it is deleted.
+/// What becomes of an object's agents, and of what names it as its owner, when it is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Propagation {
-    /// They are removed; whoever asked does not wait.
+    /// They are removed: the agents before the object is gone, all else after it.
     #[default]
     Background,
-    /// They are removed; the object goes after them (which here it always does).
+    /// They are removed, and the object goes after them.
     Foreground,
-    /// They are left running, unlabelled.
+    /// They are left: agents running, unlabelled, and all else without this owner.
     Orphan,
 }
 
@@ -107,8 +107,13 @@ pub fn delete(old: &Object, how: Propagation, now: Timestamp) -> Deletion {
     }
     let mut marked = old.clone();
     let finalizers = marked.metadata.finalizers.get_or_insert_default();
-    if how == Propagation::Orphan && old.kind.owns_agents() && !old.has_finalizer(ORPHAN_FINALIZER) {
-        finalizers.push(ORPHAN_FINALIZER.to_owned());
+    let waits = match how {
+        Propagation::Background => None,
+        Propagation::Foreground => Some(FOREGROUND_FINALIZER),
+        Propagation::Orphan => Some(ORPHAN_FINALIZER),
+    };
+    if let Some(waits) = waits.filter(|finalizer| !old.has_finalizer(finalizer)) {
+        finalizers.push(waits.to_owned());
     }
     if finalizers.is_empty() {
         return Deletion::Remove;
@@ -216,12 +221,23 @@ mod tests {
     }
 
     #[test]
-    fn orphaning_is_a_finalizer_of_its_own() {
-        let Deletion::Mark(marked) = delete(&stored(Kind::Council), Propagation::Orphan, now()) else {
-            panic!("a held object must be marked");
-        };
-        assert!(marked.has_finalizer(ORPHAN_FINALIZER) && marked.has_finalizer(AGENTS_FINALIZER));
+    fn what_dependents_decide_is_a_finalizer_of_its_own() {
+        for (how, finalizer) in [
+            (Propagation::Orphan, ORPHAN_FINALIZER),
+            (Propagation::Foreground, FOREGROUND_FINALIZER),
+        ] {
+            for (kind, has_agents) in [(Kind::Council, true), (Kind::AgentTemplate, false)] {
+                let Deletion::Mark(marked) = delete(&stored(kind), how, now()) else {
+                    panic!("a held object must be marked");
+                };
+                assert!(marked.has_finalizer(finalizer), "{how:?} {kind:?}");
+                assert_eq!(marked.has_finalizer(AGENTS_FINALIZER), has_agents);
+            }
+        }
         let template = stored(Kind::AgentTemplate);
-        assert_eq!(delete(&template, Propagation::Orphan, now()), Deletion::Remove);
+        assert_eq!(
+            delete(&template, Propagation::Background, now()),
+            Deletion::Remove
+        );
     }
 }

@@ -9,6 +9,7 @@ pub mod columns;
 pub mod condition;
 pub mod crd;
 pub mod declares;
+pub mod dependents;
 pub mod duration;
 pub mod env;
 pub mod escape;

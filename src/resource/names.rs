@@ -10,6 +10,8 @@ pub const MANAGER: &str = "whoosh";
 pub const AGENTS_FINALIZER: &str = "chorus.services/agents";
 /// Kubernetes' own finalizer for "leave the dependents behind"; set by `--cascade=orphan`.
 pub const ORPHAN_FINALIZER: &str = "orphan";
+/// Kubernetes' own finalizer for "the dependents go first"; set by `--cascade=foreground`.
+pub const FOREGROUND_FINALIZER: &str = "foregroundDeletion";
 /// Holds the manifest that `whoosh apply` sent last, for its three-way merge.
 pub const LAST_APPLIED: &str = "chorus.services/last-applied";
 /// Annotation of a GitSource: asks for a look at the repository now. The value, a time, is what is answered.
@@ -29,6 +31,8 @@ pub const GITOPS_ACTOR: &str = "system:whoosh:gitops";
 pub const SUBSTITUTE: &str = "chorus.services/substitute";
 /// Who owns the fields that `whoosh` sets, where it is not told another name.
 pub const FIELD_MANAGER: &str = "whoosh";
+/// Who owns the fields of the statuses that the operator writes.
+pub const STATUS_MANAGER: &str = "whoosh-operator";
 /// Who owns the fields that `whoosh rollout undo` puts back in what a GitSource declares, until the source applies it again.
 pub const ROLLBACK_MANAGER: &str = "whoosh-rollout";
 /// How the names of those begin who own the fields that a GitSource sets; the source's name follows, after its namespace where

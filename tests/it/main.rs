@@ -13,6 +13,7 @@ mod converge;
 mod crash;
 mod crds;
 mod deletion;
+mod dependents;
 mod drift;
 mod faults;
 mod git;

@@ -114,7 +114,7 @@ async fn part(
         let is_full = items.len() == limit;
         if is_full && (has_more || read.next().is_some()) {
             let next = Part { at, after };
-            metadata.r#continue = Some(next.to_string());
+            metadata.goes_on(next, None);
             return Ok((metadata, items));
         }
         if is_full || !has_more {

@@ -48,10 +48,6 @@ pub(in crate::api) async fn change(
     }: Written<Modification>,
 ) -> Result<Response, ApiError> {
     offered(has_status(key.kind))?;
-    let manager = |name| Manager {
-        name,
-        subresource: "status",
-    };
     let change = Change {
         key: &key,
         caller: &caller,
@@ -60,7 +56,7 @@ pub(in crate::api) async fn change(
     };
     let changed = match modification {
         Modification::Edit(edit) => {
-            let manager = manager(options.manager());
+            let manager = Manager::of_status(options.manager());
             let edited = |old: &Object| {
                 refused(old, escalation::of_status(&caller, old))?;
                 let (new, dropped) = with_status(old, edit.of(json(old)?)?, options.unknown)?;
@@ -74,7 +70,7 @@ pub(in crate::api) async fn change(
         }
         Modification::Apply(mut config) => {
             told.extend(options.unknown.drop_from(&mut config, &Known::status(key.kind)));
-            let manager = manager(options.applier()?);
+            let manager = Manager::of_status(options.applier()?);
             let applied = |old: &Object| {
                 refused(old, escalation::of_status(&caller, old))?;
                 let Applied { object, owners, .. } = applied(Some(old), &key, &config, &manager, &options)?;

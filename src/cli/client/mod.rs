@@ -41,11 +41,11 @@ const TRIES: usize = 10;
 /// How a deletion treats the agents, as the API names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Propagation {
-    /// The object goes when its agents are gone.
+    /// The object goes when its agents are gone, and then all that names it alone as its owner.
     Background,
-    /// The same, under the name that kubectl has for waiting on dependents.
+    /// What names it as its owner goes first.
     Foreground,
-    /// The agents run on and are no longer WHOOSH's.
+    /// The agents run on and are no longer WHOOSH's; what names it as its owner stays.
     Orphan,
 }
 

@@ -43,7 +43,7 @@ pub struct DeleteArgs {
     /// All objects of the kind
     #[arg(long, conflicts_with_all = ["selector", "file"])]
     all: bool,
-    /// What becomes of the agents
+    /// What becomes of the agents, and of objects that name it as their owner
     #[arg(long, value_name = "HOW", default_value = "background")]
     cascade: Propagation,
     /// Wait until the objects are gone

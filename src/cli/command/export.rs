@@ -25,7 +25,7 @@ const ORDER: [Kind; 5] = [
 /// Arguments of `export`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-What the operator adds (status, uid, versions, who owns which field) is left out, so that the files can be applied to \
+What the operator adds (status, uid, versions, who owns which field), and owners, which are named by uid, are left out, so that the files can be applied to \
 this or another operator. A file that is there already is overwritten.
 
 Examples:
@@ -58,6 +58,7 @@ pub(crate) async fn run(ctx: &Context, args: &ExportArgs) -> Result<Outcome, Cli
     for object in objects {
         let mut object = object;
         // They are for the object as it is here, and now.
+        object.metadata.owner_references = None;
         if let Some(annotations) = &mut object.metadata.annotations {
             annotations
                 .retain(|name, _| ![PINNED, RECONCILE_REQUESTED, ALLOW_PRUNE].contains(&name.as_str()));

@@ -18,8 +18,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
-use super::lifecycle::whole_seconds;
-use super::names::{FIELD_MANAGER, LAST_APPLIED};
+use super::lifecycle::{self, whole_seconds};
+use super::names::{FIELD_MANAGER, LAST_APPLIED, STATUS_MANAGER};
 use super::object::Object;
 use super::validate;
 use compare::{Difference, compare, fields_of, member};
@@ -45,6 +45,14 @@ impl Manager {
         Self {
             name: name.into(),
             subresource: "",
+        }
+    }
+
+    /// Somebody who sets fields of the status.
+    pub fn of_status(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            subresource: "status",
         }
     }
 }
@@ -188,6 +196,13 @@ pub fn update(
     mine.unite(set);
     record.set(manager, false, mine, moved, now);
     record.entries()
+}
+
+/// `old` with another status, whose fields are the operator's as far as it has set them.
+pub fn with_status(old: &Object, status: Value, now: Timestamp) -> Object {
+    let mut next = lifecycle::update_status(old, status);
+    next.metadata.managed_fields = update(Some(old), &next, &Manager::of_status(STATUS_MANAGER), now);
+    next
 }
 
 /// Who owns what of an object, as far as that is recorded; of one without a record, all is of before.

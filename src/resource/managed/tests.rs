@@ -224,10 +224,7 @@ fn the_oldest_editors_become_one() {
 #[test]
 fn the_status_is_applied_apart() {
     let object = stored(None, &config(json!({"roles": [{"name": "a"}]})), "ci", false).unwrap();
-    let manager = Manager {
-        name: "watcher".to_owned(),
-        subresource: "status",
-    };
+    let manager = Manager::of_status("watcher");
     let mut said = config(json!({"roles": []}));
     said["status"] = json!({"replicas": 1});
     let applied = apply(Some(&object), &said, Kind::Team, &manager, Claim::Fair, now()).unwrap();
@@ -235,6 +232,33 @@ fn the_status_is_applied_apart() {
     assert_eq!(applied.object["status"], said["status"]);
     let owner = &applied.owners.unwrap()[1];
     assert_eq!(owner.subresource.as_deref(), Some("status"));
+}
+
+#[test]
+fn what_the_operator_says_of_an_object_is_its_own_as_far_as_it_moves() {
+    let object = stored(None, &config(json!({"roles": [{"name": "a"}]})), "ci", false).unwrap();
+    let ready = |word: &str| json!({"replicas": 2, "conditions": [{"type": "Ready", "status": word}]});
+    let told = with_status(&object, ready("False"), now());
+    assert_eq!(told.status, Some(ready("False")));
+    let conditions =
+        ["", ".type", ".status"].map(|field| format!(".status.conditions[type=\"Ready\"]{field}"));
+    for field in conditions.iter().map(String::as_str).chain([".status.replicas"]) {
+        assert!(owners(&told)[1].contains(field), "{:?}", owners(&told));
+    }
+    assert!(
+        owners(&told)[1].starts_with("whoosh-operator Update: .status."),
+        "{:?}",
+        owners(&told)
+    );
+    assert_eq!(owners(&told)[0], owners(&object)[0]);
+
+    let manager = Manager::of_status("a-person");
+    let mut patched = told.clone();
+    patched.status = Some(json!({"replicas": 7, "conditions": ready("False")["conditions"]}));
+    patched.metadata.managed_fields = update(Some(&told), &patched, &manager, now());
+    assert!(owners(&patched).contains(&"a-person Update: .status.replicas".to_owned()));
+    let healed = with_status(&patched, ready("True"), now());
+    assert_eq!(owners(&healed), owners(&told));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is valid and yet probably not meant.
 
+use super::super::dependents;
 use super::super::image::ImageRef;
 use super::super::object::Object;
 use super::super::secrecy::names_a_secret;
@@ -15,12 +16,22 @@ pub fn warnings(object: &Object) -> Vec<String> {
     let blocks = [root.clone(), root.field("defaults")]
         .into_iter()
         .chain(roles.items().map(|role| role.field("agent")));
-    let owners = object.metadata.owner_references.as_deref().unwrap_or_default();
-    let owned = owners.first().map(|_| {
-        "metadata.ownerReferences: they are kept for those who read them; nothing here is deleted with its owner"
-            .to_owned()
-    });
-    blocks.flat_map(|block| of_block(&block)).chain(owned).collect()
+    blocks
+        .flat_map(|block| of_block(&block))
+        .chain(strangers(object))
+        .collect()
+}
+
+/// Owners that nobody here looks after.
+fn strangers(object: &Object) -> impl Iterator<Item = String> {
+    let references = dependents::references(object).iter().enumerate();
+    let strangers = references.filter(|(_, reference)| dependents::owner(object, reference).is_none());
+    strangers.map(|(number, owner)| {
+        format!(
+            "metadata.ownerReferences[{number}]: no {} of {} is kept here, so this object stays when it goes",
+            owner.kind, owner.api_version
+        )
+    })
 }
 
 fn of_block(block: &Node<'_>) -> Vec<String> {

@@ -97,6 +97,7 @@ impl Server {
             way_in: None,
             jwt: None,
             git_secrets: None,
+            kept: api::Kept::default(),
             quotas: api::Turns::default(),
             metrics,
             closing: closing.clone(),

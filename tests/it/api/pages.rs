@@ -2,22 +2,23 @@
 
 use serde_json::{Value, json};
 
+use whoosh::resource::{Key, Kind};
+use whoosh::store::{EventRecord, EventType};
+
 use super::{Server, TEMPLATES, names, server};
 
-/// All parts of a list of `limit` objects each, with `meanwhile` between the first and the second.
-async fn parts(server: &Server, query: &str, meanwhile: impl AsyncFnOnce()) -> Vec<Value> {
-    let mut parts = vec![server.get(&format!("{TEMPLATES}?{query}")).await.ok(200)];
+const EVENTS: &str = "/api/v1/namespaces/default/events";
+
+/// All parts of a list, with `meanwhile` between the first and the second.
+async fn parts(server: &Server, list: &str, meanwhile: impl AsyncFnOnce()) -> Vec<Value> {
+    let mut parts = vec![server.get(list).await.ok(200)];
     meanwhile().await;
     while let Some(next) = parts
         .last()
         .and_then(|part| part["metadata"]["continue"].as_str())
     {
-        parts.push(
-            server
-                .get(&format!("{TEMPLATES}?{query}&continue={next}"))
-                .await
-                .ok(200),
-        );
+        let next = format!("{list}&continue={next}");
+        parts.push(server.get(&next).await.ok(200));
     }
     parts
 }
@@ -45,7 +46,7 @@ async fn five() -> Server {
 #[tokio::test]
 async fn the_parts_of_a_list_are_of_one_moment() {
     let server = five().await;
-    let parts = parts(&server, "limit=2", async || {
+    let parts = parts(&server, &format!("{TEMPLATES}?limit=2"), async || {
         server.delete(&at("c")).await.ok(200);
         server
             .patch(&at("d"), &json!({"metadata": {"labels": {"tier": "web"}}}))
@@ -82,7 +83,8 @@ async fn what_is_selected_is_counted_and_not_what_is_read() {
             .await
             .ok(200);
     }
-    let parts = parts(&server, "limit=1&labelSelector=tier%3Dweb", async || {}).await;
+    let list = format!("{TEMPLATES}?limit=1&labelSelector=tier%3Dweb");
+    let parts = parts(&server, &list, async || {}).await;
     let named: Vec<Vec<&str>> = parts.iter().map(|part| names(part)).collect();
     assert_eq!(named, [["b"], ["e"]]);
 }
@@ -108,4 +110,75 @@ async fn a_moment_of_the_past_can_be_listed_as_long_as_it_is_known() {
         let refused = server.get(&path).await.refused(410, "Expired");
         assert!(refused.contains("list again"), "{refused}");
     }
+}
+
+async fn tell(server: &Server, message: &str) {
+    let event = EventRecord {
+        regarding: Key::new(Kind::Team, "default", "payments"),
+        uid: "u".to_owned(),
+        type_: EventType::Normal,
+        reason: "Told".to_owned(),
+        message: message.to_owned(),
+    };
+    server.store.record_event(event).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_stored_as_an_object_is_given_in_parts_of_one_moment() {
+    let server = server().await;
+    for message in ["a", "b", "c", "d", "e"] {
+        tell(&server, message).await;
+    }
+    let whole = server.get(EVENTS).await.ok(200);
+    let parts = parts(&server, &format!("{EVENTS}?limit=2"), async || {
+        tell(&server, "a").await;
+        tell(&server, "f").await;
+    })
+    .await;
+    let given: Vec<Vec<&str>> = parts
+        .iter()
+        .map(|part| {
+            let items = part["items"].as_array().unwrap().iter();
+            items.map(|event| event["message"].as_str().unwrap()).collect()
+        })
+        .collect();
+    assert_eq!(given, [vec!["a", "b"], vec!["c", "d"], vec!["e"]]);
+    let left: Vec<&Value> = parts
+        .iter()
+        .map(|part| &part["metadata"]["remainingItemCount"])
+        .collect();
+    assert_eq!(left, [&json!(3), &json!(1), &Value::Null]);
+    for part in &parts {
+        assert_eq!(
+            part["metadata"]["resourceVersion"],
+            whole["metadata"]["resourceVersion"]
+        );
+    }
+
+    let next = parts[0]["metadata"]["continue"].as_str().unwrap();
+    let newer = "/apis/events.k8s.io/v1/namespaces/default/events";
+    for other in ["/api/v1/events", "/api/v1/namespaces/prod/events", newer] {
+        let refused = server.get(&format!("{other}?continue={next}")).await;
+        let refused = refused.refused(410, "Expired");
+        assert!(refused.contains("list again"), "{refused}");
+    }
+    let selected = format!("{EVENTS}?continue={next}&fieldSelector=type%3DWarning");
+    server.get(&selected).await.refused(410, "Expired");
+}
+
+#[tokio::test]
+async fn definitions_are_given_in_parts_too() {
+    let server = server().await;
+    let list = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let all = server.get(list).await.ok(200);
+    let parts = parts(&server, &format!("{list}?limit=4"), async || {}).await;
+    let given: Vec<Value> = parts
+        .iter()
+        .flat_map(|part| part["items"].as_array().unwrap().clone())
+        .collect();
+    assert_eq!((parts.len(), &json!(given)), (2, &all["items"]));
+    let revision = all["metadata"]["resourceVersion"].as_str().unwrap();
+    let exact = |revision: &str| format!("{list}?resourceVersionMatch=Exact&resourceVersion={revision}");
+    assert_eq!(server.get(&exact(revision)).await.ok(200), all);
+    server.get(&exact("7")).await.refused(410, "Expired");
 }

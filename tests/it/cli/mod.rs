@@ -115,6 +115,7 @@ impl Office {
             way_in: None,
             jwt: None,
             git_secrets: None,
+            kept: api::Kept::default(),
             quotas: api::Turns::default(),
             metrics: Metrics::new(),
             closing: CancellationToken::new(),

@@ -1,0 +1,240 @@
+//! Lists of what is looked at that are given in parts: their rest is kept for a while, as it was at the first part.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::form::ListMetadata;
+use super::options::{Part, Selection};
+use super::status::ApiError;
+use crate::resource::Revision;
+
+/// For how long a list can be gone on with: as long as Kubernetes' API server keeps what its lists are made of, by default.
+const KEPT_FOR: Duration = Duration::from_secs(5 * 60);
+/// Bytes of JSON that are kept at most, of all lists. One that is larger is given whole.
+const BYTES_MAX: usize = 32 << 20;
+
+/// Which list something is a part of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ListOf {
+    pub(super) kind: (&'static str, &'static str),
+    /// `None` for all.
+    pub(super) namespace: Option<String>,
+    pub(super) selection: Selection,
+}
+
+/// The lists that were begun lately. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Vec<List>>>);
+
+/// One list, as it was at one moment.
+#[derive(Clone, Debug)]
+struct List {
+    of: ListOf,
+    at: Revision,
+    since: Instant,
+    rows: Arc<[Row]>,
+}
+
+#[derive(Debug)]
+struct Row {
+    namespace: String,
+    name: String,
+    json: Box<str>,
+}
+
+impl List {
+    fn bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.json.len()).sum()
+    }
+
+    fn is(&self, of: &ListOf, at: Revision) -> bool {
+        (&self.of, self.at) == (of, at)
+    }
+}
+
+impl Kept {
+    /// The first `limit` of the rows, all that there are of the list now; or all of them, when there are no more or when the
+    /// rest is too much to keep.
+    pub(super) fn begin(
+        &self,
+        of: &ListOf,
+        at: Revision,
+        mut rows: Vec<Value>,
+        limit: Option<NonZeroU32>,
+    ) -> (ListMetadata, Vec<Value>) {
+        let limit = limit.map_or(usize::MAX, |limit| limit.get() as usize);
+        let mut metadata = ListMetadata::at(at);
+        if limit >= rows.len() {
+            return (metadata, rows);
+        }
+        let list = List {
+            of: of.clone(),
+            at,
+            since: Instant::now(),
+            rows: rows.iter().map(Row::of).collect(),
+        };
+        if let (Some(next), left) = (list.next(limit), list.rows.len() - limit)
+            && self.keep(list)
+        {
+            metadata.goes_on(next, of.selection.is_empty().then_some(left));
+            rows.truncate(limit);
+        }
+        (metadata, rows)
+    }
+
+    /// The next rows of a list.
+    ///
+    /// # Errors
+    /// 410 when the list is not kept (any more), after which clients list again from the beginning.
+    pub(super) fn go_on(
+        &self,
+        of: &ListOf,
+        part: &Part,
+        limit: Option<NonZeroU32>,
+    ) -> Result<(ListMetadata, Vec<Value>), ApiError> {
+        let list = self.find(of, part.at);
+        let begin = list.as_ref().and_then(|list| {
+            let is_last = |row: &Row| (&row.namespace, &row.name) == (&part.after.0, &part.after.1);
+            list.rows.iter().position(is_last)
+        });
+        let (Some(list), Some(begin)) = (list, begin) else {
+            return Err(ApiError::Expired(
+                "the list that this is a part of is not kept any more; list again from the beginning"
+                    .to_owned(),
+            ));
+        };
+        let rest = list.rows.get(begin + 1..).unwrap_or_default();
+        let given = limit.map_or(rest.len(), |limit| rest.len().min(limit.get() as usize));
+        let mut metadata = ListMetadata::at(part.at);
+        if given < rest.len()
+            && let Some(next) = list.next(begin + 1 + given)
+        {
+            let left = rest.len() - given;
+            metadata.goes_on(next, of.selection.is_empty().then_some(left));
+        }
+        let rows = rest.iter().take(given).map(Row::value).collect::<Result<_, _>>();
+        Ok((
+            metadata,
+            rows.map_err(|error| ApiError::Internal(error.to_string()))?,
+        ))
+    }
+
+    fn find(&self, of: &ListOf, at: Revision) -> Option<List> {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.retain(|list| list.since.elapsed() < KEPT_FOR);
+        lists.iter().find(|list| list.is(of, at)).cloned()
+    }
+
+    /// Keeps a list, if need be instead of those that are kept for longest; fails when it is too large.
+    fn keep(&self, list: List) -> bool {
+        let bytes = list.bytes();
+        if bytes > BYTES_MAX {
+            return false;
+        }
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.retain(|old| old.since.elapsed() < KEPT_FOR && !old.is(&list.of, list.at));
+        while bytes + lists.iter().map(List::bytes).sum::<usize>() > BYTES_MAX {
+            lists.remove(0);
+        }
+        lists.push(list);
+        true
+    }
+}
+
+impl List {
+    /// Where the list goes on after so many rows.
+    fn next(&self, rows: usize) -> Option<Part> {
+        let last = self.rows.get(rows.checked_sub(1)?)?;
+        Some(Part {
+            at: self.at,
+            after: (last.namespace.clone(), last.name.clone()),
+        })
+    }
+}
+
+impl Row {
+    fn of(value: &Value) -> Self {
+        let text = |field: &str| {
+            let text = value.pointer(field).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        Self {
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name"),
+            json: value.to_string().into(),
+        }
+    }
+
+    fn value(&self) -> serde_json::Result<Value> {
+        serde_json::from_str(&self.json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(namespace: &str) -> ListOf {
+        ListOf {
+            kind: ("v1", "Event"),
+            namespace: Some(namespace.to_owned()),
+            selection: Selection::default(),
+        }
+    }
+
+    fn rows(count: usize, padding: usize) -> Vec<Value> {
+        let row = |number| json!({"metadata": {"name": format!("e.{number}")}, "note": "x".repeat(padding)});
+        (0..count).map(row).collect()
+    }
+
+    fn next(metadata: &ListMetadata) -> Part {
+        metadata.r#continue.as_deref().unwrap().parse().unwrap()
+    }
+
+    const TWO: Option<NonZeroU32> = NonZeroU32::new(2);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_goes_on_as_it_began() {
+        let (kept, at) = (Kept::default(), Revision(7));
+        let (first, given) = kept.begin(&of("a"), at, rows(5, 0), TWO);
+        assert_eq!(
+            (given, first.remaining_item_count),
+            (rows(5, 0)[..2].to_vec(), Some(3))
+        );
+        let (second, given) = kept.go_on(&of("a"), &next(&first), TWO).unwrap();
+        assert_eq!(
+            (given, second.remaining_item_count),
+            (rows(5, 0)[2..4].to_vec(), Some(1))
+        );
+        for limit in [TWO, None] {
+            let (last, given) = kept.go_on(&of("a"), &next(&second), limit).unwrap();
+            assert_eq!((given, last.r#continue), (rows(5, 0)[4..].to_vec(), None));
+        }
+        // Nobody comes by a part of one list to another one.
+        kept.go_on(&of("b"), &next(&first), TWO).unwrap_err();
+        tokio::time::advance(KEPT_FOR).await;
+        let gone = kept.go_on(&of("a"), &next(&first), TWO).unwrap_err();
+        assert!(matches!(gone, ApiError::Expired(_)), "{gone:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_is_bounded() {
+        let kept = Kept::default();
+        for limit in [None, NonZeroU32::new(5)] {
+            let (all, given) = kept.begin(&of("a"), Revision(1), rows(5, 0), limit);
+            assert_eq!((given.len(), all.r#continue), (5, None));
+        }
+        let (all, given) = kept.begin(&of("a"), Revision(1), rows(3, BYTES_MAX / 3), TWO);
+        assert_eq!((given.len(), all.r#continue), (3, None));
+        let begin = |at| next(&kept.begin(&of("a"), Revision(at), rows(3, BYTES_MAX / 8), TWO).0);
+        let parts = [2, 3, 4].map(begin);
+        let is_kept = parts.map(|part| kept.go_on(&of("a"), &part, TWO).is_ok());
+        assert_eq!(is_kept, [false, true, true]);
+    }
+}
