@@ -10,7 +10,7 @@ use crate::resource::access::Deed;
 use crate::resource::managed::Contested;
 use crate::resource::nearest::did_you_mean;
 use crate::resource::object::GROUP;
-use crate::resource::validate::Cause;
+use crate::resource::validate::{Cause, CauseReason};
 use crate::resource::{Key, Kind, Object, Revision};
 
 /// When a client may ask again after a failure that passes.
@@ -110,7 +110,7 @@ pub(super) enum ApiError {
     /// 413: the body is over the limit, in bytes.
     #[error("Request entity too large: limit is {0} bytes")]
     TooLarge(usize),
-    /// 422: the object breaks rules; every one of them.
+    /// 422: the object breaks rules; every one of them. 400 when some of its fields do not exist, and are not to be left out.
     #[error("{kind}.{GROUP} \"{name}\" is invalid: {}", join(.causes))]
     Invalid {
         /// Its kind.
@@ -196,6 +196,7 @@ impl ApiError {
             | Self::Contested { .. } => StatusCode::CONFLICT,
             Self::Expired(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Invalid { causes, .. } if has_unknown(causes) => StatusCode::BAD_REQUEST,
             Self::Invalid { .. } | Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests(_) | Self::TooManyOfOne { .. } | Self::TooFast(_) => {
                 StatusCode::TOO_MANY_REQUESTS
@@ -222,6 +223,7 @@ impl ApiError {
             Self::Conflict { .. } | Self::Contested { .. } => "Conflict",
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
+            Self::Invalid { causes, .. } if has_unknown(causes) => "BadRequest",
             Self::Invalid { .. } | Self::Unprocessable(_) => "Invalid",
             Self::TooManyRequests(_) | Self::TooManyOfOne { .. } | Self::TooFast(_) => "TooManyRequests",
             Self::Unavailable { .. } => "ServiceUnavailable",
@@ -416,6 +418,11 @@ fn join(causes: &[Cause]) -> String {
 /// Fails when there are causes to refuse an object.
 ///
 /// # Errors
+/// Whether somebody asked strictly for fields that there are not: what was sent cannot even be read, say Kubernetes' servers.
+fn has_unknown(causes: &[Cause]) -> bool {
+    causes.iter().any(|cause| cause.reason == CauseReason::Unknown)
+}
+
 /// 422, with every cause.
 pub(super) fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
     match causes.is_empty() {
@@ -433,7 +440,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::validate::CauseReason;
 
     fn key() -> Key {
         Key::new(Kind::Team, "default", "x")

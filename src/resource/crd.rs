@@ -4,7 +4,7 @@
 //! right here, once: everything else in this crate reads the result.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 
@@ -31,6 +31,7 @@ pub(super) fn define(kind: Kind) -> CustomResourceDefinition {
             .and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(root) = schema {
             complete(root);
+            limit_conditions(root);
             tidy(root);
         }
     }
@@ -48,6 +49,23 @@ pub fn file_name(kind: Kind) -> String {
 /// When the definition cannot be written as YAML, which none of ours does.
 pub fn to_yaml(kind: Kind) -> Result<String, yaml::EmitError> {
     yaml::to_yaml(kind.definition())
+}
+
+/// Says of conditions what their type leaves open: which words their status may be.
+fn limit_conditions(root: &mut JSONSchemaProps) {
+    let status = member(root, "status").and_then(|status| member(status, "conditions"));
+    let condition = match status.and_then(|conditions| conditions.items.as_mut()) {
+        Some(JSONSchemaPropsOrArray::Schema(condition)) => condition,
+        _ => return,
+    };
+    if let Some(status) = member(condition, "status") {
+        let words = ["True", "False", "Unknown"];
+        status.enum_ = Some(words.map(|word| JSON(word.into())).into());
+    }
+}
+
+fn member<'a>(schema: &'a mut JSONSchemaProps, name: &str) -> Option<&'a mut JSONSchemaProps> {
+    schema.properties.as_mut()?.get_mut(name)
 }
 
 /// Adds the fields that every object has, and takes the spec's description for the whole.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use super::object::Object;
+use super::validate::syntax;
 
 /// Why a selector cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,21 +96,14 @@ fn label_term(term: &str) -> Result<LabelTerm, String> {
 
 fn label_key(key: &str) -> Result<String, String> {
     let key = key.trim();
-    let fits = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
-    fits.then(|| key.to_owned())
-        .ok_or_else(|| format!("\"{key}\" is not a label name"))
+    syntax::label_key(key)?;
+    Ok(key.to_owned())
 }
 
 fn label_value(value: &str) -> Result<String, String> {
     let value = value.trim();
-    let fits = value
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    fits.then(|| value.to_owned())
-        .ok_or_else(|| format!("\"{value}\" is not a label value"))
+    syntax::label_value(value)?;
+    Ok(value.to_owned())
 }
 
 fn split_outside_parentheses(text: &str) -> Vec<&str> {
@@ -322,9 +316,10 @@ mod tests {
              write it like app=payments,tier!=db,role in (a,b),!legacy"
         );
         assert!(label("a b (c)").contains("\"a b \" is not \"KEY in\""));
-        assert!(label("=x").contains("\"\" is not a label name"));
-        assert!(label("a=b,,c=d").contains("\"\" is not a label name"));
-        assert!(label("a=b c").contains("\"b c\" is not a label value"));
+        assert!(label("=x").contains("the key \"\" must be a name"));
+        assert!(label("a=b,,c=d").contains("the key \"\" must be a name"));
+        assert!(label("a=b c").contains("the value \"b c\" must be"));
+        assert!(label("a/b/c=d").contains("the key \"a/b/c\" must be a name"));
         assert!(field("name").contains("\"name\" compares nothing"));
     }
 }

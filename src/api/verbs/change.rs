@@ -154,18 +154,23 @@ impl Change<'_> {
         let Some(expected) = old.revision() else {
             return Err(StoreError::NotFound(self.key.clone()));
         };
-        let (result, op, removed) = match new.filter(|new| !lifecycle::is_finished(new)) {
+        let key = self.key.clone();
+        let (result, op, removed) = match new {
             Some(new) if new == old => return Ok((old, false)),
+            // The one that somebody made of it is shown, the last one that it was.
+            Some(last) if lifecycle::is_finished(&last) => (last, Op::Remove { key, expected }, true),
             Some(object) => (object.clone(), Op::Update { object, expected }, false),
-            None => {
-                let key = self.key.clone();
-                (old, Op::Remove { key, expected }, true)
-            }
+            None => (old, Op::Remove { key, expected }, true),
         };
         if self.dry_run {
             return Ok((result, removed));
         }
-        let stored = store(api, op, turn, self.caller, self.reason).await?;
+        let mut stored = store(api, op, turn, self.caller, self.reason).await?;
+        if removed {
+            let revision = stored.metadata.resource_version.take();
+            stored = result;
+            stored.metadata.resource_version = revision;
+        }
         Ok((stored, removed))
     }
 }

@@ -148,12 +148,29 @@ fn scale_of(object: &Object) -> Scale {
             )),
         }),
         status: Some(ScaleStatus {
-            replicas: whole(number(status.and_then(|status| status.get("replicas"))).unwrap_or_default()),
+            replicas: whole(scaled_to(object).unwrap_or_default()),
             selector: status
                 .and_then(|status| status.get("selector")?.as_str())
                 .map(str::to_owned),
         }),
     }
+}
+
+/// The number that the operator has taken over: how many agents each role has that says no number of its own. Whoever scales
+/// waits for this to be what they asked for.
+fn scaled_to(object: &Object) -> Option<i64> {
+    let status = object.status.as_ref()?;
+    let number = |value: &Value, field: &str| value.get(field).and_then(Value::as_i64);
+    let roles = object.spec.get("roles").and_then(Value::as_array);
+    let name = roles
+        .into_iter()
+        .flatten()
+        .find(|role| role.get("replicas").is_none())
+        .and_then(|role| role.get("name"));
+    let told = status.get("roles").and_then(Value::as_array);
+    let role = told.into_iter().flatten().find(|role| role.get("name") == name);
+    role.and_then(|role| number(role, "desired"))
+        .or(number(status, "replicas"))
 }
 
 fn unreadable(error: serde_json::Error) -> ApiError {

@@ -11,10 +11,14 @@ use std::error::Error;
 use std::future::Future;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use whoosh::cli::{self, Command, LogArgs};
 use whoosh::git;
 use whoosh::store::Store;
 use whoosh::telemetry::{Chain, LogFormat, logging};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Whatever stops a server; its message and causes tell the user what to do.
 type Failure = Box<dyn Error>;

@@ -9,7 +9,7 @@ pub(super) mod merged;
 mod metadata;
 mod policy;
 mod spec;
-mod syntax;
+pub(super) mod syntax;
 #[cfg(test)]
 mod tests;
 mod unknown;

@@ -129,7 +129,7 @@ fn is_qualified(text: &str) -> bool {
 }
 
 /// A label or annotation key: `name` or `prefix.example/name`.
-pub(super) fn label_key(text: &str) -> Checked {
+pub(in crate::resource) fn label_key(text: &str) -> Checked {
     let (prefix, name) = match text.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, text),
@@ -145,7 +145,7 @@ pub(super) fn label_key(text: &str) -> Checked {
 }
 
 /// A label's value.
-pub(super) fn label_value(text: &str) -> Checked {
+pub(in crate::resource) fn label_value(text: &str) -> Checked {
     check(text.is_empty() || is_qualified(text), || {
         format!(
             "the value {} must be empty or at most {LABEL_MAX} letters, digits, \"-\", \"_\" and \".\", with a \

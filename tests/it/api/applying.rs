@@ -140,7 +140,7 @@ async fn an_apply_is_judged_as_everything_else_is() {
     assert!(elsewhere.contains("metadata.name is \"billing\""), "{elsewhere}");
     let wrong = only(json!({"rolls": [], "roles": [{"name": "a"}, {"name": "a"}]}));
     let strict = "fieldManager=ci&fieldValidation=Strict";
-    let wrong = refused(strict, wrong).await.refused(422, "Invalid");
+    let wrong = refused(strict, wrong).await.refused(400, "BadRequest");
     assert!(
         wrong.contains("spec.rolls") && wrong.contains("duplicate \"a\""),
         "{wrong}"
@@ -158,7 +158,7 @@ async fn an_apply_is_judged_as_everything_else_is() {
     server.create("payments").await;
     let mut slip = team("payments");
     slip["sepc"] = slip["spec"].take();
-    let slip = refused(strict, slip).await.refused(422, "Invalid");
+    let slip = refused(strict, slip).await.refused(400, "BadRequest");
     assert!(slip.contains("sepc: unknown field"), "{slip}");
     let mut bare = team("payments");
     bare["metadata"] = json!([]);
@@ -215,7 +215,7 @@ async fn unknown_fields_are_dropped_unless_a_client_is_strict() {
     let mut slip = team("payments");
     slip["spec"]["rolls"] = json!([]);
     let strict = format!("{TEAMS}?fieldValidation=Strict");
-    server.post(&strict, &slip).await.refused(422, "Invalid");
+    server.post(&strict, &slip).await.refused(400, "BadRequest");
     let warned = server.post(TEAMS, &slip).await;
     assert_eq!(warned.warnings, [r#"299 - "unknown field \"spec.rolls\"""#]);
     assert_eq!(warned.ok(201)["spec"], team("payments")["spec"]);

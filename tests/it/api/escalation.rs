@@ -194,7 +194,7 @@ async fn what_is_wrong_with_a_sources_rights_is_told_at_once() {
     );
     raw["spec"]["targetNamespace"] = json!("Prod");
     let strictly = format!("{SOURCES}?fieldValidation=Strict");
-    let refused = server.post(&strictly, &raw).await.refused(422, "Invalid");
+    let refused = server.post(&strictly, &raw).await.refused(400, "BadRequest");
     for told in [
         "spec.impersonate.role: must be one of \"admin\", \"edit\", \"view\", got \"owner\"",
         "spec.impersonate.user: unknown field",

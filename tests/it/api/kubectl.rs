@@ -364,8 +364,13 @@ async fn lists_come_in_chunks_and_changes_as_they_happen() {
     for name in ["a", "b", "c"] {
         kubectl.apply(&TEMPLATE.replace("reviewer", name), &[]).await.ok();
     }
-    let names = kubectl.run("get agenttemplates --chunk-size=1 -o name").await;
-    assert_eq!(names.lines().count(), 3, "{names}");
+    for (what, count) in [
+        ("agenttemplates", 3),
+        ("customresourcedefinitions", Kind::ALL.len()),
+    ] {
+        let names = kubectl.run(&format!("get {what} --chunk-size=1 -o name")).await;
+        assert_eq!(names.lines().count(), count, "{names}");
+    }
     let mut watching = kubectl
         .command(&["get", "at", "-w", "-o", "name"])
         .spawn()

@@ -204,7 +204,7 @@ async fn a_dry_run_answers_like_the_real_one_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn orphans_are_told_by_a_finalizer() {
+async fn what_dependents_decide_is_told_by_a_finalizer() {
     let server = server().await;
     server.create("by-query").await;
     let path = format!("{}?propagationPolicy=Orphan", at("by-query"));
@@ -221,8 +221,16 @@ async fn orphans_are_told_by_a_finalizer() {
         .ok(200);
     assert_eq!(
         marked["metadata"]["finalizers"],
-        json!(["chorus.services/agents"])
+        json!(["chorus.services/agents", "foregroundDeletion"])
     );
+    // The answer to the last of its finalizers going is what it was last.
+    let released = server
+        .patch(&at("by-body"), &json!({"metadata": {"finalizers": null}}))
+        .await
+        .ok(200);
+    assert_eq!(released["metadata"]["finalizers"], Value::Null);
+    assert!(released["metadata"]["deletionTimestamp"].is_string());
+    server.get(&at("by-body")).await.refused(404, "NotFound");
 }
 
 #[tokio::test]

@@ -51,6 +51,15 @@ async fn a_status_that_is_none_is_refused() {
     let answer = server.patch(&path, &wrong).await;
     let causes = answer.body["details"]["causes"].clone();
     answer.refused(422, "Invalid");
+    let condition = |status: &str| {
+        json!({"status": {"conditions": [{"type": "Ready", "status": status, "reason": "R", "message": "",
+                                          "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+    };
+    server
+        .patch(&path, &condition("Maybe"))
+        .await
+        .refused(422, "Invalid");
+    server.patch(&path, &condition("Unknown")).await.ok(200);
     let fields: Vec<&str> = causes
         .as_array()
         .unwrap()
@@ -131,6 +140,12 @@ async fn a_team_is_scaled() {
         .patch(&path, &json!({"spec": null}))
         .await
         .refused(400, "BadRequest");
+    // Of several roles, each is as large: whoever waits for the number waits for that of one.
+    let roles = json!([{"name": "coordinator", "desired": 5, "required": true, "ready": 0}]);
+    let status = json!({"status": {"replicas": 10, "roles": roles}});
+    let of_status = format!("{}/status", at("payments"));
+    server.patch(&of_status, &status).await.ok(200);
+    assert_eq!(server.get(&path).await.ok(200)["status"]["replicas"], 5);
     let council = path.replace("teams", "councils");
     server.get(&council).await.refused(404, "NotFound");
 }
@@ -190,7 +205,7 @@ async fn unknown_fields_are_treated_as_those_of_objects_are() {
         let strict = format!("{path}?fieldValidation=Strict");
         let refused = server.patch(&strict, &patch).await;
         let causes = refused.body["details"]["causes"].clone();
-        refused.refused(422, "Invalid");
+        refused.refused(400, "BadRequest");
         let fields: Vec<&str> = causes
             .as_array()
             .unwrap()
