@@ -88,6 +88,15 @@ impl Reconciler {
         match dependents::fate(&object, &standings) {
             Fate::Stays => {}
             Fate::Forgets(next) => self.replace(&object, *next).await?,
+            Fate::Goes(Propagation::Foreground) => {
+                // Where owners go round in a circle, all of them would wait for ever.
+                let dependents = store.dependents(object.namespace(), object.uid()).await?;
+                let how = match dependents.iter().any(dependents::waits) {
+                    true => Propagation::Background,
+                    false => Propagation::Foreground,
+                };
+                self.delete(&object, how).await?;
+            }
             Fate::Goes(how) => self.delete(&object, how).await?,
         }
         Ok(Next::Never)
@@ -123,7 +132,7 @@ impl Reconciler {
         }
         if dependents
             .iter()
-            .any(|dependent| dependents::blocks(dependent, owner.uid()))
+            .any(|dependent| dependents::blocks(dependent, owner))
         {
             // Each tells when it goes; that one does not belong to it any more nobody tells.
             return Ok(Next::After(self.controller.tuning.resync));

@@ -47,9 +47,14 @@ pub fn owner(object: &Object, reference: &OwnerReference) -> Option<Key> {
 pub fn standing(reference: &OwnerReference, found: Option<&Object>) -> Standing {
     match found.filter(|found| found.uid() == reference.uid) {
         None => Standing::Gone,
-        Some(owner) if owner.is_deleting() && owner.has_finalizer(FOREGROUND_FINALIZER) => Standing::Waits,
+        Some(owner) if waits(owner) => Standing::Waits,
         Some(_) => Standing::There,
     }
+}
+
+/// Whether an object is being deleted, and waits for those that depend on it.
+pub fn waits(object: &Object) -> bool {
+    object.is_deleting() && object.has_finalizer(FOREGROUND_FINALIZER)
 }
 
 /// What becomes of an object whose owners stand like this, in the order of its references.
@@ -75,11 +80,14 @@ pub fn without_owner(object: &Object, uid: &str) -> Object {
     keeping(object, |reference| reference.uid != uid)
 }
 
-/// Whether an object keeps its owner, of this uid, from going while that waits.
-pub fn blocks(object: &Object, uid: &str) -> bool {
-    let blocks =
-        |reference: &OwnerReference| reference.uid == uid && reference.block_owner_deletion == Some(true);
-    references(object).iter().any(blocks)
+/// Whether an object keeps its owner from going while that waits. Two that would wait for each other do not.
+pub fn blocks(object: &Object, owner: &Object) -> bool {
+    let names = |one: &Object, other: &Object| references(one).iter().any(|one| one.uid == other.uid());
+    let is_mutual = object.uid() == owner.uid() || waits(object) && names(owner, object);
+    let blocks = |reference: &OwnerReference| {
+        reference.uid == owner.uid() && reference.block_owner_deletion == Some(true)
+    };
+    !is_mutual && references(object).iter().any(blocks)
 }
 
 /// Whether owners or dependents decide what becomes of an object as it is now.
@@ -184,6 +192,23 @@ mod tests {
         let mut leaving = object;
         leaving.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
         assert_eq!(fate(&leaving, &[Gone, Gone]), Fate::Stays);
+    }
+
+    #[test]
+    fn nobody_waits_for_themselves() {
+        let blocking = |mut object: Object, owner: &str| {
+            let mut reference = reference(owner);
+            reference.block_owner_deletion = Some(true);
+            object.metadata.owner_references = Some(vec![reference]);
+            object
+        };
+        let waits = Some(FOREGROUND_FINALIZER);
+        let (a, b) = (team("uid-of-a", waits), team("uid-of-b", waits));
+        assert!(blocks(&blocking(b.clone(), "a"), &a));
+        assert!(!blocks(&b, &a));
+        assert!(!blocks(&blocking(a.clone(), "a"), &a));
+        let (a, b) = (blocking(a, "b"), blocking(b, "a"));
+        assert!(!blocks(&b, &a) && !blocks(&a, &b));
     }
 
     #[test]

@@ -178,6 +178,23 @@ async fn an_owner_waits_in_the_foreground_for_who_blocks_it() {
 }
 
 #[tokio::test]
+async fn owners_that_go_round_in_a_circle_go_all_the_same() {
+    for names in [vec!["boss"], vec!["boss", "b"], vec!["boss", "b", "c"]] {
+        let stage = Stage::new().await;
+        let mut owner = stage.boss.clone();
+        for (last, name) in names.iter().zip(names.iter().skip(1)) {
+            owner = stage.declare(&team(name, &json!([owned_by(last, &owner)]))).await;
+        }
+        let last = names.last().unwrap();
+        stage
+            .declare(&team("boss", &json!([owned_by(last, &owner)])))
+            .await;
+        stage.delete_boss("foreground").await;
+        stage.until_there(&[]).await;
+    }
+}
+
+#[tokio::test]
 async fn orphans_stay_without_their_owner() {
     let stage = Stage::new().await;
     let worker = stage.declare(&team("worker", &stage.of_boss())).await;
