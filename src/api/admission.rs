@@ -92,7 +92,7 @@ pub(super) async fn admit_at(
 /// Judges a new object, sent to a place in the collection of `kind`: a namespace, and a name if the path says one.
 ///
 /// # Errors
-/// 400 when it belongs elsewhere, 422 with every cause when it breaks rules.
+/// 400 when it belongs elsewhere, [`ApiError::Invalid`] with every cause when it breaks rules.
 pub(super) async fn admit_new(
     api: &Api,
     caller: &Caller,
@@ -244,7 +244,7 @@ pub(super) fn belongs(
 /// The object in `raw`.
 ///
 /// # Errors
-/// 422 with every cause when it breaks rules.
+/// [`ApiError::Invalid`] with every cause when it breaks rules.
 pub(super) fn validated(raw: &Value, kind: Kind) -> Result<Object, ApiError> {
     validate::object(raw).map_err(|invalid| {
         let name = raw.pointer("/metadata/name").and_then(Value::as_str);

@@ -13,7 +13,7 @@ use super::quota::{self, Turn};
 use super::state::Api;
 use super::status::ApiError;
 use crate::resource::access::Grant;
-use crate::resource::lifecycle::{self, Deletion, Propagation};
+use crate::resource::lifecycle::{self, Deletion};
 use crate::resource::managed::{self, Applied, Claim, Manager};
 use crate::resource::names::ROLLBACK_MANAGER;
 use crate::resource::validate::{self, Cause, CauseReason};
@@ -248,7 +248,7 @@ fn shapers(steps: &[Result<Step, ApiError>]) -> Vec<Object> {
 /// What deleting an object takes; nothing when somebody asked before.
 fn removal(old: Object) -> Option<Op> {
     let expected = old.revision()?;
-    match lifecycle::delete(&old, Propagation::Background, Timestamp::now()) {
+    match lifecycle::delete(&old, None, Timestamp::now()) {
         Deletion::AlreadyMarked => None,
         Deletion::Remove => Some(Op::Remove {
             key: old.key(),

@@ -15,7 +15,7 @@ use crate::plan;
 use crate::plan::action::Blocked;
 use crate::resource::agent_spec::AgentSpec;
 use crate::resource::condition::Reason;
-use crate::resource::dependents::{self, Standing};
+use crate::resource::dependents::Standing;
 use crate::resource::git_source::GitSourceSpec;
 use crate::resource::policy::Asked;
 use crate::resource::validate::{self, Cause, CauseReason};
@@ -41,7 +41,7 @@ pub(super) struct Judged {
 /// its labels can still be edited.
 ///
 /// # Errors
-/// 422 with every cause.
+/// [`ApiError::Invalid`] with every cause.
 pub(super) async fn judge(
     api: &Api,
     caller: &Caller,
@@ -50,8 +50,23 @@ pub(super) async fn judge(
     intent: Intent<'_>,
 ) -> Result<Judged, ApiError> {
     let mut warnings = validate::warnings(object);
-    warnings.extend(absent_owners(api, object).await?);
     let mut causes = escalation::causes(caller, object, old);
+    let (absent, is_lost) = absent_owners(api, object, old).await?;
+    for number in absent {
+        let field = format!("metadata.ownerReferences[{number}]");
+        let what = "is not there under this uid";
+        match intent {
+            // Who keeps it applied would have it made and deleted again and again.
+            Intent::Together(_) if is_lost => {
+                let why = format!("{what}, and there is no other owner: the object would be deleted at once");
+                causes.push(Cause::new(&field, CauseReason::Invalid, why));
+            }
+            _ if is_lost => warnings.push(format!(
+                "{field} {what}, and there is no other owner: the object is deleted at once"
+            )),
+            _ => warnings.push(format!("{field} {what}")),
+        }
+    }
     let beside = intent.beside();
     if causes.is_empty() && beside.is_empty() && old.is_some_and(|old| old.spec == object.spec) {
         return Ok(Judged { warnings, turn: None });
@@ -113,23 +128,25 @@ pub(super) async fn judge(
     Ok(Judged { warnings, turn })
 }
 
-/// Warnings of owners that are not there: whoever names no other one is deleted for that.
-async fn absent_owners(api: &Api, object: &Object) -> Result<Vec<String>, StoreError> {
-    let mut absent = Vec::new();
-    for (number, reference) in dependents::references(object).iter().enumerate() {
-        let Some(owner) = dependents::owner(object, reference) else {
-            continue;
-        };
-        let found = api.store.get(&owner).await?;
-        if dependents::standing(reference, found.as_ref()) == Standing::Gone {
-            absent.push(format!(
-                "metadata.ownerReferences[{number}]: there is no {}/{} with this uid; what has no other owner is deleted at once",
-                owner.kind.singular(),
-                owner.name
-            ));
-        }
+/// Which owners are not there, each with its number, and whether there is no other: then the object is deleted for that.
+async fn absent_owners(
+    api: &Api,
+    object: &Object,
+    old: Option<&Object>,
+) -> Result<(Vec<usize>, bool), StoreError> {
+    let named = |object: &Object| object.metadata.owner_references.clone();
+    if object.is_deleting() || old.is_some_and(|old| named(old) == named(object)) {
+        return Ok((Vec::new(), false));
     }
-    Ok(absent)
+    let standings = api.store.standings(object).await?;
+    let is_gone = |standing: &Standing| *standing == Standing::Gone;
+    let gone = standings
+        .iter()
+        .enumerate()
+        .filter(|(_, standing)| is_gone(standing));
+    let gone: Vec<usize> = gone.map(|(number, _)| number).collect();
+    let is_lost = !gone.is_empty() && gone.len() == standings.len();
+    Ok((gone, is_lost))
 }
 
 /// The turn to store an object that counts for a quota. It fitted before; others may have had their turns since.

@@ -1,7 +1,7 @@
-//! Lists of what is looked at that are given in parts: their rest is kept for a while, as it was at the first part.
+//! Lists of what is looked at that are given in parts: they are kept for a while, as they were at the first part.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,7 +14,8 @@ use crate::resource::Revision;
 
 /// For how long a list can be gone on with: as long as Kubernetes' API server keeps what its lists are made of, by default.
 const KEPT_FOR: Duration = Duration::from_secs(5 * 60);
-/// Bytes of JSON that are kept at most, of all lists. One that is larger is given whole.
+/// Bytes that are kept at most, of all lists. One for which there is no room is given whole: nobody is to lose the rest of theirs
+/// to others.
 const BYTES_MAX: usize = 32 << 20;
 
 /// Which list something is a part of.
@@ -36,6 +37,7 @@ struct List {
     of: ListOf,
     at: Revision,
     since: Instant,
+    bytes: usize,
     rows: Arc<[Row]>,
 }
 
@@ -47,12 +49,28 @@ struct Row {
 }
 
 impl List {
-    fn bytes(&self) -> usize {
-        self.rows.iter().map(|row| row.json.len()).sum()
+    fn new(of: &ListOf, at: Revision, rows: &[Value]) -> Self {
+        let rows: Arc<[Row]> = rows.iter().map(Row::of).collect();
+        Self {
+            of: of.clone(),
+            at,
+            since: Instant::now(),
+            bytes: rows.iter().map(Row::bytes).sum(),
+            rows,
+        }
     }
 
     fn is(&self, of: &ListOf, at: Revision) -> bool {
         (&self.of, self.at) == (of, at)
+    }
+
+    /// Where the list goes on after so many rows.
+    fn next(&self, rows: usize) -> Option<Part> {
+        let last = self.rows.get(rows.checked_sub(1)?)?;
+        Some(Part {
+            at: self.at,
+            after: (last.namespace.clone(), last.name.clone()),
+        })
     }
 }
 
@@ -71,15 +89,10 @@ impl Kept {
         if limit >= rows.len() {
             return (metadata, rows);
         }
-        let list = List {
-            of: of.clone(),
-            at,
-            since: Instant::now(),
-            rows: rows.iter().map(Row::of).collect(),
-        };
-        if let (Some(next), left) = (list.next(limit), list.rows.len() - limit)
-            && self.keep(list)
-        {
+        let list = List::new(of, at, &rows);
+        let next = list.next(limit);
+        if let Some(next) = next.filter(|_| self.keep(list)) {
+            let left = rows.len() - limit;
             metadata.goes_on(next, of.selection.is_empty().then_some(left));
             rows.truncate(limit);
         }
@@ -123,36 +136,32 @@ impl Kept {
         ))
     }
 
+    /// All rows of a list that is kept, so that a watch can go on from it.
+    pub(super) fn whole(&self, of: &ListOf, at: Revision) -> Option<Vec<Value>> {
+        let list = self.find(of, at)?;
+        list.rows.iter().map(|row| row.value().ok()).collect()
+    }
+
     fn find(&self, of: &ListOf, at: Revision) -> Option<List> {
+        self.young().iter().find(|list| list.is(of, at)).cloned()
+    }
+
+    /// Keeps a list, if there is room for it.
+    fn keep(&self, list: List) -> bool {
+        let mut lists = self.young();
+        lists.retain(|old| !old.is(&list.of, list.at));
+        let is_room = list.bytes + lists.iter().map(|list| list.bytes).sum::<usize>() <= BYTES_MAX;
+        if is_room {
+            lists.push(list);
+        }
+        is_room
+    }
+
+    /// The lists whose time is not over.
+    fn young(&self) -> MutexGuard<'_, Vec<List>> {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.retain(|list| list.since.elapsed() < KEPT_FOR);
-        lists.iter().find(|list| list.is(of, at)).cloned()
-    }
-
-    /// Keeps a list, if need be instead of those that are kept for longest; fails when it is too large.
-    fn keep(&self, list: List) -> bool {
-        let bytes = list.bytes();
-        if bytes > BYTES_MAX {
-            return false;
-        }
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.retain(|old| old.since.elapsed() < KEPT_FOR && !old.is(&list.of, list.at));
-        while bytes + lists.iter().map(List::bytes).sum::<usize>() > BYTES_MAX {
-            lists.remove(0);
-        }
-        lists.push(list);
-        true
-    }
-}
-
-impl List {
-    /// Where the list goes on after so many rows.
-    fn next(&self, rows: usize) -> Option<Part> {
-        let last = self.rows.get(rows.checked_sub(1)?)?;
-        Some(Part {
-            at: self.at,
-            after: (last.namespace.clone(), last.name.clone()),
-        })
+        lists
     }
 }
 
@@ -167,6 +176,10 @@ impl Row {
             name: text("/metadata/name"),
             json: value.to_string().into(),
         }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.namespace.len() + self.name.len() + self.json.len()
     }
 
     fn value(&self) -> serde_json::Result<Value> {
@@ -232,9 +245,23 @@ mod tests {
         }
         let (all, given) = kept.begin(&of("a"), Revision(1), rows(3, BYTES_MAX / 3), TWO);
         assert_eq!((given.len(), all.r#continue), (3, None));
-        let begin = |at| next(&kept.begin(&of("a"), Revision(at), rows(3, BYTES_MAX / 8), TWO).0);
-        let parts = [2, 3, 4].map(begin);
-        let is_kept = parts.map(|part| kept.go_on(&of("a"), &part, TWO).is_ok());
-        assert_eq!(is_kept, [false, true, true]);
+        // Whoever has begun a list comes to its end, and who comes when there is no room has it whole.
+        let begin = |at| kept.begin(&of("a"), Revision(at), rows(3, BYTES_MAX / 8), TWO);
+        let [(first, _), (second, _), (third, given)] = [2, 3, 4].map(begin);
+        assert_eq!((given.len(), third.r#continue), (3, None));
+        for begun in [first, second] {
+            assert_eq!(kept.go_on(&of("a"), &next(&begun), TWO).unwrap().1.len(), 1);
+        }
+        tokio::time::advance(KEPT_FOR).await;
+        assert!(begin(4).0.r#continue.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_goes_on_from_a_list_that_is_kept() {
+        let kept = Kept::default();
+        kept.begin(&of("a"), Revision(7), rows(5, 0), TWO);
+        assert_eq!(kept.whole(&of("a"), Revision(7)), Some(rows(5, 0)));
+        assert_eq!(kept.whole(&of("b"), Revision(7)), None);
+        assert_eq!(kept.whole(&of("a"), Revision(8)), None);
     }
 }

@@ -335,7 +335,8 @@ pub(super) fn dry_run(word: Option<&str>) -> Result<bool, ApiError> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct DeleteRequest {
     pub(super) dry_run: bool,
-    pub(super) propagation: Propagation,
+    /// What becomes of agents and dependents, if that is said.
+    pub(super) propagation: Option<Propagation>,
     pub(super) preconditions: Preconditions,
 }
 
@@ -353,9 +354,10 @@ impl DeleteRequest {
             .as_deref()
             .or_else(|| params.text("propagationPolicy"));
         let propagation = match (word, body.orphan_dependents) {
-            (Some("Background"), _) | (None, None | Some(false)) => Propagation::Background,
-            (Some("Foreground"), _) => Propagation::Foreground,
-            (Some("Orphan"), _) | (None, Some(true)) => Propagation::Orphan,
+            (None, None) => None,
+            (Some("Background"), _) | (None, Some(false)) => Some(Propagation::Background),
+            (Some("Foreground"), _) => Some(Propagation::Foreground),
+            (Some("Orphan"), _) | (None, Some(true)) => Some(Propagation::Orphan),
             (Some(other), _) => {
                 return Err(ApiError::BadRequest(format!(
                     "the propagationPolicy is \"{other}\"; it must be Background, Foreground or Orphan"
@@ -495,12 +497,15 @@ mod tests {
     fn a_deletion_is_told_by_query_or_body() {
         let body = |json| serde_json::from_value::<DeleteOptions>(json).unwrap();
         let orphan = DeleteRequest::from(&params("propagationPolicy=Orphan&dryRun=All"), None).unwrap();
-        assert_eq!((orphan.propagation, orphan.dry_run), (Propagation::Orphan, true));
+        assert_eq!(
+            (orphan.propagation, orphan.dry_run),
+            (Some(Propagation::Orphan), true)
+        );
         let options = body(serde_json::json!({
             "propagationPolicy": "Foreground", "dryRun": ["All"], "preconditions": {"uid": "u"},
         }));
         let foreground = DeleteRequest::from(&params("propagationPolicy=Orphan"), Some(options)).unwrap();
-        assert_eq!(foreground.propagation, Propagation::Foreground);
+        assert_eq!(foreground.propagation, Some(Propagation::Foreground));
         assert_eq!(foreground.preconditions.uid.as_deref(), Some("u"));
         assert!(foreground.dry_run);
         assert!(DeleteRequest::from(&params("propagationPolicy=orphan"), None).is_err());

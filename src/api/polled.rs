@@ -1,4 +1,4 @@
-//! Watching what is computed (agents) or kept outside of the log (events): looked at again and again, and the
+//! Listing and watching what is computed (agents) or kept outside of the log (events): looked at again and again, and the
 //! differences told.
 
 use std::collections::BTreeMap;
@@ -87,7 +87,14 @@ where
         let (metadata, rows) = api.kept.begin(&of, revision, now.0, options.limit);
         return presenter.list(metadata, rows);
     }
-    let is_old = is_other(options.resumes());
+    // Of a list that was given in parts, it is known what has changed since.
+    let (is_old, now, revision) = match options.resumes().filter(|from| is_other(Some(*from))) {
+        None => (false, now, revision),
+        Some(from) => match api.kept.whole(&of, from) {
+            Some(rows) => (false, Rows(rows), from),
+            None => (true, now, revision),
+        },
+    };
     let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
     let (limit, bookmarks) = (options.timeout, options.bookmarks);
     Ok(stream::respond(

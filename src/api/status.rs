@@ -415,15 +415,15 @@ fn join(causes: &[Cause]) -> String {
     }
 }
 
-/// Fails when there are causes to refuse an object.
-///
-/// # Errors
 /// Whether somebody asked strictly for fields that there are not: what was sent cannot even be read, say Kubernetes' servers.
 fn has_unknown(causes: &[Cause]) -> bool {
     causes.iter().any(|cause| cause.reason == CauseReason::Unknown)
 }
 
-/// 422, with every cause.
+/// Fails when there are causes to refuse an object.
+///
+/// # Errors
+/// [`ApiError::Invalid`], with every cause.
 pub(super) fn refused(object: &Object, causes: Vec<Cause>) -> Result<(), ApiError> {
     match causes.is_empty() {
         true => Ok(()),

@@ -4,14 +4,14 @@
 //! so that whoever leads next goes on wherever it was left.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use crate::plan::EventDraft;
 use crate::queue::{Next, Queue};
-use crate::resource::dependents::{self, Fate};
+use crate::resource::dependents::{self, Fate, Relative};
 use crate::resource::event::EventType;
 use crate::resource::lifecycle::{self, Deletion, Propagation};
-use crate::resource::names::{AGENTS_FINALIZER, FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
+use crate::resource::managed::{self, Manager};
+use crate::resource::names::{AGENTS_FINALIZER, FOREGROUND_FINALIZER, OPERATOR_MANAGER, ORPHAN_FINALIZER};
 use crate::resource::{Key, Object};
 use crate::store::{Op, StoreError};
 use crate::telemetry::Chain;
@@ -22,14 +22,23 @@ use super::Reconciler;
 const WORKERS: usize = 2;
 /// The event that says why an object is deleted.
 const OWNER_DELETED: &str = "OwnerDeleted";
+/// What the log calls a change of an object whose owner went.
+const OWNER_GONE: &str = "owner gone";
+/// What it calls the change of one that its owner leaves behind.
+const ORPHANED: &str = "orphaned";
 
 /// Whose turn it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Concern {
     /// An object's whose owners, or dependents, decide over it.
     Object(Key),
-    /// All that depends on what was an object of this namespace and uid.
-    DependentsOf(String, String),
+    /// All that depends on an object that is gone.
+    DependentsOf {
+        /// Where it was, and where they are.
+        namespace: String,
+        /// What it was.
+        uid: String,
+    },
 }
 
 /// Whose turn it is because an object is like this.
@@ -37,12 +46,12 @@ pub(super) fn of_state(object: &Object) -> Option<Concern> {
     dependents::is_concerned(object).then(|| Concern::Object(object.key()))
 }
 
-/// Whose turn it is because an object is gone: those that depend on it, and owners that may have waited for it.
-pub(super) fn of_end(object: &Object) -> impl Iterator<Item = Concern> {
-    let left = Concern::DependentsOf(object.namespace().to_owned(), object.uid().to_owned());
-    let owners = dependents::references(object).iter();
-    let owners = owners.filter_map(|reference| dependents::owner(object, reference));
-    owners.map(Concern::Object).chain([left])
+/// Whose turn it is because an object is gone: those that depend on it.
+pub(super) fn of_end(object: &Object) -> [Concern; 1] {
+    [Concern::DependentsOf {
+        namespace: object.namespace().to_owned(),
+        uid: object.uid().to_owned(),
+    }]
 }
 
 impl Reconciler {
@@ -65,9 +74,9 @@ impl Reconciler {
         let store = &self.controller.store;
         let key = match concern {
             Concern::Object(key) => key,
-            Concern::DependentsOf(namespace, uid) => {
+            Concern::DependentsOf { namespace, uid } => {
                 for dependent in store.dependents(namespace, uid).await? {
-                    queue.add(Concern::Object(dependent.key()));
+                    queue.add(Concern::Object(dependent.key));
                 }
                 return Ok(Next::Never);
             }
@@ -76,26 +85,23 @@ impl Reconciler {
             return Ok(Next::Never);
         };
         if object.is_deleting() {
-            return self.wait_for_dependents(&object, queue).await;
+            return self.settle_dependents(&object, queue).await;
         }
-        let mut standings = Vec::new();
-        for reference in dependents::references(&object) {
-            standings.push(match dependents::owner(&object, reference) {
-                Some(owner) => dependents::standing(reference, store.get(&owner).await?.as_ref()),
-                None => dependents::Standing::There,
-            });
-        }
+        let standings = store.standings(&object).await?;
         match dependents::fate(&object, &standings) {
             Fate::Stays => {}
-            Fate::Forgets(next) => self.replace(&object, *next).await?,
+            Fate::Forgets(next) => self.replace(&object, *next, OWNER_GONE).await?,
             Fate::Goes(Propagation::Foreground) => {
+                let own = store.dependents(object.namespace(), object.uid()).await?;
                 // Where owners go round in a circle, all of them would wait for ever.
-                let dependents = store.dependents(object.namespace(), object.uid()).await?;
-                let how = match dependents.iter().any(dependents::waits) {
-                    true => Propagation::Background,
-                    false => Propagation::Foreground,
-                };
-                self.delete(&object, how).await?;
+                if own.iter().any(|one| dependents::waits(&one.metadata)) {
+                    let free = dependents::blocking_nobody(&object);
+                    self.delete(&free, Propagation::Foreground).await?;
+                } else if own.is_empty() {
+                    self.delete(&object, Propagation::Background).await?;
+                } else {
+                    self.delete(&object, Propagation::Foreground).await?;
+                }
             }
             Fate::Goes(how) => self.delete(&object, how).await?,
         }
@@ -103,59 +109,50 @@ impl Reconciler {
     }
 
     /// A turn of an owner that is being deleted, and of which somebody said what is to become of those that depend on it.
-    async fn wait_for_dependents(&self, owner: &Object, queue: &Queue<Concern>) -> Result<Next, StoreError> {
-        let (orphans, waits) = (
-            owner.has_finalizer(ORPHAN_FINALIZER),
-            owner.has_finalizer(FOREGROUND_FINALIZER),
-        );
-        if !orphans && !waits {
-            return Ok(Next::Never);
-        }
-        let dependents = self
-            .controller
-            .store
-            .dependents(owner.namespace(), owner.uid())
-            .await?;
-        if orphans {
-            for dependent in &dependents {
-                self.replace(dependent, dependents::without_owner(dependent, owner.uid()))
-                    .await?;
+    async fn settle_dependents(&self, owner: &Object, queue: &Queue<Concern>) -> Result<Next, StoreError> {
+        let store = &self.controller.store;
+        if owner.has_finalizer(ORPHAN_FINALIZER) {
+            for dependent in store.dependents(owner.namespace(), owner.uid()).await? {
+                if let Some(dependent) = store.get(&dependent.key).await? {
+                    let free = dependents::without_owner(&dependent, owner.uid());
+                    self.replace(&dependent, free, ORPHANED).await?;
+                }
             }
             // The end of its agents, which are to be left behind as well, has to know.
             if !owner.has_finalizer(AGENTS_FINALIZER) {
                 self.release(owner, &[ORPHAN_FINALIZER]).await?;
             }
-            return Ok(Next::Never);
+        } else if owner.has_finalizer(FOREGROUND_FINALIZER) {
+            let dependents = store.dependents(owner.namespace(), owner.uid()).await?;
+            let blocks = |one: &Relative| dependents::blocks(&one.metadata, &owner.metadata);
+            if dependents.iter().any(blocks) {
+                for dependent in dependents {
+                    queue.add(Concern::Object(dependent.key));
+                }
+                return Ok(Next::After(self.controller.tuning.resync));
+            }
+            self.release(owner, &[FOREGROUND_FINALIZER]).await?;
         }
-        for dependent in dependents.iter().filter(|dependent| !dependent.is_deleting()) {
-            queue.add(Concern::Object(dependent.key()));
-        }
-        if dependents
-            .iter()
-            .any(|dependent| dependents::blocks(dependent, owner))
-        {
-            // Each tells when it goes; that one does not belong to it any more nobody tells.
-            return Ok(Next::After(self.controller.tuning.resync));
-        }
-        self.release(owner, &[FOREGROUND_FINALIZER]).await?;
         Ok(Next::Never)
     }
 
-    async fn replace(&self, old: &Object, next: Object) -> Result<(), StoreError> {
+    async fn replace(&self, old: &Object, mut next: Object, why: &'static str) -> Result<(), StoreError> {
+        let manager = Manager::new(OPERATOR_MANAGER);
+        next.metadata.managed_fields = managed::update(Some(old), &next, &manager, Timestamp::now());
         let expected = old.revision().unwrap_or_default();
         self.write(
             Op::Update {
                 object: next,
                 expected,
             },
-            "owner gone",
+            why,
         )
         .await
     }
 
     async fn delete(&self, object: &Object, how: Propagation) -> Result<(), StoreError> {
         let expected = object.revision().unwrap_or_default();
-        let op = match lifecycle::delete(object, how, Timestamp::now()) {
+        let op = match lifecycle::delete(object, Some(how), Timestamp::now()) {
             Deletion::AlreadyMarked => return Ok(()),
             Deletion::Remove => Op::Remove {
                 key: object.key(),
@@ -166,18 +163,16 @@ impl Reconciler {
                 expected,
             },
         };
-        self.write(op, "owner gone").await?;
-        let owners: Vec<String> = dependents::references(object).iter().map(named).collect();
+        self.write(op, OWNER_GONE).await?;
+        let owners: Vec<String> = dependents::owners(object)
+            .map(|owner| format!("{}/{}", owner.kind.singular(), owner.name))
+            .collect();
         let told = EventDraft {
             type_: EventType::Normal,
             reason: OWNER_DELETED.to_owned(),
-            message: format!("deleted with its owner {}", owners.join(", ")),
+            message: format!("deleted, since no owner of it is left: {}", owners.join(", ")),
         };
         self.tell(object, vec![told]).await;
         Ok(())
     }
-}
-
-fn named(reference: &OwnerReference) -> String {
-    format!("{}/{}", reference.kind.to_lowercase(), reference.name)
 }

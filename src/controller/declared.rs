@@ -1,5 +1,6 @@
 //! Follows what is declared: every change asks for the keys that it concerns.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use futures::{StreamExt, pin_mut};
 use tokio::time::sleep;
 
 use crate::queue::Queue;
-use crate::resource::{Key, Kind, Object, Revision};
+use crate::resource::{Key, Kind, Object, Revision, dependents};
 use crate::store::{Change, ChangeKind, Store, StoreError, WatchError};
 use crate::telemetry::Chain;
 
@@ -24,6 +25,7 @@ pub(super) async fn follow(
     loop {
         let mut asking = Asking {
             references: References::default(),
+            waiting: BTreeSet::new(),
             queue,
             collected,
         };
@@ -42,6 +44,8 @@ pub(super) async fn follow(
 /// Who is asked for, and what that is decided by.
 struct Asking<'a> {
     references: References,
+    /// Owners that wait for those that depend on them: whatever changes near them may be what they wait for.
+    waiting: BTreeSet<Key>,
     queue: &'a Queue<Key>,
     collected: &'a Queue<Concern>,
 }
@@ -51,7 +55,12 @@ impl Asking<'_> {
         // The oldest of the lists' revisions: changes between two lists are then seen twice, never missed.
         let revision = store.revision().await?;
         for kind in Kind::stored() {
-            store.each(kind, None, |object| self.there(&object)).await?;
+            let known = |object| match kind.owns_agents() {
+                true => self.there(&object),
+                // What a template or a Policy concerns is asked for anyway.
+                false => self.stands(&object),
+            };
+            store.each(kind, None, known).await?;
         }
         Ok(revision)
     }
@@ -72,13 +81,34 @@ impl Asking<'_> {
     fn there(&mut self, object: &Object) {
         let keys = self.references.upsert(object);
         ask(self.queue, keys);
+        self.stands(object);
+    }
+
+    fn stands(&mut self, object: &Object) {
+        let key = object.key();
         ask(self.collected, collect::of_state(object));
+        self.ask_the_waiting(&key);
+        match dependents::waits(&object.metadata) {
+            true => self.waiting.insert(key),
+            false => self.waiting.remove(&key),
+        };
     }
 
     fn gone(&mut self, object: &Object) {
-        let keys = self.references.remove(&object.key());
+        let key = object.key();
+        let keys = self.references.remove(&key);
         ask(self.queue, keys);
         ask(self.collected, collect::of_end(object));
+        self.waiting.remove(&key);
+        self.ask_the_waiting(&key);
+    }
+
+    fn ask_the_waiting(&self, changed: &Key) {
+        let near = |owner: &&Key| owner.namespace == changed.namespace && *owner != changed;
+        ask(
+            self.collected,
+            self.waiting.iter().filter(near).cloned().map(Concern::Object),
+        );
     }
 }
 

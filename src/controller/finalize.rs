@@ -35,7 +35,7 @@ impl Reconciler {
         };
         let outcome = self.act(&key, teardown.plan.clone(), &Rules::default()).await;
         let finished = observed.is_ok() && teardown.finished(&outcome);
-        if !finished || is_held_by_others(object) {
+        if !finished || outlives_its_agents(object) {
             let subject = Subject::Deleting {
                 owner: &Owner::of(object),
                 remaining: teardown.remaining,
@@ -101,9 +101,8 @@ impl Reconciler {
     }
 }
 
-/// Whether finalizers that are not ours hold the object.
-fn is_held_by_others(object: &Object) -> bool {
-    let ours = |one: &String| one == AGENTS_FINALIZER || one == ORPHAN_FINALIZER;
+/// Whether the object stays when its agents are gone, since it is held by more than them.
+fn outlives_its_agents(object: &Object) -> bool {
     let mut finalizers = object.metadata.finalizers.iter().flatten();
-    !finalizers.all(ours)
+    finalizers.any(|one| one != AGENTS_FINALIZER)
 }

@@ -39,6 +39,8 @@ const GIVEN: &[(&str, &str)] = &[
     ("GIT_CONFIG_NOSYSTEM", "1"),
     ("GIT_CONFIG_GLOBAL", "/dev/null"),
     ("GIT_TERMINAL_PROMPT", "0"),
+    // In KiB. The allocator would take a gigabyte of the address space beforehand, which is limited (Limits::memory).
+    ("MIMALLOC_ARENA_RESERVE", "32768"),
 ];
 /// Each byte of text takes up to six in JSON, and each file its names.
 const JSON_MAX: u64 = 6;

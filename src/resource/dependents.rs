@@ -3,7 +3,7 @@
 //! The rules are those of Kubernetes' garbage collection: an object goes with the last of its owners. One that is deleted in
 //! the foreground waits for those that block it, and one that is deleted as `Orphan` leaves them behind.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::kind::Kind;
 use super::lifecycle::Propagation;
@@ -32,43 +32,66 @@ pub enum Fate {
     Goes(Propagation),
 }
 
-/// Whose owners an object names.
-pub fn references(object: &Object) -> &[OwnerReference] {
-    object.metadata.owner_references.as_deref().unwrap_or_default()
+/// An object as far as its relation to others goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relative {
+    /// Which.
+    pub key: Key,
+    /// Its metadata, with uid, finalizers and owners.
+    pub metadata: ObjectMeta,
+}
+
+/// Which owners an object names.
+pub fn references(metadata: &ObjectMeta) -> &[OwnerReference] {
+    metadata.owner_references.as_deref().unwrap_or_default()
 }
 
 /// Which object of its namespace a reference means; `None` for one that is not among those that are kept here.
 pub fn owner(object: &Object, reference: &OwnerReference) -> Option<Key> {
-    let kind = Kind::stored().find(|kind| kind.name() == reference.kind)?;
+    let kind = Kind::stored_as(&reference.kind)?;
     (reference.api_version == API_VERSION).then(|| Key::new(kind, object.namespace(), &reference.name))
 }
 
-/// How the owner that a reference means stands, by what was `found` in its place.
-pub fn standing(reference: &OwnerReference, found: Option<&Object>) -> Standing {
-    match found.filter(|found| found.uid() == reference.uid) {
-        None => Standing::Gone,
-        Some(owner) if waits(owner) => Standing::Waits,
-        Some(_) => Standing::There,
-    }
+/// All that an object's references mean, as far as it is kept here.
+pub fn owners(object: &Object) -> impl Iterator<Item = Key> {
+    let references = references(&object.metadata).iter();
+    references.filter_map(|reference| owner(object, reference))
+}
+
+/// How the owners that an object names stand, in the order of its references; `found` are those of its namespace that have
+/// one of their uids.
+pub fn standings(object: &Object, found: &[Relative]) -> Vec<Standing> {
+    let standing = |reference: &OwnerReference| {
+        let Some(key) = owner(object, reference) else {
+            return Standing::There;
+        };
+        let is_meant = |one: &&Relative| one.key == key && uid(&one.metadata) == reference.uid;
+        match found.iter().find(is_meant) {
+            None => Standing::Gone,
+            Some(owner) if waits(&owner.metadata) => Standing::Waits,
+            Some(_) => Standing::There,
+        }
+    };
+    references(&object.metadata).iter().map(standing).collect()
 }
 
 /// Whether an object is being deleted, and waits for those that depend on it.
-pub fn waits(object: &Object) -> bool {
-    object.is_deleting() && object.has_finalizer(FOREGROUND_FINALIZER)
+pub fn waits(metadata: &ObjectMeta) -> bool {
+    metadata.deletion_timestamp.is_some() && has_finalizer(metadata, FOREGROUND_FINALIZER)
 }
 
 /// What becomes of an object whose owners stand like this, in the order of its references.
 pub fn fate(object: &Object, standings: &[Standing]) -> Fate {
-    let stand = |standing| standings.contains(&standing);
-    if object.is_deleting() || !(stand(Standing::Waits) || stand(Standing::Gone)) {
+    let has = |standing| standings.contains(&standing);
+    if object.is_deleting() || !(has(Standing::Waits) || has(Standing::Gone)) {
         return Fate::Stays;
     }
-    if stand(Standing::There) {
+    if has(Standing::There) {
         let mut standings = standings.iter();
         let stays = |_: &OwnerReference| standings.next() == Some(&Standing::There);
         return Fate::Forgets(Box::new(keeping(object, stays)));
     }
-    Fate::Goes(match stand(Standing::Waits) {
+    Fate::Goes(match has(Standing::Waits) {
         // What it owns itself has to be gone, too, before the one that waits may go.
         true => Propagation::Foreground,
         false => Propagation::Background,
@@ -80,23 +103,42 @@ pub fn without_owner(object: &Object, uid: &str) -> Object {
     keeping(object, |reference| reference.uid != uid)
 }
 
-/// Whether an object keeps its owner from going while that waits. Two that would wait for each other do not.
-pub fn blocks(object: &Object, owner: &Object) -> bool {
-    let names = |one: &Object, other: &Object| references(one).iter().any(|one| one.uid == other.uid());
-    let is_mutual = object.uid() == owner.uid() || waits(object) && names(owner, object);
-    let blocks = |reference: &OwnerReference| {
-        reference.uid == owner.uid() && reference.block_owner_deletion == Some(true)
-    };
+/// The object once no owner waits for it.
+pub fn blocking_nobody(object: &Object) -> Object {
+    let mut object = object.clone();
+    for reference in object.metadata.owner_references.iter_mut().flatten() {
+        reference.block_owner_deletion = Some(false);
+    }
+    object
+}
+
+/// Whether an object keeps its owner from going while that waits. Of two that both wait, and are each other's owners, neither
+/// keeps the other.
+pub fn blocks(object: &ObjectMeta, owner: &ObjectMeta) -> bool {
+    let owned_by = |reference: &OwnerReference| reference.uid == uid(owner);
+    let is_mutual = uid(object) == uid(owner)
+        || waits(object) && references(owner).iter().any(|other| other.uid == uid(object));
+    let blocks =
+        |reference: &OwnerReference| owned_by(reference) && reference.block_owner_deletion == Some(true);
     !is_mutual && references(object).iter().any(blocks)
 }
 
 /// Whether owners or dependents decide what becomes of an object as it is now.
 pub fn is_concerned(object: &Object) -> bool {
-    let waits = [ORPHAN_FINALIZER, FOREGROUND_FINALIZER].map(|finalizer| object.has_finalizer(finalizer));
     match object.is_deleting() {
-        true => waits.contains(&true),
-        false => !references(object).is_empty(),
+        true => [ORPHAN_FINALIZER, FOREGROUND_FINALIZER]
+            .iter()
+            .any(|finalizer| object.has_finalizer(finalizer)),
+        false => !references(&object.metadata).is_empty(),
     }
+}
+
+fn uid(metadata: &ObjectMeta) -> &str {
+    metadata.uid.as_deref().unwrap_or_default()
+}
+
+fn has_finalizer(metadata: &ObjectMeta, finalizer: &str) -> bool {
+    metadata.finalizers.iter().flatten().any(|one| one == finalizer)
 }
 
 fn keeping(object: &Object, stays: impl FnMut(&OwnerReference) -> bool) -> Object {
@@ -143,9 +185,16 @@ mod tests {
         team
     }
 
+    fn found(team: Object) -> Relative {
+        Relative {
+            key: team.key(),
+            metadata: team.metadata,
+        }
+    }
+
     #[test]
-    fn an_owner_is_known_by_its_uid() {
-        for (found, expected) in [
+    fn an_owner_is_known_by_its_place_and_its_uid() {
+        for (there, expected) in [
             (None, Standing::Gone),
             (Some(team("another", None)), Standing::Gone),
             (Some(team("uid-of-a", None)), Standing::There),
@@ -155,8 +204,15 @@ mod tests {
                 Standing::Waits,
             ),
         ] {
-            assert_eq!(standing(&reference("a"), found.as_ref()), expected, "{found:?}");
+            let found: Vec<Relative> = there.into_iter().map(found).collect();
+            assert_eq!(standings(&owned_by(&["a"]), &found), [expected], "{found:?}");
         }
+        let mut elsewhere = found(team("uid-of-a", None));
+        elsewhere.key.name = "b".to_owned();
+        assert_eq!(standings(&owned_by(&["a"]), &[elsewhere]), [Standing::Gone]);
+        let mut stranger = owned_by(&["a", "a"]);
+        stranger.metadata.owner_references.as_mut().unwrap()[0].kind = "Agent".to_owned();
+        assert_eq!(standings(&stranger, &[]), [Standing::There, Standing::Gone]);
     }
 
     #[test]
@@ -204,7 +260,9 @@ mod tests {
         };
         let waits = Some(FOREGROUND_FINALIZER);
         let (a, b) = (team("uid-of-a", waits), team("uid-of-b", waits));
+        let blocks = |object: &Object, owner: &Object| blocks(&object.metadata, &owner.metadata);
         assert!(blocks(&blocking(b.clone(), "a"), &a));
+        assert!(!blocks(&blocking_nobody(&blocking(b.clone(), "a")), &a));
         assert!(!blocks(&b, &a));
         assert!(!blocks(&blocking(a.clone(), "a"), &a));
         let (a, b) = (blocking(a, "b"), blocking(b, "a"));

@@ -330,19 +330,19 @@ pub struct GitSourceStatus {
     pub handled_request: Option<String>,
     /// Paths of the spec that the applied commit does not have: somebody lifted the guard for that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub missing_paths: Vec<String>,
     /// The objects that the source declares, as `team/default/payments`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub inventory: Vec<String>,
     /// Those of them that left the repository and stay, because they are annotated so (`chorus.services/prune`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub kept: Vec<String>,
     /// Those of them that are left as they are, whatever the repository says (annotation `chorus.services/pinned`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub pinned: Vec<String>,
     /// How its teams, councils and sources are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -43,6 +43,11 @@ impl Kind {
         Self::ALL.into_iter().filter(|kind| kind.is_stored())
     }
 
+    /// The kind of this name, if the store keeps it.
+    pub fn stored_as(name: &str) -> Option<Kind> {
+        Self::stored().find(|kind| kind.name() == name)
+    }
+
     /// The kinds whose objects declare agents.
     pub fn owners() -> impl Iterator<Item = Kind> {
         Self::ALL.into_iter().filter(|kind| kind.owns_agents())

@@ -100,23 +100,27 @@ pub fn update_status(old: &Object, status: Value) -> Object {
     }
 }
 
-/// What deleting `old` at `now` comes down to.
-pub fn delete(old: &Object, how: Propagation, now: Timestamp) -> Deletion {
-    if old.is_deleting() {
-        return Deletion::AlreadyMarked;
-    }
+/// What deleting `old` at `now` comes down to. Where nobody says how, the finalizers that it has decide, as in Kubernetes.
+pub fn delete(old: &Object, how: Option<Propagation>, now: Timestamp) -> Deletion {
     let mut marked = old.clone();
     let finalizers = marked.metadata.finalizers.get_or_insert_default();
-    let waits = match how {
-        Propagation::Background => None,
-        Propagation::Foreground => Some(FOREGROUND_FINALIZER),
-        Propagation::Orphan => Some(ORPHAN_FINALIZER),
-    };
-    if let Some(waits) = waits.filter(|finalizer| !old.has_finalizer(finalizer)) {
-        finalizers.push(waits.to_owned());
+    if let Some(how) = how {
+        finalizers.retain(|one| one != FOREGROUND_FINALIZER && one != ORPHAN_FINALIZER);
+        finalizers.extend(match how {
+            Propagation::Background => None,
+            Propagation::Foreground => Some(FOREGROUND_FINALIZER.to_owned()),
+            Propagation::Orphan => Some(ORPHAN_FINALIZER.to_owned()),
+        });
     }
     if finalizers.is_empty() {
         return Deletion::Remove;
+    }
+    if old.is_deleting() {
+        return match marked == *old {
+            true => Deletion::AlreadyMarked,
+            // How it goes can be said anew, for example when it waits in vain.
+            false => Deletion::Mark(Box::new(marked)),
+        };
     }
     marked.metadata.deletion_timestamp = Some(Time(whole_seconds(now)));
     marked.metadata.deletion_grace_period_seconds = Some(0);
@@ -195,12 +199,12 @@ mod tests {
     #[test]
     fn deletion_waits_for_the_last_finalizer() {
         let team = stored(Kind::Team);
-        let Deletion::Mark(marked) = delete(&team, Propagation::Background, now()) else {
+        let Deletion::Mark(marked) = delete(&team, None, now()) else {
             panic!("a held object must be marked");
         };
         assert!(marked.is_deleting() && !is_finished(&marked));
         assert_eq!(
-            delete(&marked, Propagation::Orphan, now()),
+            delete(&marked, Some(Propagation::Background), now()),
             Deletion::AlreadyMarked
         );
 
@@ -227,7 +231,7 @@ mod tests {
             (Propagation::Foreground, FOREGROUND_FINALIZER),
         ] {
             for (kind, has_agents) in [(Kind::Council, true), (Kind::AgentTemplate, false)] {
-                let Deletion::Mark(marked) = delete(&stored(kind), how, now()) else {
+                let Deletion::Mark(marked) = delete(&stored(kind), Some(how), now()) else {
                     panic!("a held object must be marked");
                 };
                 assert!(marked.has_finalizer(finalizer), "{how:?} {kind:?}");
@@ -236,7 +240,23 @@ mod tests {
         }
         let template = stored(Kind::AgentTemplate);
         assert_eq!(
-            delete(&template, Propagation::Background, now()),
+            delete(&template, Some(Propagation::Background), now()),
+            Deletion::Remove
+        );
+        // What somebody says of it later counts for more than what was said of it before.
+        let mut orphaning = template;
+        orphaning.metadata.finalizers = Some(vec![ORPHAN_FINALIZER.to_owned()]);
+        for (how, finalizers) in [
+            (None, vec![ORPHAN_FINALIZER]),
+            (Some(Propagation::Foreground), vec![FOREGROUND_FINALIZER]),
+        ] {
+            let Deletion::Mark(marked) = delete(&orphaning, how, now()) else {
+                panic!("a held object must be marked");
+            };
+            assert_eq!(marked.metadata.finalizers.unwrap(), finalizers);
+        }
+        assert_eq!(
+            delete(&orphaning, Some(Propagation::Background), now()),
             Deletion::Remove
         );
     }

@@ -31,8 +31,8 @@ pub const GITOPS_ACTOR: &str = "system:whoosh:gitops";
 pub const SUBSTITUTE: &str = "chorus.services/substitute";
 /// Who owns the fields that `whoosh` sets, where it is not told another name.
 pub const FIELD_MANAGER: &str = "whoosh";
-/// Who owns the fields of the statuses that the operator writes.
-pub const STATUS_MANAGER: &str = "whoosh-operator";
+/// Who owns the fields that the operator sets by itself: those of statuses, above all.
+pub const OPERATOR_MANAGER: &str = "whoosh-operator";
 /// Who owns the fields that `whoosh rollout undo` puts back in what a GitSource declares, until the source applies it again.
 pub const ROLLBACK_MANAGER: &str = "whoosh-rollout";
 /// How the names of those begin who own the fields that a GitSource sets; the source's name follows, after its namespace where

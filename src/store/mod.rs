@@ -20,6 +20,7 @@ mod lease;
 mod listen;
 mod page;
 mod read;
+mod relatives;
 mod row;
 mod tail;
 mod tokens;

@@ -41,35 +41,6 @@ impl Store {
         Ok(Listed { items, revision })
     }
 
-    /// The objects of a namespace that name an owner of this uid.
-    pub async fn dependents(&self, namespace: &str, uid: &str) -> Result<Vec<Object>, StoreError> {
-        let query = sqlx::query!(
-            r#"
-            SELECT kind, revision, metadata AS "metadata: Json<ObjectMeta>", spec, status
-            FROM objects
-            WHERE owners ? $2 AND namespace = $1
-            ORDER BY kind, name
-            "#,
-            namespace,
-            uid,
-        );
-        let rows = ask(query.fetch_all(self.pool())).await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let kind = Kind::stored().find(|kind| kind.name() == row.kind);
-            let kind =
-                kind.ok_or_else(|| StoreError::Unreadable(format!("an object of the kind {:?}", row.kind)))?;
-            found.push(row::object(
-                kind,
-                row.revision,
-                row.metadata,
-                row.spec,
-                row.status,
-            ));
-        }
-        Ok(found)
-    }
-
     /// Hands the objects of such a list to `take`, one by one while they arrive; the list's revision.
     pub async fn each(
         &self,

@@ -120,25 +120,57 @@ async fn what_has_no_other_owner_goes_with_it() {
         is_left.then_some(()).ok_or(owners)
     })
     .await;
-    let events = stage
-        .operator
-        .whoosh(&["events", "--for", "team/worker"])
-        .await
-        .ok();
-    assert!(events.contains("deleted with its owner team/boss"), "{events}");
-    let history = stage
-        .operator
-        .whoosh(&["history", "agenttemplate/tools"])
-        .await
-        .ok();
+    eventually(PATIENCE, "why it went is told", async || {
+        let events = ["events", "--for", "team/worker"];
+        let events = stage.operator.whoosh(&events).await.ok();
+        let is_told = events.contains("no owner of it is left: team/boss");
+        is_told.then_some(()).ok_or(events)
+    })
+    .await;
+    let history = ["history", "agenttemplate/tools"];
+    let history = stage.operator.whoosh(&history).await.ok();
     assert!(history.contains("owner gone"), "{history}");
-    assert!(
-        stage.operator.get(&["agents"]).await["items"]
-            .as_array()
-            .unwrap()
-            .len()
-            == 1
-    );
+    // Nobody owns the reference that went with the owner, so that another one can be applied.
+    let shown = ["agenttemplate", "shared", "--show-managed-fields"];
+    let shared = stage.operator.get(&shown).await;
+    let owners = shared["metadata"]["managedFields"].as_array().unwrap().iter();
+    let owned: Vec<&Value> = owners
+        .map(|owner| &owner["fieldsV1"]["f:metadata"]["f:ownerReferences"])
+        .filter(|owned| !owned.is_null())
+        .collect();
+    let left = format!("k:{}", json!({"uid": second}));
+    assert_eq!(owned, [&json!({left: {}})], "{shared}");
+}
+
+#[tokio::test]
+async fn an_owner_waits_for_nobody_who_has_another_one() {
+    let stage = Stage::new().await;
+    let second = stage.declare(&team("second", &json!([]))).await;
+    let both = json!([owned_by("boss", &stage.boss), owned_by("second", &second)]);
+    stage.declare(&template("shared", &both)).await;
+    stage.delete_boss("foreground").await;
+    stage.until_there(&["second", "shared"]).await;
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_can_be_told_another_way() {
+    for cascade in ["background", "orphan"] {
+        let stage = Stage::new().await;
+        let mut held = template("held", &stage.of_boss());
+        held["metadata"]["finalizers"] = json!(["example.com/held"]);
+        stage.declare(&held).await;
+        stage.delete_boss("foreground").await;
+        eventually(PATIENCE, "the boss waits", async || {
+            let boss = stage.operator.get(&["team", "boss"]).await;
+            let finalizers = boss["metadata"]["finalizers"].clone();
+            (finalizers == json!(["foregroundDeletion"]))
+                .then_some(())
+                .ok_or(boss)
+        })
+        .await;
+        stage.delete_boss(cascade).await;
+        stage.until_there(&["held"]).await;
+    }
 }
 
 #[tokio::test]
@@ -217,6 +249,8 @@ async fn orphans_stay_without_their_owner() {
     let delete = ["delete", "agenttemplate/tools", "--cascade=orphan"];
     stage.operator.whoosh(&delete).await.ok();
     stage.until_there(&["copy", "worker"]).await;
+    let copy = stage.operator.get(&["agenttemplate", "copy"]).await;
+    assert_eq!(copy["metadata"]["ownerReferences"], Value::Null, "{copy}");
 }
 
 #[tokio::test]
@@ -245,19 +279,19 @@ async fn an_owner_that_nobody_saw_go_is_missed_by_who_leads_next() {
 #[tokio::test]
 async fn whoever_names_an_owner_that_is_not_there_is_told() {
     let stage = Stage::new().await;
-    let absent = template("tools", &json!([owned_by("boss", "no-such-uid")]));
-    let told = stage.operator.apply(&absent.to_string(), &[]).await;
-    assert_eq!(told.code, 0, "{}", told.err);
-    let why = "there is no team/boss with this uid; what has no other owner is deleted at once";
-    assert!(told.err.contains(why), "{}", told.err);
-    stage.until_there(&["boss"]).await;
-
     let stranger = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "x", "uid": "y"}]);
     let told = stage
         .operator
         .apply(&template("tools", &stranger).to_string(), &[])
         .await;
     let why = "metadata.ownerReferences[0]: no Deployment of apps/v1 is kept here, so this object stays when it goes";
+    assert!(told.err.contains(why), "{}", told.err);
+
+    let absent = template("lost", &json!([owned_by("boss", "no-such-uid")]));
+    let told = stage.operator.apply(&absent.to_string(), &[]).await;
+    assert_eq!(told.code, 0, "{}", told.err);
+    let why = "metadata.ownerReferences[0] is not there under this uid, and there is no other owner: \
+               the object is deleted at once";
     assert!(told.err.contains(why), "{}", told.err);
     stage.until_there(&["boss", "tools"]).await;
 }

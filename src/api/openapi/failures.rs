@@ -7,7 +7,11 @@ use super::schemas;
 /// A code, Kubernetes' word for it, and what it means.
 type Failure = (u16, &'static str, &'static str);
 
-const BAD_REQUEST: Failure = (400, "BadRequest", "The request itself makes no sense.");
+const BAD_REQUEST: Failure = (
+    400,
+    "BadRequest",
+    "The request itself makes no sense, or names fields that there are not and are not to be left out.",
+);
 const UNAUTHORIZED: Failure = (401, "Unauthorized", "Nobody knows who asks.");
 const FORBIDDEN: Failure = (403, "Forbidden", "Whoever asks may not do this.");
 const NOT_FOUND: Failure = (404, "NotFound", "There is no such object.");

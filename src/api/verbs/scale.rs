@@ -156,21 +156,27 @@ fn scale_of(object: &Object) -> Scale {
     }
 }
 
-/// The number that the operator has taken over: how many agents each role has that says no number of its own. Whoever scales
-/// waits for this to be what they asked for.
+/// The number that the operator has taken over: how many agents each role has that says no number of its own, and not how many
+/// all roles have (`.status.replicas`). Whoever scales waits for this to be what they asked for.
 fn scaled_to(object: &Object) -> Option<i64> {
     let status = object.status.as_ref()?;
     let number = |value: &Value, field: &str| value.get(field).and_then(Value::as_i64);
-    let roles = object.spec.get("roles").and_then(Value::as_array);
-    let name = roles
-        .into_iter()
-        .flatten()
-        .find(|role| role.get("replicas").is_none())
-        .and_then(|role| role.get("name"));
-    let told = status.get("roles").and_then(Value::as_array);
-    let role = told.into_iter().flatten().find(|role| role.get("name") == name);
-    role.and_then(|role| number(role, "desired"))
-        .or(number(status, "replicas"))
+    let roles = |whose: &'_ Value| {
+        whose
+            .get("roles")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let follows = |role: &&Value| role.get("replicas").is_none();
+    let Some(follower) = roles(&object.spec).iter().find(follows).cloned() else {
+        return number(status, "replicas");
+    };
+    let told = roles(status);
+    let role = told
+        .iter()
+        .find(|role| role.get("name") == follower.get("name"))?;
+    number(role, "desired")
 }
 
 fn unreadable(error: serde_json::Error) -> ApiError {

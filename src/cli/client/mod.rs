@@ -192,7 +192,7 @@ impl Client {
     /// Creates an object and returns what the operator made of it.
     ///
     /// # Errors
-    /// See [`ClientError`]; 409 when it exists, 422 with causes when it is not valid.
+    /// See [`ClientError`]; 409 when it exists, 400 or 422 with causes when it is not valid.
     pub(super) async fn create(
         &self,
         key: &Key,
@@ -281,7 +281,7 @@ impl Client {
     /// Asks the operator's planner what storing an object would come to, after these templates; nothing is stored.
     ///
     /// # Errors
-    /// See [`ClientError`]; 422 with causes when it is not valid.
+    /// See [`ClientError`]; 400 or 422 with causes when it is not valid.
     pub(super) async fn plan(
         &self,
         key: &Key,
@@ -306,7 +306,7 @@ impl Client {
     /// Has an object judged as if it and the templates were stored, and the Swarm left alone.
     ///
     /// # Errors
-    /// See [`ClientError`]; every problem of the object is among the causes of a 422.
+    /// See [`ClientError`]; every problem of the object is among the causes of a 400 or 422.
     pub(super) async fn judge(
         &self,
         key: &Key,

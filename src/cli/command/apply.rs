@@ -330,7 +330,11 @@ async fn prune(ctx: &Context, args: &ApplyArgs, applied: &[Item]) -> Result<(), 
                 }
                 if args.dry_run.mode != DryRun::Client {
                     let trial = args.dry_run.mode == DryRun::Server;
-                    ctx.client.delete(&key, Propagation::Background, trial).await?;
+                    match ctx.client.delete(&key, Propagation::Background, trial).await {
+                        // It may have gone with its owner a moment ago.
+                        Err(error) if error.is_not_found() => {}
+                        deleted => drop(deleted?),
+                    }
                 }
                 ctx.print(&format!(
                     "{} pruned{}\n",

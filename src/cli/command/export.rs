@@ -25,8 +25,8 @@ const ORDER: [Kind; 5] = [
 /// Arguments of `export`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-What the operator adds (status, uid, versions, who owns which field), and owners, which are named by uid, are left out, so that the files can be applied to \
-this or another operator. A file that is there already is overwritten.
+What the operator adds (status, uid, versions, who owns which field) is left out, and so are owners, who are named by uid: \
+the files can be applied to this or another operator. A file that is there already is overwritten.
 
 Examples:
   # Everything in this namespace on standard output

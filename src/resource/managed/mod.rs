@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
 use super::lifecycle::{self, whole_seconds};
-use super::names::{FIELD_MANAGER, LAST_APPLIED, STATUS_MANAGER};
+use super::names::{FIELD_MANAGER, LAST_APPLIED, OPERATOR_MANAGER};
 use super::object::Object;
 use super::validate;
 use compare::{Difference, compare, fields_of, member};
@@ -183,7 +183,11 @@ pub fn update(
     now: Timestamp,
 ) -> Option<Vec<ManagedFieldsEntry>> {
     let (shape, now) = (Shape::object(new.kind), whole_seconds(now));
-    let json = |object: &Object| tracked(&serde_json::to_value(object).unwrap_or_default(), manager);
+    let json = |object: &Object| match manager.subresource {
+        // All else need not be written as JSON for that.
+        "status" => tracked(&json!({"status": object.status}), manager),
+        _ => tracked(&serde_json::to_value(object).unwrap_or_default(), manager),
+    };
     let Difference { set, gone } = compare(&old.map(json).unwrap_or_default(), &json(new), shape);
     let mut record = match new.metadata.managed_fields.as_deref() {
         Some([only]) if *only == ManagedFieldsEntry::default() => Record::default(),
@@ -201,7 +205,7 @@ pub fn update(
 /// `old` with another status, whose fields are the operator's as far as it has set them.
 pub fn with_status(old: &Object, status: Value, now: Timestamp) -> Object {
     let mut next = lifecycle::update_status(old, status);
-    next.metadata.managed_fields = update(Some(old), &next, &Manager::of_status(STATUS_MANAGER), now);
+    next.metadata.managed_fields = update(Some(old), &next, &Manager::of_status(OPERATOR_MANAGER), now);
     next
 }
 

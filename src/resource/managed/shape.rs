@@ -1,6 +1,10 @@
 //! How a schema says that values are put together: which are owned as one, and what tells the items of a list apart.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use std::sync::LazyLock;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use serde_json::{Map, Value};
 
 use crate::resource::kind::Kind;
@@ -29,6 +33,19 @@ pub(super) enum Members {
     /// As a schema says; without one, whatever they hold is told by its looks.
     Schema(Option<&'static JSONSchemaProps>),
 }
+
+/// References to owners are told apart by uid, and each is owned as one, as in Kubernetes.
+static OWNERS: LazyLock<JSONSchemaProps> = LazyLock::new(|| JSONSchemaProps {
+    type_: Some("array".to_owned()),
+    x_kubernetes_list_type: Some("map".to_owned()),
+    x_kubernetes_list_map_keys: Some(vec!["uid".to_owned()]),
+    items: Some(JSONSchemaPropsOrArray::Schema(Box::new(JSONSchemaProps {
+        type_: Some("object".to_owned()),
+        x_kubernetes_map_type: Some("atomic".to_owned()),
+        ..JSONSchemaProps::default()
+    }))),
+    ..JSONSchemaProps::default()
+});
 
 /// The fields of the metadata that have owners; the others are the server's, or tell which object is meant.
 pub(super) const METADATA: [&str; 4] = ["annotations", "finalizers", "labels", "ownerReferences"];
@@ -106,6 +123,7 @@ impl Members {
                 schema::member(kind, name).map_or(Shape::Whole, |schema| Shape::of(Some(schema)))
             }
             (Self::Metadata, "finalizers") => Shape::Scalars,
+            (Self::Metadata, "ownerReferences") => Shape::of(Some(&OWNERS)),
             (Self::Metadata, "labels" | "annotations") => Shape::Members(Self::Schema(None)),
             (Self::Metadata, _) => Shape::Whole,
             (Self::Schema(None), _) => Shape::Members(Self::Schema(None)),

@@ -262,6 +262,31 @@ fn what_the_operator_says_of_an_object_is_its_own_as_far_as_it_moves() {
 }
 
 #[test]
+fn several_may_each_name_an_owner() {
+    let owned_by = |uid: &str| {
+        let mut config = config(json!({"roles": [{"name": "a"}]}));
+        config["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": API_VERSION, "kind": "Team", "name": uid, "uid": uid}]);
+        config
+    };
+    let first = stored(None, &owned_by("u"), "one", false).unwrap();
+    let both = stored(Some(&first), &owned_by("v"), "two", false).unwrap();
+    let uids = |object: &Object| -> Vec<String> {
+        let references = object.metadata.owner_references.iter().flatten();
+        references.map(|reference| reference.uid.clone()).collect()
+    };
+    assert_eq!(uids(&both), ["u", "v"]);
+    let nobody = config(json!({"roles": [{"name": "a"}]}));
+    let left = stored(Some(&both), &nobody, "one", false).unwrap();
+    assert_eq!(uids(&left), ["v"]);
+    assert!(
+        owners(&left)[1].contains(r#".metadata.ownerReferences[uid="v"]"#),
+        "{:?}",
+        owners(&left)
+    );
+}
+
+#[test]
 fn an_empty_field_that_is_applied_stays() {
     let image = config(json!({"roles": [{"name": "a", "agent": {"image": "x", "env": [{"name": "A"}]}}]}));
     let object = stored(None, &image, "ci", false).unwrap();

@@ -1,5 +1,7 @@
 //! What schemas cannot say of an object's metadata.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::cause::CauseReason;
@@ -8,6 +10,9 @@ use super::view::{Causes, Node};
 
 /// As in Kubernetes: 256 KiB for all annotations together.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
+
+/// Owners that an object may name: each is looked up when it is written, and when one of them goes.
+const OWNERS_MAX: usize = 64;
 
 pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
     name(metadata, causes);
@@ -30,16 +35,35 @@ pub(super) fn check(metadata: &Node<'_>, causes: &mut Causes) {
 }
 
 fn owner_references(references: &Node<'_>, causes: &mut Causes) {
-    let mut controllers = 0;
+    let (mut controllers, mut count) = (0, 0);
+    let mut uids = BTreeSet::new();
     for reference in references.items() {
+        count += 1;
         for name in ["apiVersion", "kind", "name", "uid"] {
             let field = reference.field(name);
             if field.text() == Some("") {
                 causes.add(&field, CauseReason::Invalid, "must not be empty");
             }
         }
+        let version = reference.field("apiVersion");
+        if version.text().is_some_and(|text| text.matches('/').count() > 1) {
+            let message = "must be a version or a group and a version, as in \"chorus.services/v1\"";
+            causes.add(&version, CauseReason::Invalid, message);
+        }
+        let uid = reference.field("uid");
+        if uid.text().is_some_and(|text| !uids.insert(text.to_owned())) {
+            causes.add(
+                &uid,
+                CauseReason::Duplicate,
+                "names an owner that is named already",
+            );
+        }
         let controller = reference.field("controller").value;
         controllers += usize::from(controller.and_then(Value::as_bool) == Some(true));
+    }
+    if count > OWNERS_MAX {
+        let message = format!("are {count}; at most {OWNERS_MAX} can be named");
+        causes.add(references, CauseReason::TooLong, message);
     }
     if controllers > 1 {
         let message = format!("{controllers} of them have controller set to true; only one may");

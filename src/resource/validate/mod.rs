@@ -184,7 +184,7 @@ fn kind(node: &Node<'_>, causes: &mut Causes) -> Option<Kind> {
         );
         return None;
     };
-    if let Some(kind) = Kind::stored().find(|kind| kind.name() == text) {
+    if let Some(kind) = Kind::stored_as(text) {
         return Some(kind);
     }
     let message = if Kind::ALL.iter().any(|kind| kind.name() == text) {

@@ -24,7 +24,7 @@ pub fn warnings(object: &Object) -> Vec<String> {
 
 /// Owners that nobody here looks after.
 fn strangers(object: &Object) -> impl Iterator<Item = String> {
-    let references = dependents::references(object).iter().enumerate();
+    let references = dependents::references(&object.metadata).iter().enumerate();
     let strangers = references.filter(|(_, reference)| dependents::owner(object, reference).is_none());
     strangers.map(|(number, owner)| {
         format!(

@@ -179,7 +179,9 @@ async fn status_and_scale_are_changed_apart_from_the_spec() {
     let teams: Api<Team> = Api::default_namespaced(client(&ada).await);
     let (post, patch) = (PostParams::default(), PatchParams::default());
     teams.create(&post, &team("payments")).await.unwrap();
-    let seen = merge(json!({"status": {"state": "Ready", "replicas": 1}, "spec": {"replicas": 9}}));
+    let roles = json!([{"name": "coordinator", "desired": 1, "required": true, "ready": 1}]);
+    let seen =
+        merge(json!({"status": {"state": "Ready", "replicas": 1, "roles": roles}, "spec": {"replicas": 9}}));
     let told = teams.patch_status("payments", &patch, &seen).await.unwrap();
     assert_eq!((told.spec.replicas, told.metadata.generation), (None, Some(1)));
     let mut told = teams.get_status("payments").await.unwrap();

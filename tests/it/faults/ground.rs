@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use whoosh::controller::LeaseTuning;
-use whoosh::resource::lifecycle::{self, Deletion, Propagation, Stamp};
+use whoosh::resource::lifecycle::{self, Deletion, Stamp};
 use whoosh::resource::{Key, Kind, Object, Revision};
 use whoosh::sim::{self, Pace, Simulation};
 use whoosh::store::{Change, Op, Store, StoreError, Write};
@@ -177,7 +177,7 @@ impl Ground {
         self.change(key, |old| {
             let old = old.expect("it is there");
             let expected = old.revision().unwrap();
-            match lifecycle::delete(&old, Propagation::Background, Timestamp::now()) {
+            match lifecycle::delete(&old, None, Timestamp::now()) {
                 Deletion::Mark(marked) => Op::Update {
                     object: *marked,
                     expected,

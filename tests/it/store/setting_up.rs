@@ -3,10 +3,12 @@
 use std::error::Error;
 
 use futures::future::join_all;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::json;
 use whoosh::resource::Kind;
-use whoosh::store::{Store, StoreError};
+use whoosh::store::{Op, Store, StoreError};
 
-use super::{create, database, key};
+use super::{create, database, key, team, write};
 
 #[tokio::test]
 async fn migrating_again_or_at_once_does_no_harm() {
@@ -73,4 +75,46 @@ async fn a_password_is_never_told() {
         let told = format!("{error} {error:?} {cause}");
         assert!(!told.contains("hunter2"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn owners_that_are_not_there_are_forgotten_once() {
+    let database = database().await;
+    let store = Store::connect(&database.url).await.unwrap();
+    store.migrate().await.unwrap();
+    let owner = create(&store, "owner").await;
+    let reference = |api_version: &str, kind: &str, name: &str, uid: &str| OwnerReference {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        uid: uid.to_owned(),
+        ..OwnerReference::default()
+    };
+    let there = reference("chorus.services/v1", "Team", "owner", owner.uid());
+    let absent = reference("chorus.services/v1", "Team", "owner", "another");
+    let stranger = reference("apps/v1", "Deployment", "web", "w");
+    let all = [there.clone(), absent.clone(), stranger.clone()];
+    for (name, references) in [("some", all.to_vec()), ("lost", vec![absent])] {
+        let mut object = team(name, json!({}));
+        object.metadata.owner_references = Some(references);
+        store.write(write(Op::Create(object))).await.unwrap();
+    }
+    let migration = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/migrations/0006_index_owners.sql"
+    ));
+    let (forgetting, _) = migration.split_once(';').unwrap();
+    database.query(forgetting).await.unwrap();
+    let named = async |name| {
+        store
+            .get(&key(name))
+            .await
+            .unwrap()
+            .unwrap()
+            .metadata
+            .owner_references
+    };
+    assert_eq!(named("some").await, Some(vec![there, stranger]));
+    assert_eq!(named("lost").await, None);
+    assert_eq!(named("owner").await, None);
 }

@@ -164,8 +164,24 @@ fn metadata_is_checked_too() {
         &[
             "metadata.ownerReferences[0].name: must not be empty",
             "metadata.ownerReferences[1].name: must not be empty",
+            "metadata.ownerReferences[1].uid: names an owner that is named already",
             "metadata.ownerReferences: 2 of them have controller set to true; only one may",
         ],
+    );
+    let owner =
+        |number: u32| json!({"apiVersion": "a/b/c", "kind": "A", "name": "x", "uid": number.to_string()});
+    check(
+        &with(json!({"name": "a", "ownerReferences": [owner(0)]})),
+        &[
+            "metadata.ownerReferences[0].apiVersion: must be a version or a group and a version, as in \"chorus.services/v1\"",
+        ],
+    );
+    let owner =
+        |number: u32| json!({"apiVersion": "v1", "kind": "A", "name": "x", "uid": number.to_string()});
+    let many: Vec<Value> = (0..65).map(owner).collect();
+    check(
+        &with(json!({"name": "a", "ownerReferences": many})),
+        &["metadata.ownerReferences: are 65; at most 64 can be named"],
     );
 }
 
