@@ -43,6 +43,7 @@ pub(super) async fn get(Name(name): Name, form: Form) -> Result<Response, ApiErr
         resource: "customresourcedefinitions",
         name,
     })?;
+    let found = polled::versioned(found);
     Ok(Answer::ok(presenter(form).one(&found)?).into_response())
 }
 

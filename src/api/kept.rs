@@ -1,4 +1,5 @@
-//! Lists of what is looked at that are given in parts: they are kept for a while, as they were at the first part.
+//! What was shown of what is looked at, kept for a while: lists that are given in parts, as they were at the first part, and
+//! what watches go on from.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +13,10 @@ use super::options::{Part, Selection};
 use super::status::ApiError;
 use crate::resource::Revision;
 
-/// For how long a list can be gone on with: as long as Kubernetes' API server keeps what its lists are made of, by default.
+/// For how long a list, or a watch, can be gone on with: as long as Kubernetes' API server keeps what its lists are made of, by default.
 const KEPT_FOR: Duration = Duration::from_secs(5 * 60);
-/// Bytes that are kept at most, of all lists. One for which there is no room is given whole: nobody is to lose the rest of theirs
-/// to others.
+/// Bytes that are kept at most, of all lists. One that was begun in parts gives way to no other: where there is no room, the next
+/// one is given whole.
 const BYTES_MAX: usize = 32 << 20;
 
 /// Which list something is a part of.
@@ -27,7 +28,7 @@ pub(super) struct ListOf {
     pub(super) selection: Selection,
 }
 
-/// The lists that were begun lately. Clones share them.
+/// The lists that were given lately. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Kept(Arc<Mutex<Vec<List>>>);
 
@@ -37,11 +38,13 @@ struct List {
     of: ListOf,
     at: Revision,
     since: Instant,
+    /// Whether somebody has had a part of it.
+    is_begun: bool,
     bytes: usize,
     rows: Arc<[Row]>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Row {
     namespace: String,
     name: String,
@@ -49,12 +52,13 @@ struct Row {
 }
 
 impl List {
-    fn new(of: &ListOf, at: Revision, rows: &[Value]) -> Self {
-        let rows: Arc<[Row]> = rows.iter().map(Row::of).collect();
+    fn new<'a>(of: &ListOf, at: Revision, rows: impl Iterator<Item = &'a Value>) -> Self {
+        let rows: Arc<[Row]> = rows.map(Row::of).collect();
         Self {
             of: of.clone(),
             at,
             since: Instant::now(),
+            is_begun: false,
             bytes: rows.iter().map(Row::bytes).sum(),
             rows,
         }
@@ -87,9 +91,13 @@ impl Kept {
         let limit = limit.map_or(usize::MAX, |limit| limit.get() as usize);
         let mut metadata = ListMetadata::at(at);
         if limit >= rows.len() {
+            self.remember(of, &[at], rows.iter());
             return (metadata, rows);
         }
-        let list = List::new(of, at, &rows);
+        let list = List {
+            is_begun: true,
+            ..List::new(of, at, rows.iter())
+        };
         let next = list.next(limit);
         if let Some(next) = next.filter(|_| self.keep(list)) {
             let left = rows.len() - limit;
@@ -136,6 +144,28 @@ impl Kept {
         ))
     }
 
+    /// Keeps what a client was shown, under each of the revisions that its next watch may go on from, if there is room. What may
+    /// stand for more than one state is no place to go on from.
+    pub(super) fn remember<'a>(
+        &self,
+        of: &ListOf,
+        revisions: &[Revision],
+        rows: impl Iterator<Item = &'a Value>,
+    ) {
+        let shown = List::new(of, Revision::default(), rows);
+        for at in revisions {
+            let known = self.find(of, *at);
+            match known.map(|known| known.rows == shown.rows) {
+                Some(true) => {}
+                Some(false) => self.young().retain(|old| old.is_begun || !old.is(of, *at)),
+                None => drop(self.keep(List {
+                    at: *at,
+                    ..shown.clone()
+                })),
+            }
+        }
+    }
+
     /// All rows of a list that is kept, so that a watch can go on from it.
     pub(super) fn whole(&self, of: &ListOf, at: Revision) -> Option<Vec<Value>> {
         let list = self.find(of, at)?;
@@ -150,7 +180,13 @@ impl Kept {
     fn keep(&self, list: List) -> bool {
         let mut lists = self.young();
         lists.retain(|old| !old.is(&list.of, list.at));
-        let is_room = list.bytes + lists.iter().map(|list| list.bytes).sum::<usize>() <= BYTES_MAX;
+        let mut bytes = list.bytes + lists.iter().map(|list| list.bytes).sum::<usize>();
+        while bytes > BYTES_MAX
+            && let Some(oldest) = lists.iter().position(|old| !old.is_begun)
+        {
+            bytes -= lists.remove(oldest).bytes;
+        }
+        let is_room = bytes <= BYTES_MAX;
         if is_room {
             lists.push(list);
         }
@@ -257,11 +293,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_watch_goes_on_from_a_list_that_is_kept() {
+    async fn a_watch_goes_on_from_what_was_shown() {
         let kept = Kept::default();
         kept.begin(&of("a"), Revision(7), rows(5, 0), TWO);
-        assert_eq!(kept.whole(&of("a"), Revision(7)), Some(rows(5, 0)));
+        kept.begin(&of("a"), Revision(8), rows(1, 0), None);
+        kept.remember(&of("b"), &[Revision(9), Revision(10)], rows(2, 0).iter());
+        for (namespace, at, count) in [("a", 7, 5), ("a", 8, 1), ("b", 9, 2), ("b", 10, 2)] {
+            assert_eq!(kept.whole(&of(namespace), Revision(at)), Some(rows(count, 0)));
+        }
         assert_eq!(kept.whole(&of("b"), Revision(7)), None);
+        kept.remember(&of("b"), &[Revision(9)], rows(3, 0).iter());
+        assert_eq!(kept.whole(&of("b"), Revision(9)), None);
+        // What was begun is needed more.
+        let large = rows(1, BYTES_MAX / 4 * 3);
+        kept.remember(&of("a"), &[Revision(12)], large.iter());
+        assert!(kept.whole(&of("a"), Revision(12)).is_some());
+        kept.begin(&of("a"), Revision(11), rows(3, BYTES_MAX / 6), TWO);
+        kept.remember(&of("a"), &[Revision(12)], large.iter());
+        assert_eq!(kept.whole(&of("a"), Revision(12)), None);
+        assert_eq!(kept.whole(&of("a"), Revision(7)), Some(rows(5, 0)));
+        assert!(kept.whole(&of("a"), Revision(11)).is_some());
         assert_eq!(kept.whole(&of("a"), Revision(8)), None);
     }
 }

@@ -52,7 +52,8 @@ pub(super) async fn get(State(api): State<Api>, Name(name): Name, form: Form) ->
         resource: "namespaces",
         name: name.clone(),
     })?;
-    Ok(Answer::ok(presenter(form).one(found)?).into_response())
+    let found = polled::versioned(found.clone());
+    Ok(Answer::ok(presenter(form).one(&found)?).into_response())
 }
 
 /// Any other method: what is nothing of its own is neither made nor removed, and has nothing that could be changed.

@@ -1,6 +1,7 @@
 //! Listing and watching what is computed (agents) or kept outside of the log (events): looked at again and again, and the
 //! differences told.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::form::Presenter;
-use super::kept::ListOf;
+use super::kept::{Kept, ListOf};
 use super::options::ListOptions;
 use super::recent::Look;
 use super::state::Api;
@@ -56,8 +57,8 @@ pub(super) fn versioned(mut row: Value) -> Value {
 
 /// Lists a collection, of a namespace or of all, or watches it when `options` ask for that.
 ///
-/// The list's resourceVersion stands for its content, so a watch that goes on from it misses nothing: when the
-/// content has changed since, the watch is answered with a 410, and the client lists again.
+/// The list's resourceVersion stands for its content, so a watch that goes on from it misses nothing. It is told what has changed
+/// since as long as it is known what was shown ([`Kept`]), and answered with a 410 after that: then its client lists again.
 pub(super) async fn answer<F>(
     api: &Api,
     presenter: Presenter,
@@ -87,42 +88,84 @@ where
         let (metadata, rows) = api.kept.begin(&of, revision, now.0, options.limit);
         return presenter.list(metadata, rows);
     }
-    // Of a list that was given in parts, it is known what has changed since.
-    let (is_old, now, revision) = match options.resumes().filter(|from| is_other(Some(*from))) {
-        None => (false, now, revision),
-        Some(from) => match api.kept.whole(&of, from) {
-            Some(rows) => (false, Rows(rows), from),
-            None => (true, now, revision),
-        },
+    let from = options.resumes();
+    let start = match from.filter(|from| *from != revision) {
+        None => Some((now, revision)),
+        Some(from) => api.kept.whole(&of, from).map(|rows| (Rows(rows), from)),
     };
+    let kept = api.kept.clone();
     let (shows_present, marks_present) = (options.shows_present(), options.marks_present());
     let (limit, bookmarks) = (options.timeout, options.bookmarks);
     Ok(stream::respond(
         "application/json",
         api.closing.clone(),
         move |lines| async move {
-            if is_old {
+            let Some((now, revision)) = start else {
                 return lines.event("ERROR", &changed(&presenter).status()).await;
-            }
-            let now = now.by_name();
-            if shows_present {
-                tell(&lines, &presenter, &BTreeMap::new(), &now).await?;
+            };
+            let mut shown = Shown {
+                kept,
+                of,
+                rows: BTreeMap::new(),
+                place: revision,
+                told: from,
+            };
+            match shows_present {
+                true => shown.tell(&lines, &presenter, now.by_name(), revision).await?,
+                false => shown.rows = now.by_name(),
             }
             if marks_present {
                 lines.bookmark(&presenter, revision, true).await?;
             }
-            let mut place = revision;
             tokio::select! {
-                ended = follow(&lines, &presenter, now, &mut place, bookmarks, look) => return ended,
+                ended = follow(&lines, &presenter, &mut shown, bookmarks, look) => return ended,
                 () = stream::over(limit) => {}
             }
             match bookmarks {
                 // The last bookmark is where the client's next watch goes on.
-                true => lines.bookmark(&presenter, place, false).await,
+                true => lines.bookmark(&presenter, shown.place, false).await,
                 false => Ok(()),
             }
         },
     ))
+}
+
+/// What a watcher was shown. When its watch ends, however that happens, its client's next one goes on from here.
+struct Shown {
+    kept: Kept,
+    of: ListOf,
+    rows: ByName,
+    /// What stands for all of them.
+    place: Revision,
+    /// What stands for the object that was told last: where clients go on that ask for no bookmarks.
+    told: Option<Revision>,
+}
+
+impl Shown {
+    /// Tells what differs now; `revision` stands for all that there is.
+    async fn tell(
+        &mut self,
+        lines: &Lines,
+        presenter: &Presenter,
+        now: ByName,
+        revision: Revision,
+    ) -> Result<(), Gone> {
+        for (word, row) in differences(&self.rows, &now, revision) {
+            lines.object(word, presenter, &row).await?;
+            let version = row.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+            self.told = version.and_then(Revision::parse).or(self.told);
+        }
+        self.rows = now;
+        Ok(())
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let revisions = [self.place].into_iter().chain(self.told);
+        let revisions: Vec<Revision> = revisions.collect();
+        self.kept.remember(&self.of, &revisions, self.rows.values());
+    }
 }
 
 /// What a revision stood for is not what there is now.
@@ -133,12 +176,11 @@ fn changed(presenter: &Presenter) -> ApiError {
     ))
 }
 
-/// Tells what differs from look to look; `place` is the revision that was told last.
+/// Tells what differs from look to look.
 async fn follow<F>(
     lines: &Lines,
     presenter: &Presenter,
-    mut shown: ByName,
-    place: &mut Revision,
+    shown: &mut Shown,
     bookmarks: bool,
     look: impl Fn(Look) -> F,
 ) -> Result<(), Gone>
@@ -150,11 +192,9 @@ where
         match look(Look::Recent).await {
             Ok(rows) => {
                 let revision = digest(&rows.0);
-                let now = rows.by_name();
-                tell(lines, presenter, &shown, &now).await?;
-                shown = now;
+                shown.tell(lines, presenter, rows.by_name(), revision).await?;
                 // What was told has a revision of its own; one to go on from is that of the whole.
-                if revision != std::mem::replace(place, revision) && bookmarks {
+                if revision != std::mem::replace(&mut shown.place, revision) && bookmarks {
                     lines.bookmark(presenter, revision, false).await?;
                 }
             }
@@ -163,22 +203,28 @@ where
     }
 }
 
-async fn tell(lines: &Lines, presenter: &Presenter, old: &ByName, new: &ByName) -> Result<(), Gone> {
-    for (word, row) in differences(old, new) {
-        lines.object(word, presenter, row).await?;
-    }
-    Ok(())
-}
-
-fn differences<'a>(old: &'a ByName, new: &'a ByName) -> Vec<(&'static str, &'a Value)> {
+/// What differs between two states, of which `revision` stands for the newer one.
+fn differences<'a>(
+    old: &'a ByName,
+    new: &'a ByName,
+    revision: Revision,
+) -> Vec<(&'static str, Cow<'a, Value>)> {
     let gone = old.iter().filter(|(name, _)| !new.contains_key(name));
-    let gone = gone.map(|(_, row)| ("DELETED", row));
+    let gone = gone.map(|(_, row)| ("DELETED", Cow::Owned(ended(row, revision))));
     let there = new.iter().filter_map(|(name, row)| match old.get(name) {
-        None => Some(("ADDED", row)),
-        Some(before) if before != row => Some(("MODIFIED", row)),
+        None => Some(("ADDED", Cow::Borrowed(row))),
+        Some(before) if before != row => Some(("MODIFIED", Cow::Borrowed(row))),
         Some(_) => None,
     });
     gone.chain(there).collect()
+}
+
+/// An object that is gone, as it was last. That it is gone has a revision of its own.
+fn ended(row: &Value, revision: Revision) -> Value {
+    let mut row = row.clone();
+    let end = digest(&[row.clone(), json!(revision.to_string())]);
+    row["metadata"]["resourceVersion"] = json!(end.to_string());
+    row
 }
 
 /// A revision above 0 that stands for the content of some rows.
@@ -208,11 +254,15 @@ mod tests {
     fn what_differs_is_told_once() {
         let old = Rows::new(vec![row("a", "Ready"), row("b", "Ready"), row("c", "Ready")]).by_name();
         let new = Rows::new(vec![row("a", "Ready"), row("b", "Failed"), row("d", "Ready")]).by_name();
-        let told: Vec<(&str, &str)> = differences(&old, &new)
-            .into_iter()
-            .map(|(word, row)| (word, row["metadata"]["name"].as_str().unwrap()))
+        let differences = differences(&old, &new, Revision(7));
+        let told: Vec<(&str, &str)> = differences
+            .iter()
+            .map(|(word, row)| (*word, row["metadata"]["name"].as_str().unwrap()))
             .collect();
         assert_eq!(told, [("DELETED", "c"), ("MODIFIED", "b"), ("ADDED", "d")]);
+        let before = &old[&("default".to_owned(), "c".to_owned())];
+        let version = |row: &Value| row["metadata"]["resourceVersion"].clone();
+        assert_ne!(version(&differences[0].1), version(before));
     }
 
     #[test]

@@ -170,7 +170,8 @@ fn scaled_to(object: &Object) -> Option<i64> {
     };
     let follows = |role: &&Value| role.get("replicas").is_none();
     let Some(follower) = roles(&object.spec).iter().find(follows).cloned() else {
-        return number(status, "replicas");
+        // Nothing follows the number, so nobody is to wait for it.
+        return Some(number(&object.spec, "replicas").unwrap_or(DEFAULT_REPLICAS));
     };
     let told = roles(status);
     let role = told

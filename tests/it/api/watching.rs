@@ -1,5 +1,7 @@
 //! Watches: nothing is lost, nothing is repeated, and selectors are kept to.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -207,23 +209,24 @@ async fn a_watch_ends_when_its_time_is_over_with_a_bookmark_to_go_on_from() {
     assert_eq!(watch.next().await, None);
 }
 
+async fn record(server: &Server, name: &str) {
+    let event = EventRecord {
+        regarding: Key::new(Kind::Team, "default", name),
+        uid: format!("uid-{name}"),
+        type_: EventType::Normal,
+        reason: "Created".to_owned(),
+        message: "Something happened".to_owned(),
+    };
+    server.store.record_event(event).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_watch_of_what_is_looked_at_goes_on_from_its_bookmarks() {
     let server = server().await;
-    let record = async |name: &str| {
-        let event = EventRecord {
-            regarding: Key::new(Kind::Team, "default", name),
-            uid: format!("uid-{name}"),
-            type_: EventType::Normal,
-            reason: "Created".to_owned(),
-            message: "Something happened".to_owned(),
-        };
-        server.store.record_event(event).await.unwrap();
-    };
     let events = "/api/v1/events";
     let query = "allowWatchBookmarks=true";
     let mut watch = Watch::of(&server, events, query).await;
-    record("a").await;
+    record(&server, "a").await;
     assert_eq!(watch.next().await.unwrap()["type"], "ADDED");
     let bookmark = watch.next().await.unwrap();
     assert_eq!(bookmark["type"], "BOOKMARK");
@@ -240,7 +243,7 @@ async fn a_watch_of_what_is_looked_at_goes_on_from_its_bookmarks() {
     );
     assert_eq!(last.next().await, None);
     let mut next = Watch::of(&server, events, &from).await;
-    record("b").await;
+    record(&server, "b").await;
     let told = next.next().await.unwrap();
     assert_eq!(
         (&told["type"], &told["object"]["involvedObject"]["name"]),
@@ -316,4 +319,57 @@ async fn a_hundred_watchers_are_told_once_and_in_order_what_fifty_write_at_once(
     assert_eq!(revisions, (1..=50 * TURNS).collect::<Vec<_>>());
     let others = told.iter().filter(|events| **events != told[0]);
     assert_eq!(others.count(), 0, "all are told the same");
+}
+
+#[tokio::test]
+async fn a_watch_of_what_is_looked_at_goes_on_from_what_was_told_last() {
+    let server = server().await;
+    let events = "/api/v1/events";
+    record(&server, "a").await;
+    // As clients do that ask for no bookmarks: from the last object, again and again, whether or not anything happens meanwhile.
+    let mut watch = Watch::of(&server, events, "timeoutSeconds=1").await;
+    let a = watch.next().await.unwrap();
+    assert_eq!(watch.next().await, None);
+    let from = |told: &Value| {
+        let revision = told["object"]["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        format!("resourceVersion={revision}")
+    };
+    for _ in 0..2 {
+        let quiet = format!("{}&timeoutSeconds=1", from(&a));
+        assert_eq!(Watch::of(&server, events, &quiet).await.next().await, None);
+    }
+    record(&server, "b").await;
+    let mut watch = Watch::of(&server, events, &from(&a)).await;
+    let b = watch.next().await.unwrap();
+    assert_eq!(b["object"]["involvedObject"]["name"], "b", "{b}");
+
+    // From a list, too, although it is no more as it was.
+    let listed = server.get(events).await.ok(200);
+    server.store.expire_events(Duration::ZERO).await.unwrap();
+    record(&server, "c").await;
+    let revision = listed["metadata"]["resourceVersion"].as_str().unwrap();
+    let mut watch = Watch::of(&server, events, &format!("resourceVersion={revision}")).await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let event = watch.next().await.unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        told.push((
+            text(&event["type"]),
+            text(&event["object"]["involvedObject"]["name"]),
+        ));
+    }
+    let expected = [("DELETED", "a"), ("DELETED", "b"), ("ADDED", "c")];
+    assert_eq!(
+        told,
+        expected.map(|(word, name)| (word.to_owned(), name.to_owned()))
+    );
+    let gone = Watch::of(&server, events, "resourceVersion=12345")
+        .await
+        .next()
+        .await
+        .unwrap();
+    assert_eq!(gone["object"]["reason"], "Expired", "{gone}");
 }
