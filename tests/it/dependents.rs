@@ -168,6 +168,9 @@ async fn who_waits_in_vain_can_be_told_another_way() {
                 .ok_or(boss)
         })
         .await;
+        let why = stage.operator.whoosh(&["why", "team/boss"]).await.ok();
+        let waits = "until what names it as its owner, and blocks its end, is gone";
+        assert!(why.contains(waits) && !why.contains("To do"), "{why}");
         stage.delete_boss(cascade).await;
         stage.until_there(&["held"]).await;
     }

@@ -68,9 +68,8 @@ async fn part(
     let current = api.store.revision().await?;
     options.not_older_than_asked(current)?;
     let (at, mut after) = match &options.part {
-        Some(Part { at, .. }) if *at > current => {
-            return Err(ApiError::TooLargeRevision { asked: *at, current });
-        }
+        // It is of another list, or of a database that was put back since.
+        Some(Part { at, .. }) if *at > current => return Err(not_kept()),
         Some(Part { at, after }) => (*at, after.clone()),
         None if options.is_exact() => (options.from.unwrap_or(current), Default::default()),
         None => (current, Default::default()),
@@ -96,10 +95,7 @@ async fn part(
             has_more,
         }) = api.store.list_page(&of).await?
         else {
-            return Err(ApiError::Expired(
-                "the state that the list is of is not kept any more; list again from the beginning"
-                    .to_owned(),
-            ));
+            return Err(not_kept());
         };
         let mut read = read.into_iter();
         for object in read.by_ref() {
@@ -121,4 +117,10 @@ async fn part(
             return Ok((metadata, items));
         }
     }
+}
+
+fn not_kept() -> ApiError {
+    ApiError::Expired(
+        "the state that the list is of is not kept (any more); list again from the beginning".to_owned(),
+    )
 }

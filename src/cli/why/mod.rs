@@ -5,6 +5,7 @@
 mod agent;
 mod change;
 mod commit;
+mod deletion;
 mod origin;
 mod owner;
 mod source;
@@ -105,6 +106,8 @@ impl Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Topic {
+    /// That it is being deleted.
+    Deletion,
     /// How it stands.
     State,
     /// Templates that are missing, or the one that an agent starts from.
@@ -135,6 +138,7 @@ impl Topic {
     /// As people read it.
     pub(crate) fn title(self) -> &'static str {
         match self {
+            Topic::Deletion => "Deleted",
             Topic::State => "State",
             Topic::Template => "Template",
             Topic::Blocked => "Blocked",

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
+use super::deletion::deletion;
 use super::{Link, Origin, Told, Topic};
 use crate::cli::object;
 use crate::resource::condition::Reason;
@@ -33,10 +34,15 @@ impl OwnerFacts {
     /// The answers, the most important first.
     pub(crate) fn chain(&self, now: Timestamp) -> Vec<Link> {
         let mut chain = vec![state(Topic::State, &self.owner)];
-        chain.extend(self.missing_templates());
-        chain.extend(self.blocked());
-        chain.extend(self.not_ready());
-        chain.extend(self.to_do());
+        match deletion(&self.owner) {
+            Some(ends) => chain.insert(0, ends),
+            None => {
+                chain.extend(self.missing_templates());
+                chain.extend(self.blocked());
+                chain.extend(self.not_ready());
+                chain.extend(self.to_do());
+            }
+        }
         chain.extend(self.origin.links(None));
         chain.extend(warnings(&self.events, |_| true, now));
         chain

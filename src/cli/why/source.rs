@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
+use super::deletion::deletion;
 use super::owner::warnings;
 use super::{Link, Origin, Topic};
 use crate::cli::{object, sources};
@@ -21,7 +22,8 @@ pub(crate) struct SourceFacts {
 impl SourceFacts {
     /// The answers, the most important first.
     pub(crate) fn chain(&self, now: Timestamp) -> Vec<Link> {
-        let mut chain = vec![self.state()];
+        let mut chain: Vec<Link> = deletion(&self.source).into_iter().collect();
+        chain.push(self.state());
         chain.extend(self.pinned());
         chain.extend(self.origin.links(None));
         chain.extend(warnings(&self.events, |_| true, now));

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::deletion::deletion;
 use super::owner::state;
 use super::{Link, Origin, Topic};
 use crate::cli::object;
@@ -30,10 +31,9 @@ impl TemplateFacts {
             count => format!("{count} teams and councils"),
         };
         let generation = object::generation(&self.template);
-        let mut chain = vec![
-            Link::new(Topic::State, format!("generation {generation}")),
-            Link::new(Topic::UsedBy, says).with(users.collect()),
-        ];
+        let mut chain: Vec<Link> = deletion(&self.template).into_iter().collect();
+        chain.push(Link::new(Topic::State, format!("generation {generation}")));
+        chain.push(Link::new(Topic::UsedBy, says).with(users.collect()));
         chain.extend(self.origin.links(None));
         chain
     }

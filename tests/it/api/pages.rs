@@ -164,6 +164,8 @@ async fn what_is_not_stored_as_an_object_is_given_in_parts_of_one_moment() {
     }
     let selected = format!("{EVENTS}?continue={next}&fieldSelector=type%3DWarning");
     server.get(&selected).await.refused(410, "Expired");
+    let stored = format!("{TEMPLATES}?continue={next}");
+    server.get(&stored).await.refused(410, "Expired");
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ async fn wrong_usage_ends_with_2_before_anything_is_asked() {
             &["get", "teams", "-o", "go-template={{.x}}"],
             "Go templates are not supported",
         ),
-        (&["get", "teams", "-l", "a=b c"], "is not a label value"),
+        (&["get", "teams", "-l", "a=b c"], "the value \"b c\" must be"),
         (&["get", "teams", "-n", "../x"], "cannot be a name"),
         (&["get", "teams", "-A", "-n", "x"], "cannot be used with"),
         (&["get", "team", "x", "-l", "a=b"], "not both"),

@@ -307,3 +307,21 @@ async fn who_compares_a_branch_is_told_what_its_source_may_not_do() {
     assert_eq!((told.code, told.out.as_str()), (0, ""), "{told:?}");
     assert!(told.err.contains("team/a stays as it is"), "{told:?}");
 }
+
+#[tokio::test]
+async fn what_would_be_deleted_at_once_is_not_made() {
+    let stage = Stage::new().await;
+    let owner = "  ownerReferences:\n  - {apiVersion: chorus.services/v1, kind: Team, name: boss, uid: u}\n";
+    let lost = team("lost").replace("  name: lost\n", &format!("  name: lost\n{owner}"));
+    stage.repository.write("prod/lost.yaml", &lost);
+    stage
+        .repository
+        .push("A team that belongs to nobody who is there");
+    stage.source(json!({})).await;
+    stage
+        .until_message(
+            "metadata.ownerReferences[0]: is not there under this uid, and there is no other owner",
+        )
+        .await;
+    stage.until_teams(&[]).await;
+}
