@@ -203,13 +203,10 @@ impl Kept {
 
 impl Row {
     fn of(value: &Value) -> Self {
-        let text = |field: &str| {
-            let text = value.pointer(field).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
-        };
+        let (namespace, name) = place(value);
         Self {
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
+            namespace,
+            name,
             json: value.to_string().into(),
         }
     }
@@ -221,6 +218,15 @@ impl Row {
     fn value(&self) -> serde_json::Result<Value> {
         serde_json::from_str(&self.json)
     }
+}
+
+/// The namespace and the name of an object.
+pub(super) fn place(row: &Value) -> (String, String) {
+    let text = |field: &str| {
+        let text = row.pointer(field).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    (text("/metadata/namespace"), text("/metadata/name"))
 }
 
 #[cfg(test)]

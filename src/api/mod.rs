@@ -3,7 +3,7 @@
 //! ```text
 //! server (Unix socket), tcp (TLS) -> connections -> trace -> authenticate (tokens, jwt) -> limits -> router -> paths, options, payload
 //!    -> verbs::{read, watch, write, delete, status, scale, plan, history, simulate} -> admission, judge, escalation -> store
-//!    -> agents, logs, events, namespaces, definitions (views), pods and services (none) · discovery, openapi · reviews, tokens · health
+//!    -> agents, logs, events, namespaces, definitions (views: polled, kept), pods and services (none) · discovery, openapi · reviews, tokens · health
 //! a forge -> hooks (a proof of its own in the place of a token) -> verbs::change -> store
 //! a program of this process -> declare -> admission, judge, escalation
 //! every failure -> status::ApiError -> a Kubernetes `Status`

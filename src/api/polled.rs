@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::form::Presenter;
-use super::kept::{Kept, ListOf};
+use super::kept::{Kept, ListOf, place};
 use super::options::ListOptions;
 use super::recent::Look;
 use super::state::Api;
@@ -36,12 +36,7 @@ impl Rows {
     }
 
     fn by_name(self) -> ByName {
-        let text = |row: &Value, field: &str| {
-            let text = row.pointer(field).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
-        };
-        let name = |row: &Value| (text(row, "/metadata/namespace"), text(row, "/metadata/name"));
-        self.0.into_iter().map(|row| (name(&row), row)).collect()
+        self.0.into_iter().map(|row| (place(&row), row)).collect()
     }
 }
 

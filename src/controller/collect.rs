@@ -93,15 +93,16 @@ impl Reconciler {
             Fate::Forgets(next) => self.replace(&object, *next, OWNER_GONE).await?,
             Fate::Goes(Propagation::Foreground) => {
                 let own = store.dependents(object.namespace(), object.uid()).await?;
+                let how = match own.is_empty() {
+                    true => Propagation::Background,
+                    false => Propagation::Foreground,
+                };
                 // Where owners go round in a circle, all of them would wait for ever.
-                if own.iter().any(|one| dependents::waits(&one.metadata)) {
-                    let free = dependents::blocking_nobody(&object);
-                    self.delete(&free, Propagation::Foreground).await?;
-                } else if own.is_empty() {
-                    self.delete(&object, Propagation::Background).await?;
-                } else {
-                    self.delete(&object, Propagation::Foreground).await?;
-                }
+                let object = match own.iter().any(|one| dependents::waits(&one.metadata)) {
+                    true => dependents::blocking_nobody(&object),
+                    false => object,
+                };
+                self.delete(&object, how).await?;
             }
             Fate::Goes(how) => self.delete(&object, how).await?,
         }
